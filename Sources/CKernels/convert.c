@@ -1,0 +1,81 @@
+#include "CKernels.h"
+
+#include <string.h>
+
+// One machine-code clone per x86-64 level, chosen by the loader: the baseline that Swift compiles
+// for has neither F16C nor AVX. On arm64 half precision is native and needs no clones.
+#if defined(__x86_64__) && defined(__linux__)
+#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define CLONED
+#endif
+
+CLONED void lyco_widen_f16(const void *restrict source, float *restrict target, size_t count) {
+  const _Float16 *restrict halves = source;
+  for (size_t i = 0; i < count; i++) target[i] = (float)halves[i];
+}
+
+CLONED void lyco_widen_bf16(const void *restrict source, float *restrict target, size_t count) {
+  const uint16_t *restrict codes = source;
+  uint32_t *restrict bits = (uint32_t *)target;
+  for (size_t i = 0; i < count; i++) bits[i] = (uint32_t)codes[i] << 16;
+}
+
+void lyco_widen_f8(const uint8_t *restrict source, const float *restrict table,
+                   float *restrict target, size_t count) {
+  for (size_t i = 0; i < count; i++) target[i] = table[source[i]];
+}
+
+CLONED void lyco_narrow_f16(const float *restrict source, void *restrict target, size_t count) {
+  _Float16 *restrict halves = target;
+  for (size_t i = 0; i < count; i++) halves[i] = (_Float16)source[i];
+}
+
+CLONED void lyco_narrow_bf16(const float *restrict source, void *restrict target, size_t count) {
+  const uint32_t *restrict bits = (const uint32_t *)source;
+  uint16_t *restrict codes = target;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t b = bits[i];
+    // Adding just under half a step, plus the last kept bit, rounds ties to even.
+    uint32_t rounded = (b + 0x7FFFu + ((b >> 16) & 1u)) >> 16;
+    uint32_t quiet = (b >> 16) | 0x0040u;
+    codes[i] = (uint16_t)((b & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded);
+  }
+}
+
+CLONED double lyco_sum_of_squares(const float *restrict x, size_t count) {
+  // Eight running sums, so that the order of addition does not depend on the vector width.
+  double sums[8] = {0};
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (size_t j = 0; j < 8; j++) sums[j] += (double)x[i + j] * (double)x[i + j];
+  for (size_t j = 0; i < count; i++, j++) sums[j] += (double)x[i] * (double)x[i];
+  double total = 0;
+  for (size_t j = 0; j < 8; j++) total += sums[j];
+  return total;
+}
+
+CLONED double lyco_squared_distance(const float *restrict x, const float *restrict y,
+                                    size_t count) {
+  double sums[8] = {0};
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (size_t j = 0; j < 8; j++) {
+      double d = (double)x[i + j] - (double)y[i + j];
+      sums[j] += d * d;
+    }
+  for (size_t j = 0; i < count; i++, j++) {
+    double d = (double)x[i] - (double)y[i];
+    sums[j] += d * d;
+  }
+  double total = 0;
+  for (size_t j = 0; j < 8; j++) total += sums[j];
+  return total;
+}
+
+CLONED size_t lyco_count_infinite_f16(const void *restrict source, size_t count) {
+  const uint16_t *restrict codes = source;
+  size_t infinite = 0;
+  for (size_t i = 0; i < count; i++) infinite += (codes[i] & 0x7FFFu) == 0x7C00u;
+  return infinite;
+}

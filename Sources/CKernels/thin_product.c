@@ -1,0 +1,46 @@
+#include "CKernels.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define CLONED
+#endif
+
+// One row of B or C. Elements are only known to be aligned as floats.
+typedef float row __attribute__((vector_size(LYCO_THIN_COLUMNS * sizeof(float)), aligned(4)));
+
+// As many rows of C as the 16 vector registers of AVX2 hold, with room for a row of B: each
+// element of A loaded is then used for a whole row, and each row of B for six.
+#define TILE 6
+
+// A helper must be inlined to be compiled for the level of the clone that it is called from.
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void add_rows(const float *restrict a, size_t row_stride, size_t column_stride,
+                     const float *restrict b, float *restrict c, size_t depth, const int rows) {
+  row sums[TILE];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) sums[i] = *(const row *)(c + i * LYCO_THIN_COLUMNS);
+  for (size_t k = 0; k < depth; k++) {
+    const row factor = *(const row *)(b + k * LYCO_THIN_COLUMNS);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) sums[i] += a[i * row_stride + k * column_stride] * factor;
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) *(row *)(c + i * LYCO_THIN_COLUMNS) = sums[i];
+}
+
+CLONED void lyco_add_thin_product(const float *restrict a, size_t row_stride, size_t column_stride,
+                                  const float *restrict b, float *restrict c, size_t count,
+                                  size_t depth) {
+  size_t i = 0;
+  // One of the strides is 1; known to the compiler it becomes an address offset.
+  if (row_stride == 1)
+    for (; i + TILE <= count; i += TILE)
+      add_rows(a + i, 1, column_stride, b, c + i * LYCO_THIN_COLUMNS, depth, TILE);
+  else if (column_stride == 1)
+    for (; i + TILE <= count; i += TILE)
+      add_rows(a + i * row_stride, row_stride, 1, b, c + i * LYCO_THIN_COLUMNS, depth, TILE);
+  for (; i < count; i++)
+    add_rows(a + i * row_stride, row_stride, column_stride, b, c + i * LYCO_THIN_COLUMNS, depth, 1);
+}

@@ -1,0 +1,19 @@
+#ifndef CFILES_H
+#define CFILES_H
+
+#include <stdint.h>
+
+/* Calls that Swift's import of the C library hides. Those of Linux fail with ENOTSUP elsewhere. */
+
+/* Opens a new file without a name on the file system of a folder, for reading and writing.
+   -1 and errno on failure, in particular where the file system cannot do it. */
+int lyco_open_unnamed(const char *folder, unsigned mode);
+
+/* Starts writing a range of a file to disk without waiting for it. 0 or -1 and errno. */
+int lyco_start_writeback(int file, int64_t offset, int64_t count);
+
+/* Keeps freed blocks of up to 32 MiB, the most glibc allows, in the process: what workers allocate
+   in turn is then not zeroed and faulted in anew each time. Nothing without glibc. */
+void lyco_keep_freed_memory(void);
+
+#endif

@@ -1,0 +1,46 @@
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#ifdef __linux__
+
+int lyco_open_unnamed(const char *folder, unsigned mode) {
+  return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+}
+
+int lyco_start_writeback(int file, int64_t offset, int64_t count) {
+  return sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
+#else
+
+int lyco_open_unnamed(const char *folder, unsigned mode) {
+  (void)folder, (void)mode;
+  errno = ENOTSUP;
+  return -1;
+}
+
+int lyco_start_writeback(int file, int64_t offset, int64_t count) {
+  (void)file, (void)offset, (void)count;
+  errno = ENOTSUP;
+  return -1;
+}
+
+#endif
+
+#ifdef __GLIBC__
+
+#include <malloc.h>
+
+void lyco_keep_freed_memory(void) {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
+#else
+
+void lyco_keep_freed_memory(void) {}
+
+#endif

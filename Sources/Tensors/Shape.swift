@@ -1,0 +1,32 @@
+/// The extents of a tensor, outermost first. The empty shape is that of a scalar.
+package struct Shape: Hashable, Sendable {
+  package var dimensions: [Int]
+
+  package init(_ dimensions: [Int]) { self.dimensions = dimensions }
+
+  /// Number of elements; 1 for a scalar, 0 if any extent is 0.
+  package var count: Int { dimensions.reduce(1, *) }
+
+  /// Extent of the output axis of a weight: the first, or 1 for a scalar.
+  package var rows: Int { dimensions.first ?? 1 }
+
+  /// Elements per row: the product of all extents but the first.
+  package var columns: Int { dimensions.dropFirst().reduce(1, *) }
+
+  /// The weight as the matrix `[out, in · kernel]` that factorizations work on.
+  package var asMatrix: Shape { [rows, columns] }
+
+  /// Extents after `[out, in]`: empty for a linear layer, the kernel for a convolution.
+  package var kernel: [Int] { Array(dimensions.dropFirst(2)) }
+}
+
+extension Shape: ExpressibleByArrayLiteral {
+  package init(arrayLiteral elements: Int...) { self.init(elements) }
+}
+
+extension Shape: CustomStringConvertible {
+  /// `[320, 4, 3, 3]`
+  package var description: String {
+    "[" + dimensions.map(String.init).joined(separator: ", ") + "]"
+  }
+}

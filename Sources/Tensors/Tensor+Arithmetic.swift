@@ -1,0 +1,115 @@
+import CKernels
+
+extension Tensor {
+  /// self ← self + factor · other, element by element.
+  /// - Precondition: equal counts; shapes may differ, as between a matrix and its convolution.
+  package mutating func add(_ other: Tensor, times factor: Float = 1) {
+    precondition(other.count == count, "adding \(other.shape) to \(shape)")
+    let source = other.elements.span
+    var target = elements.mutableSpan
+    for i in target.indices { target[i] += factor * source[i] }
+  }
+
+  /// self ← self − other, element by element.
+  /// - Precondition: equal counts.
+  package mutating func subtract(_ other: Tensor) { add(other, times: -1) }
+
+  /// self ← factor · self
+  package mutating func scale(by factor: Float) {
+    var target = elements.mutableSpan
+    for i in target.indices { target[i] *= factor }
+  }
+
+  /// Multiplies column j of a matrix by `factors[j]`.
+  package mutating func scaleColumns(by factors: [Float]) {
+    let width = shape.columns
+    precondition(factors.count == width, "\(factors.count) factors for the columns of \(shape)")
+    let rows = shape.rows
+    var target = elements.mutableSpan
+    for row in 0..<rows {
+      for column in 0..<width { target[row * width + column] *= factors[column] }
+    }
+  }
+
+  /// Multiplies row i of a matrix by `factors[i]`.
+  package mutating func scaleRows(by factors: [Float]) {
+    let width = shape.columns
+    precondition(factors.count == shape.rows, "\(factors.count) factors for the rows of \(shape)")
+    var target = elements.mutableSpan
+    for (row, factor) in factors.enumerated() {
+      for i in row * width..<(row + 1) * width { target[i] *= factor }
+    }
+  }
+
+  /// ‖self‖²_F, summed in double precision.
+  package var sumOfSquares: Double {
+    unsafe elements.withUnsafeBufferPointer {
+      unsafe $0.baseAddress.map { unsafe lyco_sum_of_squares($0, elements.count) } ?? 0
+    }
+  }
+
+  /// ‖self − other‖²_F, summed in double precision.
+  /// - Precondition: equal counts.
+  package func squaredDistance(to other: Tensor) -> Double {
+    precondition(other.count == count, "distance of \(shape) to \(other.shape)")
+    guard count > 0 else { return 0 }
+    return unsafe elements.withUnsafeBufferPointer { x in
+      unsafe other.elements.withUnsafeBufferPointer { y in
+        guard let x = x.baseAddress, let y = y.baseAddress else { return 0 }
+        return unsafe lyco_squared_distance(x, y, count)
+      }
+    }
+  }
+
+  /// Largest absolute value; 0 for an empty tensor, NaN if any element is.
+  package var largestMagnitude: Float {
+    var largest: Float = 0
+    let span = elements.span
+    for i in span.indices {
+      let value = abs(span[i])
+      if !(value <= largest) { largest = value }
+      if largest.isNaN { return largest }
+    }
+    return largest
+  }
+
+  /// Whether every element is a finite number.
+  package var isFinite: Bool {
+    // x − x is 0 for finite x and NaN otherwise, and NaN survives every sum.
+    var sum: Float = 0
+    let span = elements.span
+    for i in span.indices { sum += span[i] - span[i] }
+    return sum == 0
+  }
+
+  /// `[a, b, c]` with its last two axes exchanged: `[a, c, b]`.
+  package func swappedLastAxes() -> Tensor {
+    let (a, b, c) = threeAxes
+    return rearranged(to: [a, c, b]) { i, j, k in (i * c + k) * b + j }
+  }
+
+  /// `[a, b, c]` with its first two axes exchanged: `[b, a, c]`.
+  package func swappedFirstAxes() -> Tensor {
+    let (a, b, c) = threeAxes
+    return rearranged(to: [b, a, c]) { i, j, k in (j * a + i) * c + k }
+  }
+
+  private var threeAxes: (Int, Int, Int) {
+    precondition(shape.dimensions.count == 3, "three axes, not \(shape)")
+    return (shape.dimensions[0], shape.dimensions[1], shape.dimensions[2])
+  }
+
+  /// Moves element (i, j, k) to `place(i, j, k)` of a tensor of another shape.
+  private func rearranged(to shape: Shape, _ place: (Int, Int, Int) -> Int) -> Tensor {
+    let (a, b, c) = threeAxes
+    var result = Tensor(zeros: shape)
+    let source = elements.span
+    var target = result.elements.mutableSpan
+    for i in 0..<a {
+      for j in 0..<b {
+        for k in 0..<c { target[place(i, j, k)] = source[(i * b + j) * c + k] }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,143 @@
+import CKernels
+
+extension Tensor {
+  /// Widens stored numbers. Exact for every format of at most 24 significant bits; F64 and wide
+  /// integers are rounded to nearest.
+  /// - Precondition: `dtype.isConvertible`, and `bytes` holds exactly `shape.count` elements.
+  package init(decoding bytes: RawSpan, as dtype: DType, shape: Shape) {
+    let count = shape.count
+    checkSize(bytes, dtype, shape)
+    self.init(
+      shape,
+      unsafe [Float](unsafeUninitializedCapacity: count) { target, initialized in
+        initialized = count
+        guard let target = target.baseAddress, count > 0 else { return }
+        unsafe adviseHugePages(target, count)
+        unsafe bytes.withUnsafeBytes { unsafe widen($0.baseAddress, dtype, target, count) }
+      })
+  }
+
+  /// The difference of two stored tensors, without holding both in f32: the change of a fine-tune.
+  /// - Precondition: as for `init(decoding:as:shape:)`, for both.
+  package init(
+    decoding bytes: RawSpan, as dtype: DType, minus other: RawSpan, as otherDType: DType,
+    shape: Shape
+  ) {
+    checkSize(other, otherDType, shape)
+    self.init(decoding: bytes, as: dtype, shape: shape)
+    // A part that stays in the first-level cache between widening and subtraction.
+    let part = 4096
+    let width = otherDType.bitsPerElement / 8
+    var widened = [Float](repeating: 0, count: part)
+    var target = elements.mutableSpan
+    unsafe other.withUnsafeBytes { source in
+      for start in stride(from: 0, to: shape.count, by: part) {
+        let count = min(part, shape.count - start)
+        unsafe widened.withUnsafeMutableBufferPointer {
+          guard let target = $0.baseAddress, let source = source.baseAddress else { return }
+          unsafe widen(source + start * width, otherDType, target, count)
+        }
+        for i in 0..<count { target[start + i] -= widened[i] }
+      }
+    }
+  }
+
+  /// The elements narrowed to a stored format: round to nearest, ties to even. F16 overflows to
+  /// infinity, 8-bit floats and integers saturate.
+  /// - Precondition: `dtype.isConvertible`
+  package func encoded(as dtype: DType) -> [UInt8] {
+    precondition(dtype.isConvertible, "encoding as \(dtype)")
+    let byteCount = count * dtype.bitsPerElement / 8
+    return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, initialized in
+      initialized = byteCount
+      guard count > 0, let target = target.baseAddress else { return }
+      unsafe adviseHugePages(target, byteCount)
+      unsafe elements.withUnsafeBufferPointer {
+        unsafe narrow($0.baseAddress, dtype, UnsafeMutableRawPointer(target), count)
+      }
+    }
+  }
+}
+
+private func checkSize(_ bytes: borrowing RawSpan, _ dtype: DType, _ shape: Shape) {
+  precondition(
+    dtype.isConvertible && bytes.byteCount * 8 == shape.count * dtype.bitsPerElement,
+    "\(bytes.byteCount) bytes for \(dtype) \(shape)")
+}
+
+private func widen(
+  _ source: UnsafeRawPointer?, _ dtype: DType, _ target: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  guard let source = unsafe source else { return }
+  switch dtype {
+  case .f32: unsafe UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: 4 * count)
+  case .f16: unsafe lyco_widen_f16(source, target, count)
+  case .bf16: unsafe lyco_widen_bf16(source, target, count)
+  case .f8e4m3, .f8e5m2:
+    let table = (dtype == .f8e4m3 ? Float8.e4m3 : .e5m2).values
+    unsafe lyco_widen_f8(source.assumingMemoryBound(to: UInt8.self), table, target, count)
+  case .f64: unsafe widen(source, target, count) { (x: Double) in Float(x) }
+  case .bool: unsafe widen(source, target, count) { (x: UInt8) in x == 0 ? 0 : 1 }
+  case .u8: unsafe widen(source, target, count) { (x: UInt8) in Float(x) }
+  case .i8: unsafe widen(source, target, count) { (x: Int8) in Float(x) }
+  case .u16: unsafe widen(source, target, count) { (x: UInt16) in Float(x) }
+  case .i16: unsafe widen(source, target, count) { (x: Int16) in Float(x) }
+  case .u32: unsafe widen(source, target, count) { (x: UInt32) in Float(x) }
+  case .i32: unsafe widen(source, target, count) { (x: Int32) in Float(x) }
+  case .u64: unsafe widen(source, target, count) { (x: UInt64) in Float(x) }
+  case .i64: unsafe widen(source, target, count) { (x: Int64) in Float(x) }
+  case .f4, .f6e2m3, .f6e3m2, .f8e8m0, .f8e4m3fnuz, .f8e5m2fnuz, .c64: break
+  }
+}
+
+private func widen<Stored: BitwiseCopyable>(
+  _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int,
+  _ value: (Stored) -> Float
+) {
+  // Unaligned: a header may end anywhere, and so the data may start anywhere.
+  for i in 0..<count {
+    unsafe target[i] = value(
+      source.loadUnaligned(fromByteOffset: i * MemoryLayout<Stored>.size, as: Stored.self))
+  }
+}
+
+private func narrow(
+  _ source: UnsafePointer<Float>?, _ dtype: DType, _ target: UnsafeMutableRawPointer, _ count: Int
+) {
+  guard let source = unsafe source else { return }
+  switch dtype {
+  case .f32: unsafe target.copyMemory(from: source, byteCount: 4 * count)
+  case .f16: unsafe lyco_narrow_f16(source, target, count)
+  case .bf16: unsafe lyco_narrow_bf16(source, target, count)
+  case .f8e4m3: unsafe narrow(source, target, count, Float8.e4m3.code)
+  case .f8e5m2: unsafe narrow(source, target, count, Float8.e5m2.code)
+  case .f64: unsafe narrow(source, target, count) { Double($0) }
+  case .bool: unsafe narrow(source, target, count) { $0 == 0 ? UInt8(0) : 1 }
+  case .u8: unsafe narrow(source, target, count) { saturating($0) as UInt8 }
+  case .i8: unsafe narrow(source, target, count) { saturating($0) as Int8 }
+  case .u16: unsafe narrow(source, target, count) { saturating($0) as UInt16 }
+  case .i16: unsafe narrow(source, target, count) { saturating($0) as Int16 }
+  case .u32: unsafe narrow(source, target, count) { saturating($0) as UInt32 }
+  case .i32: unsafe narrow(source, target, count) { saturating($0) as Int32 }
+  case .u64: unsafe narrow(source, target, count) { saturating($0) as UInt64 }
+  case .i64: unsafe narrow(source, target, count) { saturating($0) as Int64 }
+  case .f4, .f6e2m3, .f6e3m2, .f8e8m0, .f8e4m3fnuz, .f8e5m2fnuz, .c64: break
+  }
+}
+
+private func narrow<Stored: BitwiseCopyable>(
+  _ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int,
+  _ stored: (Float) -> Stored
+) {
+  for i in 0..<count {
+    unsafe target.storeBytes(
+      of: stored(source[i]), toByteOffset: i * MemoryLayout<Stored>.size, as: Stored.self)
+  }
+}
+
+/// The nearest integer of the type, ties to even; NaN becomes 0.
+private func saturating<Integer: FixedWidthInteger>(_ value: Float) -> Integer {
+  let rounded = value.rounded(.toNearestOrEven)
+  guard !rounded.isNaN else { return 0 }
+  return Integer(exactly: rounded) ?? (rounded < 0 ? .min : .max)
+}
