@@ -1,0 +1,39 @@
+private import CLAPACKE
+import Tensors
+
+extension SVD {
+  /// The leading `rank` triplets of Qᵀ·W for a basis Q with orthonormal rows `[q, m]` and W = Q·A
+  /// `[q, n]`: the best approximation of A within the span of Q.
+  ///
+  /// Wᵀ = Z·R by Householder QR and the SVD of the small R, all in double precision, so that both
+  /// sides come out orthonormal however small, or zero, a singular value is.
+  /// - Complexity: O(q²·n)
+  /// - Returns: nil if LAPACK did not converge.
+  init?(basis: DoubleMatrix, product: DoubleMatrix, rank: Int) {
+    let (q, n) = (product.rows, product.columns)
+    let k = min(q, n)
+    var z = product.elements
+    var tau = [Double](repeating: 0, count: k)
+    guard unsafe LAPACKE_dgeqrf(LAPACK_COL_MAJOR, Int32(n), Int32(q), &z, Int32(n), &tau) == 0
+    else { return nil }
+    var r = DoubleMatrix(zeros: q, k)  // column-major k × q
+    for j in 0..<q {
+      for i in 0...min(j, k - 1) { r.elements[j * k + i] = z[j * n + i] }
+    }
+    var s = [Double](repeating: 0, count: k)
+    var right = DoubleMatrix(zeros: k, k)  // rows: left vectors of R
+    var left = DoubleMatrix(zeros: q, k)  // columns: right vectors of R
+    guard
+      unsafe LAPACKE_dgesdd(
+        LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), Int32(k), Int32(q), &r.elements, Int32(k), &s,
+        &right.elements, Int32(k), &left.elements, Int32(k)) == 0,
+      unsafe LAPACKE_dorgqr(
+        LAPACK_COL_MAJOR, Int32(n), Int32(k), Int32(k), &z, Int32(n), tau) == 0
+    else { return nil }
+    var rows = DoubleMatrix(zeros: k, n)
+    rows.elements = k == q ? z : Array(z[..<(k * n)])
+    let vt = right.prefix(rank).matmul(rows)
+    let ut = left.matmul(basis, .transposed).prefix(rank)
+    self.init(ut: ut.tensor, s: s.prefix(rank).map { Float($0) }, vt: vt.tensor)
+  }
+}

@@ -1,0 +1,109 @@
+private import COpenBLAS
+package import Tensors
+
+extension Tensor {
+  /// A·B: `[m, k] · [k, n]`, without a copy of either operand.
+  package func matmul(_ other: Tensor) -> Tensor {
+    product(self, .plain, other, .plain)
+  }
+
+  /// AᵀB: `[k, m]ᵀ · [k, n]`, without forming the transpose.
+  package func transposedMatmul(_ other: Tensor) -> Tensor {
+    product(self, .transposed, other, .plain)
+  }
+
+  /// ABᵀ: `[m, k] · [n, k]ᵀ`, without forming the transpose.
+  package func matmulTransposed(_ other: Tensor) -> Tensor {
+    product(self, .plain, other, .transposed)
+  }
+
+  /// self ← self + factor · A·B, in place.
+  /// - Precondition: A is `[m, k]`, B is `[k, n]` and `shape.asMatrix` is `[m, n]`, so that the
+  ///   receiver may be the weight of a convolution.
+  package mutating func addProduct(_ a: Tensor, _ b: Tensor, times factor: Float = 1) {
+    let call = SingleProduct(a, .plain, b, .plain)
+    precondition(
+      shape.rows == call.m && shape.columns == call.n,
+      "adding \(a.shape) · \(b.shape) to \(shape)")
+    unsafe elements.withUnsafeMutableBufferPointer { target in
+      unsafe call.run(a, b, into: target, times: factor, adding: true)
+    }
+  }
+
+  /// Multiplies one axis by a matrix: element j of `axis` becomes Σᵢ matrix[j, i] · element i.
+  /// - Parameter matrix: `[p, shape.dimensions[axis]]`; the result has extent p on `axis`.
+  package func modeProduct(_ matrix: Tensor, axis: Int) -> Tensor {
+    let extent = shape.dimensions[axis]
+    precondition(matrix.shape.columns == extent, "axis \(axis) of \(shape) times \(matrix.shape)")
+    let outer = shape.dimensions[..<axis].reduce(1, *)
+    let inner = shape.dimensions[(axis + 1)...].reduce(1, *)
+    var dimensions = shape.dimensions
+    dimensions[axis] = matrix.shape.rows
+    if inner == 1 {
+      return reshaped([outer, extent]).matmulTransposed(matrix).reshaped(Shape(dimensions))
+    }
+    var result: [Float] = []
+    result.reserveCapacity(outer * matrix.shape.rows * inner)
+    for i in 0..<outer {
+      let slice = elements[i * extent * inner..<(i + 1) * extent * inner]
+      result += matrix.matmul(Tensor([extent, inner], Array(slice))).elements
+    }
+    return Tensor(Shape(dimensions), result)
+  }
+}
+
+/// Whether a product reads an operand by rows or by columns.
+enum Orientation: Sendable {
+  case plain, transposed
+}
+
+/// The extents and flags of one call of `cblas_sgemm`, row-major.
+struct SingleProduct {
+  let m, n, k: Int
+  private let aColumns, bColumns: Int
+  private let a, b: Orientation
+
+  /// op(A)·op(B), any tensor counting as its matrix.
+  init(_ left: Tensor, _ a: Orientation, _ right: Tensor, _ b: Orientation) {
+    let (rows, inner) =
+      a == .plain
+      ? (left.shape.rows, left.shape.columns) : (left.shape.columns, left.shape.rows)
+    let (otherInner, columns) =
+      b == .plain
+      ? (right.shape.rows, right.shape.columns) : (right.shape.columns, right.shape.rows)
+    precondition(
+      inner == otherInner, "matrix product of \(left.shape) \(a) and \(right.shape) \(b)")
+    (m, n, k) = (rows, columns, inner)
+    (aColumns, bColumns) = (left.shape.columns, right.shape.columns)
+    (self.a, self.b) = (a, b)
+  }
+
+  /// target ← factor · op(A)·op(B), plus what `target` held if `adding`.
+  func run(
+    _ left: Tensor, _ right: Tensor, into target: UnsafeMutableBufferPointer<Float>,
+    times factor: Float = 1, adding: Bool = false
+  ) {
+    guard m > 0, n > 0 else { return }
+    guard k > 0 else {
+      if !adding { unsafe target.update(repeating: 0) }
+      return
+    }
+    unsafe left.elements.withUnsafeBufferPointer { x in
+      unsafe right.elements.withUnsafeBufferPointer { y in
+        unsafe cblas_sgemm(
+          CblasRowMajor, a.flag, b.flag, blasint(m), blasint(n), blasint(k), factor, x.baseAddress,
+          blasint(max(aColumns, 1)), y.baseAddress, blasint(max(bColumns, 1)), adding ? 1 : 0,
+          target.baseAddress, blasint(n))
+      }
+    }
+  }
+}
+
+extension Orientation {
+  fileprivate var flag: CBLAS_TRANSPOSE { self == .plain ? CblasNoTrans : CblasTrans }
+}
+
+private func product(_ a: Tensor, _ x: Orientation, _ b: Tensor, _ y: Orientation) -> Tensor {
+  let call = SingleProduct(a, x, b, y)
+  return unsafe Tensor(uninitialized: [call.m, call.n]) { unsafe call.run(a, b, into: $0) }
+}

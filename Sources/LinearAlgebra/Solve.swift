@@ -1,0 +1,38 @@
+private import CLAPACKE
+package import Tensors
+
+extension Tensor {
+  /// X with A·X = B, by LU decomposition with partial pivoting.
+  /// - Parameter b: `[n, k]`, or `[n]` for one right-hand side; the result has its shape.
+  /// - Precondition: A is square, `[n, n]`, and B has n rows.
+  /// - Complexity: O(n³ + n²·k)
+  /// - Throws: `LinearAlgebraError.singular` if a pivot is exactly 0, `.notFinite`, `.tooLarge`
+  package func solve(_ b: Tensor) throws(LinearAlgebraError) -> Tensor {
+    precondition(
+      shape.rows == shape.columns && b.shape.rows == shape.rows,
+      "solving \(shape) · X = \(b.shape)")
+    let (n, _) = try checked(for: .solve)
+    let (_, k) = try b.checked(for: .solve)
+    guard n > 0, k > 0 else { return b }
+    var a = elements
+    var x = b
+    var pivots = [Int32](repeating: 0, count: Int(n))
+    let info = unsafe LAPACKE_sgesv(LAPACK_ROW_MAJOR, n, k, &a, n, &pivots, &x.elements, k)
+    guard info >= 0 else { throw .tooLarge(.solve, shape) }
+    guard info == 0 else { throw .singular(.solve, shape) }
+    return x
+  }
+
+  /// The inverse of a square matrix. Every element is NaN where there is none or where an element
+  /// of the matrix is not finite, so that one check of the end result finds it; `solve` tells why.
+  /// - Complexity: O(n³)
+  package func inverse() -> Tensor {
+    precondition(shape.rows == shape.columns, "inverse of \(shape)")
+    let n = shape.rows
+    do {
+      return try solve(Tensor(identity: n))
+    } catch {
+      return Tensor([n, n], [Float](repeating: .nan, count: n * n))
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package import Tensors
+
+/// How the leading triplets of a matrix are found.
+package enum SVDMethod: String, CaseIterable, Sendable {
+  /// `.randomized` where min(m, n) is at least 128 and at least 6 times the rank asked for, which
+  /// is where it is faster; `.exact` otherwise.
+  case auto
+  /// A block Krylov sketch, within 1e-3 of the optimal error; `.exact` where the sketch would have
+  /// to span more than half of the shorter side (a third, where the rank is not known).
+  case randomized
+  /// The Gram matrix of the shorter side, in double precision.
+  case exact
+}
+
+extension Tensor {
+  /// The leading `rank` triplets of the matrix `[m, n]`, or min(m, n) if that is less: the matrix of
+  /// that rank nearest to it in the Frobenius norm.
+  ///
+  /// The result depends on the matrix, the arguments and the BLAS library alone.
+  /// - Parameters:
+  ///   - seed: chooses the random sketch; `.exact` does not use it.
+  ///   - energy: ‖A‖²_F where the caller has it, which saves a reading of the matrix; if finite, so is
+  ///     every element.
+  /// - Complexity: about O(m·n·rank) where the sketch is used, else O(m·n·min(m, n)).
+  /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`, `.notConverged`
+  package func truncatedSVD(
+    rank: Int, method: SVDMethod = .auto, seed: UInt64 = 0, energy: Double? = nil
+  ) throws(LinearAlgebraError) -> SVD {
+    precondition(rank >= 0, "rank \(rank)")
+    return try truncatedSVD(.rank(min(rank, shape.rows, shape.columns)), method, seed, energy)
+  }
+
+  /// The fewest leading triplets that leave at most `relativeError` · ‖A‖_F in the Frobenius norm;
+  /// `maximumRank` of them if those do not suffice. A matrix of zeros has none.
+  ///
+  /// The sketch grows until it tells the rank, and one too few is ruled out by extrapolating what
+  /// another block could still capture. It may find one triplet too many where the last one needed
+  /// exceeds the bound by less than 1e-3 of it.
+  /// - Complexity: as that of the rank found.
+  /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`, `.notConverged`
+  package func truncatedSVD(
+    relativeError: Double, maximumRank: Int? = nil, method: SVDMethod = .auto, seed: UInt64 = 0,
+    energy: Double? = nil
+  ) throws(LinearAlgebraError) -> SVD {
+    precondition(relativeError >= 0, "relative error \(relativeError)")
+    precondition(maximumRank ?? 0 >= 0, "maximum rank \(maximumRank ?? 0)")
+    let limit = min(maximumRank ?? .max, shape.rows, shape.columns)
+    return try truncatedSVD(
+      .relativeError(relativeError, maximumRank: limit), method, seed, energy)
+  }
+
+  private func truncatedSVD(
+    _ goal: TruncationGoal, _ method: SVDMethod, _ seed: UInt64, _ known: Double?
+  ) throws(LinearAlgebraError) -> SVD {
+    let energy = try checkedEnergy(for: .truncatedSVD, known: known)
+    if goal.rank(squares: [], energy: energy) == 0 { return emptySVD }
+    // Far from 1, squares of squares leave the range of single precision.
+    if energy > 0, !(1e-16...1e16).contains(energy) {
+      let norm = energy.squareRoot()
+      // In two steps, because the inverse of a subnormal norm overflows.
+      let half = Float(1 / norm.squareRoot())
+      let svd = try ((self * half) * half).truncatedSVD(goal, method, seed, nil)
+      return SVD(
+        u: svd.u, s: svd.s.map { Float(Double($0) / Double(half) / Double(half)) }, vt: svd.vt)
+    }
+    if method.sketches(shape, goal), energy > 0,
+      let svd = randomizedSVD(goal, energy: energy, seed: seed)
+    {
+      return svd
+    }
+    return try exactSVD(goal, energy: energy, for: .truncatedSVD)
+  }
+}
+
+extension SVDMethod {
+  fileprivate func sketches(_ shape: Shape, _ goal: TruncationGoal) -> Bool {
+    let short = min(shape.rows, shape.columns)
+    switch (self, goal) {
+    case (.exact, _): return false
+    // What is left must stand out from the rounding error of squares in single precision.
+    case (_, .relativeError(let error, _)) where error < 5e-3: return false
+    case (.randomized, _): return true
+    case (.auto, .rank(let rank)): return short >= max(128, 6 * rank)
+    case (.auto, .relativeError): return short >= 128
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/// How many leading triplets of an SVD are asked for.
+enum TruncationGoal: Sendable {
+  /// So many.
+  case rank(Int)
+  /// The fewest that leave at most this part of the Frobenius norm, but no more than so many.
+  case relativeError(Double, maximumRank: Int)
+
+  /// The largest rank that can be the answer.
+  var limit: Int {
+    switch self {
+    case .rank(let rank): rank
+    case .relativeError(_, let maximumRank): maximumRank
+    }
+  }
+
+  /// The rank that meets the goal, given squared singular values in descending order and the sum of
+  /// all there are; nil if those given do not tell.
+  func rank(squares: [Double], energy: Double) -> Int? {
+    if case .relativeError(let error, _) = self {
+      let bound = error * error * energy
+      var rest = energy
+      for (rank, square) in squares.prefix(limit).enumerated() {
+        if rest <= bound { return rank }
+        rest -= square
+      }
+      if rest <= bound { return min(squares.count, limit) }
+    }
+    return squares.count >= limit ? limit : nil
+  }
+}
