@@ -1,0 +1,23 @@
+package import Tensors
+
+/// A tensor without its data, as a writer needs it announced.
+package struct TensorInfo: Hashable, Sendable {
+  package let name: String
+  package let dtype: DType
+  package let shape: Shape
+
+  package init(name: String, dtype: DType, shape: Shape) {
+    self.name = name
+    self.dtype = dtype
+    self.shape = shape
+  }
+
+  /// Size of the data as stored.
+  package var byteCount: Int { shape.count * dtype.bitsPerElement / 8 }
+
+  /// The order of the reference implementation: formats from last to first in `DType`, then names
+  /// by their bytes. Hashes that the field computes over a file's data depend on it.
+  package static func precedes(_ a: TensorInfo, _ b: TensorInfo) -> Bool {
+    a.dtype == b.dtype ? a.name.utf8.lexicographicallyPrecedes(b.name.utf8) : a.dtype > b.dtype
+  }
+}
