@@ -1,0 +1,83 @@
+import TOMLKit
+
+/// What the file of a family says: how to know it, its components, and where their names are listed.
+struct FamilyDefinition: Decodable, Sendable {
+  /// A tensor whose extent tells the family: present with another extent, the family is excluded.
+  struct Sign: Decodable, Sendable {
+    let component: String
+    /// Names within the component, without the prefix of the checkpoint.
+    let keys: [String]
+    let axis: Int
+    let extents: [Int]
+  }
+
+  /// A part of the model with its own prefix in checkpoints and adapters.
+  struct Component: Decodable, Sendable {
+    let name: String
+    /// Files that list the names; the blocks of all of them make one table.
+    let tables: [String]
+    /// The block in which the names start.
+    let root: String?
+    /// Prefixes under which adapters name this component's modules.
+    let aliases: [String]
+    /// Beginning of the names that adapters may leave out.
+    let implied: String?
+    let layouts: [Layout]
+  }
+
+  /// One spelling of the component's keys in checkpoints, and what adapters call the modules of a
+  /// checkpoint spelled so.
+  struct Layout: Decodable, Sendable {
+    /// Column of the table that lists the checkpoint's names.
+    let column: String
+    /// Prefixes of the checkpoint's keys.
+    let keys: [String]
+    /// What the checkpoint leaves out between prefix and name.
+    let inserting: String?
+    /// Column of the table that adapters take their names from.
+    let naming: String
+    /// Prefix of the adapter names.
+    let prefix: String
+  }
+
+  /// How to know an adapter for the family from its module names.
+  struct Adapters: Decodable, Sendable {
+    /// Beginnings of `ss_base_model_version` and `modelspec.architecture`.
+    let metadata: [String]
+    /// Endings of module names, dots as underscores, and the input widths they may have.
+    let widths: [String: [Int]]?
+    /// Beginnings or parts of names that adapters of this family never have.
+    let lacks: [String]?
+    /// At least one name must contain one of these.
+    let needs: [String]?
+    /// Beginnings of names that a block's number follows, and how many such blocks there are.
+    let blocks: [String: Int]?
+  }
+
+  let name: String
+  let title: String
+  let signs: [Sign]
+  /// Keys (without prefix) that no model of this family has, though a relative has.
+  let absent: [String]?
+  let components: [Component]
+  /// Prefixes of keys that belong to the checkpoint but to no module, by what they are.
+  let others: [String: [String]]?
+  let adapters: Adapters
+
+  var family: ModelFamily { ModelFamily(name: name, title: title) }
+}
+
+extension FamilyDefinition {
+  /// The definitions of all families but `generic`, in order of preference.
+  static let all: [FamilyDefinition] = FamilyResources.families.map(read)
+
+  /// Decodes an embedded file. The files are part of the program: a mistake in one is a defect that
+  /// every test meets, so it traps.
+  static func read<T: Decodable>(_ bytes: [UInt8]) -> T {
+    do {
+      return try TOMLDecoder().decode(T.self, from: String(decoding: bytes, as: UTF8.self))
+    } catch {
+      preconditionFailure("embedded family table: \(error)")
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/// The embedded files: which families there are, and the name tables they refer to.
+enum FamilyResources {
+  /// Families in order of preference: where a file fits several equally well, the first is taken.
+  static let families: [[UInt8]] = [
+    PackageResources.sd1_toml,
+    PackageResources.sd2_toml,
+    PackageResources.sdxl_toml,
+    PackageResources.sdxl_refiner_toml,
+    PackageResources.flux_toml,
+    PackageResources.sd3_toml,
+    PackageResources.hunyuan_video_toml,
+    PackageResources.wan_toml,
+    PackageResources.qwen_image_toml,
+  ]
+
+  /// Bytes of a name table by the name that families refer to it with.
+  static func nameTable(_ name: String) -> [UInt8] {
+    switch name {
+    case "unet": PackageResources.names_unet_toml
+    case "unet-sd": PackageResources.names_unet_sd_toml
+    case "unet-sdxl": PackageResources.names_unet_sdxl_toml
+    case "unet-refiner": PackageResources.names_unet_refiner_toml
+    case "clip": PackageResources.names_clip_toml
+    case "t5": PackageResources.names_t5_toml
+    case "vae": PackageResources.names_vae_toml
+    case "flux": PackageResources.names_flux_toml
+    case "sd3": PackageResources.names_sd3_toml
+    case "hunyuan-video": PackageResources.names_hunyuan_video_toml
+    case "wan": PackageResources.names_wan_toml
+    case "qwen-image": PackageResources.names_qwen_image_toml
+    default: preconditionFailure("no name table '\(name)'")
+    }
+  }
+}

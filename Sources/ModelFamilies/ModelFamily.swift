@@ -1,0 +1,20 @@
+/// A kind of model whose modules have names that the field agrees on, or `generic`, which takes the
+/// names from the checkpoint.
+package struct ModelFamily: Hashable, Sendable {
+  /// Short name, as given to `--family`: `sd1`.
+  package let name: String
+  /// Name for people: `Stable Diffusion 1.x`.
+  package let title: String
+
+  /// Any checkpoint: the modules are its own keys.
+  package static let generic = ModelFamily(name: "generic", title: "any model, by its own names")
+
+  /// All families, `generic` last. Where two fit equally well, the earlier is chosen.
+  package static let all: [ModelFamily] = FamilyDefinition.all.map(\.family) + [generic]
+
+  /// The family of that short name.
+  package static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }
+
+  /// The family's table; `nil` for `generic`.
+  var definition: FamilyDefinition? { FamilyDefinition.all.first { $0.name == name } }
+}

@@ -1,0 +1,216 @@
+import TOMLKit
+
+/// The module names of one component in every spelling: a grammar of blocks whose rows say, column by
+/// column, what one module (or one nested block) is called.
+///
+/// A row of the files is a line of columns and notes:
+///
+///     double_blocks.{n}  transformer_blocks.{n}                    @double
+///     img_attn.qkv       attn.to_q|attn.to_k|attn.to_v             SelfAttention
+///     norm.key.scale,    norm_k
+///
+/// `{n}` is any number, the same in all columns; `-` a column in which the place does not exist;
+/// `a|b|c` modules that the other columns hold in one weight, by rows, where `*` marks the one that
+/// takes what equal parts (as many rows as the weight has columns) leave over; `weight,bias` whole
+/// keys where they are not `<name>.weight` and `<name>.bias`. Notes: `@block` opens a block, a bare
+/// word is a class the module lies in, `!embedding` and `!parameter` say what a shape does not tell,
+/// `rows=6` allows the name of another column only where the weight is six times as high as wide.
+struct NameTable: Sendable {
+  /// What one row stands for.
+  enum Role: Sendable {
+    case module, embedding, parameter
+  }
+
+  /// One spelling of one module.
+  struct Stem: Sendable {
+    /// The dotted name, cut at its numbers: `["double_blocks.", ".img_attn.qkv"]`.
+    let pieces: [String]
+    /// Last part of the weight's key if it is not `weight`.
+    let weight: String?
+    /// Last part of the bias's key if it is not `bias`; empty if there is none.
+    let bias: String?
+    /// Takes the rows that its siblings leave over.
+    let isRemainder: Bool
+  }
+
+  /// One place, in all columns.
+  struct Row: Sendable {
+    /// By column; empty where the place does not exist.
+    let stems: [[Stem]]
+    let role: Role
+    let containers: [String]
+    /// Height of the weight over its width for which other columns' names hold.
+    let ratio: Int?
+  }
+
+  /// A place in the tree of name segments of one column of one block.
+  struct Node: Sendable {
+    /// Segments that go on from here, as ranges of `letters`.
+    var literals: [(segment: Range<Int>, node: Int)] = []
+    var number: Int?
+    /// Row and part whose name ends here.
+    var stem: (row: Int, part: Int)?
+    /// Row and part one of whose keys ends here, and which of its keys that is.
+    var key: (row: Int, part: Int, role: KeyRole)?
+    /// Row whose name ends here, and the block that continues it.
+    var block: (row: Int, block: Int)?
+  }
+
+  let columns: [String]
+  private(set) var rows: [Row] = []
+  private(set) var nodes: [Node] = []
+  /// All segments that the nodes' literals refer to, in a row.
+  private(set) var letters: [UInt8] = []
+  /// First node of each block by column.
+  private(set) var entries: [[Int]] = []
+  private var blockNumbers: [String: Int] = [:]
+  private let start: Int
+
+  /// First node of the table in that column.
+  func entry(_ column: Int) -> Int { entries[start][column] }
+
+  /// Index of the column of that name.
+  func column(_ name: String) -> Int {
+    guard let index = columns.firstIndex(of: name) else {
+      preconditionFailure("no column '\(name)' among \(columns)")
+    }
+    return index
+  }
+}
+
+extension NameTable {
+  /// A file of blocks as written.
+  private struct File: Decodable {
+    struct Block: Decodable {
+      let classes: [String]?
+      let rows: String
+    }
+    let columns: [String]
+    let blocks: [String: Block]
+  }
+
+  /// Reads the blocks of the named files into one table that starts in block `root`.
+  init(files: [String], root: String) {
+    let contents = files.map { FamilyDefinition.read(FamilyResources.nameTable($0)) as File }
+    columns = contents[0].columns
+    let blocks = contents.flatMap { $0.blocks }
+    for (number, block) in blocks.enumerated() { blockNumbers[block.key] = number }
+    start = blockNumbers[root]!
+    entries = blocks.indices.map { _ in [] }
+    for (number, block) in blocks.enumerated() {
+      entries[number] = columns.indices.map { nodes.count + $0 }
+      nodes += columns.map { _ in Node() }
+      for line in block.value.rows.utf8.split(separator: UInt8(ascii: "\n")) {
+        add(
+          line.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }, number,
+          block.value.classes ?? [])
+      }
+    }
+  }
+
+  private mutating func add(_ words: [String], _ block: Int, _ classes: [String]) {
+    var role = Role.module
+    var containers = classes
+    var nested: Int?
+    var ratio: Int?
+    for note in words[columns.count...] {
+      if note.hasPrefix("@") {
+        nested = blockNumbers[String(note.dropFirst())]!
+      } else if note == "!embedding" {
+        role = .embedding
+      } else if note == "!parameter" {
+        role = .parameter
+      } else if note.hasPrefix("rows=") {
+        ratio = Int(note.dropFirst(5))
+      } else {
+        containers.append(note)
+      }
+    }
+    let number = rows.count
+    let stems = words[..<columns.count].map { cell in
+      cell == "-" ? [] : cell.split(separator: "|").map { Stem(String($0)) }
+    }
+    let numbers = stems.first { !$0.isEmpty }![0].pieces.count - 1
+    rows.append(Row(stems: stems, role: role, containers: containers, ratio: ratio))
+    for column in columns.indices {
+      for (part, stem) in stems[column].enumerated() {
+        precondition(stem.pieces.count == numbers + 1, "'\(words)': columns differ in numbers")
+        let node = insert(stem.pieces, from: entries[block][column])
+        if let nested {
+          nodes[node].block = (number, nested)
+        } else if role == .parameter {
+          nodes[node].key = (number, part, .parameter)
+        } else {
+          nodes[node].stem = (number, part)
+          if let weight = stem.weight {
+            nodes[insert([weight], from: node)].key = (number, part, .weight)
+          }
+          if let bias = stem.bias, !bias.isEmpty {
+            nodes[insert([bias], from: node)].key = (number, part, .bias)
+          }
+        }
+      }
+    }
+  }
+
+  /// Node at the end of the name whose pieces are parted by numbers, made if it is not there.
+  private mutating func insert(_ pieces: [String], from first: Int) -> Int {
+    var node = first
+    for (index, piece) in pieces.enumerated() {
+      if index > 0 {
+        if nodes[node].number == nil {
+          nodes[node].number = nodes.count
+          nodes.append(Node())
+        }
+        node = nodes[node].number!
+      }
+      for segment in piece.utf8.split(separator: UInt8(ascii: ".")) {
+        let next = nodes[node].literals.first { letters[$0.segment].elementsEqual(segment) }
+        if let next {
+          node = next.node
+        } else {
+          nodes[node].literals.append(
+            (letters.count..<letters.count + segment.count, nodes.count))
+          letters += segment
+          node = nodes.count
+          nodes.append(Node())
+        }
+      }
+    }
+    return node
+  }
+}
+
+extension NameTable.Stem {
+  /// Reads one spelling from a cell: `name`, `name*` or `weight key,bias key`.
+  fileprivate init(_ text: String) {
+    isRemainder = text.hasSuffix("*")
+    let name = isRemainder ? String(text.dropLast()) : text
+    let keys = name.split(separator: ",", omittingEmptySubsequences: false)
+    guard keys.count == 2 else {
+      pieces = name.pieces
+      weight = nil
+      bias = nil
+      return
+    }
+    let parts = keys.map { $0.split(separator: ".") }
+    pieces = parts[0].dropLast().joined(separator: ".").pieces
+    weight = String(parts[0].last!)
+    bias = parts[1].last.map(String.init) ?? ""
+  }
+}
+
+extension String {
+  /// The text between the numbers of a template; `["a.", ".b"]` for `a.{n}.b`.
+  fileprivate var pieces: [String] {
+    var pieces = [""]
+    var rest = self[...]
+    while let brace = rest.firstIndex(of: "{") {
+      pieces[pieces.count - 1] += rest[..<brace]
+      pieces.append("")
+      rest = rest[brace...].dropFirst(3)
+    }
+    pieces[pieces.count - 1] += rest
+    return pieces
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import ModelFamilies
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+/// Which family an adapter was made for, by its own names and widths.
+@Suite struct AdapterFamilyTests {
+  /// Names of the modules of a published adapter, and the input widths that its factors tell.
+  private func modules(_ header: String) throws -> [(name: String, inputWidth: Int?)] {
+    let path = Fixtures.path("headers/\(header).json").string
+    let json = try JSONDecoder().decode(
+      [String: [Int]].self, from: Data(contentsOf: URL(filePath: path)))
+    var widths: [String: Int?] = [:]
+    for (key, shape) in json {
+      guard let end = key.firstRange(of: /\.(lora_|lokr_|alpha)/)?.lowerBound else { continue }
+      let name = String(key[..<end])
+      let isDown = key.hasSuffix("lora_down.weight") || key.hasSuffix("lora_A.weight")
+      widths[name] = isDown ? shape[1] : widths[name] ?? nil
+    }
+    return widths.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  @Test(arguments: [
+    ("flux_lora_kohya_format", "flux"), ("flux_lora_aitoolkit_format", "flux"),
+    ("flux_lora_diffusers_format", "flux"), ("flux_lora_diffusers_base_model_format", "flux"),
+    ("flux_lora_diffusers_no_proj_mlp_format", "flux"), ("flux_control_lora_format", "flux"),
+    ("flux_lokr_bfl_format", "flux"), ("qwen_image_lora_diffusers_format", "qwen-image"),
+    ("anima_lora_kohya_format", nil), ("anima_lora_kohya_with_te_format", nil),
+    ("anima_lora_peft_format", nil),
+  ])
+  func publishedAdapters(header: String, family: String?) throws {
+    let modules = try modules(header)
+    #expect(!modules.isEmpty)
+    let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    #expect(result.family?.name == family, "\(result.evidence)")
+    #expect(!result.evidence.isEmpty)
+  }
+
+  /// Every module of the published Flux adapters finds its rows in the native checkpoint.
+  @Test(arguments: [
+    "flux_lora_kohya_format", "flux_lora_aitoolkit_format", "flux_lora_diffusers_format",
+    "flux_lora_diffusers_base_model_format", "flux_lora_diffusers_no_proj_mlp_format",
+    "flux_lokr_bfl_format",
+  ])
+  func modulesMeetTheCheckpoint(header: String) throws {
+    let layout = try KeyList("flux1.native").layout()
+    for (name, width) in try modules(header) {
+      let module = try #require(layout.module(named: name), "\(name)")
+      if let width { #expect(module.shape.columns == width, "\(name)") }
+    }
+  }
+
+  @Test(arguments: ["sd1", "sd2", "sdxl"])
+  func modulesOfLycoris(family: String) throws {
+    let width = ["sd1": 768, "sd2": 1024, "sdxl": 2048][family]
+    let names = try fixtureLines("families/lycoris.\(family).txt").map { line in
+      let name = String(line.prefix { $0 != " " })
+      return (name: name, inputWidth: name.hasSuffix("attn2_to_k") ? width : nil)
+    }
+    let result = ModelFamily.recognize(adapterModules: names, metadata: [:])
+    #expect(result.family?.name == family, "\(result.evidence)")
+  }
+
+  /// Each family's own names lead back to it.
+  @Test(arguments: KeyListTests.lists)
+  func ownNames(list: String, family: String, unnamed: Int) throws {
+    guard list != "vae.diffusers" else { return }
+    let modules = try KeyList(list).layout().modules.filter { $0.kind == .linear }
+      .map { (name: $0.adapterName, inputWidth: Int?($0.shape.columns)) }
+    let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    #expect(result.family?.name == family, "\(result.evidence)")
+  }
+
+  /// Widths that no family has exclude them; the evidence names module and width.
+  @Test func smallModelsHaveNoFamily() throws {
+    let modules = try KeyList("fashion-ddpm.lora").tensors.compactMap { key, shape in
+      key.hasSuffix(".lora_down.weight")
+        ? (name: String(key.dropLast(17)), inputWidth: Int?(shape.columns)) : nil
+    }
+    let result = ModelFamily.recognize(
+      adapterModules: modules, metadata: ["ss_base_model_version": "tinydiff"])
+    #expect(result.family == nil)
+    #expect(
+      result.evidence.contains(
+        "not sdxl: 'lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k' takes "
+          + "32 inputs, expected 2048"))
+  }
+
+  /// These blocks have the same names in Flux.1 and HunyuanVideo: metadata decides.
+  @Test func metadataDecidesAmongFamiliesThatFit() {
+    let modules: [(name: String, inputWidth: Int?)] = [
+      ("lora_unet_double_blocks_0_img_attn_qkv", 3072), ("lora_unet_single_blocks_0_linear1", 3072),
+    ]
+    let alone = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    #expect(alone.family?.name == "flux")
+    #expect(alone.evidence.contains("the names fit hunyuan-video as well"))
+    let told = ModelFamily.recognize(
+      adapterModules: modules, metadata: ["ss_base_model_version": "hunyuan_video"])
+    #expect(told.family?.name == "hunyuan-video")
+    #expect(told.evidence.contains("metadata says ss_base_model_version = 'hunyuan_video'"))
+    let wrong = ModelFamily.recognize(
+      adapterModules: modules, metadata: ["modelspec.architecture": "stable-diffusion-v1"])
+    #expect(wrong.family?.name == "flux")
+  }
+
+  /// More single blocks than Flux.1 has.
+  @Test func blockNumbersExclude() {
+    let result = ModelFamily.recognize(
+      adapterModules: [("transformer.single_transformer_blocks.39.attn.to_q", 3072)], metadata: [:])
+    #expect(result.family?.name == "hunyuan-video")
+  }
+}

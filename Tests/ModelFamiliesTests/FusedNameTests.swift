@@ -1,0 +1,81 @@
+import ModelFamilies
+import Tensors
+import TestSupport
+import Testing
+
+/// Names of another layout's modules, against the rows that diffusers' converters take them from.
+@Suite struct FusedNameTests {
+  /// Prefix of the diffusers names in an adapter, and of the keys in the list.
+  @Test(arguments: [
+    ("flux1.native", "transformer."), ("flux1.native", "base_model.model."),
+    ("flux1.native", "lora_transformer_"),
+    ("sd3.native", "transformer."), ("hunyuan-video.native", "transformer."),
+    ("hunyuan-video.native", ""), ("wan2.1-i2v-14B.native", "transformer."),
+    ("wan2.1-i2v-14B.native", "lora_unet_"),
+    ("sd1.ldm", "unet."), ("sd1.ldm", "lora_unet_"), ("sd1.ldm", "lycoris_"),
+    ("sdxl.sgm", "unet."), ("sdxl.sgm", "lora_unet_"), ("sdxl.sgm", "lycoris_"),
+    ("sdxl.sgm", "base_model.model."),
+  ])
+  func meansTheRowsThatConvertersTake(list: String, prefix: String) throws {
+    let keys = try KeyList(list)
+    let layout = try keys.layout()
+    let heights = Dictionary(uniqueKeysWithValues: keys.tensors.map { ($0.key, $0.shape.rows) })
+    var swapped = 0
+    for line in try fixtureLines("families/rows.\(list).txt") {
+      let columns = line.split(separator: "\t").map(String.init)
+      var name = prefix + columns[0].dropLast(".weight".count)
+      if prefix.hasSuffix("_") { name = name.replacing(".", with: "_") }
+      let found = layout.modules(named: name)
+      if columns[2] == "swapped" {
+        #expect(found.isEmpty, "\(name)")
+        swapped += 1
+        continue
+      }
+      #expect(found.count == 1, "\(name)")
+      guard let module = found.first else { continue }
+      #expect(module.weight.key == columns[1], "\(name)")
+      let whole = 0..<(try #require(heights[columns[1]]))
+      #expect(module.weight.rows ?? whole == Int(columns[2])!..<Int(columns[3])!, "\(name)")
+      #expect(module.bias?.rows == (module.bias == nil ? nil : module.weight.rows))
+    }
+    #expect(swapped == ["flux1.native": 1, "hunyuan-video.native": 1, "sd3.native": 2][list] ?? 0)
+  }
+
+  @Test func autoencoderNames() throws {
+    let layout = try KeyList("sd1.ldm").layout()
+    for line in try fixtureLines("families/rows.vae.txt") {
+      let columns = line.split(separator: "\t").map(String.init)
+      let module = layout.module(named: "vae." + columns[0].dropLast(".weight".count))
+      #expect(module?.weight.key == columns[1], "\(columns[0])")
+    }
+  }
+
+  /// Independent of the converters: every module of the diffusers list has its place, of its shape, in
+  /// the native list.
+  @Test(arguments: [
+    ("flux1.native", "flux1.diffusers", 1), ("hunyuan-video.native", "hunyuan-video.diffusers", 1),
+    ("sd3.native", "sd3-medium.diffusers", 2),
+  ])
+  func everyModuleHasItsPlace(native: String, diffusers: String, swapped: Int) throws {
+    let layout = try KeyList(native).layout()
+    var missing: [String] = []
+    for module in try KeyList(diffusers).layout().modules {
+      if let found = layout.module(named: "transformer." + module.path) {
+        #expect(found.shape == module.shape, "\(module.path)")
+        #expect((found.bias == nil) == (module.bias == nil), "\(module.path)")
+      } else {
+        missing.append(module.path)
+      }
+    }
+    #expect(missing.count == swapped, "\(missing)")
+  }
+
+  /// A fused name has no single module where the checkpoint keeps the parts apart.
+  @Test func fusedNameOnSplitCheckpointIsNotFound() throws {
+    let layout = try KeyList("flux1.diffusers").layout()
+    #expect(layout.modules(named: "lora_unet_double_blocks_0_img_attn_qkv").isEmpty)
+    #expect(
+      layout.module(named: "lora_unet_double_blocks_0_img_mlp_0")?.weight.key
+        == "transformer_blocks.0.ff.net.0.proj.weight")
+  }
+}

@@ -1,0 +1,78 @@
+import ModelFamilies
+import Tensors
+import TestSupport
+import Testing
+
+/// Every key of every list must belong to a component and be a parameter of a module, or be one of
+/// the few that adapters have no name for.
+@Suite struct KeyListTests {
+  /// List, family, and how many of its keys adapters cannot name.
+  static let lists = [
+    ("sd1.ldm", "sd1", 0), ("sd1.unet.diffusers", "sd1", 0), ("vae.diffusers", "sd1", 0),
+    ("sd2.unet.diffusers", "sd2", 0),
+    ("sdxl.sgm", "sdxl", 1), ("sdxl.unet.diffusers", "sdxl", 0),
+    ("flux1.native", "flux", 0), ("flux1.diffusers", "flux", 0),
+    ("sd3.native", "sd3", 5), ("sd3-medium.diffusers", "sd3", 1),
+    ("hunyuan-video.native", "hunyuan-video", 0),
+    ("hunyuan-video.diffusers", "hunyuan-video", 0),
+    ("wan2.1-t2v-1.3B.native", "wan", 31), ("wan2.1-t2v-14B.native", "wan", 41),
+    ("wan2.1-i2v-14B.native", "wan", 41), ("wan2.1-t2v-14B.diffusers", "wan", 41),
+    ("qwen-image.native", "qwen-image", 0),
+  ]
+
+  @Test(arguments: lists)
+  func knowsEveryKey(list: String, family: String, unnamed: Int) throws {
+    let keys = try KeyList(list)
+    let layout = try keys.layout()
+    #expect(layout.family.name == family)
+    let unknown = keys.tensors.filter { layout.component(ofKey: $0.key) == nil }
+    #expect(unknown.isEmpty, "\(unknown)")
+    let parameters = layout.modules.flatMap { [$0.weight.key] + ($0.bias.map { [$0.key] } ?? []) }
+    #expect(Set(parameters + layout.unnamed) == Set(keys.tensors.map(\.key)))
+    #expect(layout.unnamed.count == unnamed, "\(layout.unnamed)")
+  }
+
+  @Test(arguments: lists)
+  func namesAreUniqueAndFoundAgain(list: String, family: String, unnamed: Int) throws {
+    let layout = try KeyList(list).layout()
+    #expect(Set(layout.modules.map(\.adapterName)).count == layout.modules.count)
+    for module in layout.modules {
+      #expect(layout.modules(named: module.adapterName) == [module])
+    }
+  }
+
+  @Test(arguments: lists)
+  func shapesAndSlicesAreThoseOfTheFile(list: String, family: String, unnamed: Int) throws {
+    let keys = try KeyList(list)
+    let shapes = Dictionary(uniqueKeysWithValues: keys.tensors.map { ($0.key, $0.shape) })
+    let layout = try keys.layout()
+    for module in layout.modules {
+      let whole = try #require(shapes[module.weight.key])
+      let rows = module.weight.rows ?? 0..<whole.rows
+      #expect(module.shape == Shape([rows.count] + whole.dimensions.dropFirst()))
+      #expect(rows.upperBound <= whole.rows)
+      if let bias = module.bias {
+        #expect(try #require(shapes[bias.key]).rows == whole.rows)
+        #expect(bias.rows == module.weight.rows)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("flux1.native", "model.diffusion_model.", "flux"), ("flux1.native", "transformer/", "flux"),
+    ("wan2.1-t2v-1.3B.native", "diffusion_model.", "wan"),
+    ("flux1.diffusers", "transformer/", "flux"), ("flux1.diffusers", "transformer.", "flux"),
+    ("sd3-medium.diffusers", "transformer/", "sd3"),
+    ("qwen-image.native", "transformer.", "qwen-image"),
+    ("sdxl.unet.diffusers", "unet/", "sdxl"), ("sd1.unet.diffusers", "unet.", "sd1"),
+    ("vae.diffusers", "vae/", "sd1"),
+  ])
+  func prefixesDoNotChangeNames(list: String, prefix: String, family: String) throws {
+    let bare = try KeyList(list).layout()
+    let prefixed = try KeyList(list, prefix: prefix).layout()
+    #expect(prefixed.family.name == family)
+    #expect(prefixed.modules.map(\.adapterName) == bare.modules.map(\.adapterName))
+    #expect(prefixed.modules.map(\.path) == bare.modules.map(\.path))
+    #expect(prefixed.unnamed == bare.unnamed.map { prefix + $0 })
+  }
+}

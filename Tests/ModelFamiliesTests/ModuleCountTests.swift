@@ -1,0 +1,89 @@
+import ModelFamilies
+import Tensors
+import TestSupport
+import Testing
+
+/// How many modules the trainers adapt, selected by class and pattern.
+@Suite struct ModuleCountTests {
+  /// Linear and convolution modules of the component that lie in one of the classes and whose path the
+  /// pattern does not match. `kernels` adds convolutions larger than 1 × 1.
+  private func count(
+    _ layout: ModelLayout, _ component: String, in classes: Set<String>, kernels: Bool = false,
+    except pattern: Regex<Substring>? = nil
+  ) -> Int {
+    layout.modules.count { module in
+      module.component == component && (module.kind == .linear || module.kind == .convolution)
+        && (kernels || module.shape.kernel.allSatisfy { $0 == 1 })
+        && !classes.isDisjoint(with: module.containers)
+        && pattern.map { module.path.firstMatch(of: $0) == nil } ?? true
+    }
+  }
+
+  private let text: Set = ["CLIPAttention", "CLIPMLP"]
+  private let blocks: Set = ["ResnetBlock2D", "Downsample2D", "Upsample2D"]
+
+  @Test(arguments: ["sd1.ldm", "sd1.unet.diffusers", "sd2.unet.diffusers"])
+  func stableDiffusion(list: String) throws {
+    let layout = try KeyList(list).layout()
+    #expect(count(layout, "unet", in: ["Transformer2DModel"]) == 192)
+    let withConvolutions = blocks.union(["Transformer2DModel"])
+    #expect(count(layout, "unet", in: withConvolutions, kernels: true) == 278)
+    #expect(count(layout, "unet", in: ["CrossAttention"]) == 128)
+  }
+
+  @Test func textEncoders() throws {
+    #expect(count(try KeyList("sd1.ldm").layout(), "te1", in: text) == 72)
+    let sdxl = try KeyList.sdxl().layout()
+    #expect(count(sdxl, "te1", in: text) == 72)
+    #expect(count(sdxl, "te2", in: text) == 192)
+    #expect(count(try KeyList.sd2().layout(), "te1", in: text) == 138)
+  }
+
+  @Test(arguments: ["sdxl.sgm", "sdxl.unet.diffusers"])
+  func stableDiffusionXL(list: String) throws {
+    let layout = try KeyList(list).layout()
+    #expect(count(layout, "unet", in: ["Transformer2DModel"]) == 722)
+    let full = blocks.union(["Transformer2DModel", "TimestepEmbedding"])
+    #expect(count(layout, "unet", in: full, kernels: true) == 788)
+    #expect(count(layout, "unet", in: ["CrossAttention"]) == 560)
+  }
+
+  @Test func transformers() throws {
+    let flux = try KeyList("flux1.native").layout()
+    let streams: Set = ["DoubleStreamBlock", "SingleStreamBlock"]
+    #expect(count(flux, "unet", in: streams) == 304)
+    #expect(count(flux, "unet", in: streams, except: /_mod\.lin|modulation\.lin/) == 228)
+
+    let hunyuan = try KeyList("hunyuan-video.native").layout()
+    let mm: Set = ["MMDoubleStreamBlock", "MMSingleStreamBlock"]
+    #expect(count(hunyuan, "unet", in: mm, except: /img_mod|txt_mod|modulation/) == 240)
+
+    let qwen = try KeyList("qwen-image.native").layout()
+    #expect(count(qwen, "unet", in: ["QwenImageTransformerBlock"]) == 840)
+    #expect(count(qwen, "unet", in: ["QwenImageTransformerBlock"], except: /_mod\./) == 720)
+  }
+
+  @Test(arguments: [
+    ("wan2.1-t2v-1.3B.native", 300), ("wan2.1-t2v-14B.native", 400),
+    ("wan2.1-t2v-14B.diffusers", 400), ("wan2.1-i2v-14B.native", 480),
+  ])
+  func wan(list: String, modules: Int) throws {
+    let layout = try KeyList(list).layout()
+    #expect(count(layout, "unet", in: ["WanAttentionBlock"]) == modules)
+  }
+
+  /// The last layer of SD2's text encoder never takes part: it has names, but no class selects it.
+  @Test func unusedLayerIsAddressable() throws {
+    let layout = try KeyList.sd2().layout()
+    #expect(layout.family.name == "sd2")
+    let value = try #require(
+      layout.module(named: "lora_te_text_model_encoder_layers_23_self_attn_v_proj"))
+    #expect(value.weight.rows == 2048..<3072)
+    #expect(value.containers == ["UnusedEncoderLayer"])
+    #expect(
+      layout.unnamed == [
+        "cond_stage_model.model.logit_scale", "cond_stage_model.model.positional_embedding",
+        "cond_stage_model.model.text_projection",
+      ])
+  }
+}
