@@ -1,0 +1,152 @@
+package import LinearAlgebra
+package import Tensors
+
+extension LoRA {
+  /// The best factors of a delta at the rank that the policy chooses, by truncated SVD (Eckart and
+  /// Young 1936): up = U Σ, down = Vᵀ, alpha = rank, as LyCORIS stores them.
+  ///
+  /// - Parameters:
+  ///   - delta: `[out, in]` or `[out, in, kernel…]`, not zero.
+  ///   - energy: ‖Δ‖²_F where the caller has it.
+  /// - Throws: `LinearAlgebraError` if the delta is not finite or LAPACK does not converge.
+  package static func factorize(
+    _ delta: Tensor, energy: Double? = nil, policy: RankPolicy, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization {
+    let matrix = delta.reshaped(delta.shape.asMatrix)
+    let energy = energy ?? delta.sumOfSquares
+    guard policy != .full else { return Full.factorize(delta, storage: settings.storage) }
+    let svd = try truncated(matrix, energy, policy, settings)
+    let rank = svd.s.count
+    let bytes = rank * (matrix.shape.rows + matrix.shape.columns)
+    guard !settings.allowsFull || bytes < matrix.count else {
+      return Full.factorize(delta, storage: settings.storage)
+    }
+    if settings.tucker, let core = try tuckerFactorize(delta, svd, policy, settings) { return core }
+    return factorization(of: delta, energy, svd, settings)
+  }
+
+  private static func truncated(
+    _ matrix: Tensor, _ energy: Double, _ policy: RankPolicy, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> SVD {
+    let rank: Int
+    switch policy {
+    case .error(let error):
+      return try matrix.truncatedSVD(
+        relativeError: error, method: settings.method, seed: settings.seed, energy: energy)
+    case .full: rank = min(matrix.shape.rows, matrix.shape.columns)
+    case .fixed(let wanted): rank = min(max(wanted, 1), matrix.shape.rows, matrix.shape.columns)
+    case .threshold, .ratio, .quantile: rank = policy.rank(of: try matrix.singularValues())
+    }
+    return try matrix.truncatedSVD(
+      rank: rank, method: settings.method, seed: settings.seed, energy: energy)
+  }
+
+  /// Stores an SVD of the delta as up, down and alpha, and a residual where one is asked for.
+  private static func factorization(
+    of delta: Tensor, _ energy: Double, _ svd: SVD, _ settings: FactorizationSettings
+  ) -> Factorization {
+    let rank = svd.s.count
+    let ones = [Int](repeating: 1, count: max(delta.shape.dimensions.count - 2, 0))
+    var scaled = svd.u
+    scaled.scaleColumns(by: svd.s)
+    let up = EncodedTensor(scaled, as: settings.storage)
+    let down = EncodedTensor(svd.vt, as: settings.storage)
+    var factors = [
+      stored(LoRA.up, up, as: Shape([delta.shape.rows, rank] + ones)),
+      stored(LoRA.down, down, as: Shape([rank] + delta.shape.dimensions.dropFirst())),
+      Factorization.Factor(
+        suffix: alphaSuffix.name, tensor: EncodedTensor(Tensor(scalar: Float(rank)), as: .f32)),
+    ]
+    var squaredError = estimatedError(energy, svd, up: (scaled, up), down: down)
+    if settings.residualSparsity != nil || squaredError < exactBelow * energy {
+      var rest = delta.reshaped(delta.shape.asMatrix)
+      rest = rest.adding(product: up.decoded(), down.decoded(), times: -1)
+      if let sparsity = settings.residualSparsity {
+        let residual = SparseResidual(largestOf: rest, sparsity: sparsity)
+        let (tensors, kept) = residual.encoded(as: settings.storage)
+        factors += tensors
+        for (position, value) in zip(residual.positions, kept.elements) {
+          rest.elements[position] -= value
+        }
+      }
+      squaredError = rest.sumOfSquares
+    }
+    return Factorization(
+      algorithm: name, factors: factors, rank: rank, energy: energy, squaredError: squaredError)
+  }
+
+  /// Below this share of the energy the difference of energies has lost too many digits in f32,
+  /// and the residual is formed: 1e-3 relative accuracy of the error needs it.
+  private static let exactBelow = 4e-3
+
+  /// ‖Δ − up · down‖²_F without forming the product.
+  ///
+  /// UΣVᵀ is a projection of Δ, so Pythagoras gives ‖Δ‖² − Σσ² before rounding; the rounding errors
+  /// e of U Σ and of Vᵀ add ‖e_up‖² + Σ σᵢ² ‖e_down,i‖², because Vᵀ has orthonormal rows.
+  private static func estimatedError(
+    _ energy: Double, _ svd: SVD, up: (exact: Tensor, stored: EncodedTensor), down: EncodedTensor
+  ) -> Double {
+    let kept = svd.s.reduce(0.0) { $0 + Double($1) * Double($1) }
+    guard up.stored.dtype != .f32 else { return max(energy - kept, 0) }
+    var rounding = up.exact.squaredDistance(to: up.stored.decoded())
+    let (exact, rounded) = (svd.vt, down.decoded())
+    for (i, sigma) in svd.s.enumerated() {
+      let row = exact.rows(i..<i + 1).squaredDistance(to: rounded.rows(i..<i + 1))
+      rounding += Double(sigma) * Double(sigma) * row
+    }
+    return max(energy - kept, 0) + rounding
+  }
+
+  /// The Tucker form: a second truncation of down along its input axis, at the same rank.
+  ///
+  /// nil where it does not apply or does not pay: no kernel, fewer inputs than ranks, more bytes
+  /// than without a core, or an error above the one that the policy allows.
+  private static func tuckerFactorize(
+    _ delta: Tensor, _ svd: SVD, _ policy: RankPolicy, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization? {
+    let rank = svd.s.count
+    let kernel = delta.shape.kernel
+    let inputs = delta.shape.columns / max(kernel.reduce(1, *), 1)
+    guard kernel.contains(where: { $0 != 1 }), rank <= inputs,
+      rank * (rank * kernel.reduce(1, *) + inputs) < rank * delta.shape.columns
+    else { return nil }
+    let size = kernel.reduce(1, *)
+    // Σ Vᵀ as [in, rank · kernel]: its left singular vectors span the inputs that matter, each
+    // weighed by the singular value of the direction it belongs to.
+    var weighed = svd.vt
+    weighed.scaleRows(by: svd.s)
+    let unfolded = weighed.reshaped([rank, inputs, size]).swappedFirstAxes()
+      .reshaped([inputs, rank * size])
+    let basis = try unfolded.truncatedSVD(rank: rank, method: settings.method, seed: settings.seed)
+      .u.transposed()
+    // mid[i, j, k] = Σ_q basis[j, q] vt[i, q, k]
+    let core = basis.matmul(
+      svd.vt.reshaped([rank, inputs, size]).swappedFirstAxes().reshaped([inputs, rank * size])
+    ).reshaped([rank, rank, size]).swappedFirstAxes()
+    var scaled = svd.u
+    scaled.scaleColumns(by: svd.s)
+    let ones = [Int](repeating: 1, count: kernel.count)
+    let up = EncodedTensor(scaled, as: settings.storage)
+    let mid = EncodedTensor(core.reshaped(Shape([rank, rank] + kernel)), as: settings.storage)
+    let down = EncodedTensor(basis, as: settings.storage)
+    let rest = delta.reshaped(delta.shape.asMatrix).adding(
+      product: up.decoded(), absorbing(mid.decoded(), into: down.decoded()), times: -1)
+    let found = Factorization(
+      algorithm: name,
+      factors: [
+        stored(LoRA.up, up, as: Shape([delta.shape.rows, rank] + ones)),
+        stored(LoRA.mid, mid, as: mid.shape),
+        stored(LoRA.down, down, as: Shape([rank, inputs] + ones)),
+        .init(
+          suffix: alphaSuffix.name, tensor: EncodedTensor(Tensor(scalar: Float(rank)), as: .f32)),
+      ], rank: rank, energy: delta.sumOfSquares, squaredError: rest.sumOfSquares)
+    if case .error(let bound) = policy, found.relativeError > bound { return nil }
+    return found
+  }
+
+  private static func stored(
+    _ suffix: String, _ tensor: EncodedTensor, as shape: Shape
+  ) -> Factorization.Factor {
+    .init(suffix: suffix, tensor: tensor.reshaped(shape))
+  }
+}

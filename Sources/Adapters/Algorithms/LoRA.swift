@@ -1,0 +1,121 @@
+package import LinearAlgebra
+package import Tensors
+
+/// ΔW = (alpha / rank) · up · down, for linear layers (LoRA) and convolutions (LoCon).
+///
+/// Shapes: up `[out, rank]`, down `[rank, in]`; for a convolution up `[out, rank, 1…]` and down
+/// `[rank, in / groups, kernel…]`. In the Tucker form down is `[rank, in, 1…]` and a core
+/// mid `[rank, rank, kernel…]` stands between: ΔW[p, q, k] = Σ up[p, i] mid[i, j, k] down[j, q].
+/// A sparse residual in COO form may be added to the product before it is scaled.
+///
+/// Sources: Hu et al. 2021, arXiv 2106.09685; Yeh et al. 2023, arXiv 2309.14859; LyCORIS
+/// `modules/locon.py`, `utils/__init__.py`.
+package enum LoRA: AdapterAlgorithm {
+  package static let name = "lora"
+
+  static let up = "lora_up.weight"
+  static let down = "lora_down.weight"
+  static let mid = "lora_mid.weight"
+  static let residual = SparseResidual.valuesSuffix
+
+  package static let suffixes = [
+    FactorSuffix(
+      up,
+      spelled: [
+        "_lora.up.weight", ".lora_B.weight", ".lora.up.weight", ".lora_B",
+        ".lora_linear_layer.up.weight", ".lora_B.default.weight",
+      ]),
+    FactorSuffix(
+      down,
+      spelled: [
+        "_lora.down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_A",
+        ".lora_linear_layer.down.weight", ".lora_A.default.weight",
+      ]),
+    FactorSuffix(mid),
+    FactorSuffix(SparseResidual.indicesSuffix), FactorSuffix(residual),
+    FactorSuffix(SparseResidual.sizeSuffix),
+    FactorSuffix(Full.biasDifference, spelled: [".lora_B.bias"]),
+  ]
+  package static let markers: Set<String> = [up, down]
+
+  package static let rowSuffixes: [String]? = [up, residual]
+
+  package static func rank(of shapes: [String: Shape]) -> Int? { shapes[down]?.rows }
+
+  package static func check(_ shapes: [String: Shape], base: Shape) throws(AdapterError) {
+    guard let up = shapes[Self.up] else { throw .missingFactor(Self.up) }
+    guard let down = shapes[Self.down] else { throw .missingFactor(Self.down) }
+    let mid = shapes[Self.mid]
+    // The core's axes may differ: axis 0 meets up, axis 1 meets down.
+    let inner = mid?.dimensions.first ?? down.rows
+    guard up.rows == base.rows, up.columns == inner else {
+      throw .factorShape(Self.up, expected: "[\(base.rows), \(inner)]", found: up)
+    }
+    if let mid {
+      let kernel = base.kernel
+      guard mid.dimensions == [inner, down.rows] + kernel else {
+        throw .factorShape(
+          Self.mid, expected: "\(Shape([inner, down.rows] + kernel))", found: mid)
+      }
+    }
+    let columns = mid == nil ? base.columns : base.dimensions.dropFirst().first ?? 1
+    guard down.columns == columns else {
+      let expected =
+        mid == nil ? [down.rows] + base.dimensions.dropFirst() : [down.rows, columns]
+      throw .factorShape(Self.down, expected: "\(Shape(expected))", found: down)
+    }
+  }
+
+  package static func weightShape(of shapes: [String: Shape]) -> Shape? {
+    guard let up = shapes[Self.up], let down = shapes[Self.down] else { return nil }
+    let inputs = down.dimensions.dropFirst()
+    return Shape([up.rows] + (shapes[Self.mid].map { inputs.prefix(1) + $0.kernel } ?? inputs))
+  }
+
+  package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta? {
+    let up = try factors.require(Self.up)
+    let down = try factors.require(Self.down)
+    let left = up.reshaped(up.shape.asMatrix) * factors.scale
+    let right =
+      factors[Self.mid].map { absorbing($0, into: down) } ?? down.reshaped(down.shape.asMatrix)
+    guard let indices = factors[SparseResidual.indicesSuffix], let values = factors[residual]
+    else { return .product(left, right) }
+    let rest = try SparseResidual.dense(
+      indices: indices, values: values, base: [left.shape.rows, right.shape.columns])
+    return .whole((rest * factors.scale).adding(product: left, right, times: 1))
+  }
+
+  package static func adaptedWeight<V: TensorAlgebra>(
+    _ base: consuming V, _ factors: Factors<V>, multiplier: Float
+  ) throws(AdapterError) -> V {
+    let up = try factors.require(Self.up)
+    let down = try factors.require(Self.down)
+    let residual = factors[Self.residual]
+    let strength = multiplier * factors.scale
+    let rightFactor: V
+    if let mid = factors[Self.mid] {
+      rightFactor = absorbing(mid, into: down)
+    } else {
+      rightFactor = down.reshaped(down.shape.asMatrix)
+    }
+    let shape = base.shape
+    var weight = base.reshaped(shape.asMatrix)
+      .adding(product: up.reshaped(up.shape.asMatrix), rightFactor, times: strength)
+    if let residual {
+      weight = weight.adding(residual.reshaped(shape.asMatrix), times: strength)
+    }
+    return weight.reshaped(shape)
+  }
+
+  /// down' `[rank, in · kernel]` with ΔW = up · down': the same rank, without a core.
+  static func absorbing<V: TensorAlgebra>(_ mid: V, into down: V) -> V {
+    let (inner, rank) = (mid.shape.dimensions[0], mid.shape.dimensions[1])
+    let width = down.shape.columns
+    let kernel = mid.shape.kernel.reduce(1, *)
+    // down'[i, q, k] = Σ_j mid[i, j, k] down[j, q]: for each i the transpose of downᵀ · mid_i is
+    // not contiguous, so contract over j with mid as [i·k, j] and put k last again.
+    return mid.reshaped([inner, rank, kernel]).swappedLastAxes().reshaped([inner * kernel, rank])
+      .matmul(down.reshaped([rank, width]))
+      .reshaped([inner, kernel, width]).swappedLastAxes().reshaped([inner, width * kernel])
+  }
+}

@@ -1,0 +1,30 @@
+package import Tensors
+
+/// What an extraction found for one module: tensors as they will be stored, and how good they are.
+package struct Factorization: Sendable {
+  package struct Factor: Sendable {
+    package let suffix: String
+    package let tensor: EncodedTensor
+  }
+
+  /// Name of the algorithm whose suffixes `factors` carry.
+  package let algorithm: String
+  /// Tensors by canonical suffix, alpha included.
+  package var factors: [Factor]
+  /// nil where the delta is stored whole.
+  package let rank: Int?
+  /// ‖Δ‖²_F of the delta.
+  package let energy: Double
+  /// ‖Δ − Δ'‖²_F, where Δ' is what a reader of the stored factors computes.
+  package let squaredError: Double
+
+  /// ‖Δ − Δ'‖_F / ‖Δ‖_F
+  package var relativeError: Double {
+    energy > 0 ? (squaredError / energy).squareRoot() : 0
+  }
+
+  /// The share of ‖Δ‖²_F that the factors hold.
+  package var keptEnergy: Double { energy > 0 ? 1 - squaredError / energy : 1 }
+
+  package var byteCount: Int { factors.reduce(0) { $0 + $1.tensor.bytes.count } }
+}

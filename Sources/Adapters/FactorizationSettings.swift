@@ -1,0 +1,28 @@
+package import LinearAlgebra
+package import Tensors
+
+/// How a delta becomes the factors of a module.
+package struct FactorizationSettings: Sendable {
+  package var method: SVDMethod
+  package var seed: UInt64
+  /// Format in which factors are stored.
+  package var storage: DType
+  /// Split the kernel of a convolution off into a core, see `LoRA`.
+  package var tucker: Bool
+  /// Keep the largest entries of what the factors leave out; the share that is *not* kept.
+  package var residualSparsity: Double?
+  /// Store the delta itself where factors of the chosen rank would take no fewer bytes.
+  package var allowsFull: Bool
+
+  package init(
+    method: SVDMethod = .auto, seed: UInt64 = 0, storage: DType = .f16, tucker: Bool = false,
+    residualSparsity: Double? = nil, allowsFull: Bool = true
+  ) {
+    self.method = method
+    self.seed = seed
+    self.storage = storage
+    self.tucker = tucker
+    self.residualSparsity = residualSparsity
+    self.allowsFull = allowsFull
+  }
+}
