@@ -1,0 +1,124 @@
+import Adapters
+import OrderedCollections
+package import Safetensors
+package import SystemPackage
+import Tensors
+
+/// An adapter file with its keys grouped into modules.
+package struct AdapterFile: Sendable {
+  package let file: SafetensorsFile
+  /// In the order in which their first tensors stand in the file.
+  package let modules: [AdapterModule]
+  /// Keys without a suffix of any algorithm: embeddings of a bundle, or an algorithm that is not
+  /// known.
+  package let unrecognized: [String]
+
+  /// - Throws: `SafetensorsError` from opening, `CheckpointError` from grouping.
+  package init(opening path: FilePath) throws {
+    try self.init(SafetensorsFile(opening: path))
+  }
+
+  /// - Throws: `CheckpointError.notAnAdapter` if no key has a known suffix, and whatever is wrong
+  ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`.
+  package init(_ file: SafetensorsFile) throws(CheckpointError) {
+    var groups = OrderedDictionary<String, [String: TensorView]>()
+    var unrecognized: [String] = []
+    for (key, view) in file.tensors {
+      guard let (module, suffix) = Self.split(key) else {
+        unrecognized.append(key)
+        continue
+      }
+      if let other = groups[module]?[suffix], !other.hasSameContents(as: view) {
+        throw .duplicateFactor(file.path, module: module, suffix: suffix, keys: [other.name, key])
+      }
+      groups[module, default: [:]][suffix] = view
+    }
+    let alphas = AlphaMetadata(file.metadata)
+    var modules: [AdapterModule] = []
+    for (name, views) in groups {
+      if let module = try Self.module(name, views, alphas, file.path) {
+        modules.append(module)
+      } else {
+        unrecognized += views.values.map(\.name).sorted()
+      }
+    }
+    guard !modules.isEmpty else {
+      throw .notAnAdapter(file.path, keys: Array(file.tensors.keys.prefix(3)))
+    }
+    self.file = file
+    self.modules = modules
+    self.unrecognized = unrecognized
+  }
+
+  /// Whether any key carries a suffix that identifies an algorithm.
+  package static func looksLikeAdapter(_ keys: some Sequence<String>) -> Bool {
+    keys.contains { key in split(key).map { allMarkers.contains($0.suffix) } ?? false }
+  }
+
+  private static let allMarkers = allAlgorithms.reduce(into: Set<String>()) {
+    $0.formUnion($1.markers)
+  }
+
+  /// Known endings of a key with the canonical suffix each stands for, longest first.
+  private static let endings: [(ending: String, suffix: String)] = {
+    var found: [String: String] = [:]
+    for suffix in allAlgorithms.flatMap({ $0.suffixes }) + [alphaSuffix] {
+      for ending in suffix.endings { found[ending] = suffix.name }
+    }
+    return found.map { ($0.key, $0.value) }.sorted { $0.ending.utf8.count > $1.ending.utf8.count }
+  }()
+
+  /// Splits a key into module and canonical suffix.
+  private static func split(_ key: String) -> (module: String, suffix: String)? {
+    for (ending, suffix) in endings where key.hasSuffix(ending) && key != ending {
+      return (String(key.dropLast(ending.count)), suffix)
+    }
+    return nil
+  }
+
+  /// nil if the tensors identify no algorithm, as a lone alpha does not.
+  private static func module(
+    _ name: String, _ views: [String: TensorView], _ alphas: AlphaMetadata, _ path: FilePath
+  ) throws(CheckpointError) -> AdapterModule? {
+    let alpha = try views[alphaSuffix.name].map { view throws(CheckpointError) in
+      try alphaValue(view, module: name, path)
+    }
+    var factors = views
+    factors[alphaSuffix.name] = nil
+    // A change of the bias goes with any algorithm, and is an adapter of its own without one.
+    let weightFactors = Set(factors.keys).subtracting(biasSuffixes)
+    let candidates = allAlgorithms.filter {
+      !$0.markers.isDisjoint(with: weightFactors.isEmpty ? Set(factors.keys) : weightFactors)
+    }
+    guard let algorithm = candidates.first else { return nil }
+    guard candidates.count == 1 else {
+      throw .mixedAlgorithms(path, module: name, candidates.map { $0.name })
+    }
+    let known = Set(algorithm.suffixes.map(\.name)).union(biasSuffixes)
+    if let stray = factors.first(where: { !known.contains($0.key) }) {
+      throw .unknownFactor(path, module: name, algorithm: algorithm.name, key: stray.value.name)
+    }
+    let declared = algorithm.rank(of: factors.mapValues(\.shape)).flatMap {
+      alphas.alpha(of: name, rank: $0)
+    }
+    return AdapterModule(
+      name: name, algorithm: algorithm, views: factors, alpha: alpha ?? declared, file: path)
+  }
+
+  private static func alphaValue(
+    _ view: TensorView, module: String, _ path: FilePath
+  ) throws(CheckpointError) -> Float {
+    guard view.shape.count == 1, view.dtype.isConvertible else {
+      throw .alpha(path, module: module, found: "\(view.dtype) \(view.shape)")
+    }
+    let value = view.tensor().elements[0]
+    guard value.isFinite else { throw .alpha(path, module: module, found: "\(value)") }
+    return value
+  }
+}
+
+extension TensorView {
+  func hasSameContents(as other: TensorView) -> Bool {
+    dtype == other.dtype && shape == other.shape && bytes.isEqual(to: other.bytes)
+  }
+}

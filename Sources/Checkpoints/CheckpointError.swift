@@ -1,0 +1,69 @@
+package import Adapters
+package import SystemPackage
+package import Tensors
+
+/// Where names and numbers do not meet: what a user must know to mend a file or a command.
+package enum CheckpointError: Error {
+  case notAnAdapter(FilePath, keys: [String])
+  case notACheckpoint(FilePath, modules: Int)
+  case duplicateFactor(FilePath, module: String, suffix: String, keys: [String])
+  case duplicateModule(FilePath, layer: String, modules: [String])
+  case mixedAlgorithms(FilePath, module: String, [String])
+  case unknownFactor(FilePath, module: String, algorithm: String, key: String)
+  case alpha(FilePath, module: String, found: String)
+  case module(FilePath, module: String, AdapterError)
+  case notConvertible(FilePath, tensor: String, DType)
+  case notFinite(FilePath, tensor: String)
+  case scaleShape(FilePath, tensor: String, weight: Shape, found: Shape)
+  case presetNotFound(String, builtIn: [String])
+  case presetSyntax(String, detail: String)
+  case presetKey(String, key: String, known: [String])
+  case presetValue(String, key: String, expected: String)
+  case presetWithoutClasses(String, family: String)
+  case pattern(String, detail: String)
+}
+
+extension CheckpointError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .notAnAdapter(let file, let keys):
+      "\(file): expected an adapter, found no tensor with a known suffix such as "
+        + "'.lora_down.weight' or '.diff'; first keys: \(keys.joined(separator: ", "))"
+    case .notACheckpoint(let file, let modules):
+      "\(file): expected a checkpoint, found an adapter of \(modules) modules; the base comes "
+        + "first, adapters after it"
+    case .duplicateFactor(let file, let module, let suffix, let keys):
+      "\(file): module '\(module)': '\(suffix)' stands in the file more than once with "
+        + "different values: \(keys.joined(separator: ", "))"
+    case .duplicateModule(let file, let layer, let modules):
+      "\(file): modules '\(modules.joined(separator: "' and '"))' both change layer '\(layer)', "
+        + "and differently; remove one"
+    case .mixedAlgorithms(let file, let module, let names):
+      "\(file): module '\(module)': expected the tensors of one algorithm, found those of "
+        + names.joined(separator: " and ")
+    case .unknownFactor(let file, let module, let algorithm, let key):
+      "\(file): module '\(module)': tensor '\(key)' does not belong to \(algorithm)"
+    case .alpha(let file, let module, let found):
+      "\(file): tensor '\(module).alpha': expected one finite number, found \(found)"
+    case .module(let file, let module, let error): "\(file): module '\(module)': \(error)"
+    case .notConvertible(let file, let tensor, let dtype):
+      "\(file): tensor '\(tensor)': expected a floating-point dtype, found \(dtype)"
+    case .notFinite(let file, let tensor):
+      "\(file): tensor '\(tensor)': expected finite numbers, found NaN or infinity"
+    case .scaleShape(let file, let tensor, let weight, let found):
+      "\(file): tensor '\(tensor)': expected one scale, one per row or one per block of a weight "
+        + "\(weight), found shape \(found)"
+    case .presetNotFound(let name, let builtIn):
+      "preset '\(name)': expected a TOML file or one of \(builtIn.joined(separator: ", "))"
+    case .presetSyntax(let name, let detail): "preset '\(name)': not valid TOML: \(detail)"
+    case .presetKey(let name, let key, let known):
+      "preset '\(name)': unknown key '\(key)', expected one of \(known.joined(separator: ", "))"
+    case .presetValue(let name, let key, let expected):
+      "preset '\(name)': '\(key)': expected \(expected)"
+    case .presetWithoutClasses(let name, let family):
+      "preset '\(name)' selects by layer classes, which a \(family) checkpoint does not name; "
+        + "select with '--include_patterns' and '--exclude_patterns' instead"
+    case .pattern(let pattern, let detail): "pattern '\(pattern)': \(detail)"
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package import ModelFamilies
+
+/// How the metadata of adapters names a family.
+package struct FamilyMetadata: Sendable {
+  /// `ss_base_model_version`, as kohya's scripts and musubi-tuner write it.
+  package let baseModelVersion: String
+  /// `modelspec.architecture`, without the `/lora` that an adapter appends.
+  package let architecture: String
+  /// `modelspec.implementation`
+  package let implementation: String
+  /// `modelspec.resolution`, the size the family was trained at.
+  package let resolution: String
+
+  private static let stability = "https://github.com/Stability-AI/generative-models"
+
+  /// By family name. Source: sd-scripts `library/sai_model_spec.py` and `library/model_util.py`,
+  /// musubi-tuner `dataset/architectures.py`.
+  private static let table: [String: FamilyMetadata] = [
+    "sd1": .init("sd_v1", "stable-diffusion-v1", stability, "512x512"),
+    "sd2": .init("sd_v2", "stable-diffusion-v2-512", stability, "512x512"),
+    "sdxl": .init("sdxl_base_v1-0", "stable-diffusion-xl-v1-base", stability, "1024x1024"),
+    "sdxl-refiner": .init(
+      "sdxl_refiner_v1-0", "stable-diffusion-xl-v1-refiner", stability, "1024x1024"),
+    "sd3": .init("sd3", "stable-diffusion-3", stability, "1024x1024"),
+    "flux": .init(
+      "flux1", "flux-1-dev", "https://github.com/black-forest-labs/flux", "1024x1024"),
+    "hunyuan-video": .init(
+      "hunyuan_video", "hunyuan-video", "https://github.com/Tencent/HunyuanVideo", "1280x720"),
+    "wan": .init("wan", "wan2.1", "https://github.com/Wan-Video/Wan2.1", "1280x720"),
+    "qwen-image": .init(
+      "qwen_image", "Qwen-Image", "https://github.com/QwenLM/Qwen-Image", "1328x1328"),
+  ]
+
+  /// nil for a family that the field's metadata have no word for.
+  package init?(of family: ModelFamily) {
+    guard let found = Self.table[family.name] else { return nil }
+    self = found
+  }
+
+  private init(
+    _ baseModelVersion: String, _ architecture: String, _ implementation: String,
+    _ resolution: String
+  ) {
+    self.baseModelVersion = baseModelVersion
+    self.architecture = architecture
+    self.implementation = implementation
+    self.resolution = resolution
+  }
+}

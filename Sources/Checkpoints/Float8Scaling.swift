@@ -1,0 +1,66 @@
+package import Safetensors
+import SystemPackage
+package import Tensors
+
+/// The scale that goes with an 8-bit floating-point weight: value = code · scale.
+///
+/// Written by ComfyUI (`<layer>.scale_weight`, later `weight_scale`, one number or one per row) and
+/// by musubi-tuner (also one per block of a row, `[out, blocks, 1]`).
+package struct Float8Scaling: Sendable {
+  /// Endings that replace `.weight` in the key of the scale.
+  static let endings = [".scale_weight", ".weight_scale"]
+  /// Endings of further tensors that describe a scaled layer and are not parameters.
+  static let companions = [".scale_input", ".input_scale", ".comfy_quant"]
+  /// ComfyUI's marker, an empty tensor of the format used.
+  static let marker = "scaled_fp8"
+
+  package let view: TensorView
+
+  /// Numbers that share a scale: all of them, a row, or a part of a row.
+  private let groupSize: Int
+
+  /// - Throws: `CheckpointError.scaleShape` if the scale is neither one number, one per row nor one
+  ///   per equal part of a row.
+  init(_ view: TensorView, weight: Shape, in file: FilePath) throws(CheckpointError) {
+    let count = view.shape.count
+    let perRow = count / max(weight.rows, 1)
+    let fits =
+      count == 1
+      || (view.shape.rows == weight.rows && perRow > 0 && weight.columns % perRow == 0)
+    guard view.dtype.isConvertible, fits else {
+      throw .scaleShape(file, tensor: view.name, weight: weight, found: view.shape)
+    }
+    self.view = view
+    groupSize = weight.count / max(count, 1)
+  }
+
+  /// The weight's values from its codes read as numbers.
+  package func dequantize(_ codes: consuming Tensor) -> Tensor {
+    var weight = codes
+    let scales = view.tensor().elements
+    for (group, scale) in scales.enumerated() {
+      for i in group * groupSize..<(group + 1) * groupSize { weight.elements[i] *= scale }
+    }
+    return weight
+  }
+
+  /// Codes (as numbers, to be narrowed) and scales, each scale such that the largest magnitude of
+  /// its group meets the largest number of the format. A group of zeros keeps the scale 1.
+  package func quantize(
+    _ weight: consuming Tensor, as format: Float8
+  ) -> (codes: Tensor, scales: Tensor) {
+    var codes = weight
+    var scales = Tensor(zeros: view.shape)
+    for group in 0..<scales.count {
+      let range = group * groupSize..<(group + 1) * groupSize
+      var largest: Float = 0
+      for i in range { largest = max(largest, abs(codes.elements[i])) }
+      // The scale is stored in the format of the old one: divide by what a reader will see.
+      let exact = largest > 0 ? largest / format.greatestFinite : 1
+      let scale = EncodedTensor(Tensor(scalar: exact), as: view.dtype).decoded().elements[0]
+      scales.elements[group] = scale
+      for i in range { codes.elements[i] /= scale }
+    }
+    return (codes, scales)
+  }
+}

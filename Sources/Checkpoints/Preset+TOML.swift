@@ -1,0 +1,155 @@
+import ModelFamilies
+import TOMLKit
+
+extension Preset {
+  /// Names of the presets that come with the suite, LyCORIS' own.
+  package static let builtInNames = [
+    "full", "full-lin", "attn-mlp", "attn-only", "unet-only", "unet-transformer-only",
+    "unet-convblock-only", "ia3",
+  ]
+
+  /// TOML text of a built-in preset.
+  static func builtIn(_ name: String) -> String? {
+    let bytes: [UInt8]? =
+      switch name {
+      case "full": PackageResources.full_toml
+      case "full-lin": PackageResources.full_lin_toml
+      case "attn-mlp": PackageResources.attn_mlp_toml
+      case "attn-only": PackageResources.attn_only_toml
+      case "unet-only": PackageResources.unet_only_toml
+      case "unet-transformer-only": PackageResources.unet_transformer_only_toml
+      case "unet-convblock-only": PackageResources.unet_convblock_only_toml
+      case "ia3": PackageResources.ia3_toml
+      default: nil
+      }
+    return bytes.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Keys of a preset file. Those with an `unet_` or `text_encoder_` prefix are of LyCORIS' kohya
+  /// mode, the plain ones of its generic wrapper, where they mean the denoiser.
+  private static let keys = [
+    "enable_conv", "use_fnmatch", "exclude_name", "lora_prefix", "target_module", "target_name",
+    "unet_target_module", "unet_target_name", "text_encoder_target_module",
+    "text_encoder_target_name", "module_algo_map", "name_algo_map",
+  ]
+
+  /// - Throws: `CheckpointError.presetSyntax`, `.presetKey`, `.presetValue`, `.pattern`
+  package init(name: String, toml: String) throws(CheckpointError) {
+    self.init(name: name)
+    let table: TOMLTable
+    do {
+      table = try TOMLTable(string: toml)
+    } catch {
+      throw .presetSyntax(name, detail: "\(error)".prefixLine)
+    }
+    for key in table.keys where !Self.keys.contains(key) {
+      throw .presetKey(name, key: key, known: Self.keys)
+    }
+    let reader = TableReader(table, preset: name)
+    let glob = try reader.bool("use_fnmatch") ?? false
+    func patterns(_ keys: String...) throws(CheckpointError) -> [ModulePattern] {
+      var patterns: [ModulePattern] = []
+      for key in keys {
+        for text in try reader.strings(key) ?? [] {
+          patterns.append(try ModulePattern(text, glob: glob))
+        }
+      }
+      return patterns
+    }
+    convolutions = try reader.bool("enable_conv") ?? true
+    excluded = try patterns("exclude_name")
+    let classes = try (reader.strings("target_module") ?? [])
+    denoiser = Targets(
+      classes: Set(classes + (try reader.strings("unet_target_module") ?? [])),
+      names: try patterns("target_name", "unet_target_name"))
+    textEncoders = Targets(
+      classes: Set(try reader.strings("text_encoder_target_module") ?? []),
+      names: try patterns("text_encoder_target_name"))
+    for (target, override) in try reader.overrides("module_algo_map") {
+      classOverrides[target] = override
+    }
+    for (target, override) in try reader.overrides("name_algo_map") {
+      nameOverrides.append((try ModulePattern(target, glob: glob), override))
+    }
+  }
+}
+
+extension ModulePattern {
+  fileprivate init(_ text: String, glob: Bool) throws(CheckpointError) {
+    if glob { self.init(glob: text) } else { try self.init(prefix: text) }
+  }
+}
+
+/// Reads values of a preset's table, with an error that names preset and key.
+private struct TableReader {
+  let table: TOMLTable
+  let preset: String
+
+  init(_ table: TOMLTable, preset: String) {
+    self.table = table
+    self.preset = preset
+  }
+
+  func bool(_ key: String) throws(CheckpointError) -> Bool? {
+    guard let value = table[key] else { return nil }
+    guard let bool = value.bool else { throw invalid(key, "true or false") }
+    return bool
+  }
+
+  func strings(_ key: String) throws(CheckpointError) -> [String]? {
+    guard let value = table[key] else { return nil }
+    guard let array = value.array else { throw invalid(key, "a list of strings") }
+    var strings: [String] = []
+    for element in array {
+      guard let string = element.string else { throw invalid(key, "a list of strings") }
+      strings.append(string)
+    }
+    return strings
+  }
+
+  /// A table of tables, in the order of its keys. Options of training that have no meaning for a
+  /// finished weight (dropout and the like) are passed over.
+  func overrides(
+    _ key: String
+  ) throws(CheckpointError) -> [(target: String, override: Preset.Override)] {
+    guard let value = table[key] else { return [] }
+    guard let map = value.table else { throw invalid(key, "a table") }
+    var overrides: [(target: String, override: Preset.Override)] = []
+    for target in map.keys.sorted() {
+      guard let entry = map[target]?.table else { throw invalid("\(key).\(target)", "a table") }
+      let reader = TableReader(entry, preset: preset)
+      overrides.append(
+        (
+          target,
+          Preset.Override(
+            algorithm: try reader.string("algo"), linearRank: try reader.rank("dim", "linear_dim"),
+            convolutionRank: try reader.rank("conv_dim", "dim"))
+        ))
+    }
+    return overrides
+  }
+
+  private func string(_ key: String) throws(CheckpointError) -> String? {
+    guard let value = table[key] else { return nil }
+    guard let string = value.string else { throw invalid(key, "a string") }
+    return string
+  }
+
+  /// The first of the keys that is there.
+  private func rank(_ keys: String...) throws(CheckpointError) -> Int? {
+    for key in keys {
+      guard let value = table[key] else { continue }
+      guard let rank = value.int, rank > 0 else { throw invalid(key, "a positive integer") }
+      return rank
+    }
+    return nil
+  }
+
+  private func invalid(_ key: String, _ expected: String) -> CheckpointError {
+    .presetValue(preset, key: key, expected: expected)
+  }
+}
+
+extension String {
+  fileprivate var prefixLine: String { String(prefix { !$0.isNewline }) }
+}

@@ -1,0 +1,66 @@
+package import ModelFamilies
+import Tensors
+
+/// Which modules of a model take part, and at which rank, in the terms of LyCORIS' presets.
+///
+/// A module is selected if it lies in a layer of a target class or its dotted name matches a
+/// target name. The built-in presets and files of the user are the same TOML.
+package struct Preset {
+  /// The selection within the denoiser or within the text encoders.
+  struct Targets {
+    var classes: Set<String> = []
+    var names: [ModulePattern] = []
+
+    func contain(_ module: FamilyModule) -> Bool {
+      module.containers.contains { classes.contains($0) }
+        || names.contains { $0.matches(module.path) }
+    }
+  }
+
+  /// What a preset asks of the modules of one class or name in place of the general settings.
+  package struct Override: Equatable, Sendable {
+    package var algorithm: String?
+    package var linearRank: Int?
+    package var convolutionRank: Int?
+  }
+
+  package let name: String
+  /// Whether convolutions with a kernel take part; 1×1 convolutions always do.
+  var convolutions = true
+  var denoiser = Targets()
+  var textEncoders = Targets()
+  var excluded: [ModulePattern] = []
+  var classOverrides: [String: Override] = [:]
+  var nameOverrides: [(pattern: ModulePattern, override: Override)] = []
+
+  init(name: String) { self.name = name }
+
+  /// Whether the preset selects by class anywhere, so that it needs a family that knows classes.
+  var usesClasses: Bool { !(denoiser.classes.isEmpty && textEncoders.classes.isEmpty) }
+
+  /// - Throws: `CheckpointError.presetWithoutClasses` for a family whose layers have no classes.
+  package func check(for family: ModelFamily) throws(CheckpointError) {
+    guard family != .generic || !usesClasses else {
+      throw .presetWithoutClasses(name, family: family.name)
+    }
+  }
+
+  /// Whether the module takes part. Layers that are neither in the denoiser nor in a text encoder
+  /// never do.
+  package func selects(_ module: FamilyModule) -> Bool {
+    if excluded.contains(where: { $0.matches(module.path) }) { return false }
+    if !convolutions && module.shape.kernel.contains(where: { $0 != 1 }) { return false }
+    return targets(for: module.component)?.contain(module) ?? false
+  }
+
+  /// The most particular override: by name before by class, an inner class before an outer one.
+  package func override(for module: FamilyModule) -> Override? {
+    nameOverrides.first { $0.pattern.matches(module.path) }?.override
+      ?? module.containers.reversed().lazy.compactMap { classOverrides[$0] }.first
+  }
+
+  private func targets(for component: String) -> Targets? {
+    if component.hasPrefix("te") { return textEncoders }
+    return component == "vae" ? nil : denoiser
+  }
+}

@@ -1,0 +1,60 @@
+import Checkpoints
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct PresetErrorTests {
+  static let faults: [(toml: String, message: String)] = [
+    (
+      "enable_conf = true",
+      "preset 'p': unknown key 'enable_conf', expected one of enable_conv, use_fnmatch, "
+        + "exclude_name, lora_prefix, target_module, target_name, unet_target_module, "
+        + "unet_target_name, text_encoder_target_module, text_encoder_target_name, "
+        + "module_algo_map, name_algo_map"
+    ),
+    ("enable_conv = 1", "preset 'p': 'enable_conv': expected true or false"),
+    ("use_fnmatch = 'yes'", "preset 'p': 'use_fnmatch': expected true or false"),
+    ("target_module = 'A'", "preset 'p': 'target_module': expected a list of strings"),
+    ("target_name = [1]", "preset 'p': 'target_name': expected a list of strings"),
+    ("exclude_name = ['(']", "pattern '(': not a valid regular expression"),
+    ("module_algo_map = 3", "preset 'p': 'module_algo_map': expected a table"),
+    ("[module_algo_map]\nA = 3", "preset 'p': 'module_algo_map.A': expected a table"),
+    ("[module_algo_map.A]\nalgo = 3", "preset 'p': 'algo': expected a string"),
+    ("[module_algo_map.A]\ndim = 0", "preset 'p': 'dim': expected a positive integer"),
+    ("[name_algo_map.a]\nconv_dim = 'x'", "preset 'p': 'conv_dim': expected a positive integer"),
+    ("[name_algo_map.'(']\ndim = 1", "pattern '(': not a valid regular expression"),
+  ]
+
+  @Test(arguments: faults)
+  func says(toml: String, message: String) {
+    let error = #expect(throws: CheckpointError.self) { try Preset(name: "p", toml: toml) }
+    #expect(error?.description == message)
+  }
+
+  @Test(arguments: ["target_module = [", "a = = 1", "[x"])
+  func saysWhereTOMLIsWrong(toml: String) {
+    let error = #expect(throws: CheckpointError.self) { try Preset(name: "p", toml: toml) }
+    let message = error?.description ?? ""
+    #expect(message.hasPrefix("preset 'p': not valid TOML: "))
+    #expect(!message.contains("\n"))
+  }
+
+  @Test func readsAFile() throws {
+    let folder = TemporaryFolder()
+    let path = try folder.write("mine.toml", text: "target_name = ['conv']\n")
+    #expect(try Preset(named: path.string).name == path.string)
+  }
+
+  @Test func namesTheBuiltInOnes() {
+    let error = #expect(throws: CheckpointError.self) { try Preset(named: "/no/such.toml") }
+    #expect(
+      error?.description
+        == "preset '/no/such.toml': expected a TOML file or one of "
+        + Preset.builtInNames.joined(separator: ", "))
+  }
+
+  @Test(arguments: Preset.builtInNames)
+  func readsTheBuiltInOnes(name: String) throws {
+    #expect(try Preset(named: name).name == name)
+  }
+}
