@@ -1,0 +1,109 @@
+import Adapters
+import Checkpoints
+import ModelFamilies
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+
+extension Extraction {
+  func report(
+    _ changed: [(item: ExtractionPlan.Item, result: Factorization)],
+    leftOut: [ExtractionReport.Lost], unchanged: Int, bytes: Int, seconds: Double
+  ) -> ExtractionReport {
+    let energy = changed.reduce(0) { $0 + $1.result.energy }
+    let squaredError = changed.reduce(0) { $0 + $1.result.squaredError }
+    let lost = leftOut.reduce(0) { $0 + ($1.change ?? 0) * ($1.change ?? 0) }
+    return ExtractionReport(
+      base: plan.base.file.path.string, tuned: plan.tuned.file.path.string,
+      family: plan.base.layout.family.name, evidence: plan.base.layout.evidence,
+      mode: ranks.name, storage: plan.storage.rawValue, seed: factorization.seed,
+      modules: changed.map { item, result in
+        ExtractionReport.Module(
+          name: item.module.adapterName, path: item.module.path, key: item.base.key,
+          shape: item.shape.dimensions, part: item.part.rawValue, algorithm: result.algorithm,
+          rank: result.rank, bytes: result.byteCount, deltaNorm: result.energy.squareRoot(),
+          keptEnergy: result.keptEnergy, relativeError: result.relativeError,
+          error: result.squaredError.squareRoot())
+      },
+      leftOut: leftOut.sorted { ($0.change ?? 0, $1.key) > ($1.change ?? 0, $0.key) },
+      totals: ExtractionReport.Totals(
+        modules: Set(changed.map(\.item.module.adapterName)).count, unchanged: unchanged,
+        bytes: bytes, deltaNorm: energy.squareRoot(),
+        keptEnergy: energy > 0 ? 1 - squaredError / energy : 1,
+        relativeError: energy > 0 ? (squaredError / energy).squareRoot() : 0,
+        distance: (squaredError + lost).squareRoot(), seconds: seconds))
+  }
+
+  /// What changed without getting a name in the adapter; equal parameters are not listed.
+  func changesLeftOut() async throws -> [ExtractionReport.Lost] {
+    let found = try await concurrentMap(
+      plan.leftOut, width: threads,
+      cost: { plan.base.file.tensors[$0.key]?.byteCount ?? 0 },
+      transform: { try change(of: $0) })
+    return found.compactMap { $0 }
+  }
+
+  private func change(of entry: ExtractionPlan.LeftOut) throws -> ExtractionReport.Lost? {
+    func lost(_ change: Double?, relativeTo norm: Double? = nil) -> ExtractionReport.Lost {
+      ExtractionReport.Lost(
+        key: entry.key, rows: entry.rows.map { [$0.lowerBound, $0.upperBound - 1] },
+        reason: entry.reason.rawValue, change: change,
+        relativeChange: change.flatMap { change in norm.map { $0 > 0 ? change / $0 : 0 } })
+    }
+    guard let base = plan.base.file.tensors[entry.key], let counterpart = entry.tuned,
+      let tuned = plan.tuned.file.tensors[counterpart.key]
+    else { return lost(nil) }
+    if entry.rows == nil, counterpart.rows == nil, base.dtype == tuned.dtype,
+      base.shape.count == tuned.shape.count, base.bytes.isEqual(to: tuned.bytes)
+    {
+      return nil
+    }
+    guard base.dtype.isConvertible, tuned.dtype.isConvertible else { return lost(nil) }
+    let slot = ParameterSlot(key: entry.key, rows: entry.rows)
+    var (change, norm) = (0.0, 0.0)
+    if base.shape == tuned.shape, entry.rows == counterpart.rows {
+      // By strips of rows, so that a table of embeddings does not need memory for itself.
+      for rows in (entry.rows ?? 0..<base.shape.rows).strips(of: base.shape.columns) {
+        let part = ParameterSlot(key: slot.key, rows: base.shape.dimensions.isEmpty ? nil : rows)
+        let before = try plan.base.tensor(part)
+        let after = try plan.tuned.tensor(ParameterSlot(key: counterpart.key, rows: part.rows))
+        change += after.squaredDistance(to: before)
+        norm += before.sumOfSquares
+      }
+    } else {
+      // Layouts may differ in fusion and in axes of extent 1.
+      let before = try plan.base.tensor(slot)
+      let after = try plan.tuned.tensor(counterpart)
+      guard before.count == after.count else { return lost(nil) }
+      change = after.reshaped(before.shape).squaredDistance(to: before)
+      norm = before.sumOfSquares
+    }
+    return change == 0 ? nil : lost(change.squareRoot(), relativeTo: norm.squareRoot())
+  }
+
+  /// An item that one budget for the file had no room for.
+  func omitted(_ item: ExtractionPlan.Item, energy: Double) throws -> ExtractionReport.Lost {
+    let norm = try plan.base.tensor(item.base).sumOfSquares.squareRoot()
+    let change = energy.squareRoot()
+    return ExtractionReport.Lost(
+      key: item.base.key, rows: item.base.rows.map { [$0.lowerBound, $0.upperBound - 1] },
+      reason: "no room within --max_size", change: change,
+      relativeChange: norm > 0 ? change / norm : 0)
+  }
+}
+
+extension ExtractionSettings.Ranks {
+  /// As the command line spells the mode.
+  fileprivate var name: String {
+    guard case .perModule(let linear, _) = self else { return "size" }
+    return switch linear {
+    case .full: "full"
+    case .fixed: "fixed"
+    case .threshold: "threshold"
+    case .ratio: "ratio"
+    case .quantile: "quantile"
+    case .error: "error"
+    }
+  }
+}

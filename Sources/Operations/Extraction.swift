@@ -1,0 +1,127 @@
+import Adapters
+import Checkpoints
+import FoundationEssentials
+import LinearAlgebra
+import ModelFamilies
+import Safetensors
+package import SystemPackage
+import Tensors
+
+/// The difference of two checkpoints, module by module, as an adapter.
+package struct Extraction: Sendable {
+  let plan: ExtractionPlan
+  let ranks: ExtractionSettings.Ranks
+  let factorization: FactorizationSettings
+  let threads: Int
+
+  package init(_ plan: ExtractionPlan, settings: ExtractionSettings) {
+    self.plan = plan
+    ranks = settings.ranks
+    var factorization = settings.factorization
+    factorization.storage = plan.storage
+    self.factorization = factorization
+    threads = settings.threads
+  }
+
+  /// Factorizes every planned item and writes the adapter.
+  ///
+  /// Memory: the adapter, and per thread a few times the largest selected tensor in f32.
+  /// - Parameter policy: what the adapter says about itself.
+  /// - Throws: `OperationError.notFinite`, `.identical`, `.sizeTooSmall`; `LinearAlgebraError`;
+  ///   `SafetensorsError` from writing; `CancellationError`.
+  package func run(
+    writing output: FilePath, metadata policy: ExtractionMetadata, progress: ProgressReporter
+  ) async throws -> ExtractionReport {
+    let clock = ContinuousClock()
+    let start = clock.now
+    try checkMemory()
+    var omitted: [ExtractionReport.Lost] = []
+    var work = plan.items.map { Work(item: $0, choice: nil) }
+    if case .withinBytes(let limit) = ranks {
+      (work, omitted) = try await allocate(limit, policy, progress)
+    }
+    async let lost = changesLeftOut()
+    let total = work.reduce(0) { $0 + $1.item.cost }
+    var completed = 0
+    let found = try await concurrentMap(
+      work, width: threads, cost: { $0.item.cost }, transform: { try factorize($0) },
+      finished: {
+        completed += $0.item.cost
+        progress.report(
+          Progress(activity: "extracting", completed: completed, total: total, isBytes: false))
+      })
+    let changed = zip(work, found).compactMap { work, found in
+      found.map { (item: work.item, result: $0) }
+    }
+    guard !changed.isEmpty else {
+      throw OperationError.identical(base: plan.base.file.path, tuned: plan.tuned.file.path)
+    }
+    let leftOut = try await lost + omitted
+    let file = ExtractedFile(changed.map { ($0.item.module.adapterName, $0.result) })
+    try file.write(to: output, metadata: policy.metadata(of: plan, changed.map(\.result)))
+    return report(
+      changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: file.byteCount,
+      seconds: (clock.now - start) / .seconds(1))
+  }
+
+  /// Refuses early what would be killed late: an adapter larger than the machine's memory.
+  /// - Throws: `OperationError.memory`
+  private func checkMemory() throws(OperationError) {
+    let width = plan.storage.bitsPerElement / 8
+    let needed = plan.items.reduce(0) { sum, item in
+      switch item.policy {
+      case .full: sum + item.shape.count * width
+      case .fixed(let rank):
+        sum + min(rank * (item.shape.rows + item.shape.columns), item.shape.count) * width
+      case .threshold, .ratio, .quantile, .error: sum
+      }
+    }
+    let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    // One budget for the file bounds the adapter by itself.
+    if case .perModule = ranks, needed > available {
+      throw .memory(needed: needed, available: available)
+    }
+  }
+
+  /// An item and, where one budget rules, what it was given.
+  struct Work: Sendable {
+    let item: ExtractionPlan.Item
+    let choice: RankAllocation.Choice?
+  }
+
+  /// nil if base and tuned agree.
+  private func factorize(_ work: Work) throws -> Factorization? {
+    let item = work.item
+    guard let (delta, energy) = try delta(of: item) else { return nil }
+    var policy = item.policy
+    switch work.choice {
+    case .rank(let rank): policy = .fixed(rank)
+    case .whole: policy = .full
+    case .omitted, nil: break
+    }
+    guard policy == .full else {
+      return try LoRA.factorize(
+        delta, energy: energy, policy: policy, settings: factorization)
+    }
+    let pair =
+      plan.exactDeltas
+      ? (base: try plan.base.tensor(item.base), tuned: try plan.tuned.tensor(item.tuned)) : nil
+    return Full.factorize(
+      delta, suffix: item.part.suffix, storage: factorization.storage, exactFor: pair)
+  }
+
+  /// tuned − base of an item, and its squared norm; nil where they agree.
+  /// - Throws: `OperationError.notFinite`
+  func delta(of item: ExtractionPlan.Item) throws -> (tensor: Tensor, energy: Double)? {
+    let delta = try BaseModel.difference(
+      of: (plan.tuned, item.tuned), minus: (plan.base, item.base))
+    let energy = delta.sumOfSquares
+    guard energy.isFinite else {
+      let (file, key) =
+        try plan.base.tensor(item.base).isFinite
+        ? (plan.tuned.file.path, item.tuned.key) : (plan.base.file.path, item.base.key)
+      throw OperationError.notFinite(file, tensor: key)
+    }
+    return energy == 0 ? nil : (delta, energy)
+  }
+}

@@ -1,0 +1,57 @@
+import Adapters
+import Checkpoints
+import ModelFamilies
+import Safetensors
+import SystemPackage
+
+/// What an extracted adapter says about itself.
+package struct ExtractionMetadata: Sendable {
+  /// Whether to write metadata at all.
+  package let isWritten: Bool
+  /// `ss_output_name` and `modelspec.title`.
+  package let name: String
+
+  package init(isWritten: Bool, name: String) {
+    self.isWritten = isWritten
+    self.name = name
+  }
+
+  /// kohya's minimum set and the modelspec fields that loaders show. Contains no time and no path,
+  /// so that the same inputs give the same bytes.
+  func metadata(of plan: ExtractionPlan, _ results: [Factorization]) -> [String: String]? {
+    guard isWritten else { return nil }
+    let ranks = Set(results.compactMap(\.rank))
+    // alpha = rank in every module.
+    let rank =
+      ranks.count > 1 ? "Dynamic" : ranks.first.map(String.init) ?? "0"
+    let onlyLoRA = results.allSatisfy { $0.algorithm == LoRA.name }
+    let family = plan.base.layout.family
+    var metadata = [
+      "ss_network_module": onlyLoRA ? "networks.lora" : "lycoris.kohya",
+      "ss_network_dim": rank, "ss_network_alpha": rank,
+      "ss_network_args": onlyLoRA ? "{}" : #"{"algo": "\#(ranks.isEmpty ? "full" : "locon")"}"#,
+      "ss_v2": family.name == "sd2" ? "True" : "False", "ss_output_name": name,
+      "ss_sd_model_name": plan.base.file.path.lastComponent?.string ?? "",
+      "ss_training_comment": "extracted from the difference of "
+        + "\(plan.tuned.file.path.lastComponent?.string ?? "") and "
+        + "\(plan.base.file.path.lastComponent?.string ?? "")",
+      "modelspec.sai_model_spec": "1.0.1", "modelspec.title": name,
+    ]
+    if let facts = FamilyMetadata(of: family) {
+      metadata["ss_base_model_version"] = facts.baseModelVersion
+      metadata["modelspec.architecture"] = facts.architecture + "/lora"
+      metadata["modelspec.implementation"] = facts.implementation
+      metadata["modelspec.resolution"] = facts.resolution
+    }
+    return metadata
+  }
+
+  /// An upper bound of what header length, metadata and hashes take in the file.
+  func byteBound(of plan: ExtractionPlan) -> Int {
+    let hashes = 120
+    // Padding, and what a rank "Dynamic" and the arguments of LyCORIS are longer than none.
+    let variation = 64
+    let metadata = metadata(of: plan, []) ?? [:]
+    return HeaderEncoding([TensorInfo](), metadata: metadata).bytes.count + hashes + variation
+  }
+}

@@ -1,0 +1,219 @@
+package import Adapters
+package import Checkpoints
+package import ModelFamilies
+import OrderedCollections
+import Safetensors
+package import Tensors
+
+/// What will be extracted from a pair of checkpoints, and what will not, decided from headers.
+package struct ExtractionPlan: Sendable {
+  /// A parameter of both checkpoints whose change gets a name in the adapter.
+  package struct Item: Sendable {
+    package enum Part: String, Sendable {
+      case weight, bias, norm, normBias
+    }
+
+    package let module: FamilyModule
+    package let part: Part
+    package let base: ParameterSlot
+    package let tuned: ParameterSlot
+    package let shape: Shape
+    /// How the rank is chosen; `.full` for whatever has no rank.
+    package let policy: RankPolicy
+
+    /// Work in multiplications, roughly: factorizing costs rank times as much as reading.
+    package var cost: Int { policy == .full ? shape.count : 64 * shape.count }
+  }
+
+  /// A parameter whose change is not in the adapter.
+  package struct LeftOut: Sendable {
+    package let key: String
+    package let rows: Range<Int>?
+    package let reason: Reason
+    /// Where the tuned checkpoint has it: under another key if its layout is another.
+    package let tuned: ParameterSlot?
+  }
+
+  package enum Reason: String, Sendable, Codable {
+    case norm = "norm: stored with --norms"
+    case bias = "bias: stored with --bias"
+    case notSelected = "not selected by preset or patterns"
+    case component = "not in denoiser or text encoder"
+    case embedding = "embedding"
+    case unnamed = "no name in an adapter"
+    case baseOnly = "only in the base"
+    case tunedOnly = "only in the tuned checkpoint"
+  }
+
+  package let base: BaseModel
+  package let tuned: BaseModel
+  package let items: [Item]
+  package let leftOut: [LeftOut]
+  /// Format of the factors.
+  package let storage: DType
+  /// Whether deltas that are stored whole become F64 where f32 would miss the tuned value.
+  package let exactDeltas: Bool
+
+  /// - Throws: `OperationError.noCommonModules`, `.pairedShapes`, `.nothingSelected`,
+  ///   `.algorithmNotExtractable`; `CheckpointError.presetWithoutClasses`.
+  package init(
+    base: BaseModel, tuned: BaseModel, settings: ExtractionSettings
+  ) throws {
+    try settings.preset?.check(for: base.layout.family)
+    var counterparts: [String: FamilyModule] = [:]
+    for module in tuned.layout.modules { counterparts[module.adapterName] = module }
+    var items: [Item] = []
+    var leftOut: [LeftOut] = []
+    var paired = 0
+    for module in base.layout.modules {
+      guard let other = counterparts.removeValue(forKey: module.adapterName) else {
+        leftOut.append(contentsOf: Self.slots(of: module).map { LeftOut($0, .baseOnly) })
+        continue
+      }
+      paired += 1
+      let selection = Selection(of: module, settings)
+      for (part, slot) in Self.parts(of: module) {
+        guard let otherSlot = part.isBias ? other.bias : other.weight else {
+          leftOut.append(LeftOut(slot, .baseOnly))
+          continue
+        }
+        if let reason = selection.reasonAgainst(part) {
+          leftOut.append(LeftOut(slot, reason, tuned: otherSlot))
+          continue
+        }
+        let shape = base.shape(of: slot)
+        let otherShape = tuned.shape(of: otherSlot)
+        guard shape == otherShape else {
+          throw OperationError.pairedShapes(
+            module: module.path, base: (base.file.path, shape), tuned: (tuned.file.path, otherShape)
+          )
+        }
+        items.append(
+          Item(
+            module: module, part: part, base: slot, tuned: otherSlot, shape: shape,
+            policy: part == .weight ? try settings.policy(for: module) : .full))
+      }
+    }
+    guard paired > 0 else {
+      throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
+    }
+    guard items.contains(where: { $0.part == .weight || $0.part == .norm }) else {
+      throw OperationError.nothingSelected(available: paired)
+    }
+    for module in counterparts.values {
+      leftOut += Self.slots(of: module).map { LeftOut($0, .tunedOnly) }
+    }
+    leftOut += base.layout.unnamed.map {
+      let slot = ParameterSlot(key: $0, rows: nil)
+      return tuned.file.tensors[$0] == nil
+        ? LeftOut(slot, .baseOnly) : LeftOut(slot, .unnamed, tuned: slot)
+    }
+    leftOut += tuned.layout.unnamed.filter { base.file.tensors[$0] == nil }.map {
+      LeftOut(ParameterSlot(key: $0, rows: nil), .tunedOnly)
+    }
+    self.base = base
+    self.tuned = tuned
+    self.items = items
+    self.leftOut = leftOut.sorted {
+      ($0.key, $0.rows?.lowerBound ?? 0) < ($1.key, $1.rows?.lowerBound ?? 0)
+    }
+    let natural = Self.commonFormat(of: items, in: base)
+    let whole = settings.ranks == .perModule(linear: .full, convolution: .full)
+    storage = settings.storage ?? (whole ? .f32 : natural)
+    exactDeltas = settings.storage == nil && whole
+  }
+
+  /// The 16-bit format or f32 that most of the weights have; 8-bit weights count as F16.
+  private static func commonFormat(of items: [Item], in base: BaseModel) -> DType {
+    var counts: [DType: Int] = [:]
+    for item in items {
+      guard let dtype = base.file.tensors[item.base.key]?.dtype else { continue }
+      let format: DType = dtype == .bf16 ? .bf16 : dtype == .f32 || dtype == .f64 ? .f32 : .f16
+      counts[format, default: 0] += item.shape.count
+    }
+    return counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? .f16
+  }
+
+  private static func parts(of module: FamilyModule) -> [(Item.Part, ParameterSlot)] {
+    let isNorm = module.kind == .norm
+    return [(isNorm ? .norm : .weight, module.weight)]
+      + (module.bias.map { [(isNorm ? .normBias : .bias, $0)] } ?? [])
+  }
+
+  private static func slots(of module: FamilyModule) -> [ParameterSlot] {
+    [module.weight] + (module.bias.map { [$0] } ?? [])
+  }
+}
+
+extension ExtractionPlan.LeftOut {
+  fileprivate init(
+    _ slot: ParameterSlot, _ reason: ExtractionPlan.Reason, tuned: ParameterSlot? = nil
+  ) {
+    self.init(key: slot.key, rows: slot.rows, reason: reason, tuned: tuned)
+  }
+}
+
+extension ExtractionPlan.Item.Part {
+  var isBias: Bool { self == .bias || self == .normBias }
+
+  /// The suffix under which the change is stored whole.
+  var suffix: String {
+    switch self {
+    case .weight: Full.difference
+    case .bias: Full.biasDifference
+    case .norm: Norm.difference
+    case .normBias: Norm.biasDifference
+    }
+  }
+}
+
+/// Whether and why not a module takes part.
+private struct Selection {
+  private let module: FamilyModule
+  private let settings: ExtractionSettings
+  private let refusal: ExtractionPlan.Reason?
+
+  init(of module: FamilyModule, _ settings: ExtractionSettings) {
+    self.module = module
+    self.settings = settings
+    // Norms have no class of their own in a preset: they follow `--norms` and the patterns.
+    let selected = module.kind == .norm || settings.preset?.selects(module) ?? true
+    refusal =
+      if module.component == "vae" { .component } else if module.kind == .embedding {
+        .embedding
+      } else if !selected || !settings.filter.keeps(module.path) { .notSelected } else { nil }
+  }
+
+  func reasonAgainst(_ part: ExtractionPlan.Item.Part) -> ExtractionPlan.Reason? {
+    switch part {
+    case .norm, .normBias: refusal ?? (settings.norms ? nil : .norm)
+    case .bias: refusal ?? (settings.biases ? nil : .bias)
+    case .weight: refusal
+    }
+  }
+}
+
+extension ExtractionSettings {
+  /// The policy for a layer, its preset's overrides included.
+  /// - Throws: `OperationError.algorithmNotExtractable`
+  fileprivate func policy(for module: FamilyModule) throws -> RankPolicy {
+    let hasKernel = module.shape.kernel.contains { $0 != 1 }
+    let override = preset?.override(for: module)
+    switch override?.algorithm {
+    case "full": return .full
+    case nil, "lora", "locon": break
+    case .some(let name):
+      throw OperationError.algorithmNotExtractable(name, module: module.path)
+    }
+    guard case .perModule(let linear, let convolution) = ranks else {
+      return .fixed(min(module.shape.rows, module.shape.columns))
+    }
+    let policy = hasKernel ? convolution : linear
+    if case .fixed = policy,
+      let rank = hasKernel ? override?.convolutionRank : override?.linearRank
+    {
+      return .fixed(rank)
+    }
+    return policy
+  }
+}

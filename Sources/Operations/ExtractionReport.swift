@@ -1,0 +1,62 @@
+/// What an extraction did, module by module, as `--report` writes it.
+package struct ExtractionReport: Codable, Sendable {
+  package struct Module: Codable, Sendable {
+    /// Key prefix in the adapter.
+    package let name: String
+    /// Dotted name that patterns see.
+    package let path: String
+    package let key: String
+    package let shape: [Int]
+    /// `weight`, `bias`, `norm` or `normBias`.
+    package let part: String
+    package let algorithm: String
+    package let rank: Int?
+    package let bytes: Int
+    /// ‖Δ‖_F
+    package let deltaNorm: Double
+    /// Share of ‖Δ‖²_F that the adapter holds.
+    package let keptEnergy: Double
+    /// ‖Δ − Δ'‖_F / ‖Δ‖_F
+    package let relativeError: Double
+    /// ‖Δ − Δ'‖_F
+    package let error: Double
+  }
+
+  /// A parameter that changed and is not in the adapter.
+  package struct Lost: Codable, Sendable {
+    package let key: String
+    /// First and last row where only some rows are meant.
+    package let rows: [Int]?
+    package let reason: String
+    /// ‖tuned − base‖_F; nil where it has no meaning: other shapes, formats without arithmetic.
+    package let change: Double?
+    /// The same relative to ‖base‖_F.
+    package let relativeChange: Double?
+  }
+
+  package struct Totals: Codable, Sendable {
+    package var modules = 0
+    /// Selected parameters that are equal in both checkpoints.
+    package var unchanged = 0
+    package var bytes = 0
+    /// ‖Δ‖_F over everything in the adapter.
+    package var deltaNorm = 0.0
+    package var keptEnergy = 1.0
+    package var relativeError = 0.0
+    /// ‖merged − tuned‖_F over the whole checkpoint, before rounding to its format: what the
+    /// adapter approximates and what it leaves out.
+    package var distance = 0.0
+    package var seconds = 0.0
+  }
+
+  package let base: String
+  package let tuned: String
+  package let family: String
+  package let evidence: [String]
+  package let mode: String
+  package let storage: String
+  package let seed: UInt64
+  package let modules: [Module]
+  package let leftOut: [Lost]
+  package let totals: Totals
+}

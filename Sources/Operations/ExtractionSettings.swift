@@ -1,0 +1,44 @@
+package import Adapters
+package import Checkpoints
+import LinearAlgebra
+package import Tensors
+
+/// What `lyco-extract` is asked to do with a pair of checkpoints.
+package struct ExtractionSettings {
+  /// How ranks are chosen.
+  package enum Ranks: Equatable, Sendable {
+    /// By a policy of their own for linear layers (1×1 convolutions included) and for convolutions.
+    case perModule(linear: RankPolicy, convolution: RankPolicy)
+    /// So that the file holds at most so many bytes and the least squared error.
+    case withinBytes(Int)
+  }
+
+  package var ranks: Ranks
+  package var factorization: FactorizationSettings
+  /// nil: in the format of the checkpoints, or what a whole delta needs to be exact.
+  package var storage: DType?
+  /// nil: every layer of denoiser and text encoders.
+  package var preset: Preset?
+  package var filter: ModuleFilter
+  /// Whether changes of normalization layers are stored.
+  package var norms: Bool
+  /// Whether changes of biases are stored.
+  package var biases: Bool
+  /// How many modules are worked on at a time.
+  package var threads: Int
+
+  package init(
+    ranks: Ranks, factorization: FactorizationSettings = .init(), storage: DType? = nil,
+    preset: Preset? = nil, filter: ModuleFilter, norms: Bool = false, biases: Bool = false,
+    threads: Int
+  ) {
+    self.ranks = ranks
+    self.factorization = factorization
+    self.storage = storage
+    self.preset = preset
+    self.filter = filter
+    self.norms = norms
+    self.biases = biases
+    self.threads = threads
+  }
+}

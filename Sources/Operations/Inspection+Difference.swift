@@ -1,0 +1,57 @@
+import Checkpoints
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+
+extension Inspection {
+  /// What differs between this file and another, values included, among the tensors that the
+  /// pattern leaves. Values are compared as stored.
+  package func difference(
+    from other: Inspection, _ pattern: InspectionPattern, threads: Int, progress: ProgressReporter
+  ) async throws -> FileDifference {
+    var found = FileDifference(other: other.file.path.string)
+    let keys = Set(file.metadata.keys).union(other.file.metadata.keys)
+    found.metadata = keys.filter { file.metadata[$0] != other.file.metadata[$0] }.sorted()
+    let here = pattern.filter(Array(file.tensors.values)) { $0.name }
+    let there = pattern.filter(Array(other.file.tensors.values)) { $0.name }
+    found.onlyHere = here.map(\.name).filter { other.file.tensors[$0] == nil }
+    found.onlyThere = there.map(\.name).filter { file.tensors[$0] == nil }
+    let pairs = here.compactMap { view in
+      other.file.tensors[view.name].map { (here: view, there: $0) }
+    }
+    found.reshaped = pairs.filter { $0.dtype != $1.dtype || $0.shape != $1.shape }.map {
+      .init(
+        name: $0.name, here: "\($0.dtype) \($0.shape)", there: "\($1.dtype) \($1.shape)")
+    }
+    let comparable = pairs.filter { $0.shape == $1.shape }
+    let changes = try await measure(
+      comparable, threads, "comparing", progress, cost: { $0.here.byteCount },
+      transform: { try Self.change(from: $0.here, to: $0.there) })
+    found.changed = changes.compactMap { $0 }.sorted {
+      ($1.change ?? .infinity, $0.name) < ($0.change ?? .infinity, $1.name)
+    }
+    found.equal = zip(comparable, changes).count { pair, change in
+      change == nil && pair.here.dtype == pair.there.dtype
+    }
+    return found
+  }
+
+  /// nil if nothing changed; of tensors of different formats, if the numbers are the same.
+  private static func change(
+    from here: TensorView, to there: TensorView
+  ) throws -> FileDifference.Changed? {
+    if here.dtype == there.dtype, here.bytes.isEqual(to: there.bytes) { return nil }
+    guard here.dtype.isConvertible, there.dtype.isConvertible else {
+      return .init(name: here.name, change: nil, relativeChange: nil)
+    }
+    let (before, after) = (here.tensor(), there.tensor())
+    let change = after.squaredDistance(to: before).squareRoot()
+    if change == 0, here.dtype != there.dtype { return nil }
+    guard change.isFinite else { return .init(name: here.name, change: nil, relativeChange: nil) }
+    let norm = before.sumOfSquares.squareRoot()
+    return .init(
+      name: here.name, change: change,
+      relativeChange: norm > 0 && norm.isFinite ? change / norm : nil)
+  }
+}

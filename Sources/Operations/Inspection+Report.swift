@@ -1,0 +1,67 @@
+import Adapters
+import Checkpoints
+import ModelFamilies
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+
+extension Inspection {
+  /// What the headers say, without reading any values but those of alphas.
+  package func report() -> InspectionReport {
+    var total = InspectionReport.Total(name: "all")
+    var dtypes: [String: InspectionReport.Total] = [:]
+    var components: [String: InspectionReport.Total] = [:]
+    let scales = base?.quantizationKeys ?? []
+    for view in file.tensors.values {
+      total.add(view)
+      dtypes[view.dtype.rawValue, default: .init(name: view.dtype.rawValue)].add(view)
+      let component = scales.contains(view.name) ? "scales" : component(of: view.name)
+      components[component, default: .init(name: component)].add(view)
+    }
+    return InspectionReport(
+      file: file.path.string, storage: storage, kind: kind, kindEvidence: kindEvidence,
+      family: family, total: total,
+      dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
+      components: components.values.sorted { $0.name < $1.name },
+      adapter: adapter.map(AdapterSummary.init), cache: cache,
+      training: TrainingSummary(of: file.metadata), metadata: file.metadata, notes: notes)
+  }
+
+  /// Name, format and shape of every tensor that the pattern leaves, in the order of the file.
+  package func keys(_ pattern: InspectionPattern) -> [InspectionReport.Key] {
+    file.tensors.values.filter { pattern.matches($0.name) }.map {
+      InspectionReport.Key(
+        name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape.dimensions, bytes: $0.byteCount)
+    }
+  }
+
+  private func component(of key: String) -> String {
+    if adapter != nil {
+      if key.hasPrefix(AdapterKey.bundlePrefix) { return "embeddings" }
+      return AdapterPlace(AdapterKey(key)?.module ?? key).component
+    }
+    let known = layout?.component(ofKey: key)
+    if let known, known != "model" { return known }
+    // In a folder of components that no family knows, the component is a folder.
+    if file.layout == .folder, let end = key.firstIndex(of: "/") { return String(key[..<end]) }
+    return known ?? "other"
+  }
+
+  private var storage: String {
+    switch file.layout {
+    case .single: "one file"
+    case .sharded: "\(Set(file.tensors.values.map(\.file)).count) shards"
+    case .folder: "a folder of \(Set(file.tensors.values.map(\.file)).count) files"
+    case .compressed: "one file, compressed with zstd"
+    }
+  }
+}
+
+extension InspectionReport.Total {
+  fileprivate mutating func add(_ view: TensorView) {
+    tensors += 1
+    parameters += view.shape.count
+    bytes += view.byteCount
+  }
+}

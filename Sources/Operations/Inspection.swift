@@ -1,0 +1,148 @@
+import Adapters
+import Checkpoints
+package import ModelFamilies
+import OrderedCollections
+package import Safetensors
+package import SystemPackage
+import Tensors
+
+/// A file under inspection: opened, and recognized from names and shapes.
+package struct Inspection: Sendable {
+  /// What the file holds, taken apart.
+  private enum Subject: Sendable {
+    /// The base is there for 8-bit weights, unless their scales make no sense: then the checkpoint is
+    /// described as if it had none.
+    case model(ModelLayout, BaseModel?)
+    case adapter(InspectedAdapter)
+    case cache(CacheSummary)
+    case embedding
+  }
+
+  package let file: SafetensorsFile
+  package let kind: InspectedKind
+  let kindEvidence: String
+  let family: InspectionReport.Family?
+  let notes: [String]
+  private let subject: Subject
+
+  var layout: ModelLayout? { if case .model(let layout, _) = subject { layout } else { nil } }
+  var base: BaseModel? { if case .model(_, let base) = subject { base } else { nil } }
+  var adapter: InspectedAdapter? { if case .adapter(let found) = subject { found } else { nil } }
+  var cache: CacheSummary? { if case .cache(let found) = subject { found } else { nil } }
+
+  /// - Parameters:
+  ///   - family: what the file is to be read as; recognized if nil.
+  ///   - contents: `.everything` if values will be asked for.
+  /// - Throws: `SafetensorsError` from opening, `ModelFamilyError` if a checkpoint is not of the
+  ///   family.
+  package init(
+    opening path: FilePath, as family: ModelFamily? = nil,
+    reading contents: SafetensorsFile.Contents = .everything
+  ) throws {
+    var file = try SafetensorsFile(opening: path, reading: contents)
+    // The alphas of an adapter are values; it is small enough to be unpacked for them.
+    if file.layout == .compressed, contents == .headers, InspectedAdapter(file) != nil {
+      file = try SafetensorsFile(opening: path)
+    }
+    try self.init(file, as: family)
+  }
+
+  package init(_ file: SafetensorsFile, as family: ModelFamily? = nil) throws {
+    let adapter = InspectedAdapter(file)
+    if let cache = CacheSummary.recognize(file) {
+      self.init(
+        file, cache.kind, "every tensor is named as musubi-tuner names cached arrays", nil,
+        .cache(cache.summary))
+    } else if let evidence = Self.embeddingEvidence(file) {
+      self.init(file, .embedding, evidence, nil, .embedding)
+    } else if let adapter, 2 * adapter.tensorCount >= file.tensors.count {
+      self.init(
+        file, .adapter,
+        "\(adapter.tensorCount) of \(file.tensors.count) tensors have suffixes of an adapter",
+        Self.family(of: adapter, file.metadata, as: family), .adapter(adapter))
+    } else {
+      try self.init(model: file, as: family, besides: adapter)
+    }
+  }
+
+  /// A file without a layer is of unknown kind.
+  private init(
+    model file: SafetensorsFile, as family: ModelFamily?, besides adapter: InspectedAdapter?
+  ) throws {
+    var notes: [String] = []
+    // Only 8-bit weights have scales, which are what a base knows beyond its layout.
+    var base: BaseModel?
+    if file.tensors.values.contains(where: \.dtype.isFloat8) {
+      do {
+        base = try BaseModel(file, as: family)
+      } catch let error as CheckpointError {
+        notes.append("\(error)")
+      }
+    }
+    let layout =
+      try base?.layout
+      ?? ModelLayout(of: file.tensors.map { (key: $0.key, shape: $0.value.shape) }, as: family)
+    if let adapter {
+      let name = adapter.modules[0].name
+      notes.append("\(adapter.tensorCount) tensors have suffixes of an adapter, first of '\(name)'")
+    }
+    let subject = Subject.model(layout, base)
+    guard !layout.modules.isEmpty else {
+      self.init(
+        file, .unknown, "no layer of a model, no suffix of an adapter", nil, subject, notes)
+      return
+    }
+    self.init(
+      file, .checkpoint,
+      "\(layout.modules.count) \(layout.modules.count == 1 ? "layer" : "layers") of a model",
+      .init(name: layout.family.name, title: layout.family.title, evidence: layout.evidence),
+      subject, notes)
+  }
+
+  private init(
+    _ file: SafetensorsFile, _ kind: InspectedKind, _ kindEvidence: String,
+    _ family: InspectionReport.Family?, _ subject: Subject, _ notes: [String] = []
+  ) {
+    self.file = file
+    self.kind = kind
+    self.kindEvidence = kindEvidence
+    self.family = family
+    self.subject = subject
+    self.notes = notes
+  }
+
+  private static func family(
+    of adapter: InspectedAdapter, _ metadata: [String: String], as given: ModelFamily?
+  ) -> InspectionReport.Family? {
+    if let given {
+      return .init(
+        name: given.name, title: given.title, evidence: ["family '\(given.name)' was asked for"])
+    }
+    let found = ModelFamily.recognize(
+      adapterModules: adapter.modules.map { ($0.name, $0.inputWidth) }, metadata: metadata)
+    let family = found.family ?? .generic
+    return .init(name: family.name, title: family.title, evidence: found.evidence)
+  }
+
+  /// Why the file holds the vectors of one textual inversion; nil if it does not.
+  private static func embeddingEvidence(_ file: SafetensorsFile) -> String? {
+    let names: Set<String> = ["emb_params", "clip_l", "clip_g", "t5xxl"]
+    guard !file.tensors.isEmpty, file.tensors.count <= 4 else { return nil }
+    for (key, view) in file.tensors {
+      let isNamed =
+        names.contains(key) || key.hasPrefix("string_to_param")
+        || key.hasPrefix("<") && key.hasSuffix(">")
+      guard isNamed, (1...2).contains(view.shape.dimensions.count) else { return nil }
+    }
+    return "tensor '\(file.tensors.keys[0])' is named as vectors of a token are"
+  }
+}
+
+extension InspectedModule {
+  /// Inputs of the weight, where the shapes tell.
+  fileprivate var inputWidth: Int? {
+    guard case .known(let algorithm) = algorithm else { return nil }
+    let dimensions = algorithm.weightShape(of: shapes)?.dimensions ?? []
+    return dimensions.count > 1 ? dimensions[1] : nil
+  }
+}

@@ -1,0 +1,68 @@
+/// What a file is and holds; the JSON form of everything that an inspection says.
+package struct InspectionReport: Codable, Sendable {
+  package struct Family: Codable, Sendable {
+    /// As `--family` takes it.
+    package let name: String
+    package let title: String
+    /// What speaks for it, a sentence each.
+    package let evidence: [String]
+  }
+
+  /// Tensors that have something in common.
+  package struct Total: Codable, Sendable {
+    /// What they have in common: a dtype, a component.
+    package let name: String
+    package internal(set) var tensors = 0
+    package internal(set) var parameters = 0
+    package internal(set) var bytes = 0
+  }
+
+  package struct Key: Codable, Sendable {
+    package let name: String
+    package let dtype: String
+    package let shape: [Int]
+    package let bytes: Int
+  }
+
+  /// A finding means that the file is broken or not what it says; a note is worth knowing.
+  package struct Check: Codable, Sendable {
+    package internal(set) var findings: [String] = []
+    package internal(set) var notes: [String] = []
+  }
+
+  package let file: String
+  /// How it lies on disk.
+  package let storage: String
+  package let kind: InspectedKind
+  /// What speaks for the kind, a sentence.
+  package let kindEvidence: String
+  package let family: Family?
+  /// Over all tensors.
+  package let total: Total
+  package let dtypes: [Total]
+  package let components: [Total]
+  package let adapter: AdapterSummary?
+  package let cache: CacheSummary?
+  package let training: TrainingSummary?
+  /// All of it, as it stands in the file.
+  package let metadata: [String: String]
+  package internal(set) var notes: [String] = []
+
+  // What was asked for.
+  package var keys: [Key]?
+  package var statistics: [TensorStatistics]?
+  package var spectra: [Spectrum]?
+  package var check: Check?
+  package var match: BaseMatch?
+  package var difference: FileDifference?
+}
+
+/// What a file is for.
+package enum InspectedKind: String, Codable, Sendable {
+  case checkpoint
+  case adapter
+  case latentCache = "latent cache"
+  case textCache = "text encoder cache"
+  case embedding
+  case unknown
+}

@@ -1,0 +1,40 @@
+package import Checkpoints
+package import Tensors
+
+/// What `lyco-merge` is asked to do with a base and its adapters.
+package struct MergeSettings {
+  /// Format of every floating-point tensor of the output; nil keeps that of the base.
+  package var storage: DType?
+  package var filter: ModuleFilter
+  /// Whether adapter modules without a place in the base are passed over.
+  package var isLenient: Bool
+  package var threads: Int
+  /// Largest number of bytes of a shard; nil for one file.
+  package var shardSize: Int?
+
+  package init(
+    storage: DType? = nil, filter: ModuleFilter, isLenient: Bool = false, threads: Int,
+    shardSize: Int? = nil
+  ) {
+    self.storage = storage
+    self.filter = filter
+    self.isLenient = isLenient
+    self.threads = threads
+    self.shardSize = shardSize
+  }
+}
+
+/// An adapter with the strengths at which it is merged.
+package struct WeightedAdapter: Sendable {
+  package let file: AdapterFile
+  /// Multiplier of modules of the denoiser.
+  package let denoiserRatio: Float
+  /// Multiplier of modules of the text encoders.
+  package let textEncoderRatio: Float
+
+  package init(file: AdapterFile, denoiserRatio: Float, textEncoderRatio: Float) {
+    self.file = file
+    self.denoiserRatio = denoiserRatio
+    self.textEncoderRatio = textEncoderRatio
+  }
+}

@@ -1,0 +1,177 @@
+import Adapters
+import Checkpoints
+import ModelFamilies
+import OrderedCollections
+import Safetensors
+import Tensors
+
+extension Merging {
+  /// One tensor of the output.
+  enum Output: Sendable {
+    case copied(TensorView)
+    case merged(MergedTensor)
+
+    var byteCount: Int {
+      switch self {
+      case .copied(let view): view.byteCount
+      case .merged(let merged): merged.tensor.bytes.count
+      }
+    }
+  }
+
+  struct MergedTensor: Sendable {
+    let tensor: EncodedTensor
+    /// Whether it is the last part of a tensor that an adapter changed.
+    var completesAdapted = false
+    var overflowed = 0
+    /// Of a tensor of 8-bit numbers that an adapter changed: how many kept their code, of how many.
+    var float8Unchanged = 0
+    var float8Count = 0
+  }
+
+  /// What is computed at once: a tensor of the output, or a strip of its rows.
+  struct Part: Sendable {
+    let info: TensorInfo
+    /// Its name in the base.
+    let key: String
+    /// nil for the whole tensor.
+    let rows: Range<Int>?
+    let isLast: Bool
+  }
+
+  /// Every tensor of the output, under the names of the base.
+  var outputs: [TensorInfo] {
+    // In another format a weight needs no scale.
+    let dropped = storage == nil ? [] : plan.base.quantizationKeys
+    let kept = plan.base.file.tensors.values.filter { !dropped.contains($0.name) }.map {
+      TensorInfo(
+        name: $0.name, dtype: $0.dtype.isFloatingPoint ? storage ?? $0.dtype : $0.dtype,
+        shape: $0.shape)
+    }
+    return kept
+      + plan.newBiases.map {
+        TensorInfo(name: $0, dtype: storage ?? $1.dtype, shape: $1.shape)
+      }
+  }
+
+  /// A tensor that changes, in strips where its rows are independent; any other one whole.
+  func parts(of info: TensorInfo, key: String) -> [Part] {
+    let whole = [Part(info: info, key: key, rows: nil, isLast: true)]
+    guard let view = plan.base.file.tensors[key], !info.shape.dimensions.isEmpty else {
+      return whole
+    }
+    let contributions = plan.contributions[key] ?? []
+    let isCopied = contributions.isEmpty && view.dtype == info.dtype
+    guard !isCopied, plan.base.scalings[key] == nil, scaledWeights[key] == nil,
+      contributions.allSatisfy({ $0.isBias || $0.module.algorithm.rowSuffixes != nil })
+    else { return whole }
+    let strips = (0..<info.shape.rows).strips(of: info.shape.columns)
+    guard strips.count > 1 else { return whole }
+    return strips.map {
+      Part(info: info, key: key, rows: $0, isLast: $0.upperBound == info.shape.rows)
+    }
+  }
+
+  /// Computes one part of the output in its format.
+  /// - Throws: `CheckpointError`
+  func output(_ part: Part) throws -> Output {
+    let (key, dtype) = (part.key, part.info.dtype)
+    let view = plan.base.file.tensors[key]
+    if let weight = scaledWeights[key], plan.contributions[weight] != nil {
+      let scales = try quantized(weight).scales
+      return .merged(
+        MergedTensor(tensor: EncodedTensor(scales, as: dtype), completesAdapted: true))
+    }
+    let isAdapted = plan.contributions[key] != nil
+    if let view, !isAdapted, view.dtype == dtype { return .copied(view) }
+    let isScaled = isAdapted && storage == nil && plan.base.scalings[key] != nil
+    let weight = try isScaled ? quantized(key).codes : adapted(key, part.rows)
+    var merged = MergedTensor(tensor: EncodedTensor(weight, as: dtype))
+    guard isAdapted else { return .merged(merged) }
+    merged.completesAdapted = part.isLast
+    if dtype == .f16 { merged.overflowed = merged.tensor.infiniteHalfCount }
+    if dtype.isFloat8, let view, view.dtype == dtype {
+      let start = (part.rows?.lowerBound ?? 0) * part.info.shape.columns
+      let before = view.bytes
+      merged.float8Count = merged.tensor.bytes.count
+      merged.float8Unchanged = merged.tensor.bytes.indices.count {
+        unsafe before.unsafeLoad(fromByteOffset: start + $0, as: UInt8.self)
+          == merged.tensor.bytes[$0]
+      }
+    }
+    return .merged(merged)
+  }
+
+  /// Keys of the weights that the base's scales belong to, by the key of the scale.
+  private var scaledWeights: [String: String] {
+    guard storage == nil else { return [:] }
+    return Dictionary(
+      plan.base.scalings.map { ($1.view.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// A scaled 8-bit weight with its adapters, as codes and scales anew. The scales stand before
+  /// the weights in the file, so both are computed twice rather than kept.
+  private func quantized(_ key: String) throws -> (codes: Tensor, scales: Tensor) {
+    guard let scaling = plan.base.scalings[key], let view = plan.base.file.tensors[key] else {
+      preconditionFailure("'\(key)' has no scale")
+    }
+    return scaling.quantize(try adapted(key, nil), as: view.dtype == .f8e4m3 ? .e4m3 : .e5m2)
+  }
+
+  /// A weight or bias, or rows of it, with all contributions, in f32.
+  private func adapted(_ key: String, _ rows: Range<Int>?) throws -> Tensor {
+    var tensor =
+      plan.base.file.tensors[key] == nil
+      ? Tensor(zeros: plan.newBiases[key]?.shape ?? [])
+      : try plan.base.tensor(ParameterSlot(key: key, rows: rows))
+    let extent = rows ?? 0..<tensor.shape.rows
+    for contribution in plan.contributions[key] ?? [] {
+      let target =
+        contribution.rows ?? 0..<(plan.base.file.tensors[key]?.shape ?? tensor.shape).rows
+      let common = target.clamped(to: extent)
+      guard !common.isEmpty else { continue }
+      var adapter = try contribution.module.adapter(for: contribution.target.shape)
+      if common != target {
+        let within = common.lowerBound - target.lowerBound..<common.upperBound - target.lowerBound
+        guard let restricted = adapter.restricted(toRows: within) else {
+          preconditionFailure("\(contribution.module.algorithm.name) in strips")
+        }
+        adapter = restricted
+      }
+      if common == extent {
+        tensor = try contribution.apply(adapter, to: consume tensor)
+      } else {
+        let place =
+          common.lowerBound - extent.lowerBound..<common.upperBound - extent.lowerBound
+        tensor.replaceRows(
+          from: place.lowerBound, with: try contribution.apply(adapter, to: tensor.rows(place)))
+      }
+    }
+    return tensor
+  }
+}
+
+extension MergePlan.Contribution {
+  fileprivate func apply(_ adapter: Adapter, to base: consuming Tensor) throws -> Tensor {
+    do throws(AdapterError) {
+      return isBias
+        ? try adapter.adapt(bias: base, multiplier: multiplier)
+        : try adapter.adapt(weight: base, multiplier: multiplier)
+    } catch {
+      throw CheckpointError.module(module.file, module: module.name, error)
+    }
+  }
+}
+
+extension MergeReport {
+  mutating func add(_ output: Merging.Output) {
+    switch output {
+    case .copied: copiedTensors += 1
+    case .merged(let merged):
+      if merged.completesAdapted { changedTensors += 1 }
+      overflowed += merged.overflowed
+      float8Count += merged.float8Count
+      float8Unchanged += merged.float8Unchanged
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import Adapters
+import Checkpoints
+import ModelFamilies
+import Safetensors
+package import SystemPackage
+import Tensors
+
+/// Adapters baked into a base, tensor by tensor.
+package struct Merging: Sendable {
+  let plan: MergePlan
+  let storage: DType?
+  let threads: Int
+  let shardSize: Int?
+
+  package init(_ plan: MergePlan, settings: MergeSettings) {
+    self.plan = plan
+    storage = settings.storage
+    threads = settings.threads
+    shardSize = settings.shardSize
+  }
+
+  /// Writes the merged checkpoint: what no adapter touches is copied byte for byte, the rest is
+  /// computed in f32 with all adapters summed before one rounding.
+  ///
+  /// Memory: per thread the factors of a module and some strips of rows in f32; a few times the
+  /// largest touched tensor where an algorithm does not work row by row or a weight is scaled.
+  /// - Throws: `CheckpointError` for factors that are not finite, `SafetensorsError` from writing,
+  ///   `CancellationError`.
+  package func run(
+    writing output: FilePath, metadata: [String: String], progress: ProgressReporter
+  ) async throws -> MergeReport {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var report = MergeReport(
+      base: plan.base.file.path.string, family: plan.base.layout.family.name,
+      evidence: plan.base.layout.evidence, matched: plan.matchedCount,
+      skipped: plan.skippedCount, unmatched: plan.unmatched)
+    let outputs = self.outputs
+    let total = outputs.reduce(0) { $0 + $1.byteCount }
+    var completed = 0
+    let destination = try MergeDestination(outputs, of: plan.base.file, at: output)
+    try MergeDestination.copyCompanions(of: plan.base.file, to: output)
+    for file in destination.files {
+      var writer = try SafetensorsWriter.create(
+        file.path, announcing: file.tensors.map(\.info), metadata: metadata, shardSize: shardSize)
+      let keys = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.info.name, $0.key) })
+      let work = writer.order.flatMap { parts(of: $0, key: keys[$0.name] ?? $0.name) }
+      try await forEachInOrder(
+        work, width: threads + 1, transform: { try self.output($0) },
+        consume: { part, result in
+          switch result {
+          case .copied(let view): try writer.append(part.info.name, view.bytes)
+          case .merged(let merged): try writer.append(part.info.name, merged.tensor.rawBytes)
+          }
+          report.add(result)
+          completed += result.byteCount
+          progress.report(
+            Progress(activity: "merging", completed: completed, total: total, isBytes: true))
+        })
+      try writer.finish()
+    }
+    report.bytes = total
+    report.seconds = (clock.now - start) / .seconds(1)
+    return report
+  }
+}

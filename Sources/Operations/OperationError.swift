@@ -1,0 +1,58 @@
+package import SystemPackage
+package import Tensors
+
+/// Why a plan cannot be made or carried out.
+package enum OperationError: Error {
+  case noCommonModules(base: FilePath, tuned: FilePath)
+  case pairedShapes(module: String, base: (FilePath, Shape), tuned: (FilePath, Shape))
+  case identical(base: FilePath, tuned: FilePath)
+  case nothingSelected(available: Int)
+  case sizeTooSmall(limit: Int, needed: Int)
+  case notFinite(FilePath, tensor: String)
+  case memory(needed: Int, available: Int)
+  case unmatched([UnmatchedModule], total: Int, familyHint: String?)
+  case algorithmNotExtractable(String, module: String)
+  case folderOutput(FilePath, base: FilePath)
+  case pattern(String)
+  case notAnAdapter(FilePath, found: InspectedKind)
+  case spectrumWithoutPattern(FilePath)
+}
+
+extension OperationError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .noCommonModules(let base, let tuned):
+      "\(tuned): no layer in common with \(base): expected two checkpoints of one model"
+    case .pairedShapes(let module, let base, let tuned):
+      "\(tuned.0): module '\(module)': expected shape \(base.1) as in \(base.0), found \(tuned.1); "
+        + "leave it out with '--exclude_patterns' if that is meant"
+    case .identical(let base, let tuned):
+      "\(tuned): every selected tensor equals that of \(base): there is nothing to extract"
+    case .nothingSelected(let available):
+      "the preset and patterns select none of the \(available) modules"
+    case .sizeTooSmall(let limit, let needed):
+      "'--max_size': expected at least \(needed) bytes for what has no rank, found \(limit)"
+    case .notFinite(let file, let tensor):
+      "\(file): tensor '\(tensor)': expected finite numbers, found NaN or infinity"
+    case .memory(let needed, let available):
+      "the adapter is held in memory until it is whole: expected at most \(available) bytes of it, "
+        + "found \(needed); choose lower ranks, '--save_precision' bf16 or fewer modules"
+    case .unmatched(let modules, let total, let hint):
+      "\(modules.first?.file ?? ""): "
+        + (modules.count == total ? "none" : "\(modules.count)") + " of \(total) adapter modules "
+        + (modules.count == total ? "has a place" : "have no place") + " in the base: "
+        + modules.prefix(3).map { "'\($0.module)' (\($0.reason))" }.joined(separator: ", ")
+        + (modules.count > 3 ? ", …" : "") + (hint.map { "; " + $0 } ?? "")
+        + (modules.count == total ? "" : "; '--lenient' merges the rest")
+    case .algorithmNotExtractable(let name, let module):
+      "preset: module '\(module)': expected algorithm lora, locon or full, found '\(name)'"
+    case .folderOutput(let output, let base):
+      "\(output): expected a folder, since \(base) is a diffusers folder"
+    case .pattern(let text): "pattern '\(text)': expected a regular expression"
+    case .notAnAdapter(let file, let found):
+      "\(file): expected an adapter to compare with the base, found: \(found.rawValue)"
+    case .spectrumWithoutPattern(let file):
+      "\(file): the spectrum of a checkpoint takes long: choose weights with '--pattern'"
+    }
+  }
+}
