@@ -1,0 +1,168 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let house: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+/// Tests: the macros of Swift Testing expand to unmarked unsafe code.
+let tests: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+/// For targets whose API hands out spans.
+let lifetimes: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let orderedCollections = Target.Dependency.product(
+  name: "OrderedCollections", package: "swift-collections")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let tomlKit = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+
+/// One command line tool: words only, the work is in `Operations`.
+func tool(_ name: String) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: [
+      "CommandSupport", "Operations", "Checkpoints", "Safetensors", "ModelFamilies", "Adapters",
+      "LinearAlgebra", "Tensors", argumentParser, systemPackage,
+    ],
+    swiftSettings: house)
+}
+
+let package = Package(
+  name: "lyco",
+  products: [
+    .executable(name: "lyco-extract", targets: ["lyco-extract"]),
+    .executable(name: "lyco-merge", targets: ["lyco-merge"]),
+    .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+    .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
+  ],
+  targets: [
+    // MARK: C and system libraries
+    .target(name: "CKernels"),
+    .target(name: "CPlatform"),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CLAPACKE", pkgConfig: "lapacke",
+      providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]),
+    .systemLibrary(
+      name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
+      name: "CCrypto", pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+
+    // MARK: Libraries, lowest first: a target depends only on those above it
+    .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
+    .target(
+      name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "COpenBLAS", "CLAPACKE"],
+      swiftSettings: house),
+    .target(
+      name: "Safetensors",
+      dependencies: ["Tensors", "CPlatform", "CZstd", systemPackage, orderedCollections],
+      swiftSettings: lifetimes),
+    .target(name: "Adapters", dependencies: ["Tensors", "LinearAlgebra"], swiftSettings: house),
+    .target(
+      name: "ModelFamilies", dependencies: ["Tensors", tomlKit],
+      resources: [.embedInCode("Families")],
+      swiftSettings: house),
+    .target(
+      name: "Checkpoints",
+      dependencies: [
+        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "CCrypto", tomlKit,
+        orderedCollections, systemPackage,
+      ],
+      resources: [.embedInCode("Presets")], swiftSettings: house),
+    .target(
+      name: "Operations",
+      dependencies: [
+        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
+        orderedCollections, systemPackage,
+      ],
+      swiftSettings: lifetimes),
+    .target(
+      name: "CommandSupport",
+      dependencies: [
+        "Operations", "Checkpoints", "ModelFamilies", "LinearAlgebra", "Tensors", "CPlatform",
+        argumentParser, systemPackage,
+      ],
+      swiftSettings: house),
+
+    // MARK: Tools
+    tool("lyco-extract"),
+    tool("lyco-merge"),
+    tool("lyco-inspect"),
+
+    // MARK: Tests
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "Tensors", "Safetensors", "ModelFamilies", systemPackage, orderedCollections,
+      ],
+      path: "Tests/TestSupport", swiftSettings: tests),
+    .testTarget(
+      name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "LinearAlgebraTests",
+      dependencies: ["LinearAlgebra", "CKernels", "Tensors", "TestSupport", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
+      name: "SafetensorsTests",
+      dependencies: ["Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections],
+      swiftSettings: tests),
+    .testTarget(
+      name: "AdaptersTests",
+      dependencies: [
+        "Adapters", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
+        orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ModelFamiliesTests",
+      dependencies: ["ModelFamilies", "Tensors", "TestSupport", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
+      name: "CheckpointsTests",
+      dependencies: [
+        "Checkpoints", "Adapters", "ModelFamilies", "Safetensors", "Tensors", "TestSupport",
+        systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "OperationsTests",
+      dependencies: [
+        "Operations", "Checkpoints", "Adapters", "ModelFamilies", "LinearAlgebra", "Safetensors",
+        "Tensors", "TestSupport", systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations"],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ToolTests",
+      dependencies: [
+        "TestSupport", "Safetensors", "Tensors", systemPackage, orderedCollections, "lyco-extract",
+        "lyco-merge", "lyco-inspect",
+      ],
+      swiftSettings: tests),
+  ]
+)
+
+// The fuzz target has no `main`: libFuzzer brings it, see scripts/fuzz-header.sh.
+if Context.environment["LYCO_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "header-fuzz", dependencies: ["Safetensors", "Tensors", systemPackage],
+      swiftSettings: lifetimes))
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+package import ModelFamilies
+
+/// The family that a checkpoint is read as.
+package struct FamilyOptions: ParsableArguments {
+  @Option(
+    name: .customLong("family"),
+    help: ArgumentHelp(
+      "Read the checkpoint as this family instead of recognizing it: auto, "
+        + ModelFamily.all.map(\.name).joined(separator: ", ") + ".",
+      valueName: "name"))
+  package var name = "auto"
+
+  package init() {}
+
+  package func validate() throws {
+    guard name == "auto" || ModelFamily.named(name) != nil else {
+      throw ValidationError(
+        "'--family': expected auto, "
+          + ModelFamily.all.map(\.name).joined(separator: ", ") + ", found '\(name)'")
+    }
+  }
+
+  /// nil to recognize it.
+  package var family: ModelFamily? { name == "auto" ? nil : ModelFamily.named(name) }
+}

@@ -1,0 +1,59 @@
+package import Operations
+import Synchronization
+
+/// One line on a terminal's standard error that says how far the work has come, how fast it goes
+/// and how long it will take; silent elsewhere.
+package final class ProgressLine: Sendable {
+  private struct State {
+    var started: ContinuousClock.Instant
+    var activity = ""
+    var lastDrawn: ContinuousClock.Instant?
+  }
+
+  private let state: Mutex<State>
+  private let isVisible: Bool
+
+  package init(isVisible: Bool = StandardError.isTerminal) {
+    self.isVisible = isVisible
+    state = Mutex(State(started: .now))
+  }
+
+  package var reporter: ProgressReporter {
+    isVisible ? ProgressReporter { [self] in draw($0) } : .silent
+  }
+
+  /// Removes the line.
+  package func finish() {
+    let drawn = state.withLock { $0.lastDrawn != nil }
+    if drawn { StandardError.write("\r\u{1B}[K") }
+  }
+
+  /// At most ten times a second.
+  private func draw(_ progress: Progress) {
+    let line: String? = state.withLock { state in
+      let now = ContinuousClock.now
+      if state.activity != progress.activity {
+        state.activity = progress.activity
+        state.started = now
+        state.lastDrawn = nil
+      }
+      if let last = state.lastDrawn, now - last < .milliseconds(100) { return nil }
+      state.lastDrawn = now
+      return Self.text(progress, after: (now - state.started) / .seconds(1))
+    }
+    if let line { StandardError.write("\r\(line)\u{1B}[K") }
+  }
+
+  /// `merging  42 %  1.3 GB/s  0:07 left`
+  static func text(_ progress: Progress, after seconds: Double) -> String {
+    let share = progress.total > 0 ? Double(progress.completed) / Double(progress.total) : 1
+    var line = "\(progress.activity)  \(Int(100 * share)) %"
+    guard seconds > 0.5, share > 0 else { return line }
+    if progress.isBytes {
+      line += "  \(ByteCount(Int(Double(progress.completed) / seconds)))/s"
+    }
+    let left = Int((seconds / share - seconds).rounded(.up))
+    let remainder = left % 60
+    return line + "  \(left / 60):\(remainder < 10 ? "0" : "")\(remainder) left"
+  }
+}

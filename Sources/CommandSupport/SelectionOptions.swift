@@ -1,0 +1,25 @@
+package import ArgumentParser
+package import Checkpoints
+
+/// Patterns on the dotted names of modules.
+package struct SelectionOptions: ParsableArguments {
+  @Option(
+    name: .customLong("exclude_patterns"),
+    help: ArgumentHelp(
+      "Leave out modules whose whole dotted name matches a regular expression. Several, or a list "
+        + "as in musubi-tuner: \"[r'.*single_blocks.*']\".", valueName: "regex"))
+  package var excluded: [String] = []
+
+  @Option(
+    name: .customLong("include_patterns"),
+    help: ArgumentHelp(
+      "Put modules back that '--exclude_patterns' left out.", valueName: "regex"))
+  package var included: [String] = []
+
+  package init() {}
+
+  /// - Throws: `CheckpointError.pattern`
+  package func filter() throws(CheckpointError) -> ModuleFilter {
+    try ModuleFilter(exclude: excluded, include: included)
+  }
+}

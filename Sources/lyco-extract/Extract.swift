@@ -1,0 +1,92 @@
+import Adapters
+import ArgumentParser
+import Checkpoints
+import CommandSupport
+import LinearAlgebra
+import ModelFamilies
+import Operations
+import Safetensors
+import SystemPackage
+
+/// `lyco-extract BASE TUNED -o OUT`
+@main
+struct Extract: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "lyco-extract",
+    abstract: "Extract an adapter from the difference of two checkpoints.",
+    discussion: """
+      BASE and TUNED are two checkpoints of one model: .safetensors, .safetensors.zst, an \
+      index of shards, or a diffusers folder. Any pair works; for known families the adapter \
+      gets the names that kohya's scripts, LyCORIS, ComfyUI and diffusers load.
+
+      EXAMPLES
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --linear_dim 32 --conv_dim 16
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --mode error --max_error 0.1
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --mode size --max_size 64MiB --norms --bias
+        lyco-extract base-folder/ tuned-folder/ -o adapter.safetensors \\
+          --preset attn-mlp --report report.json
+
+      EXIT STATUS
+        0 done, 1 the work failed, 64 wrong usage, 130 interrupted
+      """)
+
+  static let normalization = ArgumentNormalization(
+    lists: ["exclude_patterns", "include_patterns"], positionals: ["model_org", "model_tuned"],
+    ignored: KohyaOptions.ignored)
+
+  @Argument(help: "The checkpoint that training started from.")
+  var base: String
+
+  @Argument(help: "The fine-tuned checkpoint.")
+  var tuned: String
+
+  /// Where LyCORIS' script has it.
+  @Argument(help: .hidden)
+  var positionalOutput: String?
+
+  @Option(
+    name: [.customShort("o"), .customLong("output"), .customLong("save_to")],
+    help: "The adapter to write. Compressed if it ends in .zst.")
+  var namedOutput: String?
+
+  @OptionGroup(title: "Ranks") var ranks: RankOptions
+  @OptionGroup(title: "Factors") var factors: FactorOptions
+  @OptionGroup(title: "Modules") var modules: ModuleOptions
+  @OptionGroup(title: "Patterns") var selection: SelectionOptions
+  @OptionGroup(title: "Checkpoints") var family: FamilyOptions
+  @OptionGroup(title: "Report") var report: ReportOptions
+  @OptionGroup(title: "Job") var job: JobOptions
+
+  func validate() throws {
+    guard (namedOutput == nil) != (positionalOutput == nil) else {
+      throw ValidationError("expected one output: '-o ADAPTER'")
+    }
+  }
+
+  func work() async throws {
+    let settings = ExtractionSettings(
+      ranks: ranks.ranks, factorization: factors.factorization, storage: factors.storage,
+      preset: try modules.preset, filter: try selection.filter(), norms: modules.norms,
+      biases: modules.biases, threads: job.prepareThreads())
+    let base = try BaseModel(opening: FilePath(base), as: family.family)
+    // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
+    let tuned = try BaseModel(
+      opening: FilePath(tuned), as: family.family ?? base.layout.family)
+    let plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
+    let summary = ExtractionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    guard !job.isDryRun else { return summary.print(plan) }
+    let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
+    defer { progress.finish() }
+    let path = FilePath(namedOutput ?? positionalOutput ?? "")
+    let result = try await Extraction(plan, settings: settings).run(
+      writing: path, metadata: report.metadata(for: path), progress: progress.reporter)
+    progress.finish()
+    try report.write(result)
+    try summary.print(result, output: path)
+  }
+
+  static func main() async { await start() }
+}

@@ -1,0 +1,114 @@
+import Adapters
+import ArgumentParser
+import CommandSupport
+import Operations
+
+/// How ranks are chosen: LyCORIS' modes, and two of our own.
+struct RankOptions: ParsableArguments {
+  enum Mode: String, ExpressibleByArgument, CaseIterable {
+    case fixed, threshold, ratio, quantile, full, error, size
+  }
+
+  @Option(
+    help: """
+      fixed: the same rank everywhere. threshold: singular values above a number. ratio: above a \
+      share of the largest. quantile: until their sum reaches a share of the whole. full: the \
+      difference itself. error: the smallest rank that keeps the relative error of every module \
+      below a bound. size: ranks where a stored byte removes most error, within one size.
+      """)
+  var mode = Mode.fixed
+
+  @Option(
+    name: [.customLong("linear_dim"), .customLong("dim")],
+    help: "Rank of linear layers and 1×1 convolutions, mode fixed.")
+  var linearRank = 32
+
+  @Option(
+    name: .customLong("conv_dim"),
+    help: "Rank of convolutions with a kernel, mode fixed. Default: that of linear layers.")
+  var convolutionRank: Int?
+
+  @Option(name: .customLong("linear_threshold"), help: "Mode threshold, 0 or more.")
+  var linearThreshold = 0.0
+  @Option(
+    name: .customLong("conv_threshold"), help: "The same for convolutions. Default: as linear.")
+  var convolutionThreshold: Double?
+
+  @Option(name: .customLong("linear_ratio"), help: "Mode ratio, 0 to 1.")
+  var linearRatio = 0.0
+  @Option(name: .customLong("conv_ratio"), help: "The same for convolutions. Default: as linear.")
+  var convolutionRatio: Double?
+
+  @Option(name: .customLong("linear_quantile"), help: "Mode quantile, 0 to 1.")
+  var linearQuantile = 1.0
+  @Option(
+    name: .customLong("conv_quantile"), help: "The same for convolutions. Default: as linear.")
+  var convolutionQuantile: Double?
+
+  @Option(
+    name: .customLong("max_error"),
+    help: "Mode error: largest ‖Δ − Δ'‖ / ‖Δ‖ of a module, Frobenius norm, between 0 and 1.")
+  var largestError = 0.1
+
+  @Option(
+    name: .customLong("max_size"),
+    help: "Mode size: largest size of the file, as 64MiB, 150MB or bytes.",
+    transform: {
+      guard let size = ByteCount($0) else {
+        throw ValidationError("expected a size such as 64MiB")
+      }
+      return size
+    })
+  var largestSize: ByteCount?
+
+  func validate() throws {
+    for (name, rank) in [("linear_dim", linearRank), ("conv_dim", convolutionRank ?? 1)]
+    where rank < 1 {
+      throw ValidationError("'--\(name)': expected a rank of at least 1, found \(rank)")
+    }
+    let shares = [
+      ("linear_ratio", linearRatio), ("conv_ratio", convolutionRatio ?? 0),
+      ("linear_quantile", linearQuantile), ("conv_quantile", convolutionQuantile ?? 0),
+    ]
+    for (name, value) in shares where !(0...1).contains(value) {
+      throw ValidationError("'--\(name)': expected a number from 0 to 1, found \(value)")
+    }
+    for (name, value) in [
+      ("linear_threshold", linearThreshold), ("conv_threshold", convolutionThreshold ?? 0),
+    ] where !(value >= 0 && value.isFinite) {
+      throw ValidationError("'--\(name)': expected a number of at least 0, found \(value)")
+    }
+    if mode == .error, !(largestError > 0 && largestError < 1) {
+      throw ValidationError(
+        "'--max_error': expected a number between 0 and 1, found \(largestError)")
+    }
+    if mode == .size, largestSize == nil {
+      throw ValidationError("'--mode size' needs '--max_size', such as '--max_size 64MiB'")
+    }
+    if mode != .size, largestSize != nil {
+      throw ValidationError("'--max_size' is only valid with '--mode size'")
+    }
+  }
+
+  var ranks: ExtractionSettings.Ranks {
+    switch mode {
+    case .fixed:
+      .perModule(
+        linear: .fixed(linearRank), convolution: .fixed(convolutionRank ?? linearRank))
+    case .threshold:
+      .perModule(
+        linear: .threshold(linearThreshold),
+        convolution: .threshold(convolutionThreshold ?? linearThreshold))
+    case .ratio:
+      .perModule(
+        linear: .ratio(linearRatio), convolution: .ratio(convolutionRatio ?? linearRatio))
+    case .quantile:
+      .perModule(
+        linear: .quantile(linearQuantile),
+        convolution: .quantile(convolutionQuantile ?? linearQuantile))
+    case .full: .perModule(linear: .full, convolution: .full)
+    case .error: .perModule(linear: .error(largestError), convolution: .error(largestError))
+    case .size: .withinBytes(largestSize?.bytes ?? 0)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import FoundationEssentials
+import Operations
+import SystemPackage
+
+/// What is told about the extraction, in the adapter and beside it.
+struct ReportOptions: ParsableArguments {
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp(
+      "Write rank, kept energy and error of every module, and what was left out, as JSON.",
+      valueName: "file"))
+  var path: String?
+
+  @Flag(name: .customLong("no_metadata"), help: "Write no metadata into the adapter.")
+  var omitsMetadata = false
+
+  func metadata(for output: FilePath) -> ExtractionMetadata {
+    let file = output.lastComponent?.string ?? ""
+    let name = file.split(separator: ".").first.map(String.init) ?? file
+    return ExtractionMetadata(isWritten: !omitsMetadata, name: name)
+  }
+
+  func write(_ report: ExtractionReport) throws {
+    guard let path else { return }
+    try Data(report.json.utf8).write(to: URL(filePath: path), options: .atomic)
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Checkpoints
+import ModelFamilies
+import Operations
+import Safetensors
+import SystemPackage
+
+/// What every file is compared with.
+struct ComparisonOptions: ParsableArguments {
+  @Option(
+    name: .customLong("against"),
+    help: ArgumentHelp(
+      "Which modules of the adapter find a layer of the right shape in this checkpoint; exit "
+        + "status 2 if some do not.", valueName: "base"))
+  var base: String?
+
+  @Option(
+    name: .customLong("diff"),
+    help: ArgumentHelp(
+      "What differs in another file: tensors, shapes, formats, values, metadata.",
+      valueName: "other"))
+  var other: String?
+
+  /// The files, opened.
+  struct Opened {
+    let base: BaseModel?
+    let other: Inspection?
+  }
+
+  /// - Throws: `SafetensorsError`, `CheckpointError`, `ModelFamilyError`
+  func open(as family: ModelFamily?) throws -> Opened {
+    Opened(
+      base: try base.map {
+        try BaseModel(SafetensorsFile(opening: FilePath($0), reading: .headers), as: family)
+      },
+      other: try other.map { try Inspection(opening: FilePath($0)) })
+  }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Checkpoints
+import CommandSupport
+import Operations
+import SystemPackage
+
+/// `lyco-inspect FILE…`
+@main
+struct Inspect: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "lyco-inspect",
+    abstract: "Say what a checkpoint, adapter or cache is and holds.",
+    discussion: """
+      Reads headers only, unless one of the options asks for values. A FILE may be a safetensors \
+      file, plain or compressed with zstd, the index of a sharded checkpoint or a diffusers folder.
+
+      EXAMPLES
+        lyco-inspect adapter.safetensors
+        lyco-inspect adapter.safetensors --stats --spectrum
+        lyco-inspect adapter.safetensors --check --against base.safetensors
+        lyco-inspect model.safetensors --keys --pattern 'attn2.*to_k'
+        lyco-inspect base.safetensors --diff tuned.safetensors
+        lyco-inspect *.safetensors --json
+
+      EXIT STATUS
+        0 done, 1 a file could not be inspected, 2 '--check' found a fault or '--against' a module \
+      without its layer, 64 wrong usage, 130 interrupted
+      """)
+
+  static let normalization = ArgumentNormalization()
+
+  @Argument(help: ArgumentHelp("What to inspect.", valueName: "file"))
+  var files: [String]
+
+  @OptionGroup(title: "Details") var details: DetailOptions
+  @OptionGroup(title: "Comparison") var comparison: ComparisonOptions
+  @OptionGroup(title: "Files") var family: FamilyOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func validate() throws {
+    guard !files.isEmpty else { throw ValidationError("expected at least one file") }
+  }
+
+  func work() async throws {
+    let work = InspectionWork(
+      details: details, comparison: try comparison.open(as: family.family),
+      family: family.family, output: output)
+    var reports: [InspectionReport] = []
+    var hasFailed = false
+    for file in files {
+      do {
+        let report = try await work.report(on: FilePath(file))
+        if !output.asJSON {
+          StandardOutput.write(
+            (reports.isEmpty ? "" : "\n") + InspectionText(report, limit: details.limit).text)
+        }
+        reports.append(report)
+      } catch let error where files.count > 1 && !(error is CancellationError) {
+        StandardError.write("Error: \(error)\n")
+        hasFailed = true
+      }
+    }
+    if output.asJSON {
+      StandardOutput.write(files.count == 1 ? reports[0].json : reports.json)
+    }
+    if hasFailed { throw ExitCode(1) }
+    if reports.contains(where: \.hasFault) { throw ExitCode(2) }
+  }
+
+  static func main() async { await start() }
+}
+
+extension InspectionReport {
+  /// Whether what was asked for found something wrong.
+  fileprivate var hasFault: Bool {
+    check?.findings.isEmpty == false || match?.isComplete == false
+  }
+}

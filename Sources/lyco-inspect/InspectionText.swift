@@ -1,0 +1,157 @@
+import CommandSupport
+import Operations
+
+/// An inspection's report as people read it, in 100 columns.
+struct InspectionText {
+  let report: InspectionReport
+  /// Rows of the tables that were asked for; 0 for all.
+  let limit: Int?
+  private(set) var text = ""
+
+  static let width = 100
+
+  init(_ report: InspectionReport, limit: Int?) {
+    self.report = report
+    self.limit = limit
+    writeOverview()
+    writeAdapter()
+    writeTotals()
+    writeCache()
+    if report.asksForNothing { writeTraining() }
+    writeDetails()
+  }
+
+  // MARK: Pieces
+
+  mutating func line(_ line: String) { text += line + "\n" }
+
+  /// A heading over what follows.
+  mutating func section(_ title: String) { text += "\n\(title)\n" }
+
+  /// `name   value`, the value over several lines where it is long.
+  mutating func fact(_ name: String, _ value: String, column: Int = 18) {
+    let indent = String(repeating: " ", count: column)
+    let label = "  " + name.printable
+    let start = label.count < column ? label + indent.dropFirst(label.count) : label + "  "
+    let lines = value.printable.wrapped(to: Self.width - column)
+    line(start + (lines.first ?? ""))
+    for rest in lines.dropFirst() { line(indent + rest) }
+  }
+
+  /// A table, indented; at most `limit` rows of it, 0 for all.
+  mutating func table(
+    _ header: [String], rightAligned: Set<Int> = [], _ rows: [[String]], limit: Int = 0
+  ) {
+    let shown = limit > 0 ? rows.prefix(limit) : rows[...]
+    var table = TextTable(header, rightAligned: rightAligned)
+    for row in shown { table.append(row.map(\.printable)) }
+    for row in table.text.split(separator: "\n") { line("  " + row) }
+    if shown.count < rows.count {
+      line("  … and \(rows.count - shown.count) more; '--limit 0' shows all")
+    }
+  }
+}
+
+extension InspectionReport {
+  /// Whether the summary is all that is wanted: then it is told in full.
+  fileprivate var asksForNothing: Bool {
+    keys == nil && statistics == nil && spectra == nil && check == nil && match == nil
+      && difference == nil
+  }
+}
+
+extension InspectionText {
+  private mutating func writeOverview() {
+    line(report.file.printable)
+    fact("kind", report.kindText)
+    if let family = report.family {
+      fact("family", "\(family.name): \(family.title)")
+      // Where no family fits, each has its reason; the first ones are enough here.
+      for sentence in family.evidence.prefix(family.name == "generic" ? 2 : 4) {
+        fact("", sentence)
+      }
+    }
+    fact(
+      "size",
+      "\(ByteCount(report.total.bytes)) in \(report.total.tensors.counted("tensor")), "
+        + "\(report.total.parameters.counted("parameter")), \(report.storage)")
+    for note in report.notes { fact("note", note) }
+  }
+
+  private mutating func writeTotals() {
+    let header = ["tensors", "parameters", "size"]
+    if report.components.count > 1 {
+      section("components")
+      table([""] + header, rightAligned: [1, 2, 3], report.components.map(\.row))
+    }
+    section("formats")
+    table([""] + header, rightAligned: [1, 2, 3], report.dtypes.map(\.row))
+  }
+
+  private mutating func writeAdapter() {
+    guard let adapter = report.adapter else { return }
+    let unknown = adapter.algorithms.filter { !$0.isKnown }.map(\.name)
+    if !unknown.isEmpty {
+      fact("note", "cannot be merged or measured here: \(unknown.joined(separator: ", "))")
+    }
+    if !adapter.embeddings.isEmpty {
+      fact("embeddings", adapter.embeddings.joined(separator: ", "))
+    }
+    if !adapter.orphans.isEmpty {
+      let names = adapter.orphans.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+      fact(
+        "orphans",
+        "\(adapter.orphans.count.counted("tensor")) of no module: \(names)"
+          + (adapter.orphans.count > 3 ? ", …" : ""))
+    }
+    section("modules")
+    table(
+      ["component", "block", "algorithm", "modules", "rank", "alpha", "scale", "parameters"],
+      rightAligned: [3, 4, 5, 6, 7],
+      adapter.groups.map {
+        [
+          $0.component, $0.block.shortened(to: 30), $0.algorithm, $0.modules.grouped,
+          $0.ranks.summary(of: $0.modules), $0.alphas.summary(of: $0.modules),
+          $0.scales.summary(of: $0.modules), $0.parameters.grouped,
+        ]
+      })
+  }
+
+  private mutating func writeCache() {
+    guard let cache = report.cache else { return }
+    section("cached arrays" + (cache.architecture.map { " for \($0.printable)" } ?? ""))
+    table(
+      ["content", "size", "dtype", "shape", ""],
+      cache.contents.map {
+        [
+          $0.name, $0.size ?? "", $0.dtype, "\($0.shape)",
+          $0.hasVariableLength ? "length varies" : "",
+        ]
+      })
+  }
+}
+
+extension InspectionReport {
+  fileprivate var kindText: String {
+    guard let adapter else { return "\(kind.rawValue) (\(kindEvidence))" }
+    let algorithms = adapter.algorithms.map { "\($0.name) \($0.modules.grouped)" }
+    return "adapter of \(adapter.modules.counted("module")): \(algorithms.joined(separator: ", "))"
+  }
+}
+
+extension InspectionReport.Total {
+  fileprivate var row: [String] {
+    [name, tensors.grouped, parameters.grouped, "\(ByteCount(bytes))"]
+  }
+}
+
+extension [AdapterSummary.Count] {
+  /// `16`, `8-32`; with how many of the modules have it where not all do.
+  fileprivate func summary(of modules: Int) -> String {
+    guard let first, let last else { return "-" }
+    let counted = reduce(0) { $0 + $1.modules }
+    let range =
+      count == 1 ? first.value.plain : "\(first.value.plain) … \(last.value.plain)"
+    return counted == modules ? range : "\(range) (\(counted) of \(modules))"
+  }
+}

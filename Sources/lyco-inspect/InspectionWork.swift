@@ -1,0 +1,46 @@
+import Checkpoints
+import CommandSupport
+import ModelFamilies
+import Operations
+import Safetensors
+import SystemPackage
+
+/// What is to be found out about every file.
+struct InspectionWork {
+  let details: DetailOptions
+  let comparison: ComparisonOptions.Opened
+  let family: ModelFamily?
+  let output: OutputOptions
+
+  func report(on path: FilePath) async throws -> InspectionReport {
+    let inspection = try Inspection(
+      opening: path, as: family, reading: needsValues ? .everything : .headers)
+    var report = inspection.report()
+    if details.showsKeys { report.keys = inspection.keys(details.pattern) }
+    if let base = comparison.base { report.match = try inspection.match(with: base) }
+    guard needsValues else { return report }
+    let threads = details.prepareThreads()
+    let progress = ProgressLine()
+    defer { progress.finish() }
+    if details.showsStatistics {
+      report.statistics = try await inspection.statistics(
+        details.pattern, threads: threads, progress: progress.reporter)
+    }
+    if details.showsSpectra {
+      report.spectra = try await inspection.spectra(
+        details.pattern, leading: details.leading, threads: threads, progress: progress.reporter)
+    }
+    if details.checks {
+      report.check = try await inspection.check(threads: threads, progress: progress.reporter)
+    }
+    if let other = comparison.other {
+      report.difference = try await inspection.difference(
+        from: other, details.pattern, threads: threads, progress: progress.reporter)
+    }
+    return report
+  }
+
+  private var needsValues: Bool {
+    details.showsStatistics || details.showsSpectra || details.checks || comparison.other != nil
+  }
+}

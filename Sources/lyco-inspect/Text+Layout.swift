@@ -1,0 +1,62 @@
+import CommandSupport
+
+extension String {
+  /// With control characters escaped, so that a file's text cannot steer a terminal.
+  var printable: String {
+    guard unicodeScalars.contains(where: \.isControl) else { return self }
+    return unicodeScalars.map { scalar in
+      scalar.isControl ? scalar.escaped(asASCII: true) : String(Character(scalar))
+    }.joined()
+  }
+
+  /// Cut to a number of characters, with a mark that something is missing.
+  func shortened(to length: Int) -> String {
+    count <= length ? self : prefix(length - 1) + "…"
+  }
+
+  /// In lines of at most `width` characters, broken at spaces where there are any.
+  func wrapped(to width: Int) -> [String] {
+    var lines: [String] = []
+    var rest = self[...]
+    while rest.count > width {
+      let limit = rest.index(rest.startIndex, offsetBy: width)
+      let space = rest[...limit].lastIndex(of: " ")
+      let end = space.map { $0 > rest.startIndex ? $0 : limit } ?? limit
+      lines.append(String(rest[..<end]))
+      rest = rest[end...].drop { $0 == " " }
+    }
+    if !rest.isEmpty || lines.isEmpty { lines.append(String(rest)) }
+    return lines
+  }
+}
+
+extension Unicode.Scalar {
+  /// C0 and C1, delete, and the marks that reorder text.
+  fileprivate var isControl: Bool {
+    switch value {
+    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
+    default: false
+    }
+  }
+}
+
+extension Int {
+  /// `12,345`
+  var grouped: String {
+    var digits = String(magnitude)
+    var place = digits.count - 3
+    while place > 0 {
+      digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+      place -= 3
+    }
+    return (self < 0 ? "-" : "") + digits
+  }
+
+  /// `1 tensor`, `2 tensors`
+  func counted(_ noun: String) -> String { "\(grouped) \(noun)\(self == 1 ? "" : "s")" }
+}
+
+extension Double {
+  /// Without decimals where it has none.
+  var plain: String { Int(exactly: self).map(String.init) ?? short }
+}

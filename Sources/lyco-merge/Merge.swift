@@ -1,0 +1,82 @@
+import ArgumentParser
+import Checkpoints
+import CommandSupport
+import Operations
+import SystemPackage
+
+/// `lyco-merge BASE ADAPTER… --ratio R… -o OUT`
+@main
+struct Merge: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "lyco-merge",
+    abstract: "Bake adapters into a checkpoint.",
+    discussion: """
+      Every adapter module is added to the weight it was made for at ratio × alpha / rank, in f32, \
+      all adapters before one rounding. What no adapter touches is copied byte for byte.
+
+      EXAMPLES
+        lyco-merge base.safetensors adapter.safetensors -o merged.safetensors
+        lyco-merge base.safetensors a.safetensors b.safetensors \\
+          --ratio 0.7 -0.3 -o merged.safetensors
+        lyco-merge base.safetensors a.safetensors -o merged.safetensors \\
+          --unet_ratio 1 --te_ratio 0.5
+        lyco-merge diffusers-folder/ a.safetensors -o merged-folder/
+
+      EXIT STATUS
+        0 done, 1 the work failed, 64 wrong usage, 130 interrupted
+      """)
+
+  static let normalization = ArgumentNormalization(
+    lists: ["exclude_patterns", "include_patterns"],
+    numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
+    positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
+
+  @Argument(help: "The checkpoint to merge into; it is not changed.")
+  var base: String
+
+  @Argument(help: "Adapters, added in this order.")
+  var adapters: [String]
+
+  @Option(
+    name: [.customShort("o"), .customLong("output"), .customLong("save_to")],
+    help: "The checkpoint to write: a file, or a folder if the base is one.")
+  var output: String
+
+  @OptionGroup(title: "Strength") var strength: StrengthOptions
+  @OptionGroup(title: "Output") var format: MergeOutputOptions
+  @OptionGroup(title: "Patterns") var selection: SelectionOptions
+  @OptionGroup(title: "Checkpoints") var family: FamilyOptions
+  @OptionGroup(title: "Job") var job: JobOptions
+
+  func validate() throws {
+    guard !adapters.isEmpty else { throw ValidationError("expected at least one adapter") }
+    try strength.check(adapterCount: adapters.count)
+  }
+
+  func work() async throws {
+    let settings = MergeSettings(
+      storage: format.precision?.dtype, filter: try selection.filter(),
+      isLenient: format.isLenient, threads: job.prepareThreads(),
+      shardSize: format.shardSize?.bytes)
+    let base = try BaseModel(opening: FilePath(base), as: family.family)
+    let weighted = try adapters.enumerated().map { index, path in
+      try strength.weighted(AdapterFile(opening: FilePath(path)), at: index)
+    }
+    let plan = try MergePlan(base: base, adapters: weighted, settings: settings)
+    let summary = MergeSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    if job.isDryRun { summary.print(plan) }
+    summary.warn(plan)
+    try plan.requireComplete(lenient: settings.isLenient)
+    guard !job.isDryRun else { return }
+    let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
+    defer { progress.finish() }
+    let path = FilePath(output)
+    let report = try await Merging(plan, settings: settings).run(
+      writing: path, metadata: format.omitsMetadata ? [:] : plan.metadata,
+      progress: progress.reporter)
+    progress.finish()
+    summary.print(report, output: path)
+  }
+
+  static func main() async { await start() }
+}

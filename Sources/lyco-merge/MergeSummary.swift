@@ -1,0 +1,64 @@
+import Adapters
+import Checkpoints
+import CommandSupport
+import ModelFamilies
+import Operations
+import SystemPackage
+
+/// What a merge prints.
+struct MergeSummary {
+  let asJSON: Bool
+  let isQuiet: Bool
+
+  /// The plan of a dry run: what changes, tensor by tensor.
+  func print(_ plan: MergePlan) {
+    if asJSON { return StandardOutput.write(plan.overview.json) }
+    var table = TextTable(["tensor", "rows", "module", "algorithm", "rank", "multiplier"])
+    for (key, contributions) in plan.contributions.sorted(by: { $0.key < $1.key }) {
+      for contribution in contributions {
+        table.append([
+          key, contribution.rows.map { "\($0.lowerBound)-\($0.upperBound - 1)" } ?? "",
+          contribution.module.name, contribution.module.algorithm.name,
+          contribution.module.rank.map(String.init) ?? "", "\(contribution.multiplier)",
+        ])
+      }
+    }
+    StandardOutput.write(table.text)
+    StandardOutput.write(
+      "family \(plan.base.layout.family.name): \(plan.matchedCount) modules matched, "
+        + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched\n")
+  }
+
+  /// Modules without a place, one a line.
+  func warn(_ plan: MergePlan) {
+    for module in plan.unmatched {
+      StandardError.write("unmatched: \(module.file): \(module.module): \(module.reason)\n")
+    }
+    if plan.matchedCount == 0 && plan.unmatched.isEmpty {
+      StandardError.write(
+        "warning: no module takes part (multiplier 0 or patterns); the output equals the base\n")
+    }
+  }
+
+  func print(_ report: MergeReport, output: FilePath) {
+    if report.overflowed > 0 {
+      StandardError.write(
+        "warning: \(report.overflowed) numbers overflow F16 and became infinite; "
+          + "'--save_precision bf16' or 'fp32' holds them\n")
+    }
+    if report.float8Count > 0 {
+      let share = Double(report.float8Unchanged) / Double(report.float8Count)
+      StandardError.write(
+        "warning: \(share.percent) of the touched 8-bit numbers are unchanged: the adapter is "
+          + "below their precision; '--save_precision bf16' keeps it\n")
+    }
+    if asJSON { return StandardOutput.write(report.json) }
+    guard !isQuiet else { return }
+    StandardOutput.write(
+      "\(output): \(ByteCount(report.bytes)), \(report.changedTensors) tensors changed by "
+        + "\(report.matched) modules, \(report.copiedTensors) copied"
+        + (report.skipped > 0 ? ", \(report.skipped) modules skipped" : "")
+        + (report.unmatched.isEmpty ? "" : ", \(report.unmatched.count) unmatched")
+        + ", \(report.seconds.formatted(decimals: 1)) s\n")
+  }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Checkpoints
+import Operations
+
+/// How strongly each adapter is added.
+struct StrengthOptions: ParsableArguments {
+  @Option(
+    name: [.customLong("ratio"), .customLong("ratios"), .customLong("weight")],
+    help: ArgumentHelp(
+      "Multiplier of each adapter, or one for all; may be negative. Default: 1.",
+      valueName: "number"))
+  var ratios: [Float] = []
+
+  @Option(
+    name: .customLong("unet_ratio"),
+    help: ArgumentHelp(
+      "Further factor for modules of the denoiser (UNet or transformer).", valueName: "number"))
+  var denoiserRatios: [Float] = []
+
+  @Option(
+    name: .customLong("te_ratio"),
+    help: ArgumentHelp("Further factor for modules of the text encoders.", valueName: "number"))
+  var textEncoderRatios: [Float] = []
+
+  func check(adapterCount: Int) throws {
+    for (name, values) in [
+      ("ratio", ratios), ("unet_ratio", denoiserRatios), ("te_ratio", textEncoderRatios),
+    ] {
+      guard values.count <= 1 || values.count == adapterCount else {
+        throw ValidationError(
+          "'--\(name)': expected one value, or one for each of \(adapterCount) adapters, "
+            + "found \(values.count)")
+      }
+      if let value = values.first(where: { !$0.isFinite }) {
+        throw ValidationError("'--\(name)': expected a finite number, found \(value)")
+      }
+    }
+  }
+
+  func weighted(_ file: AdapterFile, at index: Int) -> WeightedAdapter {
+    func value(_ values: [Float]) -> Float {
+      values.isEmpty ? 1 : values[values.count == 1 ? 0 : index]
+    }
+    let ratio = value(ratios)
+    return WeightedAdapter(
+      file: file, denoiserRatio: ratio * value(denoiserRatios),
+      textEncoderRatio: ratio * value(textEncoderRatios))
+  }
+}

@@ -1,0 +1,42 @@
+import CommandSupport
+import Testing
+
+@testable import Operations
+
+@Suite struct FormattingTests {
+  @Test(arguments: [
+    ("64MiB", 64 << 20), ("64 mib", 64 << 20), ("2GB", 2_000_000_000), ("1.5k", 1536), ("7", 7),
+    ("300B", 300), ("1G", 1 << 30),
+  ])
+  func readsSizes(_ text: String, _ bytes: Int) {
+    #expect(ByteCount(text)?.bytes == bytes)
+  }
+
+  @Test(arguments: ["", "MiB", "-1", "5 apples", "1e999GB", "nan"])
+  func refusesWhatIsNoSize(_ text: String) {
+    #expect(ByteCount(text) == nil)
+  }
+
+  @Test(arguments: [
+    (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (2_132_625_182, "2.0 GiB"),
+    (200 << 20, "200 MiB"),
+  ])
+  func writesSizes(_ bytes: Int, _ text: String) {
+    #expect("\(ByteCount(bytes))" == text)
+  }
+
+  @Test(arguments: [
+    (0.0, "0"), (0.1234, "0.123"), (12.34, "12.3"), (1234, "1234"), (0.000_012_3, "1.23e-05"),
+    (-0.5, "-0.500"), (1.5e7, "1.50e+07"), (0.9999, "1.000"),
+  ])
+  func writesThreeDigits(_ value: Double, _ text: String) {
+    #expect(value.short == text)
+  }
+
+  @Test func fillsColumns() {
+    var table = TextTable(["name", "rank"], rightAligned: [1])
+    table.append(["a", "4"])
+    table.append(["longer", "128"])
+    #expect(table.text == "name    rank\na          4\nlonger   128\n")
+  }
+}

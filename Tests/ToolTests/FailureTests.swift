@@ -1,0 +1,161 @@
+import Foundation
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+/// How tools fail: status, one line, nothing written.
+@Suite struct FailureTests {
+  static let base = Fixtures.path("lora/sd1-small/base").string
+  static let adapter = Fixtures.path("lora/sd1-small/kohya.safetensors").string
+  static let real = Fixtures.path("real/waifu2x-cunet/base.safetensors").string
+  static let broken = directoryEntries(Fixtures.path("broken"))
+
+  /// As a checkpoint to compare with and as a base.
+  @Test(arguments: broken)
+  func brokenFilesEndInOneLine(name: String) {
+    let path = Fixtures.path("broken/\(name)").string
+    let commands = [
+      ("lyco-extract", [Self.real, path]), ("lyco-merge", [path, Self.adapter]),
+    ]
+    for (tool, inputs) in commands {
+      let folder = TemporaryFolder()
+      let clock = ContinuousClock()
+      var run: ToolRun?
+      let time = clock.measure {
+        run = ToolRun(tool, inputs + ["-o", "out.safetensors"], in: folder.path)
+      }
+      guard let run else { return }
+      #expect(run.status == 1, "\(tool) \(inputs)")
+      #expect(run.output == "")
+      #expect(run.errors.hasPrefix("Error: "), "\(run.errors)")
+      #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+      #expect(run.errors.hasSuffix("\n"))
+      #expect(run.errors.contains(path), "\(run.errors) does not name \(path)")
+      #expect(folder.entries == [])
+      // The promise is 100 ms; machines that run tests are busy.
+      #expect(time < .seconds(1), "\(name): \(time)")
+    }
+  }
+
+  struct Usage: Sendable, CustomTestStringConvertible {
+    let tool: String
+    let arguments: [String]
+    let message: String
+    var testDescription: String { "\(tool) \(arguments.joined(separator: " "))" }
+  }
+
+  static let usages = [
+    Usage(tool: "lyco-extract", arguments: [], message: "Missing expected argument"),
+    Usage(tool: "lyco-extract", arguments: ["a", "b"], message: "-o"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--mode", "best"],
+      message: "'best' is invalid"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--linear_dim", "0"],
+      message: "'--linear_dim': expected a rank of at least 1, found 0"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--linear-ratio", "-0.5"],
+      message: "'--linear_ratio': expected a number from 0 to 1, found -0.5"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--mode", "size"],
+      message: "'--mode size' needs '--max_size', such as '--max_size 64MiB'"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--max_size", "1MB"],
+      message: "'--max_size' is only valid with '--mode size'"),
+    Usage(
+      tool: "lyco-extract",
+      arguments: ["a", "b", "-o", "c", "--mode", "error", "--max_error", "2"],
+      message: "'--max_error': expected a number between 0 and 1, found 2.0"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--save_precision", "fp8_e4m3"],
+      message: "'--save_precision': expected fp16, bf16 or fp32 for an adapter"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--family", "sd9"],
+      message: "'--family': expected auto, "),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--threads", "0"],
+      message: "'--threads': expected 1 to 1024, found 0"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--no-such-option"],
+      message: "--no_such_option"),
+    Usage(tool: "lyco-merge", arguments: ["a", "-o", "c"], message: "adapter"),
+    Usage(
+      tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--ratio", "1", "2"],
+      message: "'--ratio': expected one value, or one for each of 1 adapters, found 2"),
+    Usage(
+      tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--ratio", "nan"],
+      message: "'--ratio': expected a finite number, found nan"),
+    Usage(
+      tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--shard_size", "0"],
+      message: "expected a size such as 5GB"),
+  ]
+
+  @Test(arguments: usages)
+  func wrongUsageIs64(usage: Usage) {
+    let run = ToolRun(usage.tool, usage.arguments)
+    #expect(run.status == 64)
+    #expect(run.output == "")
+    #expect(run.errors.contains(usage.message), "\(run.errors)")
+  }
+
+  @Test func unmatchedModulesFailUnlessLenient() throws {
+    let folder = TemporaryFolder()
+    let up = EncodedTensor(Tensor(random: [4, 2], seed: 1), as: .f32)
+    try folder.write(
+      "a.safetensors",
+      [
+        "lora_unet_conv_in.diff_b": EncodedTensor(Tensor([4], [1, 2, 3, 4]), as: .f32),
+        "lora_unet_nowhere.lora_up.weight": up, "lora_unet_nowhere.lora_down.weight": up,
+      ])
+    let arguments = [Self.base, "a.safetensors", "-o", "merged", "--family", "sd1"]
+    let strict = ToolRun("lyco-merge", arguments, in: folder.path)
+    #expect(strict.status == 1)
+    #expect(
+      strict.errors.hasPrefix(
+        "unmatched: a.safetensors: lora_unet_nowhere: no such layer in a sd1 base\n"))
+    #expect(strict.errors.contains("1 of 2 adapter modules have no place in the base"))
+    #expect(folder.entries == ["a.safetensors"])
+    let lenient = ToolRun("lyco-merge", arguments + ["--lenient"], in: folder.path)
+    #expect(lenient.status == 0)
+    #expect(lenient.output.contains("1 unmatched"))
+    #expect(folder.entries == ["a.safetensors", "merged"])
+  }
+
+  @Test func refusesAnAdapterAsBase() {
+    let folder = TemporaryFolder()
+    for tool in ["lyco-merge", "lyco-extract"] {
+      let run = ToolRun(
+        tool, [Self.adapter, Self.adapter, "-o", "out.safetensors"], in: folder.path)
+      #expect(run.status == 1)
+      #expect(
+        run.errors == "Error: \(Self.adapter): expected a checkpoint, found an adapter of 402 "
+          + "modules; the base comes first, adapters after it\n")
+    }
+    #expect(folder.entries == [])
+  }
+
+  @Test(arguments: ["no/such/folder/out.safetensors", "file/out.safetensors", "taken"])
+  func saysWhereItCannotWrite(output: String) throws {
+    let folder = TemporaryFolder()
+    try folder.write("file", text: "x")
+    try folder.write("taken/inside", text: "x")
+    let run = ToolRun(
+      "lyco-extract",
+      [Self.real, Fixtures.path("real/waifu2x-cunet/tuned.safetensors").string, "-o", output],
+      in: folder.path)
+    #expect(run.status == 1)
+    #expect(run.errors.hasPrefix("Error: \(output)"), "\(run.errors)")
+    #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+    #expect(run.output == "")
+    #expect(folder.entries == ["file", "taken"])
+    #expect(directoryEntries(folder.file("taken")) == ["inside"])
+  }
+
+  @Test func missingFilesAreNamed() {
+    let run = ToolRun("lyco-merge", ["/no/such.safetensors", Self.adapter, "-o", "o.safetensors"])
+    #expect(run.status == 1)
+    #expect(run.errors.hasPrefix("Error: /no/such.safetensors: "), "\(run.errors)")
+  }
+}

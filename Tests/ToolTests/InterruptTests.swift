@@ -1,0 +1,67 @@
+import Foundation
+import Glibc
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+/// Ctrl-C in the middle of the work.
+@Suite struct InterruptTests {
+  /// A base of one gibibyte that takes no room on disk: its data is a hole.
+  private func writeSparseBase(to path: FilePath) throws {
+    let infos = (0..<64).map {
+      TensorInfo(name: "m\($0).weight", dtype: .f32, shape: [4096, 1024])
+    }.sorted(by: TensorInfo.precedes)
+    let header = HeaderEncoding(infos, metadata: [:]).bytes
+    let file = try FileDescriptor.open(
+      path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
+    try file.closeAfter {
+      _ = try file.writeAll(header)
+      let end = header.count + infos.reduce(0) { $0 + $1.byteCount }
+      _ = ftruncate(file.rawValue, end)
+    }
+  }
+
+  /// Whether the process has begun to listen: until then a signal ends it as any other.
+  private func awaitsSignals(_ process: pid_t) throws -> Bool {
+    let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") })
+    let mask = UInt64(line.split(separator: "\t")[1], radix: 16) ?? 0
+    return mask & (1 << UInt64(SIGTERM - 1)) != 0
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM])
+  func leavesTheOldFileWhole(signal: Int32) throws {
+    let folder = TemporaryFolder()
+    try writeSparseBase(to: folder.file("base.safetensors"))
+    try folder.write(
+      "a.safetensors",
+      Dictionary(
+        uniqueKeysWithValues: (0..<64).flatMap { index in
+          [
+            ("m\(index).lora_up.weight", EncodedTensor(Tensor(zeros: [4096, 4]), as: .f16)),
+            ("m\(index).lora_down.weight", EncodedTensor(Tensor(zeros: [4, 1024]), as: .f16)),
+          ]
+        }))
+    try folder.write("out.safetensors", text: "the old file")
+    let process = Process()
+    process.executableURL = ToolRun.executable("lyco-merge")
+    process.arguments = ["base.safetensors", "a.safetensors", "-o", "out.safetensors"]
+    process.currentDirectoryURL = URL(filePath: folder.path.string)
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    // Blocking waits: a suspended test resumes late where many run.
+    while try !awaitsSignals(process.processIdentifier) {
+      usleep(2000)
+    }
+    usleep(30000)
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit)
+    #expect(process.terminationStatus == 130)
+    #expect(folder.entries == ["a.safetensors", "base.safetensors", "out.safetensors"])
+    #expect(try contents(of: folder.file("out.safetensors")) == Array("the old file".utf8))
+  }
+}
