@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs the system libraries, builds lyco and runs its main job on a bundled real pair: a small
+# diffusion model and its fine-tune. Extract, inspect, merge, verify.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+scripts/bootstrap.sh
+echo "building (some minutes the first time) …"
+swift build -c release --quiet
+bin="$(swift build -c release --show-bin-path)"
+pair=Fixtures/real/fashion-ddpm
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+show() {
+  printf '\n$ %s\n' "${*//$bin\//}"
+  "$@"
+}
+
+echo
+echo "1. The difference of base and fine-tune, as an adapter of rank 8, with norms and biases"
+show "$bin/lyco-extract" $pair/base.safetensors $pair/tuned.safetensors \
+  -o "$work/adapter.safetensors" --linear_dim 8 --norms --bias --report "$work/report.json"
+
+echo
+echo "2. What the adapter is"
+show "$bin/lyco-inspect" "$work/adapter.safetensors" --check
+
+echo
+echo "3. Merged back into the base"
+show "$bin/lyco-merge" $pair/base.safetensors "$work/adapter.safetensors" \
+  -o "$work/merged.safetensors"
+
+echo
+echo "4. How far that is from the fine-tune, and the same with the whole difference"
+show "$bin/lyco-inspect" "$work/merged.safetensors" --limit 5 --diff $pair/tuned.safetensors
+show "$bin/lyco-extract" $pair/base.safetensors $pair/tuned.safetensors \
+  -o "$work/full.safetensors" --mode full --norms --bias --quiet
+show "$bin/lyco-merge" $pair/base.safetensors "$work/full.safetensors" \
+  -o "$work/restored.safetensors"
+show "$bin/lyco-inspect" "$work/restored.safetensors" --limit 5 --diff $pair/tuned.safetensors
+
+echo
+echo "The tools are in $bin; each explains itself with --help."
