@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Writes a pair of float16 checkpoints of real shape, base and fine-tune, for measurements.
+
+usage: make-checkpoint.py LAYOUT BASE TUNED
+
+LAYOUT lists `key<TAB>shape` (Fixtures/families). Base weights are normal at the scale of trained
+layers. The fine-tune adds to every tensor outside the VAE a difference of a twentieth of the
+weight's size whose spectrum falls slowly: 64 directions weighted i^-1/2 and white noise of the
+same energy. Seeds come from the keys, so the same torch writes the same bytes.
+"""
+
+import concurrent.futures
+import json
+import math
+import pathlib
+import sys
+import zlib
+
+import torch
+
+SEED = 20251122
+UNCHANGED = ("first_stage_model.", "vae.")
+DIRECTIONS = 64
+CHANGE = 0.05
+
+
+def tensors_of(key, shape):
+    """The tensor before and after fine-tuning, in float16."""
+    g = torch.Generator().manual_seed(SEED + zlib.crc32(key.encode()))
+    count = math.prod(shape)
+    columns = math.prod(shape[1:])
+    spread = 0.05 if len(shape) < 2 else columns ** -0.5
+    base = torch.randn(shape, generator=g) * spread
+    if key.endswith(".weight") and len(shape) == 1:
+        base += 1.0
+    base = base.half()
+    if key.startswith(UNCHANGED) or count == 0:
+        return base, base
+    size = CHANGE * spread * math.sqrt(0.5)  # of each of the two parts, per element
+    change = torch.randn(shape, generator=g) * size
+    if len(shape) >= 2:
+        rank = min(DIRECTIONS, shape[0], columns)
+        weights = torch.arange(1, rank + 1, dtype=torch.float32) ** -0.5
+        left = torch.randn(shape[0], rank, generator=g) * (weights * (size / weights.norm()))
+        change += (left @ torch.randn(rank, columns, generator=g)).reshape(shape)
+    return base, (base.float() + change).half()
+
+
+def header(layout):
+    """The header every writer of the format would write: equal dtypes, so sorted by name."""
+    entries, offset = {"__metadata__": {"format": "pt"}}, 0
+    for key, shape in layout:
+        size = 2 * math.prod(shape)
+        entries[key] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def main(layout_path, base_path, tuned_path):
+    layout = []
+    for line in pathlib.Path(layout_path).read_text().splitlines():
+        key, shape = line.split("\t")
+        layout.append((key, [int(n) for n in shape.split("x")] if shape else []))
+    layout.sort()
+    torch.set_num_threads(1)  # whole tensors are made side by side instead
+    with open(base_path, "wb") as base_file, open(tuned_path, "wb") as tuned_file, \
+            concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for file in (base_file, tuned_file):
+            file.write(header(layout))
+        for start in range(0, len(layout), 8):  # bounded: eight tensors in memory at a time
+            for pair in pool.map(lambda entry: tensors_of(*entry), layout[start:start + 8]):
+                for file, tensor in zip((base_file, tuned_file), pair):
+                    file.write(tensor.numpy().data)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__.split("\n\n")[1])
+    main(*sys.argv[1:])

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Runs a command; prints its wall time and its peak of anonymous memory on stderr, as
+one line of JSON.
+
+usage: measure.py COMMAND [ARGUMENT...]
+
+Anonymous memory (RssAnon of /proc/PID/status, sampled every 10 ms) is what a program takes for
+itself. The peak that time(1) reports counts the pages of mapped files too, which the system may
+take back at any time.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+
+
+def measure(command, **options):
+    """Runs `command`; seconds, peak anonymous bytes, exit status."""
+    start, peak, ended = time.perf_counter(), 0, threading.Event()
+    process = subprocess.Popen(command, **options)
+
+    def sample():
+        nonlocal peak
+        status = pathlib.Path(f"/proc/{process.pid}/status")
+        while not ended.wait(0.01):
+            try:
+                found = re.search(r"RssAnon:\s+(\d+) kB", status.read_text())
+            except (FileNotFoundError, ProcessLookupError):
+                return
+            if found:
+                peak = max(peak, 1024 * int(found[1]))
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    process.wait()
+    seconds = time.perf_counter() - start
+    ended.set()
+    sampler.join()
+    return {"seconds": seconds, "peak_anonymous_bytes": peak, "status": process.returncode}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__.split("\n\n")[1])
+    result = measure(sys.argv[1:])
+    print(json.dumps(result), file=sys.stderr)
+    sys.exit(result["status"])
