@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing and runs every test, first debug (with all checks), then release.
+# Installs what is missing and runs every test.
 #
 # usage: test.sh [arguments of swift test, such as --filter LoRATests]
 set -euo pipefail

@@ -12,7 +12,7 @@ import Testing
   static let real = Fixtures.path("real/waifu2x-cunet/base.safetensors").string
   static let broken = directoryEntries(Fixtures.path("broken"))
 
-  /// As a checkpoint to compare with and as a base.
+  /// As a checkpoint to compare with and as a base. How fast: `scripts/time-failures.sh`.
   @Test(arguments: broken)
   func brokenFilesEndInOneLine(name: String) {
     let path = Fixtures.path("broken/\(name)").string
@@ -21,12 +21,7 @@ import Testing
     ]
     for (tool, inputs) in commands {
       let folder = TemporaryFolder()
-      let clock = ContinuousClock()
-      var run: ToolRun?
-      let time = clock.measure {
-        run = ToolRun(tool, inputs + ["-o", "out.safetensors"], in: folder.path)
-      }
-      guard let run else { return }
+      let run = ToolRun(tool, inputs + ["-o", "out.safetensors"], in: folder.path)
       #expect(run.status == 1, "\(tool) \(inputs)")
       #expect(run.output == "")
       #expect(run.errors.hasPrefix("Error: "), "\(run.errors)")
@@ -34,8 +29,6 @@ import Testing
       #expect(run.errors.hasSuffix("\n"))
       #expect(run.errors.contains(path), "\(run.errors) does not name \(path)")
       #expect(folder.entries == [])
-      // The promise is 100 ms; machines that run tests are busy.
-      #expect(time < .seconds(1), "\(name): \(time)")
     }
   }
 
