@@ -35,12 +35,16 @@ package struct Preset {
 
   init(name: String) { self.name = name }
 
+  /// Whether the preset means every layer of a model whose layers have no classes: LyCORIS' `full`,
+  /// and its linear half.
+  private var coversUnclassified: Bool { name == "full" || name == "full-lin" }
+
   /// Whether the preset selects by class anywhere, so that it needs a family that knows classes.
   var usesClasses: Bool { !(denoiser.classes.isEmpty && textEncoders.classes.isEmpty) }
 
   /// - Throws: `CheckpointError.presetWithoutClasses` for a family whose layers have no classes.
   package func check(for family: ModelFamily) throws(CheckpointError) {
-    guard family != .generic || !usesClasses else {
+    guard family != .generic || !usesClasses || coversUnclassified else {
       throw .presetWithoutClasses(name, family: family.name)
     }
   }
@@ -50,6 +54,7 @@ package struct Preset {
   package func selects(_ module: FamilyModule) -> Bool {
     if excluded.contains(where: { $0.matches(module.path) }) { return false }
     if !convolutions && module.shape.kernel.contains(where: { $0 != 1 }) { return false }
+    if module.component == "model" && coversUnclassified { return true }
     return targets(for: module.component)?.contain(module) ?? false
   }
 

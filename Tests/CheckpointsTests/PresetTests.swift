@@ -143,10 +143,22 @@ import Testing
 
   /// A checkpoint of no family has no classes to select by.
   @Test func needsAFamilyForClasses() throws {
-    let preset = try Preset(named: "full")
+    let preset = try Preset(named: "attn-mlp")
     try preset.check(for: try #require(ModelFamily.named("sd1")))
     let error = #expect(throws: CheckpointError.self) { try preset.check(for: .generic) }
-    #expect(error?.description.hasPrefix("preset 'full' selects by layer classes") == true)
+    #expect(error?.description.hasPrefix("preset 'attn-mlp' selects by layer classes") == true)
     try Preset(name: "n", toml: "target_name = ['conv']").check(for: .generic)
+  }
+
+  /// `full` means every layer also where layers have no classes, `full-lin` all but kernels.
+  @Test func fullNeedsNoClasses() throws {
+    let layout = try ModelLayout(
+      of: [("a.weight", [4, 3]), ("b.weight", [4, 3, 3, 3]), ("c.weight", [4, 3, 1, 1])],
+      as: .generic)
+    for (name, paths) in [("full", ["a", "b", "c"]), ("full-lin", ["a", "c"])] {
+      let preset = try Preset(named: name)
+      try preset.check(for: .generic)
+      #expect(selection(preset, of: layout).map(\.path) == paths, "\(name)")
+    }
   }
 }
