@@ -102,13 +102,6 @@ extension Merging {
     return .merged(merged)
   }
 
-  /// Keys of the weights that the base's scales belong to, by the key of the scale.
-  private var scaledWeights: [String: String] {
-    guard storage == nil else { return [:] }
-    return Dictionary(
-      plan.base.scalings.map { ($1.view.name, $0) }, uniquingKeysWith: { first, _ in first })
-  }
-
   /// A scaled 8-bit weight with its adapters, as codes and scales anew. The scales stand before
   /// the weights in the file, so both are computed twice rather than kept.
   private func quantized(_ key: String) throws -> (codes: Tensor, scales: Tensor) {

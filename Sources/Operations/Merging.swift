@@ -11,12 +11,20 @@ package struct Merging: Sendable {
   let storage: DType?
   let threads: Int
   let shardSize: Int?
+  /// Keys of the weights that the base's scales belong to, by the key of the scale; none where the
+  /// output has another format and needs no scales.
+  let scaledWeights: [String: String]
 
   package init(_ plan: MergePlan, settings: MergeSettings) {
     self.plan = plan
     storage = settings.storage
     threads = settings.threads
     shardSize = settings.shardSize
+    scaledWeights =
+      settings.storage != nil
+      ? [:]
+      : Dictionary(
+        plan.base.scalings.map { ($1.view.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// Writes the merged checkpoint: what no adapter touches is copied byte for byte, the rest is
