@@ -64,6 +64,9 @@ struct Extract: Tool {
     guard (namedOutput == nil) != (positionalOutput == nil) else {
       throw ValidationError("expected one output: '-o ADAPTER'")
     }
+    guard ranks.mode != .size || !factors.keepsResidual else {
+      throw ValidationError("'--use_sparse_bias' is not valid with '--mode size'")
+    }
   }
 
   func work() async throws {

@@ -68,6 +68,10 @@ import Testing
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--family", "sd9"],
       message: "'--family': expected auto, "),
     Usage(
+      tool: "lyco-extract",
+      arguments: ["a", "b", "-o", "c", "--mode", "size", "--max_size", "1MB", "--use_sparse_bias"],
+      message: "'--use_sparse_bias' is not valid with '--mode size'"),
+    Usage(
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--threads", "0"],
       message: "'--threads': expected 1 to 1024, found 0"),
     Usage(
