@@ -22,7 +22,12 @@ extension LoRA {
       return Full.factorize(delta, storage: settings.storage)
     }
     if settings.tucker, let core = try tuckerFactorize(delta, svd, policy, settings) { return core }
-    return factorization(of: delta, energy, svd, settings)
+    let found = factorization(of: delta, energy, svd, settings)
+    // Rounding to the stored format may lift an error that was just below the bound above it.
+    if case .error(let bound) = policy, found.relativeError > bound {
+      return try factorize(delta, energy: energy, policy: .fixed(rank + 1), settings: settings)
+    }
+    return found
   }
 
   private static func truncated(
