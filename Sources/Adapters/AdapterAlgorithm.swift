@@ -42,6 +42,14 @@ package protocol AdapterAlgorithm: Sendable {
   ) throws(AdapterError) -> V
 }
 
+extension AdapterAlgorithm {
+  /// Inputs of the weight that the factors were made for, where their shapes tell.
+  package static func inputWidth(of shapes: [String: Shape]) -> Int? {
+    let dimensions = weightShape(of: shapes)?.dimensions ?? []
+    return dimensions.count > 1 ? dimensions[1] : nil
+  }
+}
+
 /// A tensor of an adapter module: its canonical name and the other spellings met in files.
 package struct FactorSuffix: Hashable, Sendable {
   /// What follows `<module>.` in a file written by LyCORIS or kohya's scripts.

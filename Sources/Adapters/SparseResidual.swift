@@ -54,6 +54,22 @@ package struct SparseResidual: Equatable, Sendable {
     return (factors, stored.decoded())
   }
 
+  /// Replaces the three stored tensors among a module's factors by the dense residual, under
+  /// `valuesSuffix`.
+  ///
+  /// Beside a Tucker core it is dropped: LyCORIS computes it there from the tuned weight instead of
+  /// the delta, so that adding it does harm.
+  /// - Throws: as `dense(indices:values:base:)`.
+  package static func expand(
+    in factors: inout [String: Tensor], for base: Shape
+  ) throws(AdapterError) {
+    let indices = factors.removeValue(forKey: indicesSuffix)
+    let values = factors.removeValue(forKey: valuesSuffix)
+    factors[sizeSuffix] = nil
+    guard let indices, let values, factors[LoRA.mid] == nil else { return }
+    factors[valuesSuffix] = try dense(indices: indices, values: values, base: base)
+  }
+
   /// Rebuilds the dense matrix from its stored form.
   /// - Throws: `AdapterError.factorShape` if the three tensors do not belong together,
   ///   `.residualIndex` for a position outside the matrix.

@@ -19,10 +19,7 @@ package struct AdapterModule: Sendable {
   package var rank: Int? { algorithm.rank(of: shapes) }
 
   /// Inputs of the weight that it was made for, where the shapes tell.
-  package var inputWidth: Int? {
-    let dimensions = algorithm.weightShape(of: shapes)?.dimensions ?? []
-    return dimensions.count > 1 ? dimensions[1] : nil
-  }
+  package var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
 
   /// Whether both hold the same numbers in the same format, whatever they are called.
   package func hasSameContents(as other: AdapterModule) -> Bool {
@@ -33,12 +30,8 @@ package struct AdapterModule: Sendable {
       }
   }
 
-  /// alpha / rank. A missing alpha means alpha = rank; alpha 0 means no effect, as every merger
-  /// and loader of the field has it.
-  package var scale: Float {
-    guard let alpha, let rank, rank > 0 else { return 1 }
-    return alpha / Float(rank)
-  }
+  /// What the product of the factors is multiplied by.
+  package var scale: Float { adapterScale(alpha: alpha, rank: rank) }
 
   /// Whether applying the module can change a weight, or only a bias.
   package var changesWeight: Bool { views.keys.contains { !biasSuffixes.contains($0) } }
@@ -89,15 +82,10 @@ package struct AdapterModule: Sendable {
       }
       if isBias { bias = Factors(decoded) } else { values.merge(decoded) { $1 } }
     }
-    if let indices = values.removeValue(forKey: SparseResidual.indicesSuffix),
-      let sparse = values.removeValue(forKey: SparseResidual.valuesSuffix)
-    {
-      do throws(AdapterError) {
-        values[SparseResidual.valuesSuffix] = try SparseResidual.dense(
-          indices: indices, values: sparse, base: base)
-      } catch {
-        throw .module(file, module: name, error)
-      }
+    do throws(AdapterError) {
+      try SparseResidual.expand(in: &values, for: base)
+    } catch {
+      throw .module(file, module: name, error)
     }
     return Adapter(algorithm: algorithm, factors: Factors(values, scale: scale), bias: bias)
   }

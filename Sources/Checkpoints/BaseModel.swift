@@ -87,9 +87,7 @@ package struct BaseModel: Sendable {
     else { return nil }
     guard let rows = slot.rows else { return (view, 0..<view.byteCount, view.shape) }
     let width = view.byteCount / max(view.shape.rows, 1)
-    var dimensions = view.shape.dimensions
-    dimensions[0] = rows.count
-    return (view, rows.lowerBound * width..<rows.upperBound * width, Shape(dimensions))
+    return (view, rows.lowerBound * width..<rows.upperBound * width, shape(of: slot))
   }
 
   /// The values of a tensor, dequantized.

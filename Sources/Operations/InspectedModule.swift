@@ -28,7 +28,8 @@ struct InspectedModule: Sendable {
   /// What the change is multiplied by; nil where alpha has no such meaning.
   var scale: Float? {
     guard algorithm.isScaled, let rank, rank > 0 else { return nil }
-    return alphaView == nil && recordedAlpha == nil ? 1 : alpha.map { $0 / Float(rank) }
+    // An alpha that is there and no number leaves the scale unknown.
+    return alphaView != nil && alpha == nil ? nil : adapterScale(alpha: alpha, rank: rank)
   }
 
   /// What its suffixes say beyond the algorithm: `dora`, `tucker`.
@@ -56,10 +57,11 @@ struct InspectedModule: Sendable {
   /// - Throws: `AdapterError.missingFactor`, `.residualIndex`
   func delta() throws -> AdapterDelta? {
     guard case .known(let algorithm) = algorithm, isReadable, views["dora_scale"] == nil,
-      algorithm.faultless(shapes)
+      algorithm.faultless(shapes), let weight = algorithm.weightShape(of: shapes)
     else { return nil }
-    return try algorithm.delta(
-      of: Factors(views.mapValues { $0.tensor() }, scale: scale ?? 1))
+    var factors = views.mapValues { $0.tensor() }
+    try SparseResidual.expand(in: &factors, for: weight)
+    return try algorithm.delta(of: Factors(factors, scale: scale ?? 1))
   }
 }
 

@@ -142,7 +142,6 @@ extension InspectedModule {
   /// Inputs of the weight, where the shapes tell.
   fileprivate var inputWidth: Int? {
     guard case .known(let algorithm) = algorithm else { return nil }
-    let dimensions = algorithm.weightShape(of: shapes)?.dimensions ?? []
-    return dimensions.count > 1 ? dimensions[1] : nil
+    return algorithm.inputWidth(of: shapes)
   }
 }

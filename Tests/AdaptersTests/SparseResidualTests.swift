@@ -98,4 +98,23 @@ import Testing
         indices: Tensor(zeros: [2, 2]), values: Tensor(zeros: [3]), base: [3, 4])
     }
   }
+
+  /// LyCORIS computes the residual of a Tucker module from the wrong tensor: it is not applied.
+  @Test func isDroppedBesideACore() throws {
+    var factors = [
+      "lora_mid.weight": Tensor(zeros: [1, 1, 3, 3]),
+      "bias_indices": Tensor([2, 1], [0, 0]), "bias_values": Tensor([1], [5]),
+      "bias_size": Tensor([2], [2, 9]),
+    ]
+    try SparseResidual.expand(in: &factors, for: [2, 1, 3, 3])
+    #expect(factors.keys.sorted() == ["lora_mid.weight"])
+    factors = [
+      "bias_indices": Tensor([2, 1], [1, 4]), "bias_values": Tensor([1], [5]),
+      "bias_size": Tensor([2], [2, 9]),
+    ]
+    try SparseResidual.expand(in: &factors, for: [2, 1, 3, 3])
+    var expected = Tensor(zeros: [2, 9])
+    expected.elements[13] = 5
+    #expect(factors == ["bias_values": expected])
+  }
 }

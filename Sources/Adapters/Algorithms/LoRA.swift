@@ -6,7 +6,8 @@ package import Tensors
 /// Shapes: up `[out, rank]`, down `[rank, in]`; for a convolution up `[out, rank, 1…]` and down
 /// `[rank, in / groups, kernel…]`. In the Tucker form down is `[rank, in, 1…]` and a core
 /// mid `[rank, rank, kernel…]` stands between: ΔW[p, q, k] = Σ up[p, i] mid[i, j, k] down[j, q].
-/// A sparse residual in COO form may be added to the product before it is scaled.
+/// A sparse residual, expanded to a matrix (`SparseResidual.expand`), is added to the product before
+/// it is scaled.
 ///
 /// Sources: Hu et al. 2021, arXiv 2106.09685; Yeh et al. 2023, arXiv 2309.14859; LyCORIS
 /// `modules/locon.py`, `utils/__init__.py`.
@@ -73,38 +74,38 @@ package enum LoRA: AdapterAlgorithm {
   }
 
   package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta? {
-    let up = try factors.require(Self.up)
-    let down = try factors.require(Self.down)
-    let left = up.reshaped(up.shape.asMatrix) * factors.scale
-    let right =
-      factors[Self.mid].map { absorbing($0, into: down) } ?? down.reshaped(down.shape.asMatrix)
-    guard let indices = factors[SparseResidual.indicesSuffix], let values = factors[residual]
-    else { return .product(left, right) }
-    let rest = try SparseResidual.dense(
-      indices: indices, values: values, base: [left.shape.rows, right.shape.columns])
-    return .whole((rest * factors.scale).adding(product: left, right, times: 1))
+    if let residual = factors[residual] {
+      return .whole(
+        try adaptedWeight(Tensor(zeros: residual.shape), factors, multiplier: 1))
+    }
+    let (up, down) = try product(of: factors)
+    return .product(up * factors.scale, down)
   }
 
   package static func adaptedWeight<V: TensorAlgebra>(
     _ base: consuming V, _ factors: Factors<V>, multiplier: Float
   ) throws(AdapterError) -> V {
-    let up = try factors.require(Self.up)
-    let down = try factors.require(Self.down)
-    let residual = factors[Self.residual]
+    let (up, down) = try product(of: factors)
     let strength = multiplier * factors.scale
-    let rightFactor: V
-    if let mid = factors[Self.mid] {
-      rightFactor = absorbing(mid, into: down)
-    } else {
-      rightFactor = down.reshaped(down.shape.asMatrix)
-    }
     let shape = base.shape
-    var weight = base.reshaped(shape.asMatrix)
-      .adding(product: up.reshaped(up.shape.asMatrix), rightFactor, times: strength)
-    if let residual {
+    var weight = base.reshaped(shape.asMatrix).adding(product: up, down, times: strength)
+    if let residual = factors[residual] {
       weight = weight.adding(residual.reshaped(shape.asMatrix), times: strength)
     }
     return weight.reshaped(shape)
+  }
+
+  /// up `[out, rank]` and down `[rank, in · kernel]` as matrices, a core absorbed.
+  /// - Throws: `AdapterError.missingFactor`
+  private static func product<V: TensorAlgebra>(
+    of factors: Factors<V>
+  ) throws(AdapterError) -> (up: V, down: V) {
+    let up = try factors.require(up)
+    let down = try factors.require(down)
+    return (
+      up.reshaped(up.shape.asMatrix),
+      factors[mid].map { absorbing($0, into: down) } ?? down.reshaped(down.shape.asMatrix)
+    )
   }
 
   /// down' `[rank, in · kernel]` with ΔW = up · down': the same rank, without a core.
