@@ -24,7 +24,7 @@ package struct AdapterFile: Sendable {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var unrecognized: [String] = []
     for (key, view) in file.tensors {
-      guard let (module, suffix) = Self.split(key) else {
+      guard let (module, suffix) = Self.table.split(key) else {
         unrecognized.append(key)
         continue
       }
@@ -52,29 +52,14 @@ package struct AdapterFile: Sendable {
 
   /// Whether any key carries a suffix that identifies an algorithm.
   package static func looksLikeAdapter(_ keys: some Sequence<String>) -> Bool {
-    keys.contains { key in split(key).map { allMarkers.contains($0.suffix) } ?? false }
+    keys.contains { key in table.split(key).map { allMarkers.contains($0.suffix) } ?? false }
   }
 
   private static let allMarkers = allAlgorithms.reduce(into: Set<String>()) {
     $0.formUnion($1.markers)
   }
 
-  /// Known endings of a key with the canonical suffix each stands for, longest first.
-  private static let endings: [(ending: String, suffix: String)] = {
-    var found: [String: String] = [:]
-    for suffix in allAlgorithms.flatMap({ $0.suffixes }) + [alphaSuffix] {
-      for ending in suffix.endings { found[ending] = suffix.name }
-    }
-    return found.map { ($0.key, $0.value) }.sorted { $0.ending.utf8.count > $1.ending.utf8.count }
-  }()
-
-  /// Splits a key into module and canonical suffix.
-  private static func split(_ key: String) -> (module: String, suffix: String)? {
-    for (ending, suffix) in endings where key.hasSuffix(ending) && key != ending {
-      return (String(key.dropLast(ending.count)), suffix)
-    }
-    return nil
-  }
+  private static let table = SuffixTable()
 
   /// nil if the tensors identify no algorithm, as a lone alpha does not.
   private static func module(

@@ -1,4 +1,5 @@
 import Adapters
+import Checkpoints
 
 /// The name of an adapter's tensor: which module, and which of its tensors.
 struct AdapterKey: Sendable {
@@ -17,44 +18,14 @@ struct AdapterKey: Sendable {
   /// Beginning of the keys of an embedding that lies in an adapter.
   static let bundlePrefix = "bundle_emb."
 
-  /// Endings of a key with the suffix each stands for, longest first, by what `tail` gives for them.
-  private static let endings: [String: [(ending: String, suffix: String)]] = {
-    var found: [String: String] = [:]
-    // IA3's own 'weight' is the name of any weight.
-    for suffix in InspectedAlgorithm.all.flatMap({ $0.suffixes }) + features.map(\.suffix)
-    where suffix != "weight" {
-      found["." + suffix] = suffix
-    }
-    for suffix in allAlgorithms.flatMap({ $0.suffixes }) + [alphaSuffix] {
-      for ending in suffix.endings { found[ending] = suffix.name }
-    }
-    let sorted = found.map { (ending: $0.key, suffix: $0.value) }.sorted {
-      ($1.ending.utf8.count, $0.ending) < ($0.ending.utf8.count, $1.ending)
-    }
-    return Dictionary(grouping: sorted) { tail($0.ending) }
-  }()
-
-  /// The last part of a dotted name, or the last two where the last says nothing.
-  private static func tail(_ name: String) -> String {
-    let bytes = name.utf8
-    let dot = UInt8(ascii: ".")
-    guard let last = bytes.lastIndex(of: dot) else { return name }
-    let part = name[bytes.index(after: last)...]
-    guard part == "weight" || part == "bias", let before = bytes[..<last].lastIndex(of: dot) else {
-      return String(part)
-    }
-    return String(name[bytes.index(after: before)...])
-  }
+  /// IA3's own 'weight' is left out: it is the name of any weight.
+  private static let table = SuffixTable(
+    further: InspectedAlgorithm.all.flatMap { $0.suffixes }.filter { $0 != "weight" }
+      + features.map(\.suffix))
 
   /// nil for a key that ends like no adapter's.
   init?(_ key: String) {
-    guard !key.hasPrefix(Self.bundlePrefix) else { return nil }
-    for (ending, suffix) in Self.endings[Self.tail(key)] ?? []
-    where key.hasSuffix(ending) && key != ending {
-      module = String(key.dropLast(ending.count))
-      self.suffix = suffix
-      return
-    }
-    return nil
+    guard !key.hasPrefix(Self.bundlePrefix), let found = Self.table.split(key) else { return nil }
+    (module, suffix) = found
   }
 }
