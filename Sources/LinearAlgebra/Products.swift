@@ -29,27 +29,6 @@ extension Tensor {
       unsafe call.run(a, b, into: target, times: factor, adding: true)
     }
   }
-
-  /// Multiplies one axis by a matrix: element j of `axis` becomes Σᵢ matrix[j, i] · element i.
-  /// - Parameter matrix: `[p, shape.dimensions[axis]]`; the result has extent p on `axis`.
-  package func modeProduct(_ matrix: Tensor, axis: Int) -> Tensor {
-    let extent = shape.dimensions[axis]
-    precondition(matrix.shape.columns == extent, "axis \(axis) of \(shape) times \(matrix.shape)")
-    let outer = shape.dimensions[..<axis].reduce(1, *)
-    let inner = shape.dimensions[(axis + 1)...].reduce(1, *)
-    var dimensions = shape.dimensions
-    dimensions[axis] = matrix.shape.rows
-    if inner == 1 {
-      return reshaped([outer, extent]).matmulTransposed(matrix).reshaped(Shape(dimensions))
-    }
-    var result: [Float] = []
-    result.reserveCapacity(outer * matrix.shape.rows * inner)
-    for i in 0..<outer {
-      let slice = elements[i * extent * inner..<(i + 1) * extent * inner]
-      result += matrix.matmul(Tensor([extent, inner], Array(slice))).elements
-    }
-    return Tensor(Shape(dimensions), result)
-  }
 }
 
 /// Whether a product reads an operand by rows or by columns.

@@ -61,18 +61,6 @@ extension Tensor {
     }
   }
 
-  /// Largest absolute value; 0 for an empty tensor, NaN if any element is.
-  package var largestMagnitude: Float {
-    var largest: Float = 0
-    let span = elements.span
-    for i in span.indices {
-      let value = abs(span[i])
-      if !(value <= largest) { largest = value }
-      if largest.isNaN { return largest }
-    }
-    return largest
-  }
-
   /// Whether every element is a finite number.
   package var isFinite: Bool {
     // x − x is 0 for finite x and NaN otherwise, and NaN survives every sum.

@@ -55,28 +55,6 @@ struct ProductTests {
     #expect(unchanged == weight)
   }
 
-  @Test(arguments: [0, 1, 2, 3])
-  func modeProductWithAPermutationMovesSlices(_ axis: Int) {
-    let tensor = Tensor(random: [2, 3, 4, 5], seed: 1)
-    let extent = tensor.shape.dimensions[axis]
-    // Row j picks slice j + 1, cyclically; the last row repeats, so that the extent grows by one.
-    var matrix = Tensor(zeros: [extent + 1, extent])
-    for j in 0...extent { matrix.elements[j * extent + (j + 1) % extent] = 1 }
-    let result = tensor.modeProduct(matrix, axis: axis)
-    var dimensions = tensor.shape.dimensions
-    dimensions[axis] += 1
-    #expect(result.shape == Shape(dimensions))
-    let inner = dimensions[(axis + 1)...].reduce(1, *)
-    let outer = dimensions[..<axis].reduce(1, *)
-    for o in 0..<outer {
-      for j in 0...extent {
-        let to = (o * (extent + 1) + j) * inner
-        let from = (o * extent + (j + 1) % extent) * inner
-        #expect(result.elements[to..<to + inner] == tensor.elements[from..<from + inner])
-      }
-    }
-  }
-
   @Test func kroneckerEqualsNumPy() {
     let (w1, w2) = (Reference.tensor("kronecker.w1"), Reference.tensor("kronecker.w2"))
     #expect(w1.kronecker(w2) == Reference.tensor("kronecker.convolution"))
