@@ -107,7 +107,8 @@ package struct Extraction: Sendable {
       plan.exactDeltas
       ? (base: try plan.base.tensor(item.base), tuned: try plan.tuned.tensor(item.tuned)) : nil
     return Full.factorize(
-      delta, suffix: item.part.suffix, storage: factorization.storage, exactFor: pair)
+      delta, energy: energy, suffix: item.part.suffix, storage: factorization.storage,
+      exactFor: pair)
   }
 
   /// tuned − base of an item, and its squared norm; nil where they agree.

@@ -5,8 +5,9 @@ extension Full {
   ///
   /// In f32 a difference of f32 weights is rounded; with `exactFor` given it is stored as F64
   /// wherever the rounding would keep the base from reaching the tuned value to one ulp.
+  /// - Parameter energy: ‖Δ‖²_F where the caller has it.
   package static func factorize(
-    _ delta: Tensor, suffix: String = difference, storage: DType,
+    _ delta: Tensor, energy: Double? = nil, suffix: String = difference, storage: DType,
     exactFor pair: (base: Tensor, tuned: Tensor)? = nil
   ) -> Factorization {
     var stored = EncodedTensor(delta, as: storage)
@@ -17,7 +18,8 @@ extension Full {
     }
     return Factorization(
       algorithm: suffix == Norm.difference ? Norm.name : name,
-      factors: [.init(suffix: suffix, tensor: stored)], rank: nil, energy: delta.sumOfSquares,
+      factors: [.init(suffix: suffix, tensor: stored)], rank: nil,
+      energy: energy ?? delta.sumOfSquares,
       squaredError: squaredError)
   }
 

@@ -14,14 +14,18 @@ extension LoRA {
   ) throws(LinearAlgebraError) -> Factorization {
     let matrix = delta.reshaped(delta.shape.asMatrix)
     let energy = energy ?? delta.sumOfSquares
-    guard policy != .full else { return Full.factorize(delta, storage: settings.storage) }
+    guard policy != .full else {
+      return Full.factorize(delta, energy: energy, storage: settings.storage)
+    }
     let svd = try truncated(matrix, energy, policy, settings)
     let rank = svd.s.count
     let bytes = rank * (matrix.shape.rows + matrix.shape.columns)
     guard !settings.allowsFull || bytes < matrix.count else {
-      return Full.factorize(delta, storage: settings.storage)
+      return Full.factorize(delta, energy: energy, storage: settings.storage)
     }
-    if settings.tucker, let core = try tuckerFactorize(delta, svd, policy, settings) { return core }
+    if settings.tucker, let core = try tuckerFactorize(delta, energy, svd, policy, settings) {
+      return core
+    }
     let found = factorization(of: delta, energy, svd, settings)
     // Rounding to the stored format may lift an error that was just below the bound above it.
     if case .error(let bound) = policy, found.relativeError > bound {
@@ -51,21 +55,17 @@ extension LoRA {
     of delta: Tensor, _ energy: Double, _ svd: SVD, _ settings: FactorizationSettings
   ) -> Factorization {
     let rank = svd.s.count
-    let ones = [Int](repeating: 1, count: max(delta.shape.dimensions.count - 2, 0))
-    var scaled = svd.u
-    scaled.scaleColumns(by: svd.s)
-    let up = EncodedTensor(scaled, as: settings.storage)
+    let up = storedUp(svd, as: settings.storage)
     let down = EncodedTensor(svd.vt, as: settings.storage)
     var factors = [
-      stored(LoRA.up, up, as: Shape([delta.shape.rows, rank] + ones)),
+      stored(LoRA.up, up.stored, as: upShape(rank: rank, for: delta.shape)),
       stored(LoRA.down, down, as: Shape([rank] + delta.shape.dimensions.dropFirst())),
-      Factorization.Factor(
-        suffix: alphaSuffix.name, tensor: EncodedTensor(Tensor(scalar: Float(rank)), as: .f32)),
+      storedAlpha(rank),
     ]
-    var squaredError = estimatedError(energy, svd, up: (scaled, up), down: down)
+    var squaredError = estimatedError(energy, svd, up: up, down: down)
     if settings.residualSparsity != nil || squaredError < exactBelow * energy {
       var rest = delta.reshaped(delta.shape.asMatrix)
-      rest = rest.adding(product: up.decoded(), down.decoded(), times: -1)
+      rest = rest.adding(product: up.stored.decoded(), down.decoded(), times: -1)
       if let sparsity = settings.residualSparsity {
         let residual = SparseResidual(largestOf: rest, sparsity: sparsity)
         let (tensors, kept) = residual.encoded(as: settings.storage)
@@ -102,54 +102,25 @@ extension LoRA {
     return max(energy - kept, 0) + rounding
   }
 
-  /// The Tucker form: a second truncation of down along its input axis, at the same rank.
-  ///
-  /// nil where it does not apply or does not pay: no kernel, fewer inputs than ranks, more bytes
-  /// than without a core, or an error above the one that the policy allows.
-  private static func tuckerFactorize(
-    _ delta: Tensor, _ svd: SVD, _ policy: RankPolicy, _ settings: FactorizationSettings
-  ) throws(LinearAlgebraError) -> Factorization? {
-    let rank = svd.s.count
-    let kernel = delta.shape.kernel
-    let inputs = delta.shape.columns / max(kernel.reduce(1, *), 1)
-    guard kernel.contains(where: { $0 != 1 }), rank <= inputs,
-      rank * (rank * kernel.reduce(1, *) + inputs) < rank * delta.shape.columns
-    else { return nil }
-    let size = kernel.reduce(1, *)
-    // Σ Vᵀ as [in, rank · kernel]: its left singular vectors span the inputs that matter, each
-    // weighed by the singular value of the direction it belongs to.
-    var weighed = svd.vt
-    weighed.scaleRows(by: svd.s)
-    let unfolded = weighed.reshaped([rank, inputs, size]).swappedFirstAxes()
-      .reshaped([inputs, rank * size])
-    let basis = try unfolded.truncatedSVD(rank: rank, method: settings.method, seed: settings.seed)
-      .u.transposed()
-    // mid[i, j, k] = Σ_q basis[j, q] vt[i, q, k]
-    let core = basis.matmul(
-      svd.vt.reshaped([rank, inputs, size]).swappedFirstAxes().reshaped([inputs, rank * size])
-    ).reshaped([rank, rank, size]).swappedFirstAxes()
+  /// up = U Σ as a matrix, exact and as it is stored.
+  static func storedUp(
+    _ svd: SVD, as storage: DType
+  ) -> (exact: Tensor, stored: EncodedTensor) {
     var scaled = svd.u
     scaled.scaleColumns(by: svd.s)
-    let ones = [Int](repeating: 1, count: kernel.count)
-    let up = EncodedTensor(scaled, as: settings.storage)
-    let mid = EncodedTensor(core.reshaped(Shape([rank, rank] + kernel)), as: settings.storage)
-    let down = EncodedTensor(basis, as: settings.storage)
-    let rest = delta.reshaped(delta.shape.asMatrix).adding(
-      product: up.decoded(), absorbing(mid.decoded(), into: down.decoded()), times: -1)
-    let found = Factorization(
-      algorithm: name,
-      factors: [
-        stored(LoRA.up, up, as: Shape([delta.shape.rows, rank] + ones)),
-        stored(LoRA.mid, mid, as: mid.shape),
-        stored(LoRA.down, down, as: Shape([rank, inputs] + ones)),
-        .init(
-          suffix: alphaSuffix.name, tensor: EncodedTensor(Tensor(scalar: Float(rank)), as: .f32)),
-      ], rank: rank, energy: delta.sumOfSquares, squaredError: rest.sumOfSquares)
-    if case .error(let bound) = policy, found.relativeError > bound { return nil }
-    return found
+    return (scaled, EncodedTensor(scaled, as: storage))
   }
 
-  private static func stored(
+  /// The shape of up for a delta: a 1×1 kernel where that has one.
+  static func upShape(rank: Int, for delta: Shape) -> Shape {
+    Shape([delta.rows, rank] + delta.kernel.map { _ in 1 })
+  }
+
+  static func storedAlpha(_ rank: Int) -> Factorization.Factor {
+    .init(suffix: alphaSuffix.name, tensor: EncodedTensor(Tensor(scalar: Float(rank)), as: .f32))
+  }
+
+  static func stored(
     _ suffix: String, _ tensor: EncodedTensor, as shape: Shape
   ) -> Factorization.Factor {
     .init(suffix: suffix, tensor: tensor.reshaped(shape))
