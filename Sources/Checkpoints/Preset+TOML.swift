@@ -2,27 +2,25 @@ import ModelFamilies
 import TOMLKit
 
 extension Preset {
-  /// Names of the presets that come with the suite, LyCORIS' own.
-  package static let builtInNames = [
-    "full", "full-lin", "attn-mlp", "attn-only", "unet-only", "unet-transformer-only",
-    "unet-convblock-only", "ia3",
-  ]
+  /// The presets that come with the suite, LyCORIS' own.
+  private static var builtIns: KeyValuePairs<String, [UInt8]> {
+    [
+      "full": PackageResources.full_toml,
+      "full-lin": PackageResources.full_lin_toml,
+      "attn-mlp": PackageResources.attn_mlp_toml,
+      "attn-only": PackageResources.attn_only_toml,
+      "unet-only": PackageResources.unet_only_toml,
+      "unet-transformer-only": PackageResources.unet_transformer_only_toml,
+      "unet-convblock-only": PackageResources.unet_convblock_only_toml,
+      "ia3": PackageResources.ia3_toml,
+    ]
+  }
 
-  /// TOML text of a built-in preset.
+  package static var builtInNames: [String] { builtIns.map(\.key) }
+
+  /// TOML text of a built-in preset; nil if there is none of that name.
   static func builtIn(_ name: String) -> String? {
-    let bytes: [UInt8]? =
-      switch name {
-      case "full": PackageResources.full_toml
-      case "full-lin": PackageResources.full_lin_toml
-      case "attn-mlp": PackageResources.attn_mlp_toml
-      case "attn-only": PackageResources.attn_only_toml
-      case "unet-only": PackageResources.unet_only_toml
-      case "unet-transformer-only": PackageResources.unet_transformer_only_toml
-      case "unet-convblock-only": PackageResources.unet_convblock_only_toml
-      case "ia3": PackageResources.ia3_toml
-      default: nil
-      }
-    return bytes.map { String(decoding: $0, as: UTF8.self) }
+    builtIns.first { $0.key == name }.map { String(decoding: $0.value, as: UTF8.self) }
   }
 
   /// Keys of a preset file. Those with an `unet_` or `text_encoder_` prefix are of LyCORIS' kohya
