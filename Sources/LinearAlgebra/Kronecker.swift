@@ -1,64 +1,42 @@
 package import Tensors
 
 extension Tensor {
-  /// The Kronecker product: extents multiply axis by axis, and
-  /// `result[i·p + j, …] = self[i, …] · other[j, …]` with p the extent of `other` on that axis.
+  /// self ← self + factor · a ⊗ b, in place, where `(a ⊗ b)[i·p + k, j·q + l] = a[i, j] · b[k, l]`
+  /// for b `[p, q]`; any tensor counts as its matrix.
   ///
-  /// The operand of lower rank gets trailing axes of extent 1, as LoKr needs it: `[a, b]` with
-  /// `[c, d, k, k]` gives `[a·c, b·d, k, k]`.
-  /// - Complexity: O(`count` · `other.count`)
-  package func kronecker(_ other: Tensor) -> Tensor {
-    let axes = max(shape.dimensions.count, other.shape.dimensions.count)
-    let outer = shape.padded(to: axes)
-    let inner = other.shape.padded(to: axes)
-    let extents = zip(outer, inner).map { $0 * $1 }
-    let result = Shape(extents)
-    guard axes > 0, result.count > 0 else {
-      return axes == 0 ? Tensor([], [elements[0] * other.elements[0]]) : Tensor(zeros: result)
-    }
-    let outerStrides = strides(of: outer)
-    let innerStrides = strides(of: inner)
-    let lines = result.count / extents[axes - 1]
-    let (outerWidth, innerWidth) = (outer[axes - 1], inner[axes - 1])
-    return unsafe Tensor(uninitialized: result) { target in
-      var index = [Int](repeating: 0, count: axes)  // of the line, over all axes but the last
-      let x = elements.span
-      let y = other.elements.span
-      var position = 0
-      for _ in 0..<lines {
-        var (xStart, yStart) = (0, 0)
-        for axis in 0..<axes - 1 {
-          let (i, j) = index[axis].quotientAndRemainder(dividingBy: inner[axis])
-          xStart += i * outerStrides[axis]
-          yStart += j * innerStrides[axis]
-        }
-        for i in 0..<outerWidth {
-          let factor = x[xStart + i]
-          for j in 0..<innerWidth {
-            unsafe target[position] = factor * y[yStart + j]
-            position += 1
+  /// Row-major, the rows of b lie side by side in every row of the product, so that a kernel of b
+  /// stays where it is: `[a, b]` with `[c, d, k, k]` gives the weight `[a·c, b·d, k, k]` of LoKr.
+  /// - Precondition: self has the rows and columns of the product.
+  /// - Complexity: O(`count`)
+  package mutating func addKronecker(_ a: Tensor, _ b: Tensor, times factor: Float = 1) {
+    let (m, n) = (a.shape.rows, a.shape.columns)
+    let (p, q) = (b.shape.rows, b.shape.columns)
+    precondition(
+      shape.rows == m * p && shape.columns == n * q,
+      "adding \(a.shape) ⊗ \(b.shape) to \(shape)")
+    unsafe elements.withUnsafeMutableBufferPointer { target in
+      unsafe b.elements.withUnsafeBufferPointer { source in
+        guard let target = target.baseAddress, let source = source.baseAddress else { return }
+        for i in 0..<m {
+          for k in 0..<p {
+            let line = unsafe target + (i * p + k) * n * q
+            let row = unsafe source + k * q
+            for j in 0..<n {
+              let weight = factor * a.elements[i * n + j]
+              let start = unsafe line + j * q
+              for l in 0..<q { unsafe start[l] += weight * row[l] }
+            }
           }
-        }
-        for axis in (0..<axes - 1).reversed() {
-          index[axis] += 1
-          if index[axis] < extents[axis] { break }
-          index[axis] = 0
         }
       }
     }
   }
-}
 
-extension Shape {
-  fileprivate func padded(to axes: Int) -> [Int] {
-    dimensions + [Int](repeating: 1, count: axes - dimensions.count)
+  /// a ⊗ b as a matrix.
+  package func kronecker(_ other: Tensor) -> Tensor {
+    var product = Tensor(
+      zeros: [shape.rows * other.shape.rows, shape.columns * other.shape.columns])
+    product.addKronecker(self, other)
+    return product
   }
-}
-
-private func strides(of extents: [Int]) -> [Int] {
-  var strides = [Int](repeating: 1, count: extents.count)
-  for axis in (0..<extents.count - 1).reversed() {
-    strides[axis] = strides[axis + 1] * extents[axis + 1]
-  }
-  return strides
 }

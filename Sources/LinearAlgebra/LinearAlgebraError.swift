@@ -19,6 +19,9 @@ package enum LinearAlgebraError: Error, Equatable, Sendable {
     case qr = "QR decomposition"
     case symmetricEigen = "symmetric eigendecomposition"
     case solve = "linear solve"
+    case leastSquares = "least squares"
+    case procrustes = "orthogonal Procrustes problem"
+    case inverseCayley = "inverse Cayley transform"
   }
 }
 

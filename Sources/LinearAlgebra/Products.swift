@@ -1,4 +1,4 @@
-private import COpenBLAS
+import COpenBLAS
 package import Tensors
 
 extension Tensor {
@@ -79,7 +79,8 @@ struct SingleProduct {
 }
 
 extension Orientation {
-  fileprivate var flag: CBLAS_TRANSPOSE { self == .plain ? CblasNoTrans : CblasTrans }
+  /// As BLAS has it.
+  var flag: CBLAS_TRANSPOSE { self == .plain ? CblasNoTrans : CblasTrans }
 }
 
 private func product(_ a: Tensor, _ x: Orientation, _ b: Tensor, _ y: Orientation) -> Tensor {

@@ -22,17 +22,4 @@ extension Tensor {
     guard info == 0 else { throw .singular(.solve, shape) }
     return x
   }
-
-  /// The inverse of a square matrix. Every element is NaN where there is none or where an element
-  /// of the matrix is not finite, so that one check of the end result finds it; `solve` tells why.
-  /// - Complexity: O(n³)
-  package func inverse() -> Tensor {
-    precondition(shape.rows == shape.columns, "inverse of \(shape)")
-    let n = shape.rows
-    do {
-      return try solve(Tensor(identity: n))
-    } catch {
-      return Tensor([n, n], [Float](repeating: .nan, count: n * n))
-    }
-  }
 }

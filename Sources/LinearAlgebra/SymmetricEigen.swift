@@ -26,8 +26,9 @@ extension DoubleMatrix {
   /// eigenvectors as the rows of a matrix `[count, n]`; nil if the iteration did not converge.
   /// Only the upper triangle is read.
   ///
-  /// All of them by divide and conquer (dsyevd), a part by relatively robust representations of the
-  /// tridiagonal matrix (dsyevr), which leaves out the work for the other vectors.
+  /// All of them by divide and conquer (dsyevd), a part of a large matrix by relatively robust
+  /// representations of its tridiagonal form (dsyevr), which leaves out the work for the other
+  /// vectors but bisects for the values.
   /// - Complexity: O(n³)
   func leadingEigenpairs(_ count: Int) -> (values: [Double], vectors: DoubleMatrix)? {
     let n = Int32(rows)
@@ -39,10 +40,12 @@ extension DoubleMatrix {
     // are our rows. It counts upwards, so the rows are taken from the last.
     let lower = CChar(UInt8(ascii: "L"))
     let all = CChar(UInt8(ascii: "V"))
-    if count == rows {
+    if count == rows || rows <= 256 {
       guard unsafe LAPACKE_dsyevd(LAPACK_COL_MAJOR, all, lower, n, &matrix, n, &values) == 0 else {
         return nil
       }
+      values.removeFirst(rows - count)
+      matrix.removeFirst((rows - count) * rows)
     } else {
       var found: Int32 = 0
       var support = [Int32](repeating: 0, count: 2 * count)

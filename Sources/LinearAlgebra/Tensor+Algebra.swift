@@ -30,6 +30,22 @@ extension Tensor: TensorAlgebra {
     return sum
   }
 
+  package consuming func adding(hadamard a: Tensor, _ b: Tensor, times factor: Float) -> Tensor {
+    precondition(
+      count == a.count && count == b.count, "adding \(a.shape) ⊙ \(b.shape) to \(shape)")
+    var sum = self
+    let (x, y) = (a.elements.span, b.elements.span)
+    var target = sum.elements.mutableSpan
+    for i in target.indices { target[i] += factor * x[i] * y[i] }
+    return sum
+  }
+
+  package consuming func adding(kronecker a: Tensor, _ b: Tensor, times factor: Float) -> Tensor {
+    var sum = self
+    sum.addKronecker(a, b, times: factor)
+    return sum
+  }
+
   /// The n-by-n matrix with ones on its diagonal.
   package init(identity n: Int) {
     self.init(zeros: [n, n])
@@ -66,6 +82,7 @@ extension Tensor {
     self.init(
       shape,
       unsafe [Float](unsafeUninitializedCapacity: count) { target, initialized in
+        if let start = target.baseAddress { unsafe adviseHugePages(start, count) }
         unsafe body(target)
         initialized = count
       })

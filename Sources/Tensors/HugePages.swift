@@ -6,7 +6,7 @@
 ///
 /// A big weight is a fresh mapping each time; faulting it in by pages of 4 KiB took a quarter of
 /// the time of a merge. Only advice: where it is not heeded nothing changes.
-func adviseHugePages<Element>(_ start: UnsafeMutablePointer<Element>, _ count: Int) {
+package func adviseHugePages<Element>(_ start: UnsafeMutablePointer<Element>, _ count: Int) {
   #if os(Linux)
     let hugePage = 1 << 21
     let first = UInt(bitPattern: start)

@@ -1,0 +1,98 @@
+package import Tensors
+
+/// Small positive definite systems, one for every row of a tensor, as alternating least squares has
+/// them: the normal matrices of all rows come from one product of matrices, `W · pairProducts()`.
+extension Tensor {
+  /// For every row x of `[k, r]` the lower triangle of x·xᵀ, row by row: `[k, r·(r + 1)/2]`.
+  /// - Complexity: O(k·r²)
+  package func pairProducts() -> Tensor {
+    let (count, width) = (shape.rows, shape.columns)
+    let packed = width * (width + 1) / 2
+    return unsafe Tensor(uninitialized: [count, packed]) { target in
+      unsafe elements.withUnsafeBufferPointer { source in
+        var next = 0
+        for row in 0..<count {
+          let start = row * width
+          for i in start..<start + width {
+            for j in start...i {
+              unsafe target[next] = source[i] * source[j]
+              next += 1
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// self ← self + AᵀB for A `[k, m]` and B `[k, n]`, in place.
+  /// - Precondition: the matrix is `[m, n]`.
+  package mutating func addTransposedProduct(_ a: Tensor, _ b: Tensor) {
+    let call = SingleProduct(a, .transposed, b, .plain)
+    precondition(
+      shape.rows == call.m && shape.columns == call.n,
+      "adding \(a.shape)ᵀ · \(b.shape) to \(shape)")
+    unsafe elements.withUnsafeMutableBufferPointer { target in
+      unsafe call.run(a, b, into: target, adding: true)
+    }
+  }
+
+  /// X `[k, r]` with (Gᵢ + μᵢ·I)·xᵢ = bᵢ for every row bᵢ of self, by Cholesky decompositions in
+  /// double precision. A row whose matrix is not positive definite for all that, as that of zeros,
+  /// gets the solution 0.
+  /// - Parameters:
+  ///   - matrices: Gᵢ as the rows of `[k, r·(r + 1)/2]`, lower triangles as of `pairProducts()`.
+  ///   - damping: μᵢ as a part of the mean of the diagonal of Gᵢ.
+  /// - Complexity: O(k·r³)
+  package func solvingRows(with matrices: Tensor, damping: Double) -> Tensor {
+    let (count, width) = (shape.rows, shape.columns)
+    let packed = width * (width + 1) / 2
+    precondition(
+      matrices.shape.rows == count && matrices.shape.columns == packed,
+      "systems \(matrices.shape) for rows of \(shape)")
+    var solution = self
+    var factor = [Double](repeating: 0, count: packed)
+    var x = [Double](repeating: 0, count: width)
+    for row in 0..<count {
+      for i in 0..<packed { factor[i] = Double(matrices.elements[row * packed + i]) }
+      for i in 0..<width { x[i] = Double(elements[row * width + i]) }
+      if !solveInPlace(&factor, &x, damping: damping) {
+        for i in 0..<width { x[i] = 0 }
+      }
+      for i in 0..<width { solution.elements[row * width + i] = Float(x[i]) }
+    }
+    return solution
+  }
+}
+
+/// x ← (G + μ·I)⁻¹·x, and the lower triangle of G by its Cholesky factor; false if there is none.
+private func solveInPlace(_ g: inout [Double], _ x: inout [Double], damping: Double) -> Bool {
+  var g = g.mutableSpan
+  var x = x.mutableSpan
+  let width = x.count
+  var trace = 0.0
+  for i in 0..<width { trace += g[i * (i + 3) / 2] }
+  let mu = damping * trace / Double(max(width, 1))
+  for i in 0..<width {
+    let row = i * (i + 1) / 2
+    for j in 0...i {
+      let other = j * (j + 1) / 2
+      var sum = g[row + j]
+      for k in 0..<j { sum -= g[row + k] * g[other + k] }
+      if j < i {
+        g[row + j] = sum / g[other + j]
+      } else {
+        sum += mu
+        guard sum > 0 else { return false }
+        g[row + i] = sum.squareRoot()
+      }
+    }
+    // L·y = b goes along with the factor.
+    for k in 0..<i { x[i] -= g[row + k] * x[k] }
+    x[i] /= g[row + i]
+  }
+  for i in (0..<width).reversed() {
+    x[i] /= g[i * (i + 3) / 2]
+    for k in 0..<i { x[k] -= g[i * (i + 1) / 2 + k] * x[i] }
+  }
+  return true
+}

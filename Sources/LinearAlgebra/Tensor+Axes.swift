@@ -1,0 +1,56 @@
+private import COpenBLAS
+package import Tensors
+
+extension Tensor {
+  package static func stacked(_ parts: [Tensor]) -> Tensor {
+    guard let first = parts.first else { return Tensor(zeros: [0]) }
+    var elements: [Float] = []
+    elements.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+    for part in parts {
+      precondition(
+        part.shape.dimensions.dropFirst() == first.shape.dimensions.dropFirst(),
+        "stacking \(part.shape) on \(first.shape)")
+      elements += part.elements
+    }
+    let rows = parts.reduce(0) { $0 + $1.shape.rows }
+    return Tensor(Shape([rows] + first.shape.dimensions.dropFirst()), elements)
+  }
+
+  package func swappedMiddleAxes() -> Tensor {
+    let extents = shape.dimensions
+    precondition(extents.count == 4, "four axes, not \(shape)")
+    let (a, b, c, d) = (extents[0], extents[1], extents[2], extents[3])
+    if b == 1 || c == 1 { return reshaped([a, c, b, d]) }
+    return unsafe Tensor(uninitialized: [a, c, b, d]) { target in
+      unsafe elements.withUnsafeBufferPointer { source in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        // In tiles, so that neither side jumps over more lines than the cache holds.
+        let tile = 16
+        for i in 0..<a {
+          guard d > 1 else {
+            unsafe cblas_somatcopy(
+              CblasRowMajor, CblasTrans, blasint(b), blasint(c), 1, source + i * b * c, blasint(c),
+              target + i * b * c, blasint(b))
+            continue
+          }
+          for j in stride(from: 0, to: b, by: tile) {
+            for k in stride(from: 0, to: c, by: tile) {
+              for j in j..<min(j + tile, b) {
+                for k in k..<min(k + tile, c) {
+                  let from = unsafe source + ((i * b + j) * c + k) * d
+                  let to = unsafe target + ((i * c + k) * b + j) * d
+                  if d < 64 {
+                    // Fewer than a call is worth.
+                    for l in 0..<d { unsafe to[l] = from[l] }
+                  } else {
+                    unsafe to.update(from: from, count: d)
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+package import Tensors
+
+/// Norms of a tensor and of its rows, and what is scaled by them.
+extension Tensor {
+  package func limited(toNorm limit: Float) -> Tensor {
+    let norm = Float(sumOfSquares.squareRoot())
+    return norm > limit ? self * (limit / norm) : self
+  }
+
+  package func rowNorms() -> Tensor {
+    let width = shape.columns
+    let source = elements.span
+    return Tensor(
+      [shape.rows],
+      (0..<shape.rows).map { row in
+        // In double precision: squares of f32 leave its range early.
+        var sum = 0.0
+        for i in row * width..<(row + 1) * width { sum += Double(source[i]) * Double(source[i]) }
+        return Float(sum.squareRoot())
+      })
+  }
+
+  /// The inner products of rows of equal place, in double precision.
+  /// - Precondition: equal counts.
+  package func rowProducts(with other: Tensor) -> [Double] {
+    precondition(count == other.count, "row products of \(shape) and \(other.shape)")
+    let width = shape.columns
+    let (x, y) = (elements.span, other.elements.span)
+    return (0..<shape.rows).map { row in
+      var sum = 0.0
+      for i in row * width..<(row + 1) * width { sum += Double(x[i]) * Double(y[i]) }
+      return sum
+    }
+  }
+
+  /// For every row the factor with which it comes nearest to the same row of `target`, `[rows]`, and
+  /// how much of ‖target‖² the scaled rows hold. Rows of zeros have factor 0.
+  /// - Precondition: equal counts.
+  package func rowFactors(to target: Tensor) -> (factors: Tensor, energy: Double) {
+    let products = rowProducts(with: target)
+    let factors = zip(products, rowProducts(with: self)).map { $1 > 0 ? $0 / $1 : 0 }
+    return (
+      Tensor([shape.rows], factors.map { Float($0) }),
+      zip(factors, products).reduce(0) { $0 + $1.0 * $1.1 }
+    )
+  }
+
+  package func reciprocal(offset: Float) -> Tensor {
+    Tensor(shape, elements.map { 1 / ($0 + offset) })
+  }
+
+  package consuming func scaledRows(by factors: Tensor) -> Tensor {
+    var product = self
+    product.scaleRows(by: factors.elements)
+    return product
+  }
+
+  package func truncated(toRank rank: Int) -> Tensor {
+    do {
+      return try truncatedSVD(rank: rank).product().reshaped(shape)
+    } catch {
+      return Tensor(shape, [Float](repeating: .nan, count: count))
+    }
+  }
+}
