@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the golden files in Fixtures/lora and Fixtures/extract.
+"""Writes the golden files of every algorithm, of a small model and of extraction.
 
-usage: make-fixtures.py [cases] [spellings] [model] [extract]      (default: all four)
+usage: make-fixtures.py [part]...      (default: all; the parts are the names in PARTS)
 
 Needs the packages of scripts/requirements.txt. Every random number comes from a seed written in
 scripts/fixtures/common.py, so the same versions write the same bytes; Fixtures/README.md says
@@ -15,7 +15,10 @@ import sys
 import warnings
 
 PARTS = {"cases": "merge_cases", "spellings": "spellings", "model": "model_case",
-         "extract": "extract_cases"}
+         "algorithms": "algorithm_models",
+         "extract": "extract_cases", "loha": "loha_cases", "lokr": "lokr_cases",
+         "glora": "glora_cases", "ia3": "ia3_cases", "oft": "oft_cases", "dora": "dora_cases",
+         "other": "other_cases"}
 
 
 def main(names):
