@@ -5,6 +5,7 @@ package enum AdapterError: Error, Equatable {
   case missingFactor(String)
   case factorShape(String, expected: String, found: Shape)
   case residualIndex(row: Int, column: Int, shape: Shape)
+  case settings(String, expected: String, found: String)
 }
 
 extension AdapterError: CustomStringConvertible {
@@ -15,6 +16,8 @@ extension AdapterError: CustomStringConvertible {
       "'\(suffix)': expected shape \(expected), found \(found)"
     case .residualIndex(let row, let column, let shape):
       "'bias_indices': position (\(row), \(column)) lies outside \(shape)"
+    case .settings(let setting, let expected, let found):
+      "\(setting): expected \(expected), found \(found)"
     }
   }
 }

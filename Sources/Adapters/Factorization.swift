@@ -5,6 +5,11 @@ package struct Factorization: Sendable {
   package struct Factor: Sendable {
     package let suffix: String
     package let tensor: EncodedTensor
+
+    package init(suffix: String, tensor: EncodedTensor) {
+      self.suffix = suffix
+      self.tensor = tensor
+    }
   }
 
   /// Name of the algorithm whose suffixes `factors` carry.
@@ -17,6 +22,23 @@ package struct Factorization: Sendable {
   package let energy: Double
   /// ‖Δ − Δ'‖²_F, where Δ' is what a reader of the stored factors computes.
   package let squaredError: Double
+  /// How many steps an iterative method took; nil for a closed form.
+  package let iterations: Int?
+  /// What else was chosen: `factor 8`, `input`.
+  package let detail: String?
+
+  package init(
+    algorithm: String, factors: [Factor], rank: Int?, energy: Double, squaredError: Double,
+    iterations: Int? = nil, detail: String? = nil
+  ) {
+    self.algorithm = algorithm
+    self.factors = factors
+    self.rank = rank
+    self.energy = energy
+    self.squaredError = squaredError
+    self.iterations = iterations
+    self.detail = detail
+  }
 
   /// ‖Δ − Δ'‖_F / ‖Δ‖_F
   package var relativeError: Double {

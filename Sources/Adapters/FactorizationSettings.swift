@@ -13,6 +13,18 @@ package struct FactorizationSettings: Sendable {
   package var residualSparsity: Double?
   /// Store the delta itself where factors of the chosen rank would take no fewer bytes.
   package var allowsFull: Bool
+  /// LoKr: the smaller part of each extent as in `KroneckerLayout`; nil to try those there are.
+  package var factor: Int?
+  /// LoKr: w1 as a product too, where that is smaller.
+  package var decomposesBoth = false
+  /// LoKr: the larger part of the outputs goes to w1.
+  package var isUnbalanced = false
+  /// (IA)³: which side is scaled; nil for the one that fits better.
+  package var scaledSide: WeightDecomposition<Tensor>.Axis?
+  /// OFT and BOFT: also a factor for every output.
+  package var rescales = false
+  /// DoRA: which magnitudes are stored apart; nil for none.
+  package var magnitudes: WeightDecomposition<Tensor>.Axis?
 
   package init(
     method: SVDMethod = .auto, seed: UInt64 = 0, storage: DType = .f16, tucker: Bool = false,

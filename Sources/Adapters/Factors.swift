@@ -8,9 +8,13 @@ package struct Factors<V> {
   /// alpha / rank, which multiplies the product of the factors; 1 where alpha is missing.
   package var scale: Float
 
-  package init(_ values: [String: V], scale: Float = 1) {
+  /// The number beside the factors, for algorithms to which it is not a scale.
+  package var alpha: Float?
+
+  package init(_ values: [String: V], scale: Float = 1, alpha: Float? = nil) {
     self.values = values
     self.scale = scale
+    self.alpha = alpha
   }
 
   package subscript(_ suffix: String) -> V? { values[suffix] }

@@ -5,7 +5,7 @@ package import Tensors
 ///
 /// The change of the bias may accompany it or stand alone; it is applied by the same formula, with
 /// the bias in place of W.
-package protocol StoredDifference: AdapterAlgorithm {
+package protocol StoredDifference: AdditiveAlgorithm {
   /// Suffix of the change of the weight.
   static var difference: String { get }
   /// Suffix of the change of the bias.
@@ -22,7 +22,9 @@ extension StoredDifference {
 
   package static var markers: Set<String> { [difference, biasDifference] }
 
-  package static var rowSuffixes: [String]? { [difference, lowPart] }
+  package static func rowSuffixes(of shapes: [String: Shape]) -> [String]? {
+    [difference, lowPart]
+  }
 
   package static func rank(of shapes: [String: Shape]) -> Int? { nil }
 
@@ -35,8 +37,8 @@ extension StoredDifference {
 
   package static func weightShape(of shapes: [String: Shape]) -> Shape? { shapes[difference] }
 
-  package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta? {
-    factors[difference].map { .whole($0) }
+  package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta {
+    .whole(try factors.require(difference))
   }
 
   package static func adaptedWeight<V: TensorAlgebra>(
@@ -47,5 +49,11 @@ extension StoredDifference {
     let weight = base.adding(difference.reshaped(shape), times: multiplier)
     guard let low = factors[lowPart] else { return weight }
     return weight.adding(low.reshaped(shape), times: multiplier)
+  }
+
+  package static func initialFactors(
+    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+  ) throws(AdapterError) -> Factors<Tensor> {
+    Factors([difference: Tensor(zeros: base.shape)])
   }
 }

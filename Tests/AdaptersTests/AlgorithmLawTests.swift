@@ -1,4 +1,5 @@
 import Adapters
+import LinearAlgebra
 import Safetensors
 import Tensors
 import TestSupport
@@ -15,33 +16,118 @@ import Testing
   @Test(arguments: GoldenCase.names)
   func multiplierZeroChangesNoBit(name: String) throws {
     let golden = try GoldenCase(name)
-    let base = golden.base.tensor()
-    let weight = try golden.adapter.adapt(weight: base, multiplier: 0)
+    let base = golden.weight
+    let weight = try golden.adapter().adapt(weight: base, multiplier: 0)
     #expect(weight.shape == base.shape)
     #expect(weight.elements.map(\.bitPattern) == base.elements.map(\.bitPattern))
   }
 
-  /// All algorithms so far add something to the weight: twice the multiplier, twice the change.
+  /// W'(m) − W = m · (W'(1) − W) for every algorithm, also where W' is no linear function of the
+  /// factors or of W.
   @Test(arguments: GoldenCase.names)
   func changeIsLinearInTheMultiplier(name: String) throws {
     let golden = try GoldenCase(name)
-    let zero = Tensor(zeros: golden.base.shape)
-    var once = try golden.adapter.adapt(weight: zero, multiplier: 0.25)
-    once.scale(by: 2)
-    // Powers of two are exact, so every rounding is the same.
-    #expect(try golden.adapter.adapt(weight: zero, multiplier: 0.5) == once)
+    let base = golden.weight
+    let adapter = try golden.adapter()
+    func change(_ multiplier: Float) throws -> Tensor {
+      var change = try adapter.adapt(weight: base, multiplier: multiplier)
+      change.subtract(base)
+      return change
+    }
+    let once = try change(1)
+    for multiplier in [0.25, -1, 2.5] as [Float] {
+      // The sum is rounded at the size of the weight, whatever the change's.
+      let bound =
+        4e-7
+        * (base.sumOfSquares + once.sumOfSquares * Double(multiplier * multiplier))
+        .squareRoot()
+      let distance = try change(multiplier).squaredDistance(to: once * multiplier).squareRoot()
+      #expect(distance <= bound, "\(name) at \(multiplier): \(distance) > \(bound)")
+    }
+  }
+
+  /// What an algorithm adds, if that does not depend on the weight, is what it makes of zeros.
+  @Test(arguments: GoldenCase.names)
+  func deltaIsTheChangeOfAnyWeight(name: String) throws {
+    let golden = try GoldenCase(name)
+    let adapter = try golden.adapter()
+    guard adapter.factors.values.isEmpty == false, let delta = try adapter.delta() else { return }
+    let dense: Tensor
+    switch delta {
+    case .whole(let tensor): dense = tensor
+    case .product(let left, let right): dense = left.matmul(right)
+    }
+    let shape = golden.weight.shape
+    // Two orders of the same f32 sums.
+    expectClose(
+      try adapter.adapt(weight: Tensor(zeros: shape), multiplier: 1), dense.reshaped(shape),
+      tolerance: 1e-6, name)
+  }
+
+  /// Rows by themselves are the rows of the whole.
+  @Test(arguments: GoldenCase.names)
+  func rowsAreThoseOfTheWhole(name: String) throws {
+    let golden = try GoldenCase(name)
+    let base = golden.weight
+    let adapter = try golden.adapter()
+    let rows = base.shape.rows / 3..<base.shape.rows
+    guard let part = adapter.restricted(toRows: rows) else { return }
+    let whole = try adapter.adapt(weight: base, multiplier: 0.5)
+    expectClose(
+      try part.adapt(weight: base.rows(rows), multiplier: 0.5), whole.rows(rows),
+      tolerance: 1e-6, name)
+  }
+
+  static let shapes: [Shape] = [
+    [24, 16], [16, 12, 1, 1], [16, 6, 3, 3], [8, 6, 3], [8, 4, 2, 3, 2],
+  ]
+
+  /// What training starts with changes nothing, fits its weight and is recognized.
+  @Test(arguments: allAlgorithms.map { $0.name }, shapes)
+  func initialFactorsChangeNothing(name: String, shape: Shape) throws {
+    let algorithm = try #require(allAlgorithms.first { $0.name == name })
+    let base = Tensor(random: shape, seed: 41)
+    for rank in [1, 2, 4] {
+      for variant in 0..<4 {
+        var settings = AdapterSettings(rank: rank, alpha: 3)
+        settings.usesTucker = variant == 1
+        settings.decomposesBoth = variant == 2
+        settings.usesFullMatrix = variant == 3
+        settings.rescales = variant == 1
+        settings.scalesInput = variant == 2
+        settings.isUnbalanced = variant == 3
+        // BOFT needs an even block that leaves a power of two.
+        if algorithm == BOFT.self && BOFT.blocks(for: shape.rows, atMost: rank) == nil { continue }
+        var generator = SeededGenerator(seed: 5)
+        let factors = try algorithm.initialFactors(for: base, settings, using: &generator)
+        let shapes = factors.values.mapValues(\.shape)
+        let isRecognized = algorithm.recognizes(shapes)
+        #expect(isRecognized || algorithm == IA3.self)
+        let weight = try algorithm.adaptedWeight(base, factors, multiplier: 1)
+        // T-LoRA subtracts what it starts from: two products of the same numbers.
+        expectClose(
+          weight, base, tolerance: algorithm == TLoRA.self ? 1e-5 : 1e-6, "\(name) \(shape)")
+      }
+    }
   }
 
   @Test func namesSuffixesAndMarkersAreDistinct() {
     #expect(Set(allAlgorithms.map { $0.name }).count == allAlgorithms.count)
-    let markers = allAlgorithms.flatMap { Array($0.markers) }
-    #expect(Set(markers).count == markers.count)
     for algorithm in allAlgorithms {
       let names = Set(algorithm.suffixes.map(\.name))
       #expect(names.isSuperset(of: algorithm.markers), "\(algorithm.name)")
+      // A marker of two algorithms is told apart by its shape.
+      for other in allAlgorithms where other != algorithm {
+        #expect(algorithm.markers.intersection(other.markers).isSubset(of: ["oft_blocks"]))
+      }
     }
-    let endings = allAlgorithms.flatMap { $0.suffixes.filter { $0.name != "diff_b" } }
-      .flatMap(\.endings)
-    #expect(Set(endings).count == endings.count)
+    // No ending stands for two suffixes.
+    var names: [String: String] = [:]
+    for suffix in allAlgorithms.flatMap({ $0.suffixes }) {
+      for ending in suffix.endings {
+        #expect(names[ending, default: suffix.name] == suffix.name)
+        names[ending] = suffix.name
+      }
+    }
   }
 }

@@ -15,7 +15,7 @@ import Testing
   func fullRankRestoresTheDelta(shape: Shape, method: SVDMethod) throws {
     let delta = Tensor(random: shape, seed: 11)
     let found = try LoRA.factorize(
-      delta, policy: .fixed(1000),
+      WeightChange(delta), policy: .fixed(1000),
       settings: FactorizationSettings(method: method, storage: .f32, allowsFull: false))
     #expect(found.rank == min(shape.rows, shape.columns))
     // Products of f32 factors.
@@ -31,7 +31,7 @@ import Testing
   func fullPolicyStoresTheDelta(shape: Shape) throws {
     let delta = Tensor(random: shape, seed: 12)
     let found = try LoRA.factorize(
-      delta, policy: .full, settings: FactorizationSettings(storage: .f32))
+      WeightChange(delta), policy: .full, settings: FactorizationSettings(storage: .f32))
     #expect(found.algorithm == Full.name)
     #expect(found.squaredError == 0)
     #expect(try found.readDelta(of: shape) == delta)
@@ -49,8 +49,12 @@ import Testing
   @Test func storesTheDeltaWhereFactorsTakeMore() throws {
     let delta = Tensor(random: [12, 10], seed: 14)
     let settings = FactorizationSettings(storage: .f16)
-    #expect(try LoRA.factorize(delta, policy: .fixed(5), settings: settings).algorithm == "lora")
-    #expect(try LoRA.factorize(delta, policy: .fixed(6), settings: settings).algorithm == "full")
+    #expect(
+      try LoRA.factorize(WeightChange(delta), policy: .fixed(5), settings: settings).algorithm
+        == "lora")
+    #expect(
+      try LoRA.factorize(WeightChange(delta), policy: .fixed(6), settings: settings).algorithm
+        == "full")
   }
 
   /// A delta that is a Tucker product of inner rank 3 comes back exactly, and smaller than without
@@ -65,11 +69,11 @@ import Testing
     ]
     let delta = try LoRA.adaptedWeight(Tensor(zeros: shape), Factors(factors), multiplier: 1)
     var settings = FactorizationSettings(method: .exact, storage: .f32, tucker: true)
-    let found = try LoRA.factorize(delta, policy: .fixed(inner), settings: settings)
+    let found = try LoRA.factorize(WeightChange(delta), policy: .fixed(inner), settings: settings)
     #expect(found.factors.contains { $0.suffix == "lora_mid.weight" })
     expectClose(try found.readDelta(of: shape), delta, tolerance: 3e-6, "\(shape)")
     settings.tucker = false
-    let plain = try LoRA.factorize(delta, policy: .fixed(inner), settings: settings)
+    let plain = try LoRA.factorize(WeightChange(delta), policy: .fixed(inner), settings: settings)
     #expect(found.byteCount < plain.byteCount)
   }
 
@@ -78,11 +82,11 @@ import Testing
     let shape: Shape = [16, 24, 3, 3]
     let delta = decayingDelta(shape, decay: 0.7, seed: 31)
     let settings = FactorizationSettings(method: .exact, storage: .f16, tucker: true)
-    let found = try LoRA.factorize(delta, policy: .fixed(6), settings: settings)
+    let found = try LoRA.factorize(WeightChange(delta), policy: .fixed(6), settings: settings)
     #expect(found.factors.contains { $0.suffix == "lora_mid.weight" })
     let error = try found.readDelta(of: shape).squaredDistance(to: delta).squareRoot()
     #expect(abs(found.squaredError.squareRoot() - error) <= 1e-3 * error)
-    let bound = try LoRA.factorize(delta, policy: .error(0.2), settings: settings)
+    let bound = try LoRA.factorize(WeightChange(delta), policy: .error(0.2), settings: settings)
     #expect(bound.relativeError <= 0.2 * (1 + 1e-5))
   }
 

@@ -9,23 +9,35 @@ extension GoldenCase {
     allAlgorithms.first { $0.name == algorithm }!
   }
 
-  /// The module decoded, with alpha / rank as the file has them.
-  var adapter: Adapter {
+  /// Shapes of the module's tensors by canonical suffix, alpha excepted.
+  var canonicalShapes: [String: Shape] {
+    var shapes: [String: Shape] = [:]
+    for (suffix, view) in factors where suffix != alphaSuffix.name {
+      shapes[canonical(suffix)] = view.shape
+    }
+    return shapes
+  }
+
+  private func canonical(_ suffix: String) -> String {
+    algorithmType.suffixes.first { $0.endings.contains("." + suffix) }?.name ?? suffix
+  }
+
+  /// The base as it is adapted, extended by zeros where the module asks for it.
+  var weight: Tensor {
+    reshaped.map { base.tensor().extended(to: $0) } ?? base.tensor()
+  }
+
+  /// The module decoded as the file has it, for the weight of the case.
+  func adapter() throws -> Adapter {
     var values: [String: Tensor] = [:]
+    for (suffix, view) in factors { values[canonical(suffix)] = view.tensor() }
+    let alpha = values.removeValue(forKey: alphaSuffix.name)?.elements.first
     var bias: Factors<Tensor>?
-    let shapes = factors.mapValues(\.shape)
-    var scale: Float = 1
-    for (suffix, view) in factors {
-      switch suffix {
-      case "alpha":
-        if let rank = algorithmType.rank(of: shapes) {
-          scale = view.tensor().elements[0] / Float(rank)
-        }
-      case "diff_b", "b_norm": bias = Factors([Full.difference: view.tensor()])
-      default: values[suffix] = view.tensor()
+    for suffix in biasSuffixes {
+      if let change = values.removeValue(forKey: suffix) {
+        bias = Factors([Full.difference: change])
       }
     }
-    return Adapter(
-      algorithm: algorithmType, factors: Factors(values, scale: scale), bias: bias)
+    return try Adapter(algorithmType, values, alpha: alpha, for: weight.shape, bias: bias)
   }
 }

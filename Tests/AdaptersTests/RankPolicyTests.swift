@@ -59,7 +59,7 @@ import Testing
   func choosesTheRank(expected: Expectations.Case) throws {
     let delta = Self.spectra.tensors[expected.matrix]!.tensor()
     let found = try LoRA.factorize(
-      delta, policy: expected.policy,
+      WeightChange(delta), policy: expected.policy,
       settings: FactorizationSettings(method: .exact, storage: .f32, allowsFull: false))
     guard !Self.isCappedUpstream(expected, delta.shape) else {
       #expect(found.rank == Self.countByDefinition(expected))
@@ -108,7 +108,7 @@ import Testing
     let total = energies.reduce(0, +)
     for bound in [0.9, 0.5, 0.2, 0.1, 0.03, 0.01] {
       let found = try LoRA.factorize(
-        delta, policy: .error(bound),
+        WeightChange(delta), policy: .error(bound),
         settings: FactorizationSettings(storage: .f32, allowsFull: false))
       let rank = try #require(found.rank)
       #expect(found.relativeError <= bound * (1 + 1e-5), "\(matrix) at \(bound)")

@@ -36,7 +36,7 @@ import Testing
   @Test func storesTheFormOfUpstream() throws {
     let delta = Tensor(random: [6, 5], seed: 3)
     let found = try LoRA.factorize(
-      delta, policy: .fixed(1),
+      WeightChange(delta), policy: .fixed(1),
       settings: FactorizationSettings(storage: .f16, residualSparsity: 0.8, allowsFull: false))
     let factors = Dictionary(uniqueKeysWithValues: found.factors.map { ($0.suffix, $0.tensor) })
     let values = try #require(factors["bias_values"])
@@ -62,7 +62,7 @@ import Testing
     delta.elements[39999] = 1
     delta.elements[70000] = -2
     let found = try LoRA.factorize(
-      delta, policy: .fixed(1),
+      WeightChange(delta), policy: .fixed(1),
       settings: FactorizationSettings(storage: .f32, residualSparsity: 0, allowsFull: false))
     let factors = Dictionary(uniqueKeysWithValues: found.factors.map { ($0.suffix, $0.tensor) })
     #expect(factors["bias_indices"]?.dtype == .i32)

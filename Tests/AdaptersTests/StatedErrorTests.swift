@@ -34,7 +34,7 @@ import Testing
   func statesTheTrueError(of test: Case) throws {
     let delta = decayingDelta(test.shape, decay: test.decay, seed: 5)
     let found = try LoRA.factorize(
-      delta, policy: .fixed(test.rank),
+      WeightChange(delta), policy: .fixed(test.rank),
       settings: FactorizationSettings(storage: test.storage, allowsFull: false))
     let expected = found.trueError(of: delta)
     let stated = found.squaredError.squareRoot()
@@ -50,7 +50,7 @@ import Testing
     let energy = delta.elements.reduce(0.0) { $0 + Double($1) * Double($1) }
     for policy in [RankPolicy.fixed(4), .full] {
       let found = try LoRA.factorize(
-        delta, policy: policy, settings: FactorizationSettings(storage: storage))
+        WeightChange(delta), policy: policy, settings: FactorizationSettings(storage: storage))
       #expect(abs(found.energy - energy) <= 1e-9 * energy)
       #expect(abs(found.keptEnergy - (1 - found.squaredError / energy)) <= 1e-9)
     }
@@ -73,12 +73,12 @@ import Testing
     let delta = decayingDelta(shape, decay: 0.9, seed: 9)
     let settings = FactorizationSettings(
       storage: .f16, residualSparsity: sparsity, allowsFull: false)
-    let found = try LoRA.factorize(delta, policy: .fixed(4), settings: settings)
+    let found = try LoRA.factorize(WeightChange(delta), policy: .fixed(4), settings: settings)
     let error = try found.readDelta(of: shape).squaredDistance(to: delta).squareRoot()
     #expect(abs(found.squaredError.squareRoot() - error) <= 1e-3 * error)
     var without = settings
     without.residualSparsity = nil
-    let plain = try LoRA.factorize(delta, policy: .fixed(4), settings: without)
+    let plain = try LoRA.factorize(WeightChange(delta), policy: .fixed(4), settings: without)
     #expect(found.squaredError < plain.squaredError)
   }
 }

@@ -9,14 +9,23 @@ package struct GoldenCase {
   package let name: String
   package let file: SafetensorsFile
 
-  /// Every file of the folder that has one `module`, so that a new one is picked up by itself.
-  package static let names = files(in: "lora").filter { $0 != "sum-bf16" }
-  package static let spellings = files(in: "lora/spellings")
+  /// Every file with one adapted module in a folder of `Fixtures`, so that a new one, or a new
+  /// folder, is picked up by itself.
+  package static let names = directoryEntries(Fixtures.path("")).flatMap { folder in
+    files(in: folder).map { "\(folder)/\($0)" }.filter { name in
+      let file = try? SafetensorsFile(opening: Fixtures.path("\(name).safetensors"))
+      return file?.metadata["case"] != nil && file?.tensors["merged.1"] != nil
+    }
+  }
+  /// The folders of these files.
+  package static let folders = Set(names.map { String($0.prefix { $0 != "/" }) }).sorted()
+  package static let spellings = files(in: "lora/spellings").map { "lora/spellings/\($0)" }
   package static let multipliers = ["0", "0.6", "1", "-1"]
 
-  package init(_ name: String, in folder: String = "lora") throws {
+  /// - Parameter name: the path within `Fixtures`, without its suffix.
+  package init(_ name: String) throws {
     self.name = name
-    file = try SafetensorsFile(opening: Fixtures.path("\(folder)/\(name).safetensors"))
+    file = try SafetensorsFile(opening: Fixtures.path("\(name).safetensors"))
   }
 
   package var algorithm: String { file.metadata["algorithm"] ?? "" }
@@ -32,6 +41,11 @@ package struct GoldenCase {
       factors[String(key.dropFirst("module.".count))] = view
     }
     return factors
+  }
+
+  /// The shape to which the base is extended before it is adapted; nil for its own.
+  package var reshaped: Shape? {
+    factors["reshape_weight"].map { Shape($0.tensor().elements.map { Int($0) }) }
   }
 
   package func merged(_ multiplier: String) -> EncodedTensor {

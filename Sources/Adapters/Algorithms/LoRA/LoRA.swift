@@ -11,7 +11,7 @@ package import Tensors
 ///
 /// Sources: Hu et al. 2021, arXiv 2106.09685; Yeh et al. 2023, arXiv 2309.14859; LyCORIS
 /// `modules/locon.py`, `utils/__init__.py`.
-package enum LoRA: AdapterAlgorithm {
+package enum LoRA: AdditiveAlgorithm {
   package static let name = "lora"
 
   static let up = "lora_up.weight"
@@ -19,27 +19,29 @@ package enum LoRA: AdapterAlgorithm {
   static let mid = "lora_mid.weight"
   static let residual = SparseResidual.valuesSuffix
 
-  package static let suffixes = [
-    FactorSuffix(
-      up,
-      spelled: [
-        "_lora.up.weight", ".lora_B.weight", ".lora.up.weight", ".lora_B",
-        ".lora_linear_layer.up.weight", ".lora_B.default.weight",
-      ]),
-    FactorSuffix(
-      down,
-      spelled: [
-        "_lora.down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_A",
-        ".lora_linear_layer.down.weight", ".lora_A.default.weight",
-      ]),
-    FactorSuffix(mid),
-    FactorSuffix(SparseResidual.indicesSuffix), FactorSuffix(residual),
-    FactorSuffix(SparseResidual.sizeSuffix),
-    FactorSuffix(Full.biasDifference, spelled: [".lora_B.bias"]),
-  ]
+  package static let suffixes =
+    [
+      FactorSuffix(
+        up,
+        spelled: [
+          "_lora.up.weight", ".lora_B.weight", ".lora.up.weight", ".lora_B",
+          ".lora_linear_layer.up.weight",
+        ]),
+      FactorSuffix(
+        down,
+        spelled: [
+          "_lora.down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_A",
+          ".lora_linear_layer.down.weight",
+        ]),
+      FactorSuffix(mid),
+      FactorSuffix(SparseResidual.indicesSuffix), FactorSuffix(residual),
+      FactorSuffix(SparseResidual.sizeSuffix),
+      FactorSuffix(Full.biasDifference, spelled: [".lora_B.bias"]),
+      scalarSuffix, fixedScaleSuffix, reshapeSuffix,
+    ] + WeightDecomposition.suffixes
   package static let markers: Set<String> = [up, down]
 
-  package static let rowSuffixes: [String]? = [up, residual]
+  package static func rowSuffixes(of shapes: [String: Shape]) -> [String]? { [up, residual] }
 
   package static func rank(of shapes: [String: Shape]) -> Int? { shapes[down]?.rows }
 
@@ -73,7 +75,7 @@ package enum LoRA: AdapterAlgorithm {
     return Shape([up.rows] + (shapes[Self.mid].map { inputs.prefix(1) + $0.kernel } ?? inputs))
   }
 
-  package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta? {
+  package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta {
     if let residual = factors[residual] {
       return .whole(
         try adaptedWeight(Tensor(zeros: residual.shape), factors, multiplier: 1))
@@ -118,5 +120,24 @@ package enum LoRA: AdapterAlgorithm {
     return mid.reshaped([inner, rank, kernel]).swappedLastAxes().reshaped([inner * kernel, rank])
       .matmul(down.reshaped([rank, width]))
       .reshaped([inner, kernel, width]).swappedLastAxes().reshaped([inner, width * kernel])
+  }
+
+  package static func initialFactors(
+    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+  ) throws(AdapterError) -> Factors<Tensor> {
+    let (shape, rank) = (base.shape, settings.rank)
+    let ones = shape.kernel.map { _ in 1 }
+    let isTucker = settings.usesTucker && shape.kernel.contains { $0 != 1 }
+    var values = [
+      up: Tensor(zeros: Shape([shape.rows, rank] + ones)),
+      down: Tensor(
+        kaiming: Shape(
+          isTucker ? [rank, shape.inputs] + ones : [rank] + shape.dimensions.dropFirst()),
+        using: &generator),
+    ]
+    if isTucker {
+      values[mid] = Tensor(kaiming: Shape([rank, rank] + shape.kernel), using: &generator)
+    }
+    return Factors(values, scale: settings.scale)
   }
 }

@@ -4,8 +4,23 @@ import TestSupport
 import Testing
 
 /// The allocation against all combinations of choices, on cases small enough to try them all.
-@Suite struct RankAllocationTests {
-  typealias Candidate = RankAllocation.Candidate
+@Suite struct SizeAllocationTests {
+  typealias Candidate = SizeAllocation.Candidate
+
+  /// The points of a module whose ranks remove `energies` one by one, and that may be stored whole.
+  static func candidate(
+    energies: [Double], rest: Double = 0, fixedBytes: Int, bytesPerRank: Int, wholeBytes: Int?
+  ) -> Candidate {
+    var points: [Candidate.Point] = []
+    for rank in energies.indices.map({ $0 + 1 }) {
+      points.append(
+        .init(
+          bytes: fixedBytes + rank * bytesPerRank, removed: energies.prefix(rank).reduce(0, +)))
+    }
+    let total = energies.reduce(rest, +)
+    if let wholeBytes { points.append(.init(bytes: wholeBytes, removed: total)) }
+    return Candidate(points: points, energy: total)
+  }
 
   /// Random candidates: falling spectra, some truncated, some that may be stored whole.
   static func candidates(seed: UInt64) -> [Candidate] {
@@ -20,31 +35,35 @@ import Testing
       )
       let whole =
         Bool.random(using: &generator) ? Int.random(in: 5...60, using: &generator) : nil
-      return Candidate(
-        energies: energies, totalEnergy: energies.reduce(rest, +), fixedBytes: fixed,
-        bytesPerRank: perRank, wholeBytes: whole)
+      return candidate(
+        energies: energies, rest: rest, fixedBytes: fixed, bytesPerRank: perRank,
+        wholeBytes: whole)
+    }
+  }
+
+  /// Candidates whose points lie anywhere, as those of several algorithms do.
+  static func scattered(seed: UInt64) -> [Candidate] {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<Int.random(in: 1...3, using: &generator)).map { _ in
+      Candidate(
+        points: (0..<Int.random(in: 1...5, using: &generator)).map { _ in
+          .init(
+            bytes: Int.random(in: 1...40, using: &generator),
+            removed: Double.random(in: 0...8, using: &generator))
+        }, energy: 8)
     }
   }
 
   /// Every choice with what it costs and removes.
   static func options(
     _ candidate: Candidate
-  ) -> [(choice: RankAllocation.Choice, bytes: Int, removed: Double)] {
-    var options: [(choice: RankAllocation.Choice, bytes: Int, removed: Double)] = [(.omitted, 0, 0)]
-    for rank in candidate.energies.indices.map({ $0 + 1 }) {
-      options.append(
-        (
-          .rank(rank), candidate.fixedBytes + rank * candidate.bytesPerRank,
-          candidate.energies.prefix(rank).reduce(0, +)
-        ))
-    }
-    if let whole = candidate.wholeBytes { options.append((.whole, whole, candidate.totalEnergy)) }
-    return options
+  ) -> [(choice: Int?, bytes: Int, removed: Double)] {
+    [(nil, 0, 0)] + candidate.points.enumerated().map { ($0, $1.bytes, $1.removed) }
   }
 
   /// Bytes and remaining error of every combination.
   static func combinations(_ candidates: [Candidate]) -> [(bytes: Int, error: Double)] {
-    var found = [(bytes: 0, error: candidates.reduce(0) { $0 + $1.totalEnergy })]
+    var found = [(bytes: 0, error: candidates.reduce(0) { $0 + $1.energy })]
     for candidate in candidates {
       let options = options(candidate)
       found = found.flatMap { point in
@@ -78,12 +97,12 @@ import Testing
     }.sorted()
   }
 
-  @Test(arguments: UInt64(0)..<30)
-  func meetsTheOptimum(seed: UInt64) {
-    let candidates = Self.candidates(seed: seed)
+  @Test(arguments: UInt64(0)..<30, [false, true])
+  func meetsTheOptimum(seed: UInt64, scattered: Bool) {
+    let candidates = scattered ? Self.scattered(seed: seed) : Self.candidates(seed: seed)
     let combinations = Self.combinations(candidates).sorted { $0.bytes < $1.bytes }
     let exhausted = Set(Self.exhaustedBudgets(candidates)).union([0]).sorted()
-    let total = candidates.reduce(0) { $0 + $1.totalEnergy }
+    let total = candidates.reduce(0) { $0 + $1.energy }
     let tolerance = 1e-12 * total
     var optimum = Double.infinity
     var (next, lastExhausted) = (0, 0)
@@ -96,7 +115,7 @@ import Testing
         optimum = min(optimum, combinations[next].error)
         next += 1
       }
-      let allocation = RankAllocation(of: candidates, budget: budget)
+      let allocation = SizeAllocation(of: candidates, budget: budget)
       #expect(allocation.byteCount <= budget)
       #expect(allocation.squaredError >= optimum - tolerance, "seed \(seed), budget \(budget)")
       if let place = exhausted.firstIndex(of: budget) {
@@ -122,12 +141,12 @@ import Testing
   func statesWhatTheChoicesAmountTo(seed: UInt64) {
     let candidates = Self.candidates(seed: seed)
     for budget in stride(from: 0, through: 160, by: 7) {
-      let allocation = RankAllocation(of: candidates, budget: budget)
+      let allocation = SizeAllocation(of: candidates, budget: budget)
       var (bytes, error) = (0, 0.0)
       for (candidate, choice) in zip(candidates, allocation.choices) {
         let option = Self.options(candidate).first { $0.choice == choice }!
         bytes += option.bytes
-        error += candidate.totalEnergy - option.removed
+        error += candidate.energy - option.removed
       }
       #expect(bytes == allocation.byteCount)
       #expect(abs(error - allocation.squaredError) <= 1e-12 * max(error, 1))
@@ -135,37 +154,35 @@ import Testing
   }
 
   @Test func zeroBudgetOmitsEverything() {
-    let allocation = RankAllocation(of: Self.candidates(seed: 7), budget: 0)
-    #expect(allocation.choices.allSatisfy { $0 == .omitted })
+    let allocation = SizeAllocation(of: Self.candidates(seed: 7), budget: 0)
+    #expect(allocation.choices.allSatisfy { $0 == nil })
     #expect(allocation.byteCount == 0)
-    #expect(RankAllocation(of: [], budget: 100).choices.isEmpty)
+    #expect(SizeAllocation(of: [], budget: 100).choices.isEmpty)
   }
 
   @Test func storesWholeWhereThatIsCheaper() {
-    let flat = Candidate(
-      energies: [1, 1, 1], totalEnergy: 3.5, fixedBytes: 2, bytesPerRank: 4, wholeBytes: 10)
+    let flat = Self.candidate(
+      energies: [1, 1, 1], rest: 0.5, fixedBytes: 2, bytesPerRank: 4, wholeBytes: 10)
     // Rank 1 lies below the line to the whole delta, and is what fits.
-    #expect(RankAllocation(of: [flat], budget: 9).choices == [.rank(1)])
-    #expect(RankAllocation(of: [flat, flat], budget: 16).choices == [.whole, .rank(1)])
-    #expect(RankAllocation(of: [flat], budget: 10).choices == [.whole])
-    #expect(RankAllocation(of: [flat], budget: 10).squaredError == 0)
+    #expect(SizeAllocation(of: [flat], budget: 9).choices == [0])
+    #expect(SizeAllocation(of: [flat, flat], budget: 16).choices == [3, 0])
+    #expect(SizeAllocation(of: [flat], budget: 10).choices == [3])
+    #expect(SizeAllocation(of: [flat], budget: 10).squaredError == 0)
   }
 
   /// Equal gains per byte: the first candidates win, in every run alike.
   @Test func breaksTiesByPosition() {
-    let one = Candidate(
-      energies: [1, 1], totalEnergy: 2, fixedBytes: 0, bytesPerRank: 10, wholeBytes: nil)
-    let allocation = RankAllocation(of: [one, one, one], budget: 40)
-    #expect(allocation.choices == [.rank(2), .rank(2), .omitted])
+    let one = Self.candidate(
+      energies: [1, 1], fixedBytes: 0, bytesPerRank: 10, wholeBytes: nil)
+    let allocation = SizeAllocation(of: [one, one, one], budget: 40)
+    #expect(allocation.choices == [1, 1, nil])
     #expect(allocation.squaredError == 2)
   }
 
   @Test func skipsAStepThatDoesNotFitForLaterOnes() {
-    let large = Candidate(
-      energies: [100], totalEnergy: 100, fixedBytes: 0, bytesPerRank: 50, wholeBytes: nil)
-    let small = Candidate(
-      energies: [1], totalEnergy: 1, fixedBytes: 0, bytesPerRank: 10, wholeBytes: nil)
-    #expect(RankAllocation(of: [large, small], budget: 49).choices == [.omitted, .rank(1)])
-    #expect(RankAllocation(of: [large, small], budget: 60).choices == [.rank(1), .rank(1)])
+    let large = Candidate(points: [.init(bytes: 50, removed: 100)], energy: 100)
+    let small = Candidate(points: [.init(bytes: 10, removed: 1)], energy: 1)
+    #expect(SizeAllocation(of: [large, small], budget: 49).choices == [nil, 0])
+    #expect(SizeAllocation(of: [large, small], budget: 60).choices == [0, 0])
   }
 }

@@ -1,19 +1,17 @@
 package import LinearAlgebra
-package import Tensors
+import Tensors
 
-extension LoRA {
+extension LoRA: ExtractableAlgorithm {
+  package static var needsBase: Bool { false }
+
   /// The best factors of a delta at the rank that the policy chooses, by truncated SVD (Eckart and
   /// Young 1936): up = U Σ, down = Vᵀ, alpha = rank, as LyCORIS stores them.
   ///
-  /// - Parameters:
-  ///   - delta: `[out, in]` or `[out, in, kernel…]`, not zero.
-  ///   - energy: ‖Δ‖²_F where the caller has it.
   /// - Throws: `LinearAlgebraError` if the delta is not finite or LAPACK does not converge.
   package static func factorize(
-    _ delta: Tensor, energy: Double? = nil, policy: RankPolicy, settings: FactorizationSettings
+    _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
-    let matrix = delta.reshaped(delta.shape.asMatrix)
-    let energy = energy ?? delta.sumOfSquares
+    let (delta, energy, matrix) = (change.delta, change.energy, change.matrix)
     guard policy != .full else {
       return Full.factorize(delta, energy: energy, storage: settings.storage)
     }
@@ -29,9 +27,33 @@ extension LoRA {
     let found = factorization(of: delta, energy, svd, settings)
     // Rounding to the stored format may lift an error that was just below the bound above it.
     if case .error(let bound) = policy, found.relativeError > bound {
-      return try factorize(delta, energy: energy, policy: .fixed(rank + 1), settings: settings)
+      return try factorize(change, policy: .fixed(rank + 1), settings: settings)
     }
     return found
+  }
+
+  /// One for every rank up to `depth`.
+  package static func options(
+    for change: WeightChange, depth: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [ExtractionOption] {
+    let matrix = change.matrix
+    let values =
+      settings.method == .exact
+      ? try matrix.singularValues()
+      : try matrix.truncatedSVD(
+        rank: depth, method: settings.method, seed: settings.seed, energy: change.energy
+      ).s
+    var left = change.energy
+    return values.prefix(depth).enumerated().map { index, value in
+      left -= Double(value) * Double(value)
+      let rank = index + 1
+      return ExtractionOption(
+        LoRA.self, .fixed(rank), settings,
+        storing: [
+          (up, upShape(rank: rank, for: change.shape)),
+          (down, Shape([rank] + change.shape.dimensions.dropFirst())), (alphaSuffix.name, []),
+        ], squaredError: max(left, 0))
+    }
   }
 
   private static func truncated(

@@ -1,0 +1,77 @@
+package import LinearAlgebra
+import Tensors
+
+extension IA3: ExtractableAlgorithm {
+  package static var needsBase: Bool { true }
+
+  /// Least squares: the factor of a row of W, or of an input channel, is ⟨Δ, W⟩ / ‖W‖² over it, 0 where
+  /// W is. The side is that of the settings, else the one that leaves less.
+  ///
+  /// There is no rank: every policy but `full` means the same.
+  /// - Throws: `LinearAlgebraError.notFinite`
+  package static func factorize(
+    _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization {
+    guard policy != .full else {
+      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+    }
+    let fits = try fits(of: change, settings)
+    let (side, fit) = fits.dropFirst().reduce(fits[0]) { $0.1.energy >= $1.1.energy ? $0 : $1 }
+    return Factorization(
+      measuring: [
+        .init(
+          suffix: weight,
+          tensor: EncodedTensor(fit.factors, as: settings.storage)
+            .reshaped(storedShape(side, for: change.shape))),
+        .init(
+          suffix: Self.side,
+          tensor: EncodedTensor(Tensor(scalar: side == .inputs ? 1 : 0), as: .i64)),
+      ], of: IA3.self, rank: nil, for: change, detail: side == .inputs ? "input" : "output")
+  }
+
+  /// Both sides, or the one that is asked for.
+  package static func options(
+    for change: WeightChange, depth: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [ExtractionOption] {
+    try fits(of: change, settings).map { side, fit in
+      var settings = settings
+      settings.scaledSide = side
+      return ExtractionOption(
+        IA3.self, .fixed(1), settings,
+        storing: [(weight, storedShape(side, for: change.shape)), (Self.side, [])],
+        squaredError: max(change.energy - fit.energy, 0))
+    }
+  }
+
+  private typealias Side = WeightDecomposition<Tensor>.Axis
+
+  /// The best factors of every side in question; at least one.
+  private static func fits(
+    of change: WeightChange, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [(Side, (factors: Tensor, energy: Double))] {
+    let base = change.base
+    guard change.energy.isFinite, base.isFinite else {
+      throw .notFinite(.leastSquares, change.shape)
+    }
+    let sides = settings.scaledSide.map { [$0] } ?? [.outputs, .inputs]
+    return sides.map { side in
+      switch side {
+      case .outputs: (side, base.rowFactors(to: change.delta))
+      case .inputs: (side, channels(base).rowFactors(to: channels(change.delta)))
+      }
+    }
+  }
+
+  /// A weight with its input channels first: `[in, out, kernel]`.
+  private static func channels(_ weight: Tensor) -> Tensor {
+    let shape = weight.shape
+    let width = shape.columns / max(shape.inputs, 1)
+    return weight.reshaped([shape.rows, shape.inputs, width]).swappedFirstAxes()
+  }
+
+  /// A vector for a linear layer, `[1, C, 1…]` for a convolution, whatever the side, as LyCORIS has it.
+  private static func storedShape(_ side: Side, for weight: Shape) -> Shape {
+    let extent = side == .inputs ? weight.inputs : weight.rows
+    return weight.kernel.isEmpty ? [extent] : Shape([1, extent] + weight.kernel.map { _ in 1 })
+  }
+}

@@ -1,0 +1,149 @@
+import LinearAlgebra
+import Tensors
+
+/// (L₁·R₁ᵀ) ⊙ (L₂·R₂ᵀ) fitted to a matrix Δ by alternating least squares.
+///
+/// With three of the four factors fixed the fourth has a linear least-squares problem that falls
+/// apart into one of r unknowns per row: row p of L₁ minimizes ‖Δ[p,:] − Σᵢ L₁[p,i]·(R₁[:,i]ᵀ ⊙
+/// M₂[p,:])‖ for M₂ = L₂·R₂ᵀ. Their normal matrices come from one product, (M₂ ⊙ M₂) · pairs(R₁), and
+/// their right sides from another. What is solved for is the correction of the factor, against what
+/// is left of Δ and with a term μ‖x‖², so that every problem is well posed, the error cannot rise,
+/// and rounding in single precision is made good by the next sweep.
+///
+/// Before each sweep the step that the last one made is repeated as far as that lowers the error:
+/// alternating least squares creeps along curved valleys otherwise (Harshman 1970; Rajih, Comon and
+/// Harshman 2008, "Enhanced line search").
+struct HadamardFit: Sendable {
+  /// One of the two products.
+  struct Product: Sendable {
+    /// `[m, r]`
+    var left: Tensor
+    /// `[n, r]`
+    var right: Tensor
+
+    init(_ left: Tensor, _ right: Tensor) {
+      self.left = left
+      self.right = right
+    }
+
+    /// A range of the rows of L·Rᵀ.
+    func rows(_ rows: Range<Int>) -> Tensor { left.rows(rows).matmulTransposed(right) }
+
+    /// self + step · (self − other)
+    func extrapolated(from other: Product, by step: Float) -> Product {
+      Product(
+        left.interpolated(to: other.left, by: -step),
+        right.interpolated(to: other.right, by: -step))
+    }
+  }
+
+  private let target: Tensor
+  private let energy: Double
+  private(set) var first: Product
+  private(set) var second: Product
+  /// ‖Δ − Δ'‖² / ‖Δ‖² of the start and after every sweep; it never rises.
+  private(set) var errors: [Double]
+  /// Factors before the last sweep.
+  private var previous: (first: Product, second: Product)?
+  private var step: Float = 1
+
+  init(_ target: Tensor, energy: Double, from first: Product, _ second: Product) {
+    self.target = target
+    self.energy = energy
+    self.first = first
+    self.second = second
+    errors = []
+    errors.append(error(of: first, second))
+  }
+
+  var sweeps: Int { errors.count - 1 }
+  var error: Double { errors[errors.count - 1] }
+
+  /// μ, as a part of the mean of the diagonal of a normal matrix: far above the rounding of the
+  /// latter, far below what slows the descent.
+  private static let damping = 1e-4
+  /// Below this ‖Δ − Δ'‖² / ‖Δ‖² is rounding in single precision.
+  private static let negligible = 1e-13
+
+  /// Sweeps until one lowers ‖Δ − Δ'‖ by less than the part `tolerance`, or so many have been made
+  /// since the start.
+  mutating func run(until maximum: Int, tolerance: Double) {
+    while sweeps < maximum, error > Self.negligible {
+      let before = error
+      sweep()
+      guard error < before * (1 - tolerance) * (1 - tolerance) else { return }
+    }
+  }
+
+  /// Improves each of the four factors once.
+  /// - Complexity: O(m·n·r²)
+  mutating func sweep() {
+    let start = (first, second)
+    extrapolate()
+    improve(&first, beside: second)
+    improve(&second, beside: first)
+    previous = start
+    let reached = error(of: first, second)
+    // At the floor of single precision rounding may lift it.
+    if reached > error { (first, second) = start }
+    errors.append(min(reached, error))
+  }
+
+  private mutating func extrapolate() {
+    guard let previous else { return }
+    let further = (
+      first.extrapolated(from: previous.first, by: step),
+      second.extrapolated(from: previous.second, by: step)
+    )
+    if error(of: further.0, further.1) < error {
+      (first, second) = further
+      step *= 1.5
+    } else {
+      step = max(step / 2, 0.5)
+    }
+  }
+
+  /// Elements of Δ worked on at a time, so that products of low rank with them are made and used
+  /// within the cache.
+  private static let blockCount = 1 << 18
+
+  /// Ranges of rows of `blockCount` elements or so.
+  private var blocks: [Range<Int>] {
+    let rows = target.shape.rows
+    let step = max(1, Self.blockCount / max(target.shape.columns, 1))
+    return stride(from: 0, to: rows, by: step).map { $0..<min($0 + step, rows) }
+  }
+
+  /// The left factor row by row, and the right one from the sums over rows of what it needs, which are
+  /// made as soon as a row of the left one is there.
+  private func improve(_ product: inout Product, beside other: Product) {
+    let rank = product.right.shape.columns
+    let pairs = product.right.pairProducts()
+    var matrices = Tensor(zeros: pairs.shape)
+    var sides = Tensor(zeros: [product.right.shape.rows, rank])
+    for rows in blocks {
+      let (delta, weights) = (target.rows(rows), other.rows(rows))
+      let squares = weights * weights
+      /// What is left of Δ, times the other product.
+      func weighted(_ left: Tensor) -> Tensor {
+        delta.adding(hadamard: left.matmulTransposed(product.right), weights, times: -1) * weights
+      }
+      var left = product.left.rows(rows)
+      left.add(
+        weighted(left).matmul(product.right).solvingRows(
+          with: squares.matmul(pairs), damping: Self.damping))
+      matrices.addTransposedProduct(squares, left.pairProducts())
+      sides.addTransposedProduct(weighted(left), left)
+      product.left.replaceRows(from: rows.lowerBound, with: left)
+    }
+    product.right.add(sides.solvingRows(with: matrices, damping: Self.damping))
+  }
+
+  private func error(of first: Product, _ second: Product) -> Double {
+    blocks.reduce(0) { sum, rows in
+      sum
+        + target.rows(rows).adding(hadamard: first.rows(rows), second.rows(rows), times: -1)
+        .sumOfSquares
+    } / energy
+  }
+}

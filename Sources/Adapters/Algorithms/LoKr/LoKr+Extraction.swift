@@ -1,0 +1,140 @@
+package import LinearAlgebra
+import Tensors
+
+extension LoKr: ExtractableAlgorithm {
+  package static var needsBase: Bool { false }
+
+  /// The nearest Kronecker product found, see `KroneckerFit`, with w2 (and w1 if
+  /// `settings.decomposesBoth`) as a product of the rank that the policy chooses by the singular
+  /// values of w2 beside a w1 of unit norm.
+  ///
+  /// Without `settings.factor` every layout is tried: that which takes away most squared error for a
+  /// byte is kept, or with an error bound that of the smallest file (of the least error, where none
+  /// keeps the bound). The rank is nil where both sides are whole, and alpha, which means nothing
+  /// there, 1. A core or a sparse residual is never stored.
+  /// - Complexity: O(out·in·kernel) for a layout and step of refinement, and a truncated SVD of w2.
+  package static func factorize(
+    _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization {
+    if policy == .full { return full(change, settings) }
+    let found: Factorization
+    if case .error(let bound) = policy {
+      found = try smallest(change, keeping: bound, settings)
+    } else {
+      let (factor, fit) = try mostEfficientFit(change, policy, settings)
+      let rank = try rank(policy, of: fit)
+      found = stored(try fit.nearest(fit.form(at: rank)), change, factor, settings)
+    }
+    // Only a weight that cannot be divided takes as many numbers as its change.
+    return settings.allowsFull && found.byteCount >= settings.byteCount(of: change.shape.count)
+      ? full(change, settings) : found
+  }
+
+  /// For every layout one form for each rank of w2 up to `depth`, and the one with both sides whole.
+  package static func options(
+    for change: WeightChange, depth: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [ExtractionOption] {
+    var options: [ExtractionOption] = []
+    for (factor, layout) in layouts(for: change.shape, settings) {
+      let fit = try KroneckerFit(change, layout, settings)
+      var own = settings
+      own.factor = factor
+      func add(_ form: KroneckerForm, _ rank: Int, keeping kept: Double) {
+        options.append(
+          ExtractionOption(
+            LoKr.self, .fixed(rank), own,
+            storing: form.tensors + [(suffix: alphaSuffix.name, shape: Shape([]))],
+            squaredError: max(change.energy - kept, 0)))
+      }
+      let ranks = (1..<max(depth, 1) + 1).prefix { fit.form(at: $0).innerRank != nil }
+      let spectrum = try fit.leadingInner.truncatedSVD(
+        rank: ranks.count, method: settings.method, seed: settings.seed
+      ).s
+      var kept = 0.0
+      for rank in ranks {
+        kept += Double(spectrum[rank - 1]) * Double(spectrum[rank - 1])
+        let form = fit.form(at: rank)
+        add(
+          form, rank,
+          keeping: form.outerRank == nil ? kept : try fit.leadingProduct(form).kept)
+      }
+      let whole = try fit.leadingProduct(fit.form(at: nil))
+      add(whole.form, change.shape.dimensions.reduce(1, max), keeping: whole.kept)
+    }
+    return options
+  }
+
+  // MARK: Layouts and ranks
+
+  /// The layout that the settings fix, or all.
+  static func layouts(
+    for weight: Shape, _ settings: FactorizationSettings
+  ) -> [(factor: Int, layout: KroneckerLayout)] {
+    guard let factor = settings.factor else {
+      return KroneckerLayout.all(for: weight, isUnbalanced: settings.isUnbalanced)
+    }
+    return [
+      (
+        factor,
+        KroneckerLayout(for: weight, factor: factor, isUnbalanced: settings.isUnbalanced)
+      )
+    ]
+  }
+
+  /// - Precondition: the policy is neither `full` nor `error`.
+  private static func rank(
+    _ policy: RankPolicy, of fit: KroneckerFit
+  ) throws(LinearAlgebraError) -> Int {
+    if case .fixed(let rank) = policy { return max(rank, 1) }
+    return policy.rank(of: try fit.leadingInner.singularValues())
+  }
+
+  /// The layout whose leading product takes away most squared error for a byte.
+  private static func mostEfficientFit(
+    _ change: WeightChange, _ policy: RankPolicy, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> (factor: Int, fit: KroneckerFit) {
+    let layouts = layouts(for: change.shape, settings)
+    var best = (
+      factor: layouts[0].factor, fit: try KroneckerFit(change, layouts[0].layout, settings)
+    )
+    guard layouts.count > 1 else { return best }
+    var gain = try efficiency(of: best.fit, policy, settings)
+    for (factor, layout) in layouts.dropFirst() {
+      let fit = try KroneckerFit(change, layout, settings)
+      let other = try efficiency(of: fit, policy, settings)
+      if other > gain { (best, gain) = ((factor, fit), other) }
+    }
+    return best
+  }
+
+  private static func efficiency(
+    of fit: KroneckerFit, _ policy: RankPolicy, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double {
+    let form = fit.form(at: try rank(policy, of: fit))
+    return try fit.leadingProduct(form).kept / Double(settings.byteCount(of: form.count))
+  }
+
+  // MARK: Storing
+
+  /// A product as it will be stored, its error measured.
+  static func stored(
+    _ product: KroneckerProduct, _ change: WeightChange, _ factor: Int,
+    _ settings: FactorizationSettings
+  ) -> Factorization {
+    Factorization(
+      measuring: product.stored(as: settings.storage), of: LoKr.self, rank: product.form.rank,
+      for: change, iterations: product.iterations,
+      detail: "factor \(factor) (\(product.form.layout.label))")
+  }
+
+  private static func full(
+    _ change: WeightChange, _ settings: FactorizationSettings
+  ) -> Factorization {
+    Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+  }
+}
+
+extension FactorizationSettings {
+  /// Bytes of so many stored numbers.
+  fileprivate func byteCount(of count: Int) -> Int { count * storage.bitsPerElement / 8 }
+}

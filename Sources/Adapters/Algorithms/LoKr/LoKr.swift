@@ -1,0 +1,143 @@
+package import LinearAlgebra
+package import Tensors
+
+/// ΔW = scale · w1 ⊗ w2, a Kronecker product, either side stored whole or as a product of its own.
+///
+/// Shapes: w1 `[a, c]`, or w1_a `[a, rank]` · w1_b `[rank, c]`; w2 `[b, d, kernel…]`, or w2_a
+/// `[b, rank]` · w2_b `[rank, d · kernel]`, for a weight `[a·b, c·d, kernel…]`. In the Tucker form t2
+/// is `[rank, rank, kernel…]`, w2_a `[rank, b]` and w2_b `[rank, d]`. The scale is alpha / rank, and 1
+/// where neither side is a product, whatever alpha says. How a weight was divided is read from the
+/// shapes, never from a factor.
+///
+/// Sources: Edalati et al. 2022, arXiv 2212.10650 (KronA); Yeh et al. 2023, arXiv 2309.14859;
+/// LyCORIS `modules/lokr.py`. LyCORIS' merge applies the scale twice, its training once.
+package enum LoKr: AdditiveAlgorithm {
+  package static let name = "lokr"
+
+  static let w1 = "lokr_w1"
+  static let w1Left = "lokr_w1_a"
+  static let w1Right = "lokr_w1_b"
+  static let w2 = "lokr_w2"
+  static let w2Left = "lokr_w2_a"
+  static let w2Right = "lokr_w2_b"
+  static let core = "lokr_t2"
+
+  package static let suffixes =
+    [w1, w1Left, w1Right, w2, w2Left, w2Right, core].map { FactorSuffix($0) }
+    + [scalarSuffix, fixedScaleSuffix] + WeightDecomposition.suffixes
+  package static let markers: Set<String> = [w1, w1Left, w1Right, w2, w2Left, w2Right]
+
+  /// A row of W belongs to a row of w1 and one of w2 at once.
+  package static func rowSuffixes(of shapes: [String: Shape]) -> [String]? { nil }
+
+  package static func rank(of shapes: [String: Shape]) -> Int? {
+    (shapes[w2Right] ?? shapes[w1Right])?.rows
+  }
+
+  package static func check(_ shapes: [String: Shape], base: Shape) throws(AdapterError) {
+    let (a, c) = try outer(of: shapes)
+    let (b, d) = try inner(of: shapes, kernel: base.kernel)
+    guard a * b == base.rows, c * d == base.columns else {
+      throw .factorShape(
+        shapes[w2] == nil ? w2Left : w2,
+        expected: "w1 ⊗ w2 of \(base.asMatrix)",
+        found: [a * b, c * d])
+    }
+  }
+
+  /// The extents of w1.
+  private static func outer(of shapes: [String: Shape]) throws(AdapterError) -> (Int, Int) {
+    if let whole = shapes[w1] { return (whole.rows, whole.columns) }
+    guard shapes[w1Left] != nil || shapes[w1Right] != nil else { throw .missingFactor(w1) }
+    let left = try shapes.require(w1Left)
+    let right = try shapes.require(w1Right)
+    try left.expect([left.rows, right.rows], of: w1Left)
+    return (left.rows, right.columns)
+  }
+
+  /// The extents of w2 as a matrix.
+  private static func inner(
+    of shapes: [String: Shape], kernel: [Int]
+  ) throws(AdapterError) -> (Int, Int) {
+    if let whole = shapes[w2] { return (whole.rows, whole.columns) }
+    guard shapes[w2Left] != nil || shapes[w2Right] != nil else { throw .missingFactor(w2) }
+    let left = try shapes.require(w2Left)
+    let right = try shapes.require(w2Right)
+    guard let core = shapes[core] else {
+      try left.expect([left.rows, right.rows], of: w2Left)
+      return (left.rows, right.columns)
+    }
+    let size = kernel.reduce(1, *)
+    guard core.dimensions.count >= 2, core.dimensions[0] == left.rows,
+      core.count == left.rows * right.rows * size
+    else {
+      throw .factorShape(
+        Self.core, expected: "\(Shape([left.rows, right.rows] + kernel))", found: core)
+    }
+    return (left.columns, right.columns * size)
+  }
+
+  package static func weightShape(of shapes: [String: Shape]) -> Shape? {
+    let kernel = (shapes[w2] ?? shapes[core])?.kernel ?? []
+    guard let (a, c) = try? outer(of: shapes), let (b, d) = try? inner(of: shapes, kernel: kernel)
+    else { return nil }
+    return Shape([a * b, c * d / kernel.reduce(1, *)] + kernel)
+  }
+
+  package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta {
+    .whole((try outer(of: factors) * factors.scale).kronecker(try inner(of: factors)))
+  }
+
+  package static func adaptedWeight<V: TensorAlgebra>(
+    _ base: consuming V, _ factors: Factors<V>, multiplier: Float
+  ) throws(AdapterError) -> V {
+    let shape = base.shape
+    return base.reshaped(shape.asMatrix).adding(
+      kronecker: try outer(of: factors), try inner(of: factors), times: multiplier * factors.scale
+    ).reshaped(shape)
+  }
+
+  /// w1 `[a, c]`
+  static func outer<V: TensorAlgebra>(of factors: Factors<V>) throws(AdapterError) -> V {
+    if let whole = factors[w1] { return whole.reshaped(whole.shape.asMatrix) }
+    return try factors.require(w1Left).matmul(try factors.require(w1Right))
+  }
+
+  /// w2 `[b, d · kernel]`
+  static func inner<V: TensorAlgebra>(of factors: Factors<V>) throws(AdapterError) -> V {
+    if let whole = factors[w2] { return whole.reshaped(whole.shape.asMatrix) }
+    let left = try factors.require(w2Left)
+    let right = try factors.require(w2Right)
+    guard let core = factors[core] else { return left.matmul(right) }
+    return left.transposed().matmul(LoRA.absorbing(core, into: right))
+  }
+
+  package static func initialFactors(
+    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+  ) throws(AdapterError) -> Factors<Tensor> {
+    let layout = KroneckerLayout(
+      for: base.shape, factor: settings.factor, isUnbalanced: settings.isUnbalanced)
+    let (rank, kernel) = (settings.rank, base.shape.kernel)
+    let divides = settings.usesFullMatrix ? (outer: false, inner: false) : layout.divides(at: rank)
+    var values: [String: Tensor] = [:]
+    if settings.decomposesBoth && divides.outer {
+      values[w1Left] = Tensor(kaiming: [layout.outer.rows, rank], using: &generator)
+      values[w1Right] = Tensor(kaiming: [rank, layout.outer.columns], using: &generator)
+    } else {
+      values[w1] = Tensor(kaiming: layout.outer, using: &generator)
+    }
+    let (b, d) = (layout.inner.rows, layout.inner.columns)
+    if !divides.inner {
+      values[w2] = Tensor(zeros: Shape([b, d] + kernel))
+    } else if settings.usesTucker && kernel.contains(where: { $0 != 1 }) {
+      values[core] = Tensor(kaiming: Shape([rank, rank] + kernel), using: &generator)
+      values[w2Left] = Tensor(kaiming: [rank, b], using: &generator)
+      values[w2Right] = Tensor(zeros: [rank, d])
+    } else {
+      values[w2Left] = Tensor(kaiming: [b, rank], using: &generator)
+      values[w2Right] = Tensor(zeros: [rank, d * kernel.reduce(1, *)])
+    }
+    let isProduct = values[w1] == nil || values[w2] == nil
+    return Factors(values, scale: isProduct ? settings.scale : 1)
+  }
+}

@@ -1,0 +1,95 @@
+package import LinearAlgebra
+package import Tensors
+
+/// An algorithm into which the change of a weight can be turned.
+package protocol ExtractableAlgorithm: AdapterAlgorithm {
+  /// Whether the base weight is needed besides its change.
+  static var needsBase: Bool { get }
+
+  /// The best factors for a change that the method of the algorithm finds, at the rank that the policy
+  /// chooses; policies have no meaning for an algorithm without a rank.
+  /// - Throws: `LinearAlgebraError` if the change is not finite or LAPACK does not converge.
+  static func factorize(
+    _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization
+
+  /// What the algorithm could store for a change, with the error that each form leaves: estimates that
+  /// `factorize` reaches or stays below.
+  /// - Parameter depth: the highest rank that is of interest.
+  /// - Throws: as `factorize`.
+  static func options(
+    for change: WeightChange, depth: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [ExtractionOption]
+}
+
+/// One form in which an algorithm could store a change.
+package struct ExtractionOption: Sendable {
+  package let algorithm: any ExtractableAlgorithm.Type
+  /// What to ask `factorize` for.
+  package let policy: RankPolicy
+  package let settings: FactorizationSettings
+  /// Tensors that would be stored in the format of the settings, but for `on_input`, which is I64, and
+  /// for alpha and the norms and factors of rows, which are F32.
+  package let tensors: [(suffix: String, shape: Shape)]
+  /// ‖Δ − Δ'‖²_F before rounding to the stored format.
+  package let squaredError: Double
+
+  package init(
+    _ algorithm: any ExtractableAlgorithm.Type, _ policy: RankPolicy,
+    _ settings: FactorizationSettings, storing tensors: [(suffix: String, shape: Shape)],
+    squaredError: Double
+  ) {
+    self.algorithm = algorithm
+    self.policy = policy
+    self.settings = settings
+    self.tensors = tensors
+    self.squaredError = squaredError
+  }
+
+  /// Bytes of the tensors, without their entries in the header.
+  package var byteCount: Int {
+    tensors.reduce(0) { sum, tensor in
+      let dtype: DType =
+        switch tensor.suffix {
+        case alphaSuffix.name, WeightDecomposition<Tensor>.suffix.name, Rotation.rescale: .f32
+        case IA3.side: .i64
+        default: settings.storage
+        }
+      return sum + tensor.shape.count * dtype.bitsPerElement / 8
+    }
+  }
+}
+
+extension Factorization {
+  /// From tensors as they will be stored, with the error measured on what a reader makes of them.
+  /// - Precondition: the change has its base, unless the algorithm only adds.
+  package init(
+    measuring factors: [Factor], of algorithm: any AdapterAlgorithm.Type, rank: Int?,
+    for change: WeightChange, iterations: Int? = nil, detail: String? = nil
+  ) {
+    self.init(
+      algorithm: algorithm.name, factors: factors, rank: rank, energy: change.energy,
+      squaredError: Self.squaredError(of: factors, algorithm, for: change), iterations: iterations,
+      detail: detail)
+  }
+
+  /// ‖W' − tuned‖²_F of stored tensors.
+  package static func squaredError(
+    of factors: [Factor], _ algorithm: any AdapterAlgorithm.Type, for change: WeightChange
+  ) -> Double {
+    var tensors: [String: Tensor] = [:]
+    for factor in factors { tensors[factor.suffix] = factor.tensor.decoded() }
+    let alpha = tensors.removeValue(forKey: alphaSuffix.name)?.elements.first
+    do throws(AdapterError) {
+      let adapter = try Adapter(algorithm, tensors, alpha: alpha, for: change.shape)
+      if adapter.isAdditive {
+        return try adapter.adapt(weight: Tensor(zeros: change.shape), multiplier: 1)
+          .squaredDistance(to: change.delta)
+      }
+      return try adapter.adapt(weight: change.base, multiplier: 1)
+        .squaredDistance(to: change.tuned)
+    } catch {
+      preconditionFailure("\(algorithm.name) stored what it cannot read: \(error)")
+    }
+  }
+}

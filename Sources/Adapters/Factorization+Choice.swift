@@ -1,0 +1,91 @@
+package import LinearAlgebra
+import Tensors
+
+extension ExtractableAlgorithm {
+  /// Factors of a change, wrapped in DoRA where the settings ask for magnitudes.
+  /// - Throws: as `factorize`.
+  package static func factorization(
+    of change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization {
+    guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
+      return try factorize(change, policy: policy, settings: settings)
+    }
+    return try WeightDecomposition<Tensor>.factorize(
+      change, with: self, along: axis, policy: policy, settings: settings)
+  }
+
+  /// What could be stored, the magnitudes of DoRA included where the settings ask for them.
+  ///
+  /// The errors with magnitudes are those without: which is close where directions fit well.
+  /// - Throws: as `options`.
+  package static func storedOptions(
+    for change: WeightChange, depth: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [ExtractionOption] {
+    let options = try options(for: change, depth: depth, settings: settings)
+    guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
+      return options
+    }
+    let extent = axis == .outputs ? change.shape.rows : change.shape.inputs
+    let magnitude = (WeightDecomposition<Tensor>.suffix.name, Shape([extent, 1]))
+    return options.map {
+      ExtractionOption(
+        $0.algorithm, $0.policy, $0.settings, storing: $0.tensors + [magnitude],
+        squaredError: $0.squaredError)
+    }
+  }
+}
+
+extension Factorization {
+  /// The smallest form of any of the algorithms that keeps the relative error within the bound of the
+  /// policy, as it is stored; the whole change where none does, or where it is smaller.
+  ///
+  /// Options are tried from the smallest on, so that rounding which lifts one above the bound costs
+  /// one more factorization. Under a policy without a bound, the one with the least error.
+  /// - Throws: `LinearAlgebraError`
+  package init(
+    best algorithms: [any ExtractableAlgorithm.Type], for change: WeightChange,
+    policy: RankPolicy, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) {
+    let whole = change.delta.count * settings.storage.bitsPerElement / 8
+    if case .error(let bound) = policy {
+      let limit = bound * bound * change.energy
+      var options: [ExtractionOption] = []
+      let depth = try Self.depth(for: change, bound: bound, settings)
+      for algorithm in algorithms {
+        options += try algorithm.storedOptions(for: change, depth: depth, settings: settings)
+      }
+      let fitting = options.enumerated().filter {
+        $0.element.squaredError <= limit && $0.element.byteCount < whole
+      }
+      for (_, option) in fitting.sorted(by: {
+        ($0.element.byteCount, $0.offset) < ($1.element.byteCount, $1.offset)
+      }) {
+        let found = try option.algorithm.factorization(
+          of: change, policy: option.policy, settings: option.settings)
+        if found.relativeError <= bound {
+          self = found
+          return
+        }
+      }
+      if settings.allowsFull {
+        self = Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+        return
+      }
+    }
+    var best: Factorization?
+    for algorithm in algorithms {
+      let found = try algorithm.factorization(of: change, policy: policy, settings: settings)
+      if best.map({ found.isBetter(than: $0, under: policy) }) ?? true { best = found }
+    }
+    self = best ?? Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+  }
+
+  /// One rank more than LoRA needs for the bound, which is as deep as any algorithm has to look.
+  private static func depth(
+    for change: WeightChange, bound: Double, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Int {
+    try change.matrix.truncatedSVD(
+      relativeError: bound, method: settings.method, seed: settings.seed, energy: change.energy
+    ).s.count + 2
+  }
+}

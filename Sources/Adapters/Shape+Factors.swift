@@ -1,0 +1,22 @@
+package import Tensors
+
+extension Shape {
+  /// Inputs of a weight `[out, in, kernel…]`: 1 where there is no second axis.
+  package var inputs: Int { dimensions.count > 1 ? dimensions[1] : 1 }
+
+  /// - Throws: `AdapterError.factorShape` unless this is `expected`, axes of extent 1 after the
+  ///   second aside.
+  func expect(_ expected: Shape, of suffix: String) throws(AdapterError) {
+    guard rows == expected.rows, columns == expected.columns else {
+      throw .factorShape(suffix, expected: "\(expected)", found: self)
+    }
+  }
+}
+
+extension [String: Shape] {
+  /// - Throws: `AdapterError.missingFactor`
+  func require(_ suffix: String) throws(AdapterError) -> Shape {
+    guard let shape = self[suffix] else { throw .missingFactor(suffix) }
+    return shape
+  }
+}

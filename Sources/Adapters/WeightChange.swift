@@ -1,0 +1,54 @@
+package import Tensors
+
+/// The change of one weight, from a base to a tuned checkpoint: what an extraction stores.
+package struct WeightChange: Sendable {
+  /// Δ = tuned − base, `[out, in, kernel…]`, not zero.
+  package let delta: Tensor
+  /// ‖Δ‖²_F
+  package let energy: Double
+  private let weight: Tensor?
+
+  /// - Parameters:
+  ///   - energy: ‖Δ‖²_F where the caller has it.
+  ///   - base: the weight that changed, for algorithms that need it.
+  package init(_ delta: Tensor, energy: Double? = nil, base: Tensor? = nil) {
+    self.delta = delta
+    self.energy = energy ?? delta.sumOfSquares
+    weight = base
+  }
+
+  package var shape: Shape { delta.shape }
+
+  /// Δ as the matrix `[out, in · kernel]`.
+  package var matrix: Tensor { delta.reshaped(delta.shape.asMatrix) }
+
+  package var hasBase: Bool { weight != nil }
+
+  /// - Precondition: the change was made with its base.
+  package var base: Tensor {
+    guard let weight else { preconditionFailure("a change without its base") }
+    return weight
+  }
+
+  /// - Precondition: the change was made with its base.
+  package var tuned: Tensor {
+    var tuned = base
+    tuned.add(delta)
+    return tuned
+  }
+
+  /// The change at evenly spaced rows and columns of the matrix, at most so many of each, without its
+  /// base.
+  func sample(rows: Int, columns: Int) -> WeightChange {
+    let (m, n) = (shape.rows, shape.columns)
+    let (rowCount, columnCount) = (min(rows, m), min(columns, n))
+    var sample = Tensor(zeros: [rowCount, columnCount])
+    for i in 0..<rowCount {
+      let row = i * m / rowCount
+      for j in 0..<columnCount {
+        sample.elements[i * columnCount + j] = delta.elements[row * n + j * n / columnCount]
+      }
+    }
+    return WeightChange(sample)
+  }
+}
