@@ -23,9 +23,11 @@ package struct AdapterFile: Sendable {
   package init(_ file: SafetensorsFile) throws(CheckpointError) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var unrecognized: [String] = []
+    var refused: [String: RefusedFormat] = [:]
     for (key, view) in file.tensors {
       guard let (module, suffix) = Self.table.split(key) else {
         unrecognized.append(key)
+        if let (format, module) = RefusedFormat.recognize(key) { refused[module] = format }
         continue
       }
       if let other = groups[module]?[suffix], !other.hasSameContents(as: view) {
@@ -33,16 +35,27 @@ package struct AdapterFile: Sendable {
       }
       groups[module, default: [:]][suffix] = view
     }
-    let alphas = AlphaMetadata(file.metadata)
+    unrecognized.removeAll { key in
+      guard
+        let (module, suffix) = SuffixTable.split(key, beside: { groups[$0]?.keys.map { $0 } ?? [] })
+      else { return false }
+      groups[module]?[suffix] = file.tensors[key]
+      return true
+    }
+    let alphas = AlphaMetadata(of: file)
     var modules: [AdapterModule] = []
     for (name, views) in groups {
-      if let module = try Self.module(name, views, alphas, file.path) {
+      // Factors beside tensors of a format that is refused belong to it.
+      if refused[name] == nil, let module = try Self.module(name, views, alphas, file.path) {
         modules.append(module)
       } else {
         unrecognized += views.values.map(\.name).sorted()
       }
     }
     guard !modules.isEmpty else {
+      if let format = refused.min(by: { $0.key < $1.key })?.value {
+        throw .refused(file.path, format, modules: refused.count)
+      }
       throw .notAnAdapter(file.path, keys: Array(file.tensors.keys.prefix(3)))
     }
     self.file = file
@@ -71,9 +84,10 @@ package struct AdapterFile: Sendable {
     var factors = views
     factors[alphaSuffix.name] = nil
     // A change of the bias goes with any algorithm, and is an adapter of its own without one.
-    let weightFactors = Set(factors.keys).subtracting(biasSuffixes)
+    let shapes = factors.mapValues(\.shape)
+    let weightFactors = shapes.filter { !biasSuffixes.contains($0.key) }
     let candidates = allAlgorithms.filter {
-      !$0.markers.isDisjoint(with: weightFactors.isEmpty ? Set(factors.keys) : weightFactors)
+      $0.recognizes(weightFactors.isEmpty ? shapes : weightFactors)
     }
     guard let algorithm = candidates.first else { return nil }
     guard candidates.count == 1 else {
@@ -83,11 +97,12 @@ package struct AdapterFile: Sendable {
     if let stray = factors.first(where: { !known.contains($0.key) }) {
       throw .unknownFactor(path, module: name, algorithm: algorithm.name, key: stray.value.name)
     }
-    let declared = algorithm.rank(of: factors.mapValues(\.shape)).flatMap {
-      alphas.alpha(of: name, rank: $0)
-    }
+    let rank = algorithm.rank(of: shapes)
+    let declared = rank.flatMap { alphas.alpha(of: name, rank: $0) }
     return AdapterModule(
-      name: name, algorithm: algorithm, views: factors, alpha: alpha ?? declared, file: path)
+      name: name, algorithm: algorithm, views: factors, alpha: alpha ?? declared,
+      scale: rank == nil && alpha == nil && algorithm == LoKr.self ? alphas.scale(of: name) : nil,
+      file: path)
   }
 
   private static func alphaValue(

@@ -12,6 +12,8 @@ package struct AdapterModule: Sendable {
   package let views: [String: TensorView]
   /// nil where the file has none, neither as a tensor nor in its metadata.
   package let alpha: Float?
+  /// What the configuration beside the file says of a module without rank; nil for any other.
+  package let scale: Float?
   package let file: FilePath
 
   package var shapes: [String: Shape] { views.mapValues(\.shape) }
@@ -23,15 +25,25 @@ package struct AdapterModule: Sendable {
 
   /// Whether both hold the same numbers in the same format, whatever they are called.
   package func hasSameContents(as other: AdapterModule) -> Bool {
-    algorithm.name == other.algorithm.name && alpha == other.alpha
+    algorithm.name == other.algorithm.name && alpha == other.alpha && scale == other.scale
       && views.count == other.views.count
       && views.allSatisfy { suffix, view in
         other.views[suffix].map { $0.hasSameContents(as: view) } ?? false
       }
   }
 
-  /// What the product of the factors is multiplied by.
-  package var scale: Float { adapterScale(alpha: alpha, rank: rank) }
+  /// Whether rows of the adapted weight depend on the same rows of the base alone.
+  package func worksByRows(for base: Shape) -> Bool {
+    guard algorithm.rowSuffixes(of: shapes) != nil else { return false }
+    let axis = try? WeightDecomposition.axis(of: shapes, for: base)
+    return axis != .inputs
+  }
+
+  /// Whether the module adds the same to every weight.
+  package var isAdditive: Bool {
+    algorithm is any AdditiveAlgorithm.Type
+      && WeightDecomposition<Tensor>.suffixes.allSatisfy { views[$0.name] == nil }
+  }
 
   /// Whether applying the module can change a weight, or only a bias.
   package var changesWeight: Bool { views.keys.contains { !biasSuffixes.contains($0) } }
@@ -50,7 +62,10 @@ package struct AdapterModule: Sendable {
       throw .notConvertible(file, tensor: view.name, view.dtype)
     }
     do throws(AdapterError) {
-      if changesWeight { try algorithm.check(shapes, base: base) }
+      if changesWeight {
+        try algorithm.check(shapes, base: base)
+        _ = try WeightDecomposition.axis(of: shapes, for: base)
+      }
       // A transposed convolution has its inputs first: its bias is not as long as its rows.
       let expected = bias ?? [base.rows]
       if let found = biasView, found.shape.count != expected.count {
@@ -66,28 +81,58 @@ package struct AdapterModule: Sendable {
   /// - Throws: `CheckpointError.module`, `.notFinite`
   package func adapter(for base: Shape) throws(CheckpointError) -> Adapter {
     var values: [String: Tensor] = [:]
-    var bias: Factors<Tensor>?
-    for (suffix, view) in views {
-      let isBias = biasSuffixes.contains(suffix)
-      let target = isBias ? Full.difference : suffix
-      var decoded: [String: Tensor] = [:]
-      if view.dtype == .f64 {
-        let split = SplitTensor(decodingF64: view.bytes, shape: view.shape)
-        decoded = [target: split.high, lowPart: split.low]
-      } else {
-        decoded[target] = view.tensor()
-      }
-      guard let high = decoded[target], high.isFinite else {
-        throw .notFinite(file, tensor: view.name)
-      }
-      if isBias { bias = Factors(decoded) } else { values.merge(decoded) { $1 } }
+    for (suffix, view) in views where !biasSuffixes.contains(suffix) {
+      values.merge(try decode(view, as: suffix)) { $1 }
     }
+    if let scale { values[fixedScaleSuffix.name] = Tensor(scalar: scale) }
+    let bias = try biasChange()
     do throws(AdapterError) {
-      try SparseResidual.expand(in: &values, for: base)
+      return try Adapter(algorithm, values, alpha: alpha, for: base, bias: bias)
     } catch {
       throw .module(file, module: name, error)
     }
-    return Adapter(algorithm: algorithm, factors: Factors(values, scale: scale), bias: bias)
+  }
+
+  /// The change of the bias as factors of `Full`; nil if there is none.
+  /// - Throws: `CheckpointError.notFinite`
+  package func biasChange() throws(CheckpointError) -> Factors<Tensor>? {
+    try biasView.map { view throws(CheckpointError) in
+      Factors(try decode(view, as: Full.difference))
+    }
+  }
+
+  /// The shape to which the weight is to be extended by zeros before it is adapted; nil if the
+  /// module does not ask for that.
+  /// - Throws: `CheckpointError.module` for anything but a list of extents.
+  package func extendedShape() throws(CheckpointError) -> Shape? {
+    guard let view = views[reshapeSuffix.name] else { return nil }
+    let extents =
+      view.dtype.isConvertible && view.shape.dimensions.count == 1 && view.shape.count <= 8
+      ? view.tensor().elements.map { Int(exactly: $0) ?? 0 } : []
+    // 2⁴⁸ numbers are beyond any memory, and their count is still exact.
+    let size = extents.reduce(1.0) { $0 * Double($1) }
+    guard !extents.isEmpty, extents.allSatisfy({ $0 > 0 }), size < 0x1p48 else {
+      throw .module(
+        file, module: name,
+        .factorShape(reshapeSuffix.name, expected: "a list of extents", found: view.shape))
+    }
+    return Shape(extents)
+  }
+
+  private func decode(
+    _ view: TensorView, as suffix: String
+  ) throws(CheckpointError) -> [String: Tensor] {
+    var decoded: [String: Tensor] = [:]
+    if view.dtype == .f64 {
+      let split = SplitTensor(decodingF64: view.bytes, shape: view.shape)
+      decoded = [suffix: split.high, lowPart: split.low]
+    } else {
+      decoded[suffix] = view.tensor()
+    }
+    guard let high = decoded[suffix], high.isFinite else {
+      throw .notFinite(file, tensor: view.name)
+    }
+    return decoded
   }
 }
 

@@ -1,52 +1,106 @@
 import FoundationEssentials
+package import Safetensors
+import SystemPackage
 
-/// Alphas that stand only in the header: `lora_adapter_metadata`, the PEFT configuration of each
-/// component as diffusers writes it, `{"unet.r": 2, "unet.lora_alpha": 3, …}`.
+/// Alphas that stand outside of the tensors: in the header under `lora_adapter_metadata`, the PEFT
+/// configuration of each component as diffusers writes it, `{"unet.r": 2, "unet.lora_alpha": 3, …}`,
+/// or in the `adapter_config.json` that PEFT's `save_pretrained` writes beside
+/// `adapter_model.safetensors`.
 ///
-/// A file of this kind has no `.alpha` tensors; without its metadata every module would be merged
-/// at scale 1. Source: diffusers `loaders/lora_base.py`; PEFT `utils/other.py`, `get_pattern_key`.
+/// A file of this kind has no `.alpha` tensors; without the configuration every module would be
+/// merged at scale 1. Source: diffusers `loaders/lora_base.py`; PEFT `utils/other.py`,
+/// `get_pattern_key`, and `tuners/lycoris_utils.py`.
 package struct AlphaMetadata {
   static let key = "lora_adapter_metadata"
+  /// What PEFT puts before the path of every module.
+  private static let prefix = "base_model.model"
 
   private struct Component {
-    var alpha: Double?
-    var patterns: [(pattern: Regex<AnyRegexOutput>, alpha: Double)] = []
+    var alpha = Setting()
+    var rank = Setting()
     var dividesByRoot = false
+
+    mutating func set(_ name: Substring, _ value: Value) {
+      switch (name, value) {
+      case ("lora_alpha", .number(let number)), ("alpha", .number(let number)):
+        alpha.common = number
+      case ("r", .number(let number)): rank.common = number
+      case ("use_rslora", .flag(let flag)): dividesByRoot = flag
+      case ("alpha_pattern", .numbers(let numbers)): alpha.setPatterns(numbers)
+      case ("rank_pattern", .numbers(let numbers)): rank.setPatterns(numbers)
+      default: break
+      }
+    }
   }
 
+  /// A number for all modules but those whose paths end in a pattern.
+  private struct Setting {
+    var common: Double?
+    private var patterns: [(pattern: Regex<AnyRegexOutput>, number: Double)] = []
+
+    mutating func setPatterns(_ numbers: [String: Double]) {
+      patterns = numbers.sorted { $0.key < $1.key }.compactMap { pattern, number in
+        (try? Regex("(.*\\.)?(\(pattern))")).map { ($0, number) }
+      }
+    }
+
+    func callAsFunction(_ path: String) -> Double? {
+      patterns.first { (try? $0.pattern.wholeMatch(in: path)) != nil }?.number ?? common
+    }
+  }
+
+  /// By what stands before the paths of their modules.
   private var components: [String: Component] = [:]
 
+  /// Of the header; else of the file beside it, where its name is the one that PEFT gives.
+  package init(of file: SafetensorsFile) {
+    self.init(file.metadata)
+    guard components.isEmpty, let name = file.path.lastComponent?.string,
+      name.hasPrefix("adapter_model.")
+    else { return }
+    let path = file.path.removingLastComponent().appending("adapter_config.json")
+    guard let data = try? Data(contentsOf: URL(filePath: path.string)),
+      let values = try? JSONDecoder().decode([String: Value].self, from: data)
+    else { return }
+    var component = Component()
+    for (key, value) in values { component.set(key[...], value) }
+    components[Self.prefix] = component
+  }
+
   /// Passes over what it does not know; a value that is not JSON says nothing about alphas.
-  package init(_ metadata: [String: String]) {
+  init(_ metadata: [String: String]) {
     guard let text = metadata[Self.key],
       let values = try? JSONDecoder().decode([String: Value].self, from: Data(text.utf8))
     else { return }
     for (key, value) in values {
       guard let dot = key.firstIndex(of: ".") else { continue }
-      let name = String(key[..<dot])
-      var component = components[name] ?? Component()
-      switch (key[key.index(after: dot)...], value) {
-      case ("lora_alpha", .number(let alpha)): component.alpha = alpha
-      case ("use_rslora", .flag(let flag)): component.dividesByRoot = flag
-      case ("alpha_pattern", .numbers(let patterns)):
-        component.patterns = patterns.sorted { $0.key < $1.key }.compactMap { pattern, alpha in
-          (try? Regex("(.*\\.)?(\(pattern))")).map { ($0, alpha) }
-        }
-      default: break
-      }
-      components[name] = component
+      components[String(key[..<dot]), default: Component()]
+        .set(key[key.index(after: dot)...], value)
     }
   }
 
-  /// The alpha that alpha / rank turns into the scale which training used; nil if the header does
-  /// not say. With rank-stabilized scaling that is α · √rank, since α / √rank was meant.
+  private func component(of module: String) -> (Component, path: String)? {
+    for (name, component) in components where module.hasPrefix(name + ".") {
+      return (component, String(module.dropFirst(name.count + 1)))
+    }
+    return nil
+  }
+
+  /// The alpha that alpha / rank turns into the scale which training used; nil if the configuration
+  /// does not say. With rank-stabilized scaling that is α · √rank, since α / √rank was meant.
   package func alpha(of module: String, rank: Int) -> Float? {
-    let name = module.prefix { $0 != "." }
-    guard let component = components[String(name)] else { return nil }
-    let path = String(module.dropFirst(name.count + 1))
-    let match = component.patterns.first { (try? $0.pattern.wholeMatch(in: path)) != nil }
-    guard let alpha = match?.alpha ?? component.alpha else { return nil }
+    guard let (component, path) = component(of: module), let alpha = component.alpha(path)
+    else { return nil }
     return Float(component.dividesByRoot ? alpha * Double(rank).squareRoot() : alpha)
+  }
+
+  /// The scale of a module whose tensors have no rank: PEFT divides by the one it was configured
+  /// with.
+  package func scale(of module: String) -> Float? {
+    guard let (component, path) = component(of: module), let alpha = component.alpha(path),
+      let rank = component.rank(path), rank > 0
+    else { return nil }
+    return Float(alpha / (component.dividesByRoot ? rank.squareRoot() : rank))
   }
 
   /// The kinds of JSON value that matter here.

@@ -6,6 +6,7 @@ package import Tensors
 package enum CheckpointError: Error {
   case notAnAdapter(FilePath, keys: [String])
   case notACheckpoint(FilePath, modules: Int)
+  case refused(FilePath, RefusedFormat, modules: Int)
   case duplicateFactor(FilePath, module: String, suffix: String, keys: [String])
   case duplicateModule(FilePath, layer: String, modules: [String])
   case mixedAlgorithms(FilePath, module: String, [String])
@@ -32,6 +33,9 @@ extension CheckpointError: CustomStringConvertible {
     case .notACheckpoint(let file, let modules):
       "\(file): expected a checkpoint, found an adapter of \(modules) modules; the base comes "
         + "first, adapters after it"
+    case .refused(let file, let format, let modules):
+      "\(file): \(modules) \(modules == 1 ? "module" : "modules") of \(format.name), which cannot be "
+        + "applied: \(format.reason)"
     case .duplicateFactor(let file, let module, let suffix, let keys):
       "\(file): module '\(module)': '\(suffix)' stands in the file more than once with "
         + "different values: \(keys.joined(separator: ", "))"

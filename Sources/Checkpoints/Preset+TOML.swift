@@ -121,7 +121,8 @@ private struct TableReader {
           target,
           Preset.Override(
             algorithm: try reader.string("algo"), linearRank: try reader.rank("dim", "linear_dim"),
-            convolutionRank: try reader.rank("conv_dim", "dim"))
+            convolutionRank: try reader.rank("conv_dim", "dim"),
+            factor: try reader.factor("factor"))
         ))
     }
     return overrides
@@ -141,6 +142,14 @@ private struct TableReader {
       return rank
     }
     return nil
+  }
+
+  private func factor(_ key: String) throws(CheckpointError) -> Int? {
+    guard let value = table[key] else { return nil }
+    guard let factor = value.int, factor == -1 || factor > 0 else {
+      throw invalid(key, "a positive integer or -1")
+    }
+    return factor
   }
 
   private func invalid(_ key: String, _ expected: String) -> CheckpointError {

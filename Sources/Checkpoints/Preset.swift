@@ -22,6 +22,8 @@ package struct Preset {
     package var algorithm: String?
     package var linearRank: Int?
     package var convolutionRank: Int?
+    /// LoKr's division, -1 for the most even one.
+    package var factor: Int?
   }
 
   package let name: String

@@ -5,12 +5,20 @@ package struct SuffixTable: Sendable {
   /// Endings of a key with the suffix each stands for, longest first, by what `tail` gives for them.
   private let endings: [String: [(ending: String, suffix: String)]]
 
-  /// - Parameter further: suffixes beyond those of the algorithms that can be applied.
-  package init(further: some Sequence<String> = EmptyCollection()) {
+  /// Suffixes that count only beside a tensor that identifies an algorithm, with its markers.
+  private static let companions: [(suffix: String, markers: Set<String>)] =
+    allAlgorithms.flatMap { algorithm in
+      algorithm.suffixes.filter(\.needsMarker).map { ($0.name, algorithm.markers) }
+    }
+
+  package init() {
     var found: [String: String] = [:]
-    for suffix in further { found["." + suffix] = suffix }
-    for suffix in allAlgorithms.flatMap({ $0.suffixes }) + [alphaSuffix] {
-      for ending in suffix.endings { found[ending] = suffix.name }
+    for suffix in allAlgorithms.flatMap({ $0.suffixes }) + [alphaSuffix]
+    where !suffix.needsMarker {
+      for ending in suffix.endings {
+        found[ending] = suffix.name
+        found[Self.withAdapterName(ending)] = suffix.name
+      }
     }
     let sorted = found.map { (ending: $0.key, suffix: $0.value) }.sorted {
       ($1.ending.utf8.count, $0.ending) < ($0.ending.utf8.count, $1.ending)
@@ -18,11 +26,32 @@ package struct SuffixTable: Sendable {
     endings = Dictionary(grouping: sorted) { Self.tail($0.ending) }
   }
 
+  /// An ending as PEFT has it in memory, and some write it: with the name of the adapter.
+  private static func withAdapterName(_ ending: String) -> String {
+    for last in [".weight", ".bias"] where ending.hasSuffix(last) {
+      return ending.dropLast(last.count) + ".default" + last
+    }
+    return ending + ".default"
+  }
+
   /// nil for a key that ends like no adapter's.
   package func split(_ key: String) -> (module: String, suffix: String)? {
     for (ending, suffix) in endings[Self.tail(key)] ?? []
     where key.hasSuffix(ending) && key != ending {
       return (String(key.dropLast(ending.count)), suffix)
+    }
+    return nil
+  }
+
+  /// Splits a key that belongs to an adapter only because of its neighbours, as IA3's `weight` does
+  /// beside `on_input`.
+  /// - Parameter neighbours: suffixes of the tensors of a module.
+  package static func split(
+    _ key: String, beside neighbours: (_ module: String) -> some Collection<String>
+  ) -> (module: String, suffix: String)? {
+    for (suffix, markers) in companions where key.hasSuffix("." + suffix) {
+      let module = String(key.dropLast(suffix.count + 1))
+      if neighbours(module).contains(where: { markers.contains($0) }) { return (module, suffix) }
     }
     return nil
   }

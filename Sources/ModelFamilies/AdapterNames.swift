@@ -66,7 +66,7 @@ struct AdapterNames: Sendable {
     var found: [FamilyModule] = []
     for layout in component.layouts {
       let naming = table.column(layout.naming)
-      // A fused name for modules that are split means no single module.
+      // A fused name for modules that are split means no single module, see `split(named:)`.
       guard row.stems[naming].count <= parts,
         let path = table.name(of: place.match, column: naming, part: place.match.part)
       else { continue }
@@ -111,7 +111,7 @@ struct AdapterNames: Sendable {
 extension String {
   /// The name without what wrappers around a model leave in it: compilation, data parallelism,
   /// sharding, and the name of a PEFT adapter.
-  fileprivate var withoutWrappers: String {
+  var withoutWrappers: String {
     guard contains(".") else { return self }
     let wrappers: Set<Substring> = ["_orig_mod", "module", "_fsdp_wrapped_module", "default"]
     let parts = split(separator: ".", omittingEmptySubsequences: false)

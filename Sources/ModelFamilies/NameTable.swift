@@ -144,6 +144,11 @@ extension NameTable {
           nodes[node].stem = (number, part)
           if let weight = stem.weight {
             nodes[insert([weight], from: node)].key = (number, part, .weight)
+            // Adapters name `attn.in_proj_weight` by its module or by the tensor.
+            if weight.hasSuffix("_weight") {
+              let name = String(weight.dropLast("_weight".count))
+              nodes[insert([name], from: node)].stem = (number, part)
+            }
           }
           if let bias = stem.bias, !bias.isEmpty {
             nodes[insert([bias], from: node)].key = (number, part, .bias)

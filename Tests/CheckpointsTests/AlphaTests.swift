@@ -1,6 +1,8 @@
 import Adapters
 import Checkpoints
+import FoundationEssentials
 import Safetensors
+import SystemPackage
 import Tensors
 import TestSupport
 import Testing
@@ -41,13 +43,13 @@ import Testing
       : EncodedTensor(Tensor(form.shape, [form.value]), as: form.dtype)
     let module = try module(tensor)
     #expect(module.alpha == form.value)
-    #expect(module.scale == form.value / 4)
+    #expect(adapterScale(alpha: module.alpha, rank: module.rank) == form.value / 4)
   }
 
   @Test func missingMeansRank() throws {
     let module = try module(nil)
     #expect(module.alpha == nil)
-    #expect(module.scale == 1)
+    #expect(adapterScale(alpha: module.alpha, rank: module.rank) == 1)
   }
 
   @Test func zeroMeansNoEffect() throws {
@@ -75,7 +77,10 @@ import Testing
   @Test func readsTheMetadataOfDiffusers() throws {
     let file = try AdapterFile(opening: Fixtures.path("lora/sd1-small/diffusers.safetensors"))
     #expect(file.modules.count == 144)
-    #expect(file.modules.allSatisfy { $0.alpha == 3 && $0.scale == 1.5 })
+    #expect(
+      file.modules.allSatisfy {
+        $0.alpha == 3 && adapterScale(alpha: $0.alpha, rank: $0.rank) == 1.5
+      })
   }
 
   struct Recorded: Sendable {
@@ -103,5 +108,50 @@ import Testing
         "unet.down.q.lora_A.weight": EncodedTensor(Tensor(zeros: [4, 5]), as: .f32),
       ], metadata: ["lora_adapter_metadata": recorded.json])
     #expect(try AdapterFile(opening: path).modules[0].alpha == recorded.alpha)
+  }
+
+  /// PEFT keeps alpha in `adapter_config.json` alone. Its `use_rslora` divides by √4 = 2, where
+  /// alpha / rank divides by 4.
+  static let configured = [
+    Recorded(json: #"{"peft_type": "LORA", "lora_alpha": 6, "r": 4}"#, alpha: 6),
+    Recorded(json: #"{"lora_alpha": 6, "use_rslora": true, "r": 4}"#, alpha: 12),
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"other": 5, "q": 2}}"#, alpha: 2),
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"^down.q": 2}}"#, alpha: 2),
+    Recorded(json: #"{"alpha": 6, "r": 8, "target_modules": ["q"], "bias": null}"#, alpha: 6),
+    Recorded(json: "no JSON", alpha: nil),
+  ]
+
+  @Test(arguments: configured)
+  func readsTheConfigurationOfPEFT(configured: Recorded) throws {
+    let folder = TemporaryFolder()
+    let tensors = [
+      "base_model.model.down.q.lora_B.weight": EncodedTensor(Tensor(zeros: [6, 4]), as: .f32),
+      "base_model.model.down.q.lora_A.weight": EncodedTensor(Tensor(zeros: [4, 5]), as: .f32),
+    ]
+    try Data(configured.json.utf8)
+      .write(to: URL(filePath: folder.path.appending("adapter_config.json").string))
+    let path = try folder.write("adapter_model.safetensors", tensors)
+    #expect(try AdapterFile(opening: path).modules[0].alpha == configured.alpha)
+    // Whatever else lies beside a configuration is not what it describes.
+    let other = try folder.write("other.safetensors", tensors)
+    #expect(try AdapterFile(opening: other).modules[0].alpha == nil)
+  }
+
+  /// A LoKr that is whole on both sides has no rank in its tensors. LyCORIS then ignores alpha; PEFT
+  /// scales by the alpha / r of the configuration.
+  @Test func scalesWholeLoKrAsPEFT() throws {
+    let folder = TemporaryFolder()
+    let path = try folder.write(
+      "adapter_model.safetensors",
+      [
+        "base_model.model.q.lokr_w1": EncodedTensor(Tensor([1, 1], [2]), as: .f32),
+        "base_model.model.q.lokr_w2": EncodedTensor(Tensor([1, 2], [3, 5]), as: .f32),
+      ])
+    let before = try AdapterFile(opening: path).modules[0].adapter(for: [1, 2])
+    #expect(try before.adapt(weight: Tensor([1, 2], [1, 1]), multiplier: 1).elements == [7, 11])
+    try Data(#"{"alpha": 6, "r": 4, "rank_pattern": {"k": 1}}"#.utf8)
+      .write(to: URL(filePath: folder.path.appending("adapter_config.json").string))
+    let after = try AdapterFile(opening: path).modules[0].adapter(for: [1, 2])
+    #expect(try after.adapt(weight: Tensor([1, 2], [1, 1]), multiplier: 1).elements == [10, 16])
   }
 }

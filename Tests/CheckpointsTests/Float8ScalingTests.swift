@@ -126,7 +126,7 @@ import Testing
 
   /// The golden file of a scaled base.
   @Test func readsTheGoldenBase() throws {
-    let golden = try GoldenCase("fp8-e4m3-scaled")
+    let golden = try GoldenCase("lora/fp8-e4m3-scaled")
     let folder = TemporaryFolder()
     let path = try folder.write(
       "base.safetensors",

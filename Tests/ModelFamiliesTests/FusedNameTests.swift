@@ -70,10 +70,53 @@ import Testing
     #expect(missing.count == swapped, "\(missing)")
   }
 
+  /// The other way round: every native module is one of the diffusers list, or several that together
+  /// have its rows.
+  @Test(arguments: [
+    ("flux1.native", "flux1.diffusers", 1, 76),
+    ("hunyuan-video.native", "hunyuan-video.diffusers", 1, 82),
+    ("sd3.native", "sd3-medium.diffusers", 2, 48),
+  ])
+  func fusedNamesMeanTheirParts(
+    native: String, diffusers: String, swapped: Int, fused: Int
+  ) throws {
+    let layout = try KeyList(diffusers).layout()
+    func rank(_ path: String) -> Int {
+      ["q", "k", "v", "mlp"].firstIndex {
+        path.hasSuffix("to_\($0)") || path.hasSuffix("_\($0)_proj") || path.hasSuffix("_\($0)")
+      } ?? -1
+    }
+    var (missing, split) = ([String](), 0)
+    for module in try KeyList(native).layout().modules where module.component == "unet" {
+      if let found = layout.module(named: module.adapterName) {
+        #expect(found.shape == module.shape, "\(module.path)")
+        continue
+      }
+      let candidates = layout.split(named: module.adapterName)
+      guard candidates.count == 1, let found = candidates.first, found.missing.isEmpty else {
+        missing.append(module.path)
+        continue
+      }
+      split += 1
+      #expect(found.parts.reduce(0) { $0 + $1.shape.rows } == module.shape.rows, "\(module.path)")
+      #expect(found.parts.allSatisfy { $0.shape.columns == module.shape.columns })
+      #expect(found.parts.map(\.path) == found.parts.map(\.path).sorted { rank($0) < rank($1) })
+    }
+    #expect(missing.count == swapped, "\(missing)")
+    #expect(split == fused)
+  }
+
   /// A fused name has no single module where the checkpoint keeps the parts apart.
   @Test func fusedNameOnSplitCheckpointIsNotFound() throws {
     let layout = try KeyList("flux1.diffusers").layout()
     #expect(layout.modules(named: "lora_unet_double_blocks_0_img_attn_qkv").isEmpty)
+    #expect(
+      layout.split(named: "lora_unet_double_blocks_0_img_attn_qkv").map { $0.parts.map(\.path) }
+        == [
+          ["q", "k", "v"].map { "transformer_blocks.0.attn.to_\($0)" }
+        ])
+    #expect(layout.split(named: "lora_unet_double_blocks_0_img_mlp_0").isEmpty)
+    #expect(layout.split(named: "lora_unet_nowhere").isEmpty)
     #expect(
       layout.module(named: "lora_unet_double_blocks_0_img_mlp_0")?.weight.key
         == "transformer_blocks.0.ff.net.0.proj.weight")
