@@ -10,20 +10,17 @@ struct AdapterKey: Sendable {
   /// Suffixes that go with several algorithms, by what they make of a module.
   static let features: [(suffix: String, name: String)] = [
     ("lora_mid.weight", "tucker"), ("hada_t1", "tucker"), ("lokr_t2", "tucker"),
-    ("dora_scale", "dora"), ("bias_values", "sparse residual"), ("diff_b", "bias"),
-    ("b_norm", "bias"), ("rescale", "rescale"), ("scalar", "scalar"),
-    ("reshape_weight", "reshape"), ("set_weight", "replacement"),
+    ("bm.weight", "tucker"), ("dora_scale", "dora"), ("lora_magnitude_vector", "dora"),
+    ("bias_values", "sparse residual"), ("diff_b", "bias"), ("b_norm", "bias"),
+    ("rescale", "rescale"), ("scalar", "scalar"), ("reshape_weight", "reshape"),
   ]
 
   /// Beginning of the keys of an embedding that lies in an adapter.
   static let bundlePrefix = "bundle_emb."
 
-  /// IA3's own 'weight' is left out: it is the name of any weight.
-  private static let table = SuffixTable(
-    further: InspectedAlgorithm.all.flatMap { $0.suffixes }.filter { $0 != "weight" }
-      + features.map(\.suffix))
+  private static let table = SuffixTable()
 
-  /// nil for a key that ends like no adapter's.
+  /// nil for a key that ends like no adapter's, whatever stands beside it.
   init?(_ key: String) {
     guard !key.hasPrefix(Self.bundlePrefix), let found = Self.table.split(key) else { return nil }
     (module, suffix) = found

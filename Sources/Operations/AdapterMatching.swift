@@ -9,96 +9,199 @@ import Tensors
 /// Finds the place of every adapter module in a base.
 struct AdapterMatching {
   private let base: BaseModel
-  private(set) var contributions: [String: [MergePlan.Contribution]] = [:]
+  private let settings: MergeSettings
+  private(set) var contributions: [String: [MergeContribution]] = [:]
   private(set) var newBiases: [String: (dtype: DType, shape: Shape)] = [:]
+  private(set) var extensions: [String: Shape] = [:]
   private(set) var unmatched: [UnmatchedModule] = []
   private(set) var matched = 0
   private(set) var skipped = 0
 
-  init(_ base: BaseModel) { self.base = base }
+  init(_ base: BaseModel, _ settings: MergeSettings) {
+    self.base = base
+    self.settings = settings
+  }
+
+  /// Notes the shapes to which an adapter extends weights. That comes before any matching: all
+  /// adapters see the extended weight.
+  mutating func extend(for adapter: WeightedAdapter) {
+    for module in adapter.file.modules where module.views[reshapeSuffix.name] != nil {
+      guard let place = try? MergePlace(of: module.name, in: base),
+        let shape = try? extendedShape(of: module, at: place),
+        (try? module.check(base: shape)) != nil,
+        multiplier(of: adapter, at: place) != 0, settings.filter.keeps(place.layers[0].path),
+        shape != place.weight.shape, extensions[place.layers[0].weight.key] == nil
+      else { continue }
+      extensions[place.layers[0].weight.key] = shape
+      if let bias = place.layers[0].bias, base.shape(of: bias) == [place.weight.shape.rows],
+        shape.rows != place.weight.shape.rows
+      {
+        extensions[bias.key] = [shape.rows]
+      }
+    }
+  }
 
   /// - Throws: `CheckpointError.duplicateModule`, `.notConvertible`
-  mutating func add(_ adapter: WeightedAdapter, _ filter: ModuleFilter) throws(CheckpointError) {
+  mutating func add(_ adapter: WeightedAdapter) throws(CheckpointError) {
     let path = adapter.file.file.path
-    for key in adapter.file.unrecognized where !key.hasPrefix("bundle_emb.") {
-      note(key, in: path, "tensor of no known algorithm")
+    for key in adapter.file.unrecognized where !key.hasPrefix(AdapterKey.bundlePrefix) {
+      note(
+        key, in: path,
+        RefusedFormat.recognize(key).map { "tensor of \($0.format.text)" }
+          ?? "tensor of no known algorithm")
     }
-    var placed: [ParameterSlot: AdapterModule] = [:]
+    var placed: [String: [(target: MergeTarget, module: AdapterModule)]] = [:]
     for module in adapter.file.modules {
-      guard let target = place(of: module, in: path) else { continue }
-      if let other = placed[target.weight] {
+      let (place, weight, bias): (MergePlace, MergeTarget, MergeTarget?)
+      do throws(NoPlace) {
+        place = try MergePlace(of: module.name, in: base)
+        (weight, bias) = try targets(of: module, at: place)
+      } catch {
+        note(module.name, in: path, error.reason)
+        continue
+      }
+      let keys = Set(place.weight.parts.map(\.slot.key))
+      let rivals = keys.flatMap { placed[$0] ?? [] }.filter { $0.target.overlaps(place.weight) }
+      if let other = rivals.first {
         // Some trainers write a layer under the names of two tools.
-        guard module.hasSameContents(as: other) else {
-          throw .duplicateModule(path, layer: target.path, modules: [other.name, module.name])
+        guard other.target == place.weight, module.hasSameContents(as: other.module) else {
+          throw .duplicateModule(
+            path, layer: place.path, modules: [other.module.name, module.name])
         }
         skipped += 1
         continue
       }
-      placed[target.weight] = module
-      let multiplier =
-        target.component.hasPrefix("te") ? adapter.textEncoderRatio : adapter.denoiserRatio
-      guard multiplier != 0, filter.keeps(target.path) else {
+      for key in keys { placed[key, default: []].append((place.weight, module)) }
+      let multiplier = multiplier(of: adapter, at: place)
+      let kept = place.layers.indices.filter { settings.filter.keeps(place.layers[$0].path) }
+      guard multiplier != 0, !kept.isEmpty else {
         skipped += 1
+        continue
+      }
+      if let assertion = module.algorithm.assertion, !settings.assertions.contains(assertion) {
+        note(module.name, in: path, assertion.reason)
         continue
       }
       matched += 1
       if module.changesWeight {
-        try contribute(module, to: target, target.weight, isBias: false, multiplier)
+        try contribute(module, to: weight, kept, isBias: false, multiplier)
       }
-      if module.biasView != nil {
-        try contribute(
-          module, to: target, target.bias ?? newBias(of: target), isBias: true, multiplier)
+      guard let bias else { continue }
+      for index in kept where place.layers[index].bias == nil {
+        addBias(bias.parts[index].slot.key, of: place.layers[index], bias.parts[index].rows.count)
       }
+      try contribute(module, to: bias, kept, isBias: true, multiplier)
     }
   }
 
-  /// The one layer that the module names and fits; nil, and a note, if there is none.
-  private mutating func place(of module: AdapterModule, in path: FilePath) -> FamilyModule? {
-    let targets = base.layout.modules(named: module.name)
-    guard let target = targets.first, targets.count == 1 else {
-      let reason =
-        targets.isEmpty
-        ? "no such layer in a \(base.layout.family.name) base"
-        : "name of \(targets.count) layers: " + targets.map(\.path).joined(separator: ", ")
-      note(module.name, in: path, reason)
-      return nil
+  private func multiplier(of adapter: WeightedAdapter, at place: MergePlace) -> Float {
+    place.component.hasPrefix("te") ? adapter.textEncoderRatio : adapter.denoiserRatio
+  }
+
+  /// The weight, and the bias where it changes one, that a module fits.
+  private func targets(
+    of module: AdapterModule, at place: MergePlace
+  ) throws(NoPlace) -> (weight: MergeTarget, bias: MergeTarget?) {
+    let before = place.weight.shape
+    let extended = extensions[place.layers[0].weight.key]
+    let asked = try extendedShape(of: module, at: place)
+    if let asked, let extended, asked != extended {
+      throw NoPlace("it extends the weight to \(asked), another adapter to \(extended)")
     }
-    do throws(CheckpointError) {
-      try module.check(base: target.shape, bias: target.bias.map { base.shape(of: $0) })
-    } catch .module(_, _, let error) {
-      note(module.name, in: path, "\(error), for a base weight \(target.shape)")
-      return nil
+    let bias = try module.biasView == nil ? nil : biasTarget(at: place)
+    let shape = extended ?? asked ?? before
+    guard shape != before else {
+      try check(module, shape, bias)
+      return (place.weight, bias)
+    }
+    let grows = place.layers[0].bias.map { extensions[$0.key] != nil } ?? true
+    let extendedBias = grows ? bias?.extended(to: [shape.rows]) : bias
+    do throws(NoPlace) {
+      try check(module, shape, extendedBias)
+      return (place.weight.extended(to: shape), extendedBias)
     } catch {
-      note(module.name, in: path, "\(error)")
-      return nil
+      // What asks for no extension may be made for the weight as it was.
+      guard asked == nil, (try? check(module, before, bias)) != nil else { throw error }
+      return (place.weight, bias)
     }
-    if module.biasView != nil, target.bias == nil, target.weight.rows != nil {
-      note(module.name, in: path, "a change of a bias that the fused layer does not have")
-      return nil
-    }
-    return target
   }
 
-  private mutating func contribute(
-    _ module: AdapterModule, to target: FamilyModule, _ slot: ParameterSlot, isBias: Bool,
-    _ multiplier: Float
-  ) throws(CheckpointError) {
-    if let view = base.file.tensors[slot.key], !view.dtype.isFloatingPoint {
-      throw .notConvertible(view.file, tensor: slot.key, view.dtype)
+  private func check(
+    _ module: AdapterModule, _ shape: Shape, _ bias: MergeTarget?
+  ) throws(NoPlace) {
+    do throws(CheckpointError) {
+      try module.check(base: shape, bias: bias?.shape)
+    } catch {
+      throw NoPlace(error, shape)
     }
-    contributions[slot.key, default: []].append(
-      MergePlan.Contribution(
-        module: module, target: target, rows: slot.rows, isBias: isBias, multiplier: multiplier))
+  }
+
+  /// The shape to which a module extends its weight; nil if it does not.
+  private func extendedShape(
+    of module: AdapterModule, at place: MergePlace
+  ) throws(NoPlace) -> Shape? {
+    let before = place.weight.shape
+    let asked: Shape?
+    do throws(CheckpointError) {
+      asked = try module.extendedShape()
+    } catch {
+      throw NoPlace(error, before)
+    }
+    guard let asked, asked != before else { return asked }
+    guard place.weight.isWholeTensor else {
+      throw NoPlace("it extends the weight to \(asked), which is but a part of a layer here")
+    }
+    guard asked.dimensions.count == before.dimensions.count,
+      zip(before.dimensions, asked.dimensions).allSatisfy({ $0 <= $1 })
+    else { throw NoPlace("it extends the weight to \(asked), for a base weight \(before)") }
+    guard settings.storage != nil || base.scalings[place.layers[0].weight.key] == nil else {
+      throw NoPlace(
+        "it extends the weight to \(asked), and that of the base has scales for its rows; "
+          + "'--save_precision bf16' extends it")
+    }
+    return asked
+  }
+
+  /// The biases of a place, those of layers that get one included.
+  private func biasTarget(at place: MergePlace) throws(NoPlace) -> MergeTarget {
+    var slots: [(slot: ParameterSlot, shape: Shape)] = []
+    for layer in place.layers {
+      if let bias = layer.bias {
+        slots.append((bias, base.shape(of: bias)))
+        continue
+      }
+      guard layer.weight.rows == nil else {
+        throw NoPlace("a change of a bias that the fused layer does not have")
+      }
+      let weight = layer.weight.key
+      let name = weight.hasSuffix(".weight") ? String(weight.dropLast(".weight".count)) : weight
+      slots.append((ParameterSlot(key: name + ".bias"), [layer.shape.rows]))
+    }
+    return MergeTarget(slots)
   }
 
   /// Where a layer without a bias gets one: in the format of its weight, 8-bit weights in F16.
-  private mutating func newBias(of module: FamilyModule) -> ParameterSlot {
-    let weight = module.weight.key
-    let layer = weight.hasSuffix(".weight") ? String(weight.dropLast(".weight".count)) : weight
-    let dtype = base.file.tensors[weight]?.dtype ?? .f32
-    let key = layer + ".bias"
-    newBiases[key] = (dtype.isFloat8 ? .f16 : dtype, [module.shape.rows])
-    return ParameterSlot(key: key, rows: nil)
+  private mutating func addBias(_ key: String, of layer: FamilyModule, _ count: Int) {
+    let dtype = base.file.tensors[layer.weight.key]?.dtype ?? .f32
+    newBiases[key] = (dtype.isFloat8 ? .f16 : dtype, [count])
+  }
+
+  /// - Parameter kept: indices of the parts that change.
+  private mutating func contribute(
+    _ module: AdapterModule, to target: MergeTarget, _ kept: [Int], isBias: Bool,
+    _ multiplier: Float
+  ) throws(CheckpointError) {
+    for part in target.parts {
+      if let view = base.file.tensors[part.slot.key], !view.dtype.isFloatingPoint {
+        throw .notConvertible(view.file, tensor: part.slot.key, view.dtype)
+      }
+    }
+    for index in kept {
+      let part = target.parts[index]
+      contributions[part.slot.key, default: []].append(
+        MergeContribution(
+          module: module, target: target, part: part, isBias: isBias, multiplier: multiplier))
+    }
   }
 
   private mutating func note(_ module: String, in path: FilePath, _ reason: String) {

@@ -1,4 +1,5 @@
 import Adapters
+import Checkpoints
 import OrderedCollections
 import Safetensors
 import Tensors
@@ -17,6 +18,8 @@ package struct AdapterSummary: Codable, Sendable {
     package let ranks: [Count]
     /// Modules by alpha, ascending; those without one are not counted.
     package let alphas: [Count]
+    /// Modules by the bound on their rotations for every output, ascending; 0 for none.
+    package let constraints: [Count]
     /// Modules by alpha / rank, ascending.
     package let scales: [Count]
   }
@@ -41,35 +44,30 @@ package struct AdapterSummary: Codable, Sendable {
   package let embeddings: [String]
   /// Keys of no module.
   package let orphans: [String]
+  /// What a user of the adapter should know.
+  package let notes: [String]
 }
 
 extension AdapterSummary {
-  init(of adapter: InspectedAdapter) {
+  init(of adapter: InspectedAdapter, _ metadata: [String: String]) {
     var groups: [GroupKey: [InspectedModule]] = [:]
-    var counts: [String: (modules: Int, isKnown: Bool)] = [:]
     for module in adapter.modules {
-      let place = AdapterPlace(module.name)
-      let key = GroupKey(
-        component: place.component, block: place.block, algorithm: module.description)
-      groups[key, default: []].append(module)
-      var isKnown = false
-      if case .known = module.algorithm { isKnown = module.views["dora_scale"] == nil }
-      counts[module.description, default: (0, isKnown)].modules += 1
+      groups[GroupKey(module.name, module.description), default: []].append(module)
     }
-    modules = adapter.modules.count
-    algorithms = counts.map {
-      Algorithm(name: $0.key, modules: $0.value.modules, isKnown: $0.value.isKnown)
+    var refused: [GroupKey: [[TensorView]]] = [:]
+    for (format, modules) in adapter.refused {
+      for (name, views) in modules {
+        refused[GroupKey(name, format.name), default: []].append(views)
+      }
+    }
+    let found = (groups.map(Group.init) + refused.map(Group.init)).sorted { $0.key < $1.key }
+    self.groups = found
+    modules = found.reduce(0) { $0 + $1.modules }
+    let unknown = Set(adapter.refused.keys.map(\.name))
+    algorithms = Dictionary(grouping: found, by: \.algorithm).map { name, groups in
+      Algorithm(
+        name: name, modules: groups.reduce(0) { $0 + $1.modules }, isKnown: !unknown.contains(name))
     }.sorted { ($1.modules, $0.name) < ($0.modules, $1.name) }
-    self.groups = groups.sorted { $0.key < $1.key }.map { key, modules in
-      Group(
-        component: key.component, block: key.block, algorithm: key.algorithm,
-        modules: modules.count,
-        parameters: modules.reduce(0) { sum, module in
-          module.views.values.reduce(sum) { $0 + $1.shape.count }
-        }, ranks: Self.counts(modules.compactMap { $0.rank.map(Double.init) }),
-        alphas: Self.counts(modules.compactMap { $0.alpha.map(Double.init) }),
-        scales: Self.counts(modules.compactMap { $0.scale.map(Double.init) }))
-    }
     var names: [String] = []
     for key in adapter.embeddings {
       let name = key.dropFirst(AdapterKey.bundlePrefix.count).prefix { $0 != "." }
@@ -77,22 +75,82 @@ extension AdapterSummary {
     }
     embeddings = names.sorted()
     orphans = adapter.orphans
+    notes = Self.notes(of: adapter, NetworkArguments(metadata))
   }
 
-  private struct GroupKey: Hashable, Comparable {
+  private static func notes(
+    of adapter: InspectedAdapter, _ arguments: NetworkArguments
+  ) -> [String] {
+    var notes = adapter.refused.keys.map { "cannot be merged or measured here: \($0.text)" }
+      .sorted()
+    if arguments.isDyLoRA {
+      notes.append(
+        "trained as DyLoRA: every lower rank is an adapter of its own; training scaled by the rank "
+          + "of a block, loaders scale by that of the file")
+    }
+    var modules = OrderedDictionary<String, [String]>()
+    for module in adapter.modules {
+      for text in module.ambiguities { modules[text, default: []].append(module.name) }
+    }
+    return notes
+      + modules.map { text, names in
+        "ambiguous: '\(names[0])'"
+          + (names.count == 1 ? "" : " and \(names.count - 1) more") + ": \(text)"
+      }
+  }
+
+  fileprivate struct GroupKey: Hashable, Comparable {
     let component: String
     let block: String
     let algorithm: String
+
+    init(component: String, block: String, algorithm: String) {
+      (self.component, self.block, self.algorithm) = (component, block, algorithm)
+    }
+
+    init(_ module: String, _ algorithm: String) {
+      let place = AdapterPlace(module)
+      (component, block) = (place.component, place.block)
+      self.algorithm = algorithm
+    }
 
     static func < (a: GroupKey, b: GroupKey) -> Bool {
       (a.component, a.block, a.algorithm) < (b.component, b.block, b.algorithm)
     }
   }
+}
+
+extension AdapterSummary.Group {
+  fileprivate var key: AdapterSummary.GroupKey {
+    .init(component: component, block: block, algorithm: algorithm)
+  }
+
+  fileprivate init(_ key: AdapterSummary.GroupKey, _ modules: [InspectedModule]) {
+    let bounds = modules.filter { $0.algorithm.boundsChange }
+    let others = modules.filter { !$0.algorithm.boundsChange }
+    self.init(
+      component: key.component, block: key.block, algorithm: key.algorithm,
+      modules: modules.count,
+      parameters: modules.reduce(0) { sum, module in
+        module.views.values.reduce(sum) { $0 + $1.shape.count }
+      }, ranks: Self.counts(modules.compactMap { $0.rank.map(Double.init) }),
+      alphas: Self.counts(others.compactMap { $0.alpha.map(Double.init) }),
+      constraints: Self.counts(bounds.compactMap { $0.alpha.map(Double.init) }),
+      scales: Self.counts(modules.compactMap { $0.scale.map(Double.init) }))
+  }
+
+  /// Of a format that cannot be applied: as much as its tensors' names tell.
+  fileprivate init(_ key: AdapterSummary.GroupKey, _ modules: [[TensorView]]) {
+    self.init(
+      component: key.component, block: key.block, algorithm: key.algorithm, modules: modules.count,
+      parameters: modules.joined().reduce(0) { $0 + $1.shape.count }, ranks: [], alphas: [],
+      constraints: [], scales: [])
+  }
 
   /// How often each value occurs, ascending. NaN, which equals nothing, is counted one by one.
-  private static func counts(_ values: [Double]) -> [Count] {
+  private static func counts(_ values: [Double]) -> [AdapterSummary.Count] {
     var counts: [Double: Int] = [:]
     for value in values { counts[value, default: 0] += 1 }
-    return counts.sorted { $0.key < $1.key }.map { Count(value: $0.key, modules: $0.value) }
+    return counts.sorted { $0.key < $1.key }.map { .init(value: $0.key, modules: $0.value) }
   }
 }

@@ -6,7 +6,15 @@ import Safetensors
 import Tensors
 
 extension Extraction {
-  /// Divides `limit` bytes over the items, see `RankAllocation`.
+  /// What an item could be given, aligned with the points of its candidate; the whole delta last.
+  private struct Choices: Sendable {
+    let candidate: SizeAllocation.Candidate
+    let forms: [Work.Form]
+    /// Whether deeper ranks than those that were tried may be worth their bytes.
+    var isOpen: [Bool]
+  }
+
+  /// Divides `limit` bytes over the items, see `SizeAllocation`.
   ///
   /// Spectra are computed as deep as the budget can reach: first somewhat past the rank that every
   /// module would get in equal shares, then deeper wherever the allocation ends at the last value
@@ -23,80 +31,85 @@ extension Extraction {
       $0 + size.whole($1, $1.part.suffix)
     }
     guard needed <= limit else { throw OperationError.sizeTooSmall(limit: limit, needed: needed) }
-    let perRank = ranked.reduce(0) { $0 + size.perRank($1) }
+    let perRank = ranked.reduce(0) {
+      $0 + ($1.shape.rows + $1.shape.columns) * size.bytesPerElement
+    }
     let share = (limit - needed) / max(perRank, 1)
     var depths = ranked.map { min(2 * share + 8, deepest($0)) }
-    var candidates = [RankAllocation.Candidate?](repeating: nil, count: ranked.count)
+    var choices = [Choices?](repeating: nil, count: ranked.count)
     var shallow = Array(ranked.indices)
     while true {
       let total = shallow.reduce(0) { $0 + ranked[$1].cost }
       var completed = 0
       let found = try await concurrentMap(
         shallow, width: threads, cost: { ranked[$0].cost },
-        transform: { [depths] in try candidate(ranked[$0], depth: depths[$0], size) },
+        transform: { [depths] in try self.choices(for: ranked[$0], depth: depths[$0], size) },
         finished: {
           completed += ranked[$0].cost
           progress.report(
             Progress(activity: "measuring", completed: completed, total: total, isBytes: false))
         })
-      for (index, candidate) in zip(shallow, found) { candidates[index] = candidate }
-      let allocation = RankAllocation(
-        of: candidates.compactMap { $0 }, budget: limit - needed)
+      for (index, found) in zip(shallow, found) { choices[index] = found }
+      let known = choices.compactMap { $0 }
+      let allocation = SizeAllocation(of: known.map(\.candidate), budget: limit - needed)
       shallow = ranked.indices.filter { index in
-        guard let candidate = candidates[index], depths[index] < deepest(ranked[index]) else {
+        guard depths[index] < deepest(ranked[index]), let choice = allocation.choices[index] else {
           return false
         }
-        return allocation.choices[index] == .rank(candidate.energies.count)
-          || allocation.choices[index] == .whole
+        return known[index].isOpen[choice]
       }
-      if shallow.isEmpty { return try works(ranked, allocation, candidates, fixed) }
+      if shallow.isEmpty { return try works(ranked, allocation, known, fixed) }
       for index in shallow { depths[index] = min(2 * depths[index], deepest(ranked[index])) }
     }
   }
 
   private func works(
-    _ ranked: [ExtractionPlan.Item], _ allocation: RankAllocation,
-    _ candidates: [RankAllocation.Candidate?], _ fixed: [ExtractionPlan.Item]
+    _ ranked: [ExtractionPlan.Item], _ allocation: SizeAllocation, _ choices: [Choices],
+    _ fixed: [ExtractionPlan.Item]
   ) throws -> (work: [Work], omitted: [ExtractionReport.Lost]) {
     var work: [Work] = []
     var omitted: [ExtractionReport.Lost] = []
     for (index, item) in ranked.enumerated() {
-      let energy = candidates[index]?.totalEnergy ?? 0
-      if allocation.choices[index] != .omitted || energy == 0 {
-        work.append(Work(item: item, choice: allocation.choices[index]))
+      let energy = choices[index].candidate.energy
+      if let choice = allocation.choices[index] {
+        work.append(Work(item: item, form: choices[index].forms[choice]))
+      } else if energy == 0 {
+        work.append(Work(item: item, form: .whole))
       } else {
         omitted.append(try self.omitted(item, energy: energy))
       }
     }
-    return (work + fixed.map { Work(item: $0, choice: nil) }, omitted)
+    return (work + fixed.map { Work(item: $0, form: nil) }, omitted)
   }
 
-  /// The rank from which on the whole delta is smaller than its factors.
+  /// The rank from which on the whole delta is smaller than factors of LoRA, which are the largest.
   private func deepest(_ item: ExtractionPlan.Item) -> Int {
     let (m, n) = (item.shape.rows, item.shape.columns)
-    return min(m, n, factorization.allowsFull ? max(m * n / (m + n), 1) : .max)
+    return min(m, n, item.factorization.allowsFull ? max(m * n / (m + n), 1) : .max)
   }
 
-  private func candidate(
-    _ item: ExtractionPlan.Item, depth: Int, _ size: StoredSize
-  ) throws -> RankAllocation.Candidate {
-    let delta = try delta(of: item)
-    var energies: [Double] = []
-    if let delta {
-      let matrix = delta.tensor.reshaped(item.shape.asMatrix)
-      let values =
-        factorization.method == .exact
-        ? try matrix.singularValues()
-        : try matrix.truncatedSVD(
-          rank: depth, method: factorization.method, seed: factorization.seed,
-          energy: delta.energy
-        ).s
-      energies = values.prefix(depth).map { Double($0) * Double($0) }
+  private func choices(
+    for item: ExtractionPlan.Item, depth: Int, _ size: StoredSize
+  ) throws -> Choices {
+    guard let change = try change(of: item) else {
+      return Choices(candidate: .init(points: [], energy: 0), forms: [], isOpen: [])
     }
-    return RankAllocation.Candidate(
-      energies: energies, totalEnergy: delta?.energy ?? 0,
-      fixedBytes: size.factorsBeyondRanks(item), bytesPerRank: size.perRank(item),
-      wholeBytes: factorization.allowsFull ? size.whole(item, Full.difference) : nil)
+    let options = try item.algorithms.flatMap {
+      try $0.storedOptions(for: change, depth: depth, settings: item.factorization)
+    }
+    var points = options.map {
+      SizeAllocation.Candidate.Point(
+        bytes: size.option($0, item), removed: change.energy - $0.squaredError)
+    }
+    var forms = options.map { Work.Form.option($0) }
+    var isOpen = options.map { $0.policy == .fixed(depth) }
+    if item.factorization.allowsFull {
+      points.append(.init(bytes: size.whole(item, Full.difference), removed: change.energy))
+      forms.append(.whole)
+      isOpen.append(true)
+    }
+    return Choices(
+      candidate: .init(points: points, energy: change.energy), forms: forms, isOpen: isOpen)
   }
 }
 
@@ -111,26 +124,16 @@ private struct StoredSize {
     offsetDigits = "\(limit)".utf8.count
   }
 
-  private var bytesPerElement: Int { storage.bitsPerElement / 8 }
+  var bytesPerElement: Int { storage.bitsPerElement / 8 }
 
   /// A tensor stored as it is.
   func whole(_ item: ExtractionPlan.Item, _ suffix: String) -> Int {
     entry(item, suffix, item.shape) + bytesPerElement * item.shape.count
   }
 
-  /// The entries of up, down and alpha, and alpha itself, which is F32.
-  func factorsBeyondRanks(_ item: ExtractionPlan.Item) -> Int {
-    // The rank has as many digits as the deepest at most.
-    let deepest = min(item.shape.rows, item.shape.columns)
-    let ones = item.shape.kernel.map { _ in 1 }
-    return entry(item, "lora_up.weight", Shape([item.shape.rows, deepest] + ones))
-      + entry(item, "lora_down.weight", Shape([deepest] + item.shape.dimensions.dropFirst()))
-      + entry(item, alphaSuffix.name, []) + 4
-  }
-
-  /// One column of up and one row of down.
-  func perRank(_ item: ExtractionPlan.Item) -> Int {
-    (item.shape.rows + item.shape.columns) * bytesPerElement
+  /// The tensors of an option.
+  func option(_ option: ExtractionOption, _ item: ExtractionPlan.Item) -> Int {
+    option.tensors.reduce(option.byteCount) { $0 + entry(item, $1.suffix, $1.shape) }
   }
 
   private func entry(_ item: ExtractionPlan.Item, _ suffix: String, _ shape: Shape) -> Int {

@@ -17,12 +17,13 @@ extension Extraction {
     return ExtractionReport(
       base: plan.base.file.path.string, tuned: plan.tuned.file.path.string,
       family: plan.base.layout.family.name, evidence: plan.base.layout.evidence,
-      mode: ranks.name, storage: plan.storage.rawValue, seed: factorization.seed,
+      mode: ranks.name, storage: plan.storage.rawValue, seed: seed,
       modules: changed.map { item, result in
         ExtractionReport.Module(
           name: item.module.adapterName, path: item.module.path, key: item.base.key,
           shape: item.shape.dimensions, part: item.part.rawValue, algorithm: result.algorithm,
-          rank: result.rank, bytes: result.byteCount, deltaNorm: result.energy.squareRoot(),
+          rank: result.rank, detail: result.detail, iterations: result.iterations,
+          bytes: result.byteCount, deltaNorm: result.energy.squareRoot(),
           keptEnergy: result.keptEnergy, relativeError: result.relativeError,
           error: result.squaredError.squareRoot())
       },
@@ -32,6 +33,9 @@ extension Extraction {
         bytes: bytes, deltaNorm: energy.squareRoot(),
         keptEnergy: energy > 0 ? 1 - squaredError / energy : 1,
         relativeError: energy > 0 ? (squaredError / energy).squareRoot() : 0,
+        aboveBound: changed.count { item, result in
+          if case .error(let bound) = item.policy { result.relativeError > bound } else { false }
+        },
         distance: (squaredError + lost).squareRoot(), seconds: seconds))
   }
 

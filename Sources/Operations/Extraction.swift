@@ -11,15 +11,13 @@ import Tensors
 package struct Extraction: Sendable {
   let plan: ExtractionPlan
   let ranks: ExtractionSettings.Ranks
-  let factorization: FactorizationSettings
+  let seed: UInt64
   let threads: Int
 
   package init(_ plan: ExtractionPlan, settings: ExtractionSettings) {
     self.plan = plan
     ranks = settings.ranks
-    var factorization = settings.factorization
-    factorization.storage = plan.storage
-    self.factorization = factorization
+    seed = settings.factorization.seed
     threads = settings.threads
   }
 
@@ -36,7 +34,7 @@ package struct Extraction: Sendable {
     let start = clock.now
     try checkMemory()
     var omitted: [ExtractionReport.Lost] = []
-    var work = plan.items.map { Work(item: $0, choice: nil) }
+    var work = plan.items.map { Work(item: $0, form: nil) }
     if case .withinBytes(let limit) = ranks {
       (work, omitted) = try await allocate(limit, policy, progress)
     }
@@ -83,32 +81,65 @@ package struct Extraction: Sendable {
     }
   }
 
-  /// An item and, where one budget rules, what it was given.
+  /// An item and, where one budget rules, the form it was given.
   struct Work: Sendable {
+    /// One of the forms in which an item can be stored.
+    enum Form: Sendable {
+      case option(ExtractionOption)
+      case whole
+    }
+
     let item: ExtractionPlan.Item
-    let choice: RankAllocation.Choice?
+    let form: Form?
   }
 
   /// nil if base and tuned agree.
   private func factorize(_ work: Work) throws -> Factorization? {
     let item = work.item
-    guard let (delta, energy) = try delta(of: item) else { return nil }
-    var policy = item.policy
-    switch work.choice {
-    case .rank(let rank): policy = .fixed(rank)
-    case .whole: policy = .full
-    case .omitted, nil: break
-    }
-    guard policy == .full else {
-      return try LoRA.factorize(
-        delta, energy: energy, policy: policy, settings: factorization)
+    guard let change = try change(of: item) else { return nil }
+    switch work.form {
+    case .option(let option):
+      return try factorize(
+        change, [option.algorithm], policy: option.policy, option.settings)
+    case .whole: break
+    case nil where item.policy != .full:
+      return try factorize(
+        change, item.algorithms, policy: item.policy, item.factorization)
+    case nil: break
     }
     let pair =
       plan.exactDeltas
       ? (base: try plan.base.tensor(item.base), tuned: try plan.tuned.tensor(item.tuned)) : nil
     return Full.factorize(
-      delta, energy: energy, suffix: item.part.suffix, storage: factorization.storage,
+      change.delta, energy: change.energy, suffix: item.part.suffix, storage: plan.storage,
       exactFor: pair)
+  }
+
+  /// The change as factors of the algorithm, or of the one of several that is best for its bytes; the
+  /// change itself where that takes no more bytes and is allowed.
+  private func factorize(
+    _ change: WeightChange, _ algorithms: [any ExtractableAlgorithm.Type], policy: RankPolicy,
+    _ settings: FactorizationSettings
+  ) throws -> Factorization {
+    guard let algorithm = algorithms.first, algorithms.count == 1 else {
+      return try Factorization(best: algorithms, for: change, policy: policy, settings: settings)
+    }
+    let found = try algorithm.factorization(of: change, policy: policy, settings: settings)
+    guard settings.allowsFull, found.algorithm != Full.name,
+      found.byteCount >= change.delta.count * settings.storage.bitsPerElement / 8
+    else { return found }
+    return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+  }
+
+  /// The change of an item, with its base where an algorithm needs that; nil if there is none.
+  /// - Throws: `OperationError.notFinite`
+  func change(of item: ExtractionPlan.Item) throws -> WeightChange? {
+    guard let delta = try delta(of: item) else { return nil }
+    let needsBase =
+      item.policy != .full
+      && (item.factorization.magnitudes != nil || item.algorithms.contains { $0.needsBase })
+    return WeightChange(
+      delta.tensor, energy: delta.energy, base: needsBase ? try plan.base.tensor(item.base) : nil)
   }
 
   /// tuned − base of an item, and its squared norm; nil where they agree.

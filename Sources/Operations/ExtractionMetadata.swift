@@ -3,6 +3,7 @@ import Checkpoints
 import ModelFamilies
 import Safetensors
 import SystemPackage
+import Tensors
 
 /// What an extracted adapter says about itself.
 package struct ExtractionMetadata: Sendable {
@@ -24,12 +25,12 @@ package struct ExtractionMetadata: Sendable {
     // alpha = rank in every module.
     let rank =
       ranks.count > 1 ? "Dynamic" : ranks.first.map(String.init) ?? "0"
-    let onlyLoRA = results.allSatisfy { $0.algorithm == LoRA.name }
+    let network = Network(of: results)
     let family = plan.base.layout.family
     var metadata = [
-      "ss_network_module": onlyLoRA ? "networks.lora" : "lycoris.kohya",
+      "ss_network_module": network.module,
       "ss_network_dim": rank, "ss_network_alpha": rank,
-      "ss_network_args": onlyLoRA ? "{}" : #"{"algo": "\#(ranks.isEmpty ? "full" : "locon")"}"#,
+      "ss_network_args": network.arguments,
       "ss_v2": family.name == "sd2" ? "True" : "False", "ss_output_name": name,
       "ss_sd_model_name": plan.base.file.path.lastComponent?.string ?? "",
       "ss_training_comment": "extracted from the difference of "
@@ -53,5 +54,30 @@ package struct ExtractionMetadata: Sendable {
     let variation = 64
     let metadata = metadata(of: plan, []) ?? [:]
     return HeaderEncoding([TensorInfo](), metadata: metadata).bytes.count + hashes + variation
+  }
+}
+
+/// The training code that would have written such an adapter, with its arguments.
+private struct Network {
+  let module: String
+  /// JSON, as kohya's scripts write it.
+  let arguments: String
+
+  init(of results: [Factorization]) {
+    let hasMagnitudes = results.contains { result in
+      result.factors.contains { $0.suffix == WeightDecomposition<Tensor>.suffix.name }
+    }
+    if results.allSatisfy({ $0.algorithm == LoRA.name }) && !hasMagnitudes {
+      (module, arguments) = ("networks.lora", "{}")
+      return
+    }
+    var counts: [String: Int] = [:]
+    for result in results where ![Full.name, Norm.name].contains(result.algorithm) {
+      counts[result.algorithm, default: 0] += 1
+    }
+    let main = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? Full.name
+    let name = main == LoRA.name ? "locon" : main
+    module = "lycoris.kohya"
+    arguments = #"{"algo": "\#(name)""# + (hasMagnitudes ? #", "dora_wd": "True"}"# : "}")
   }
 }

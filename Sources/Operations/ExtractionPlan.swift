@@ -18,8 +18,11 @@ package struct ExtractionPlan: Sendable {
     package let base: ParameterSlot
     package let tuned: ParameterSlot
     package let shape: Shape
-    /// How the rank is chosen; `.full` for whatever has no rank.
+    /// How the rank is chosen; `.full` for whatever is stored whole.
     package let policy: RankPolicy
+    /// What the change may become where it is not stored whole.
+    package let algorithms: [any ExtractableAlgorithm.Type]
+    package fileprivate(set) var factorization: FactorizationSettings
 
     /// Work in multiplications, roughly: factorizing costs rank times as much as reading.
     package var cost: Int { policy == .full ? shape.count : 64 * shape.count }
@@ -88,10 +91,12 @@ package struct ExtractionPlan: Sendable {
             module: module.path, base: (base.file.path, shape), tuned: (tuned.file.path, otherShape)
           )
         }
+        let method = try part == .weight ? settings.method(for: module) : .whole
         items.append(
           Item(
             module: module, part: part, base: slot, tuned: otherSlot, shape: shape,
-            policy: part == .weight ? try settings.policy(for: module) : .full))
+            policy: method.policy, algorithms: method.algorithms,
+            factorization: method.factorization))
       }
     }
     guard paired > 0 else {
@@ -111,15 +116,16 @@ package struct ExtractionPlan: Sendable {
     leftOut += tuned.layout.unnamed.filter { base.file.tensors[$0] == nil }.map {
       LeftOut(ParameterSlot(key: $0, rows: nil), .tunedOnly)
     }
+    let whole = settings.ranks == .perModule(linear: .full, convolution: .full)
+    let storage = settings.storage ?? (whole ? .f32 : Self.commonFormat(of: items, in: base))
+    for index in items.indices { items[index].factorization.storage = storage }
     self.base = base
     self.tuned = tuned
     self.items = items
+    self.storage = storage
     self.leftOut = leftOut.sorted {
       ($0.key, $0.rows?.lowerBound ?? 0) < ($1.key, $1.rows?.lowerBound ?? 0)
     }
-    let natural = Self.commonFormat(of: items, in: base)
-    let whole = settings.ranks == .perModule(linear: .full, convolution: .full)
-    storage = settings.storage ?? (whole ? .f32 : natural)
     exactDeltas = settings.storage == nil && whole
   }
 
@@ -188,32 +194,47 @@ private struct Selection {
     switch part {
     case .norm, .normBias: refusal ?? (settings.norms ? nil : .norm)
     case .bias: refusal ?? (settings.biases ? nil : .bias)
-    case .weight: refusal
+    case .weight: refusal ?? (settings.selectsWeights ? nil : .notSelected)
     }
   }
 }
 
+/// How one weight's change is stored.
+private struct Method {
+  let policy: RankPolicy
+  let algorithms: [any ExtractableAlgorithm.Type]
+  let factorization: FactorizationSettings
+
+  static var whole: Method { Method(policy: .full, algorithms: [], factorization: .init()) }
+}
+
 extension ExtractionSettings {
-  /// The policy for a layer, its preset's overrides included.
+  /// For a layer, its preset's overrides included.
   /// - Throws: `OperationError.algorithmNotExtractable`
-  fileprivate func policy(for module: FamilyModule) throws -> RankPolicy {
+  fileprivate func method(for module: FamilyModule) throws -> Method {
     let hasKernel = module.shape.kernel.contains { $0 != 1 }
     let override = preset?.override(for: module)
-    switch override?.algorithm {
-    case "full": return .full
-    case nil, "lora", "locon": break
-    case .some(let name):
-      throw OperationError.algorithmNotExtractable(name, module: module.path)
+    var algorithms = algorithms
+    if let name = override?.algorithm {
+      if name == Full.name { return .whole }
+      guard let chosen = algorithm(named: name) as? any ExtractableAlgorithm.Type else {
+        throw OperationError.algorithmNotExtractable(name, module: module.path)
+      }
+      algorithms = [chosen]
     }
+    var factorization = factorization
+    if let factor = override?.factor { factorization.factor = factor > 0 ? factor : -1 }
     guard case .perModule(let linear, let convolution) = ranks else {
-      return .fixed(min(module.shape.rows, module.shape.columns))
+      return Method(
+        policy: .fixed(min(module.shape.rows, module.shape.columns)), algorithms: algorithms,
+        factorization: factorization)
     }
-    let policy = hasKernel ? convolution : linear
+    var policy = hasKernel ? convolution : linear
     if case .fixed = policy,
       let rank = hasKernel ? override?.convolutionRank : override?.linearRank
     {
-      return .fixed(rank)
+      policy = .fixed(rank)
     }
-    return policy
+    return Method(policy: policy, algorithms: algorithms, factorization: factorization)
   }
 }

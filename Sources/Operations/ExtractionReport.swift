@@ -11,6 +11,10 @@ package struct ExtractionReport: Codable, Sendable {
     package let part: String
     package let algorithm: String
     package let rank: Int?
+    /// What else was chosen: `factor 8`, `input`.
+    package let detail: String?
+    /// Steps of an iterative method.
+    package let iterations: Int?
     package let bytes: Int
     /// ‖Δ‖_F
     package let deltaNorm: Double
@@ -43,6 +47,9 @@ package struct ExtractionReport: Codable, Sendable {
     package var deltaNorm = 0.0
     package var keptEnergy = 1.0
     package var relativeError = 0.0
+    /// Modules whose error is above the bound that was asked for, because their algorithm cannot
+    /// reach it.
+    package var aboveBound = 0
     /// ‖merged − tuned‖_F over the whole checkpoint, before rounding to its format: what the
     /// adapter approximates and what it leaves out.
     package var distance = 0.0

@@ -14,6 +14,11 @@ package struct ExtractionSettings {
   }
 
   package var ranks: Ranks
+  /// What a weight's change may become: one algorithm, or several of which the best for its bytes is
+  /// taken.
+  package var algorithms: [any ExtractableAlgorithm.Type]
+  /// Whether changes of weights are stored, or only those of normalization layers.
+  package var selectsWeights: Bool
   package var factorization: FactorizationSettings
   /// nil: in the format of the checkpoints, or what a whole delta needs to be exact.
   package var storage: DType?
@@ -28,11 +33,15 @@ package struct ExtractionSettings {
   package var threads: Int
 
   package init(
-    ranks: Ranks, factorization: FactorizationSettings = .init(), storage: DType? = nil,
+    ranks: Ranks, algorithms: [any ExtractableAlgorithm.Type] = [LoRA.self],
+    selectsWeights: Bool = true,
+    factorization: FactorizationSettings = .init(), storage: DType? = nil,
     preset: Preset? = nil, filter: ModuleFilter, norms: Bool = false, biases: Bool = false,
     threads: Int
   ) {
     self.ranks = ranks
+    self.algorithms = algorithms
+    self.selectsWeights = selectsWeights
     self.factorization = factorization
     self.storage = storage
     self.preset = preset

@@ -2,11 +2,14 @@ import Adapters
 import Checkpoints
 import OrderedCollections
 import Safetensors
+import Tensors
 
 /// The keys of a file grouped into adapter modules, leniently: what does not fit is kept and named.
 struct InspectedAdapter: Sendable {
   /// In the order in which their first tensors stand in the file.
   let modules: [InspectedModule]
+  /// Tensors of modules in formats that cannot be applied.
+  let refused: [RefusedFormat: [String: [TensorView]]]
   /// Keys of embeddings that travel with the adapter.
   let embeddings: [String]
   /// Keys of no module.
@@ -17,25 +20,41 @@ struct InspectedAdapter: Sendable {
   /// Tensors that belong to modules.
   var tensorCount: Int {
     modules.reduce(duplicates.count) { $0 + $1.views.count + ($1.alphaView == nil ? 0 : 1) }
+      + refused.values.reduce(0) { $1.values.reduce($0) { $0 + $1.count } }
   }
 
   /// nil if no tensor identifies an algorithm.
   init?(_ file: SafetensorsFile) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
+    var refused: [RefusedFormat: [String: [TensorView]]] = [:]
     var (embeddings, orphans, duplicates) = ([String](), [String](), [String]())
     for (key, view) in file.tensors {
-      guard let place = AdapterKey(key) else {
-        key.hasPrefix(AdapterKey.bundlePrefix) ? embeddings.append(key) : orphans.append(key)
-        continue
-      }
-      if groups[place.module]?[place.suffix] != nil {
-        duplicates.append(key)
+      if let place = AdapterKey(key) {
+        if groups[place.module]?[place.suffix] != nil {
+          duplicates.append(key)
+        } else {
+          groups[place.module, default: [:]][place.suffix] = view
+        }
+      } else if let (format, module) = RefusedFormat.recognize(key) {
+        refused[format, default: [:]][module, default: []].append(view)
       } else {
-        groups[place.module, default: [:]][place.suffix] = view
+        key.hasPrefix(AdapterKey.bundlePrefix) ? embeddings.append(key) : orphans.append(key)
       }
     }
-    Self.claimWeights(&orphans, for: &groups, of: file)
-    let alphas = AlphaMetadata(file.metadata)
+    orphans.removeAll { key in
+      guard
+        let (module, suffix) = SuffixTable.split(key, beside: { groups[$0]?.keys.map { $0 } ?? [] })
+      else { return false }
+      groups[module]?[suffix] = file.tensors[key]
+      return true
+    }
+    // Factors beside tensors of a format that is refused belong to it.
+    for (format, modules) in refused {
+      for module in modules.keys {
+        refused[format]?[module]? += groups.removeValue(forKey: module)?.values.map { $0 } ?? []
+      }
+    }
+    let alphas = AlphaMetadata(of: file)
     var modules: [InspectedModule] = []
     for (name, views) in groups {
       if var module = Self.module(name, views) {
@@ -45,37 +64,24 @@ struct InspectedAdapter: Sendable {
         orphans += views.values.map(\.name).sorted()
       }
     }
-    guard !modules.isEmpty else { return nil }
+    guard !modules.isEmpty || !refused.isEmpty else { return nil }
     self.modules = modules
+    self.refused = refused
     self.embeddings = embeddings
     self.orphans = orphans
     self.duplicates = duplicates
-  }
-
-  /// IA3 calls its tensor `weight`, as every layer does: only beside `on_input` is it an adapter's.
-  private static func claimWeights(
-    _ orphans: inout [String], for groups: inout OrderedDictionary<String, [String: TensorView]>,
-    of file: SafetensorsFile
-  ) {
-    for (name, views) in groups where views["on_input"] != nil {
-      guard let weight = file.tensors[name + ".weight"] else { continue }
-      groups[name]?["weight"] = weight
-      orphans.removeAll { $0 == weight.name }
-    }
   }
 
   private static func module(_ name: String, _ views: [String: TensorView]) -> InspectedModule? {
     var views = views
     let alpha = views.removeValue(forKey: alphaSuffix.name)
     // A change of the bias goes with any algorithm, and is an adapter of its own without one.
-    let suffixes = Set(views.keys)
-    let decisive = suffixes.subtracting(biasSuffixes)
-    let candidates = InspectedAlgorithm.all.filter {
-      !$0.markers.isDisjoint(with: decisive.isEmpty ? suffixes : decisive)
-    }
+    let shapes = views.mapValues(\.shape)
+    let decisive = shapes.filter { !biasSuffixes.contains($0.key) }
+    let candidates = allAlgorithms.filter { $0.recognizes(decisive.isEmpty ? shapes : decisive) }
     guard let algorithm = candidates.first else { return nil }
     return InspectedModule(
       name: name, algorithm: algorithm, views: views, alphaView: alpha,
-      rivals: candidates.dropFirst().map(\.name))
+      rivals: candidates.dropFirst().map { $0.name })
   }
 }

@@ -5,7 +5,7 @@ import Tensors
 /// One module of an adapter as it stands in the file, sound or not.
 struct InspectedModule: Sendable {
   let name: String
-  let algorithm: InspectedAlgorithm
+  let algorithm: any AdapterAlgorithm.Type
   /// By canonical suffix, alpha excepted.
   let views: [String: TensorView]
   let alphaView: TensorView?
@@ -27,7 +27,7 @@ struct InspectedModule: Sendable {
 
   /// What the change is multiplied by; nil where alpha has no such meaning.
   var scale: Float? {
-    guard algorithm.isScaled, let rank, rank > 0 else { return nil }
+    guard let rank, rank > 0 else { return nil }
     // An alpha that is there and no number leaves the scale unknown.
     return alphaView != nil && alpha == nil ? nil : adapterScale(alpha: alpha, rank: rank)
   }
@@ -44,30 +44,48 @@ struct InspectedModule: Sendable {
 
   /// `lora`, `lokr + dora`
   var description: String {
-    // The stages of BOFT are one more axis of the same tensor.
-    let isStaged = views["oft_blocks"]?.shape.dimensions.count == 4
-    return ([isStaged ? "boft" : algorithm.name] + features.filter { $0 != "bias" })
-      .joined(separator: " + ")
+    ([algorithm.name] + features.filter { $0 != "bias" }).joined(separator: " + ")
+  }
+
+  /// What the shapes leave open, and how it is read.
+  var ambiguities: [String] {
+    [
+      algorithm.ambiguity(in: shapes),
+      WeightDecomposition.ambiguity(in: shapes, base: algorithm.weightShape(of: shapes)),
+    ].compactMap { $0 }
+  }
+
+  /// Missing partners and shapes that do not go together.
+  var fault: String? {
+    do throws(AdapterError) {
+      try algorithm.check(shapes)
+      // Some factors of a convolution do not tell its kernel, and so not its inputs either.
+      let axes = WeightDecomposition<Tensor>.suffixes.compactMap {
+        shapes[$0.name]?.dimensions.count
+      }
+      if let weight = algorithm.weightShape(of: shapes),
+        axes.allSatisfy({ $0 <= max(weight.dimensions.count, 2) })
+      {
+        _ = try WeightDecomposition.axis(of: shapes, for: weight)
+      }
+      return nil
+    } catch {
+      return "\(error)"
+    }
   }
 
   /// Whether every tensor holds floating-point numbers that can be read.
   var isReadable: Bool { views.values.allSatisfy(\.dtype.isConvertible) }
 
   /// What the module adds to a weight; nil if that is not known, or not without the weight.
-  /// - Throws: `AdapterError.missingFactor`, `.residualIndex`
+  /// - Throws: `AdapterError`
   func delta() throws -> AdapterDelta? {
-    guard case .known(let algorithm) = algorithm, isReadable, views["dora_scale"] == nil,
-      algorithm.faultless(shapes), let weight = algorithm.weightShape(of: shapes)
-    else { return nil }
-    var factors = views.mapValues { $0.tensor() }
-    try SparseResidual.expand(in: &factors, for: weight)
-    return try algorithm.delta(of: Factors(factors, scale: scale ?? 1))
-  }
-}
-
-extension AdapterAlgorithm {
-  fileprivate static func faultless(_ shapes: [String: Shape]) -> Bool {
-    guard let weight = weightShape(of: shapes) else { return false }
-    return (try? check(shapes, base: weight)) != nil
+    guard isReadable, fault == nil, let weight = algorithm.weightShape(of: shapes) else {
+      return nil
+    }
+    return try Adapter(
+      algorithm, views.filter { !biasSuffixes.contains($0.key) }.mapValues { $0.tensor() },
+      alpha: alpha, for: weight
+    ).delta()
   }
 }

@@ -44,26 +44,37 @@ extension Inspection {
   private func checkModules(
     _ adapter: InspectedAdapter, zero: Set<String>, _ check: inout InspectionReport.Check
   ) {
-    check.findings += adapter.orphans.map {
-      $0.hasSuffix(".alpha")
-        ? "tensor '\($0)': an alpha without the module it belongs to"
-        : "tensor '\($0)' belongs to no module of a known algorithm"
+    check.findings += adapter.refused.map { format, modules in
+      "\(modules.count) modules cannot be applied by other tools: \(format.text)"
+    }.sorted()
+    check.findings += adapter.orphans.map { key in
+      if key.hasSuffix(".alpha") {
+        return "tensor '\(key)': an alpha without the module it belongs to"
+      }
+      guard let suffix = AdapterKey(key)?.suffix, let shape = file.tensors[key]?.shape else {
+        return "tensor '\(key)' belongs to no module of a known algorithm"
+      }
+      return "tensor '\(key)': no algorithm has '\(suffix)' alone or in the shape \(shape)"
     }
     check.findings += adapter.duplicates.map {
       "tensor '\($0)' stands in the file under another spelling too"
     }
     var withoutAlpha: [String] = []
+    var withoutRank: [String] = []
     var withoutEffect: [String] = []
     for module in adapter.modules {
       func find(_ text: String) { check.findings.append("module '\(module.name)': \(text)") }
       for rival in module.rivals {
         find("has tensors of \(module.algorithm.name) and of \(rival)")
       }
-      for fault in module.algorithm.faults(in: module.shapes) { find(fault) }
+      if let fault = module.fault { find(fault) }
       if module.hasNoEffect(zero) { withoutEffect.append(module.name) }
-      guard module.algorithm.isScaled, module.rank != nil else { continue }
+      guard module.rank != nil || module.algorithm.boundsChange else {
+        if module.algorithm is LoKr.Type { withoutRank.append(module.name) }
+        continue
+      }
       guard let view = module.alphaView else {
-        guard module.recordedAlpha == nil else { continue }
+        guard module.recordedAlpha == nil, !module.algorithm.boundsChange else { continue }
         withoutAlpha.append(module.name)
         continue
       }
@@ -71,12 +82,20 @@ extension Inspection {
         find("alpha: expected one number, found \(view.dtype) \(view.shape)")
         continue
       }
+      // Rotations are not bounded by numbers below 1.
+      guard !module.algorithm.boundsChange else { continue }
       // NaN and infinity are found as such.
       if alpha == 0 { find("alpha is 0: the module has no effect") }
       if alpha < 0 { find("alpha is \(alpha): the module's change is turned around") }
     }
     checkMissingAlphas(withoutAlpha, among: adapter, &check)
-    if withoutEffect.count == adapter.modules.count {
+    if let first = withoutRank.first, NetworkArguments(file.metadata).dividesByRoot {
+      check.findings.append(
+        "\(withoutRank.count) LoKr modules with both factors whole, first '\(first)', trained with "
+          + "rs_lora: training scaled by the root of a rank that the file does not tell, every "
+          + "loader by 1")
+    }
+    if !withoutEffect.isEmpty, withoutEffect.count == adapter.modules.count {
       check.findings.append("every module is zero: the adapter has no effect")
     } else {
       check.notes += withoutEffect.map { "module '\($0)' is zero" }
@@ -101,17 +120,14 @@ extension Inspection {
 }
 
 extension InspectedModule {
-  /// Whether a factor that makes the change zero is zero, or the whole change is.
+  /// Whether factors without which the module changes nothing are zero.
   fileprivate func hasNoEffect(_ zero: Set<String>) -> Bool {
-    guard !views.isEmpty else { return false }
-    switch algorithm {
-    case .foreign: return views.values.allSatisfy { zero.contains($0.name) }
-    case .known:
-      let hasBias = biasSuffixes.contains { views[$0].map { !zero.contains($0.name) } ?? false }
-      let hasResidual = views["bias_values"].map { !zero.contains($0.name) } ?? false
-      guard !hasBias, !hasResidual else { return false }
-      let factors = views.filter { algorithm.markers.contains($0.key) }.values
-      return factors.contains { zero.contains($0.name) }
-    }
+    let zeros = Set(views.filter { zero.contains($0.value.name) }.keys)
+    let hasBias = biasSuffixes.contains { views[$0] != nil && !zeros.contains($0) }
+    let hasResidual = views[SparseResidual.valuesSuffix] != nil
+    let hasMagnitude = WeightDecomposition<Tensor>.suffixes.contains { views[$0.name] != nil }
+    guard !hasBias, !hasMagnitude, !hasResidual || zeros.contains(SparseResidual.valuesSuffix)
+    else { return false }
+    return algorithm.hasNoEffect(whereZero: zeros)
   }
 }

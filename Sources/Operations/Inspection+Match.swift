@@ -14,20 +14,22 @@ extension Inspection {
     var unmatched: [BaseMatch.Mismatch] = []
     var misshapen: [BaseMatch.Mismatch] = []
     for module in adapter.modules {
-      let targets = base.layout.modules(named: module.name)
-      guard let target = targets.first, targets.count == 1 else {
-        let reason =
-          targets.isEmpty
-          ? "no such layer" : "may mean " + targets.map(\.path).joined(separator: " or ")
-        unmatched.append(.init(module: module.name, reason: reason))
-        continue
+      do throws(NoPlace) {
+        let place = try MergePlace(of: module.name, in: base)
+        if let fault = module.fault(on: place.weight.shape) {
+          misshapen.append(
+            .init(
+              module: module.name,
+              reason: "the layer has shape \(place.weight.shape): \(fault)"))
+        } else {
+          matched += 1
+        }
+      } catch {
+        unmatched.append(.init(module: module.name, reason: error.reason))
       }
-      if let fault = module.fault(on: target.shape) {
-        misshapen.append(
-          .init(module: module.name, reason: "the layer has shape \(target.shape): \(fault)"))
-      } else {
-        matched += 1
-      }
+    }
+    for (format, modules) in adapter.refused {
+      unmatched += modules.keys.sorted().map { .init(module: $0, reason: format.text) }
     }
     return BaseMatch(
       base: base.file.path.string, family: base.layout.family.name,
@@ -37,17 +39,28 @@ extension Inspection {
 }
 
 extension InspectedModule {
-  /// Why it does not fit a weight; nil if it does, or if that cannot be told.
+  /// Why it does not fit a weight; nil if it does.
   fileprivate func fault(on weight: Shape) -> String? {
+    // An extension of the weight changes the shape that the factors have to fit.
+    let asked = views[reshapeSuffix.name].flatMap { view in
+      view.dtype.isConvertible ? Shape(view.tensor().elements.map { Int(exactly: $0) ?? 0 }) : nil
+    }
+    if let asked,
+      asked.dimensions.count != weight.dimensions.count
+        || zip(weight.dimensions, asked.dimensions).contains(where: { $0 > $1 })
+    {
+      return "it is to be extended to \(asked)"
+    }
+    let weight = asked ?? weight
     if let bias = biasSuffixes.lazy.compactMap({ views[$0] }).first,
       bias.shape.count != weight.rows
     {
       return "the change of the bias has shape \(bias.shape)"
     }
-    let changesWeight = views.keys.contains { !biasSuffixes.contains($0) }
-    guard changesWeight, case .known(let algorithm) = algorithm else { return nil }
+    guard views.keys.contains(where: { !biasSuffixes.contains($0) }) else { return nil }
     do throws(AdapterError) {
       try algorithm.check(shapes, base: weight)
+      _ = try WeightDecomposition.axis(of: shapes, for: weight)
       return nil
     } catch {
       return "\(error)"

@@ -24,7 +24,7 @@ extension Inspection {
       family: family, total: total,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },
-      adapter: adapter.map(AdapterSummary.init), cache: cache,
+      adapter: adapter.map { AdapterSummary(of: $0, file.metadata) }, cache: cache,
       training: TrainingSummary(of: file.metadata), metadata: file.metadata, notes: notes)
   }
 

@@ -82,8 +82,9 @@ package struct Inspection: Sendable {
     let layout =
       try base?.layout
       ?? ModelLayout(of: file.tensors.map { (key: $0.key, shape: $0.value.shape) }, as: family)
-    if let adapter {
-      let name = adapter.modules[0].name
+    if let adapter,
+      let name = adapter.modules.first?.name ?? adapter.refused.values.first?.keys.sorted().first
+    {
       notes.append("\(adapter.tensorCount) tensors have suffixes of an adapter, first of '\(name)'")
     }
     let subject = Subject.model(layout, base)
@@ -119,7 +120,8 @@ package struct Inspection: Sendable {
         name: given.name, title: given.title, evidence: ["family '\(given.name)' was asked for"])
     }
     let found = ModelFamily.recognize(
-      adapterModules: adapter.modules.map { ($0.name, $0.inputWidth) }, metadata: metadata)
+      adapterModules: adapter.modules.map { ($0.name, $0.inputWidth) }
+        + adapter.refused.values.flatMap { $0.keys.map { ($0, nil) } }, metadata: metadata)
     let family = found.family ?? .generic
     return .init(name: family.name, title: family.title, evidence: found.evidence)
   }
@@ -140,8 +142,5 @@ package struct Inspection: Sendable {
 
 extension InspectedModule {
   /// Inputs of the weight, where the shapes tell.
-  fileprivate var inputWidth: Int? {
-    guard case .known(let algorithm) = algorithm else { return nil }
-    return algorithm.inputWidth(of: shapes)
-  }
+  fileprivate var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
 }

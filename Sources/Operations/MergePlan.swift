@@ -1,6 +1,6 @@
 import Adapters
 package import Checkpoints
-package import ModelFamilies
+import ModelFamilies
 import OrderedCollections
 import Safetensors
 import SystemPackage
@@ -9,22 +9,14 @@ package import Tensors
 /// Which adapter modules change which tensors of a base, decided from headers before any
 /// arithmetic.
 package struct MergePlan: Sendable {
-  /// What one adapter module does to one tensor.
-  package struct Contribution: Sendable {
-    package let module: AdapterModule
-    package let target: FamilyModule
-    /// The rows that it changes; nil for all.
-    package let rows: Range<Int>?
-    package let isBias: Bool
-    package let multiplier: Float
-  }
-
   package let base: BaseModel
   package let adapters: [WeightedAdapter]
   /// By the key of the tensor, in the order of the command line.
-  package let contributions: [String: [Contribution]]
+  package let contributions: [String: [MergeContribution]]
   /// Biases that the base does not have and an adapter brings, by their new key.
   package let newBiases: [String: (dtype: DType, shape: Shape)]
+  /// Shapes to which tensors are extended by zeros, by their key.
+  package let extensions: [String: Shape]
   /// Modules that take part, over all adapters.
   package let matchedCount: Int
   /// Modules that patterns leave out, or whose multiplier is 0.
@@ -37,12 +29,14 @@ package struct MergePlan: Sendable {
   package init(
     base: BaseModel, adapters: [WeightedAdapter], settings: MergeSettings
   ) throws {
-    var matching = AdapterMatching(base)
-    for adapter in adapters { try matching.add(adapter, settings.filter) }
+    var matching = AdapterMatching(base, settings)
+    for adapter in adapters { matching.extend(for: adapter) }
+    for adapter in adapters { try matching.add(adapter) }
     self.base = base
     self.adapters = adapters
     contributions = matching.contributions
     newBiases = matching.newBiases
+    extensions = matching.extensions
     unmatched = matching.unmatched
     matchedCount = matching.matched
     skippedCount = matching.skipped

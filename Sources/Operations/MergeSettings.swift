@@ -1,3 +1,4 @@
+package import Adapters
 package import Checkpoints
 package import Tensors
 
@@ -8,17 +9,20 @@ package struct MergeSettings {
   package var filter: ModuleFilter
   /// Whether adapter modules without a place in the base are passed over.
   package var isLenient: Bool
+  /// What the user vouches for, where an adapter's file leaves something open.
+  package var assertions: Set<Assertion>
   package var threads: Int
   /// Largest number of bytes of a shard; nil for one file.
   package var shardSize: Int?
 
   package init(
-    storage: DType? = nil, filter: ModuleFilter, isLenient: Bool = false, threads: Int,
-    shardSize: Int? = nil
+    storage: DType? = nil, filter: ModuleFilter, isLenient: Bool = false,
+    assertions: Set<Assertion> = [], threads: Int, shardSize: Int? = nil
   ) {
     self.storage = storage
     self.filter = filter
     self.isLenient = isLenient
+    self.assertions = assertions
     self.threads = threads
     self.shardSize = shardSize
   }

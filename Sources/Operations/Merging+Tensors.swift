@@ -46,7 +46,7 @@ extension Merging {
     let kept = plan.base.file.tensors.values.filter { !dropped.contains($0.name) }.map {
       TensorInfo(
         name: $0.name, dtype: $0.dtype.isFloatingPoint ? storage ?? $0.dtype : $0.dtype,
-        shape: $0.shape)
+        shape: plan.extensions[$0.name] ?? $0.shape)
     }
     return kept
       + plan.newBiases.map {
@@ -63,7 +63,7 @@ extension Merging {
     let contributions = plan.contributions[key] ?? []
     let isCopied = contributions.isEmpty && view.dtype == info.dtype
     guard !isCopied, plan.base.scalings[key] == nil, scaledWeights[key] == nil,
-      contributions.allSatisfy({ $0.isBias || $0.module.algorithm.rowSuffixes != nil })
+      plan.extensions[key] == nil, contributions.allSatisfy(\.worksByRows)
     else { return whole }
     let strips = (0..<info.shape.rows).strips(of: info.shape.columns)
     guard strips.count > 1 else { return whole }
@@ -82,7 +82,7 @@ extension Merging {
       return .merged(
         MergedTensor(tensor: EncodedTensor(scales, as: dtype), completesAdapted: true))
     }
-    let isAdapted = plan.contributions[key] != nil
+    let isAdapted = plan.contributions[key] != nil || plan.extensions[key] != nil
     if let view, !isAdapted, view.dtype == dtype { return .copied(view) }
     let isScaled = isAdapted && storage == nil && plan.base.scalings[key] != nil
     let weight = try isScaled ? quantized(key).codes : adapted(key, part.rows)
@@ -90,7 +90,7 @@ extension Merging {
     guard isAdapted else { return .merged(merged) }
     merged.completesAdapted = part.isLast
     if dtype == .f16 { merged.overflowed = merged.tensor.infiniteHalfCount }
-    if dtype.isFloat8, let view, view.dtype == dtype {
+    if dtype.isFloat8, let view, view.dtype == dtype, plan.extensions[key] == nil {
       let start = (part.rows?.lowerBound ?? 0) * part.info.shape.columns
       let before = view.bytes
       merged.float8Count = merged.tensor.bytes.count
@@ -109,50 +109,6 @@ extension Merging {
       preconditionFailure("'\(key)' has no scale")
     }
     return scaling.quantize(try adapted(key, nil), as: view.dtype == .f8e4m3 ? .e4m3 : .e5m2)
-  }
-
-  /// A weight or bias, or rows of it, with all contributions, in f32.
-  private func adapted(_ key: String, _ rows: Range<Int>?) throws -> Tensor {
-    var tensor =
-      plan.base.file.tensors[key] == nil
-      ? Tensor(zeros: plan.newBiases[key]?.shape ?? [])
-      : try plan.base.tensor(ParameterSlot(key: key, rows: rows))
-    let extent = rows ?? 0..<tensor.shape.rows
-    for contribution in plan.contributions[key] ?? [] {
-      let target =
-        contribution.rows ?? 0..<(plan.base.file.tensors[key]?.shape ?? tensor.shape).rows
-      let common = target.clamped(to: extent)
-      guard !common.isEmpty else { continue }
-      var adapter = try contribution.module.adapter(for: contribution.target.shape)
-      if common != target {
-        let within = common.lowerBound - target.lowerBound..<common.upperBound - target.lowerBound
-        guard let restricted = adapter.restricted(toRows: within) else {
-          preconditionFailure("\(contribution.module.algorithm.name) in strips")
-        }
-        adapter = restricted
-      }
-      if common == extent {
-        tensor = try contribution.apply(adapter, to: consume tensor)
-      } else {
-        let place =
-          common.lowerBound - extent.lowerBound..<common.upperBound - extent.lowerBound
-        tensor.replaceRows(
-          from: place.lowerBound, with: try contribution.apply(adapter, to: tensor.rows(place)))
-      }
-    }
-    return tensor
-  }
-}
-
-extension MergePlan.Contribution {
-  fileprivate func apply(_ adapter: Adapter, to base: consuming Tensor) throws -> Tensor {
-    do throws(AdapterError) {
-      return isBias
-        ? try adapter.adapt(bias: base, multiplier: multiplier)
-        : try adapter.adapt(weight: base, multiplier: multiplier)
-    } catch {
-      throw CheckpointError.module(module.file, module: module.name, error)
-    }
   }
 }
 

@@ -1,3 +1,4 @@
+import Adapters
 package import SystemPackage
 package import Tensors
 
@@ -41,11 +42,16 @@ extension OperationError: CustomStringConvertible {
       "\(modules.first?.file ?? ""): "
         + (modules.count == total ? "none" : "\(modules.count)") + " of \(total) adapter modules "
         + (modules.count == total ? "has a place" : "have no place") + " in the base: "
-        + modules.prefix(3).map { "'\($0.module)' (\($0.reason))" }.joined(separator: ", ")
-        + (modules.count > 3 ? ", …" : "") + (hint.map { "; " + $0 } ?? "")
+        + modules.byReason.prefix(3).map { group in
+          group.modules.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+            + (group.modules.count > 3 ? ", …" : "") + " (\(group.reason))"
+        }.joined(separator: ", ")
+        + (modules.byReason.count > 3 ? ", …" : "") + (hint.map { "; " + $0 } ?? "")
         + (modules.count == total ? "" : "; '--lenient' merges the rest")
     case .algorithmNotExtractable(let name, let module):
-      "preset: module '\(module)': expected algorithm lora, locon or full, found '\(name)'"
+      "preset: module '\(module)': expected an algorithm that can be extracted, "
+        + extractableAlgorithms.map { $0.name }.joined(separator: ", ")
+        + " or full, found '\(name)'"
     case .folderOutput(let output, let base):
       "\(output): expected a folder, since \(base) is a diffusers folder"
     case .pattern(let text): "pattern '\(text)': expected a regular expression"

@@ -5,3 +5,20 @@ package struct UnmatchedModule: Codable, Equatable, Sendable {
   package let module: String
   package let reason: String
 }
+
+extension [UnmatchedModule] {
+  /// The modules that the same reason keeps out, in the order of the first of each.
+  var byReason: [(reason: String, modules: [String])] {
+    var places: [String: Int] = [:]
+    var groups: [(reason: String, modules: [String])] = []
+    for module in self {
+      if let place = places[module.reason] {
+        groups[place].modules.append(module.module)
+      } else {
+        places[module.reason] = groups.count
+        groups.append((module.reason, [module.module]))
+      }
+    }
+    return groups
+  }
+}

@@ -28,6 +28,10 @@ struct Extract: Tool {
           --mode size --max_size 64MiB --norms --bias
         lyco-extract base-folder/ tuned-folder/ -o adapter.safetensors \\
           --preset attn-mlp --report report.json
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --algo lokr --factor 8 --linear_dim 16
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --algo auto --max_error 0.2
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted
@@ -52,6 +56,7 @@ struct Extract: Tool {
     help: "The adapter to write. Compressed if it ends in .zst.")
   var namedOutput: String?
 
+  @OptionGroup(title: "Algorithm") var algorithm: AlgorithmOptions
   @OptionGroup(title: "Ranks") var ranks: RankOptions
   @OptionGroup(title: "Factors") var factors: FactorOptions
   @OptionGroup(title: "Modules") var modules: ModuleOptions
@@ -64,16 +69,33 @@ struct Extract: Tool {
     guard (namedOutput == nil) != (positionalOutput == nil) else {
       throw ValidationError("expected one output: '-o ADAPTER'")
     }
-    guard ranks.mode != .size || !factors.keepsResidual else {
+    guard ranks.resolvedMode != .size || !factors.keepsResidual else {
       throw ValidationError("'--use_sparse_bias' is not valid with '--mode size'")
+    }
+    guard !algorithm.isAutomatic || [.error, .size].contains(ranks.resolvedMode) else {
+      throw ValidationError("'--algo auto' needs '--max_error' or '--max_size'")
+    }
+    guard ranks.mode == nil || ranks.mode == .full || !algorithm.storesWhole else {
+      throw ValidationError("'--algo full' has no rank and takes no other '--mode'")
+    }
+  }
+
+  private var settings: ExtractionSettings {
+    get throws {
+      var factorization = factors.factorization
+      algorithm.apply(to: &factorization)
+      return ExtractionSettings(
+        ranks: algorithm.storesWhole
+          ? .perModule(linear: .full, convolution: .full) : ranks.ranks,
+        algorithms: algorithm.algorithms, selectsWeights: !algorithm.isNormOnly,
+        factorization: factorization, storage: factors.storage, preset: try modules.preset,
+        filter: try selection.filter(), norms: modules.norms || algorithm.isNormOnly,
+        biases: modules.biases, threads: job.prepareThreads())
     }
   }
 
   func work() async throws {
-    let settings = ExtractionSettings(
-      ranks: ranks.ranks, factorization: factors.factorization, storage: factors.storage,
-      preset: try modules.preset, filter: try selection.filter(), norms: modules.norms,
-      biases: modules.biases, threads: job.prepareThreads())
+    let settings = try settings
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
     let tuned = try BaseModel(

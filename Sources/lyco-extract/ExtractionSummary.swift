@@ -45,18 +45,31 @@ struct ExtractionSummary {
     if let low = ranks.min(), let high = ranks.max() {
       text += low == high ? ", rank \(low)" : ", ranks \(low) to \(high)"
     }
-    let whole = report.modules.count { $0.part == "weight" && $0.rank == nil }
-    if whole > 0 { text += ", \(whole) stored whole" }
+    let weights = Dictionary(
+      grouping: report.modules.filter { $0.part == "weight" }, by: \.algorithm
+    ).mapValues(\.count)
+    if weights.count > 1 {
+      text +=
+        "; "
+        + weights.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        .map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    }
     text += "\nfamily \(report.family); relative error \(totals.relativeError.short), "
     text += "kept energy \(totals.keptEnergy.percent), \(totals.seconds.formatted(decimals: 1)) s\n"
+    if totals.aboveBound > 0 {
+      text +=
+        "\(totals.aboveBound) modules are above --max_error: their algorithm reaches no less\n"
+    }
     let worst = report.modules.filter { $0.relativeError > 0 }
       .sorted { ($1.relativeError, $0.path) < ($0.relativeError, $1.path) }.prefix(5)
     if !worst.isEmpty {
       var table = TextTable(
-        ["largest errors", "rank", "kept energy", "relative error"], rightAligned: [1, 2, 3])
+        ["largest errors", "algorithm", "rank", "kept energy", "relative error"],
+        rightAligned: [2, 3, 4])
       for module in worst {
         table.append([
-          module.path, module.rank.map(String.init) ?? "-", module.keptEnergy.percent,
+          module.path, module.algorithm + (module.detail.map { " (\($0))" } ?? ""),
+          module.rank.map(String.init) ?? "-", module.keptEnergy.percent,
           module.relativeError.short,
         ])
       }

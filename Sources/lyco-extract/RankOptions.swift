@@ -14,13 +14,17 @@ struct RankOptions: ParsableArguments {
       fixed: the same rank everywhere. threshold: singular values above a number. ratio: above a \
       share of the largest. quantile: until their sum reaches a share of the whole. full: the \
       difference itself. error: the smallest rank that keeps the relative error of every module \
-      below a bound. size: ranks where a stored byte removes most error, within one size.
+      below a bound. size: ranks where a stored byte removes most error, within one size. \
+      Default: fixed; error with --max_error, size with --max_size.
       """)
-  var mode = Mode.fixed
+  var mode: Mode?
 
   @Option(
     name: [.customLong("linear_dim"), .customLong("dim")],
-    help: "Rank of linear layers and 1×1 convolutions, mode fixed.")
+    help: """
+      Rank of linear layers and 1×1 convolutions, mode fixed. For diag-oft and boft the size of a \
+      block.
+      """)
   var linearRank = 32
 
   @Option(
@@ -47,8 +51,10 @@ struct RankOptions: ParsableArguments {
 
   @Option(
     name: .customLong("max_error"),
-    help: "Mode error: largest ‖Δ − Δ'‖ / ‖Δ‖ of a module, Frobenius norm, between 0 and 1.")
-  var largestError = 0.1
+    help: """
+      Mode error: largest ‖Δ − Δ'‖ / ‖Δ‖ of a module, Frobenius norm, between 0 and 1. Default: 0.1.
+      """)
+  var largestError: Double?
 
   @Option(
     name: .customLong("max_size"),
@@ -78,20 +84,29 @@ struct RankOptions: ParsableArguments {
     ] where !(value >= 0 && value.isFinite) {
       throw ValidationError("'--\(name)': expected a number of at least 0, found \(value)")
     }
-    if mode == .error, !(largestError > 0 && largestError < 1) {
+    if let largestError, !(largestError > 0 && largestError < 1) {
       throw ValidationError(
         "'--max_error': expected a number between 0 and 1, found \(largestError)")
     }
     if mode == .size, largestSize == nil {
       throw ValidationError("'--mode size' needs '--max_size', such as '--max_size 64MiB'")
     }
-    if mode != .size, largestSize != nil {
+    if largestSize != nil, resolvedMode != .size || largestError != nil {
       throw ValidationError("'--max_size' is only valid with '--mode size'")
+    }
+    if largestError != nil, resolvedMode != .error {
+      throw ValidationError("'--max_error' is only valid with '--mode error'")
     }
   }
 
+  /// The mode asked for, or the one that a bound implies.
+  var resolvedMode: Mode {
+    mode ?? (largestSize != nil ? .size : largestError != nil ? .error : .fixed)
+  }
+
   var ranks: ExtractionSettings.Ranks {
-    switch mode {
+    let largestError = largestError ?? 0.1
+    return switch resolvedMode {
     case .fixed:
       .perModule(
         linear: .fixed(linearRank), convolution: .fixed(convolutionRank ?? linearRank))

@@ -90,10 +90,7 @@ extension InspectionText {
 
   private mutating func writeAdapter() {
     guard let adapter = report.adapter else { return }
-    let unknown = adapter.algorithms.filter { !$0.isKnown }.map(\.name)
-    if !unknown.isEmpty {
-      fact("note", "cannot be merged or measured here: \(unknown.joined(separator: ", "))")
-    }
+    for note in adapter.notes { fact("note", note) }
     if !adapter.embeddings.isEmpty {
       fact("embeddings", adapter.embeddings.joined(separator: ", "))
     }
@@ -111,7 +108,7 @@ extension InspectionText {
       adapter.groups.map {
         [
           $0.component, $0.block.shortened(to: 30), $0.algorithm, $0.modules.grouped,
-          $0.ranks.summary(of: $0.modules), $0.alphas.summary(of: $0.modules),
+          $0.ranks.summary(of: $0.modules), $0.alphaSummary,
           $0.scales.summary(of: $0.modules), $0.parameters.grouped,
         ]
       })
@@ -142,6 +139,15 @@ extension InspectionReport {
 extension InspectionReport.Total {
   fileprivate var row: [String] {
     [name, tensors.grouped, parameters.grouped, "\(ByteCount(bytes))"]
+  }
+}
+
+extension AdapterSummary.Group {
+  /// alpha, or the bound that algorithms of rotations keep in its place.
+  fileprivate var alphaSummary: String {
+    guard !constraints.isEmpty else { return alphas.summary(of: modules) }
+    return constraints.allSatisfy { $0.value <= 0 }
+      ? "no constraint" : "constraint " + constraints.summary(of: modules)
   }
 }
 

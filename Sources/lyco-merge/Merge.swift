@@ -11,8 +11,8 @@ struct Merge: Tool {
     commandName: "lyco-merge",
     abstract: "Bake adapters into a checkpoint.",
     discussion: """
-      Every adapter module is added to the weight it was made for at ratio × alpha / rank, in f32, \
-      all adapters before one rounding. What no adapter touches is copied byte for byte.
+      Every adapter module changes the weight it was made for, W + ratio × (W' − W), in f32, all \
+      adapters before one rounding. What no adapter touches is copied byte for byte.
 
       EXAMPLES
         lyco-merge base.safetensors adapter.safetensors -o merged.safetensors
@@ -43,6 +43,7 @@ struct Merge: Tool {
   var output: String
 
   @OptionGroup(title: "Strength") var strength: StrengthOptions
+  @OptionGroup(title: "Assertions") var asserted: AssertionOptions
   @OptionGroup(title: "Output") var format: MergeOutputOptions
   @OptionGroup(title: "Patterns") var selection: SelectionOptions
   @OptionGroup(title: "Checkpoints") var family: FamilyOptions
@@ -56,8 +57,8 @@ struct Merge: Tool {
   func work() async throws {
     let settings = MergeSettings(
       storage: format.precision?.dtype, filter: try selection.filter(),
-      isLenient: format.isLenient, threads: job.prepareThreads(),
-      shardSize: format.shardSize?.bytes)
+      isLenient: format.isLenient, assertions: asserted.assertions,
+      threads: job.prepareThreads(), shardSize: format.shardSize?.bytes)
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     let weighted = try adapters.enumerated().map { index, path in
       try strength.weighted(AdapterFile(opening: FilePath(path)), at: index)

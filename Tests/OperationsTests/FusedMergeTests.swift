@@ -78,6 +78,49 @@ import Testing
     }
   }
 
+  /// A part is a layer of its own: norms and rotations are of its rows alone.
+  @Test(arguments: RandomModule.names)
+  func everyAlgorithmMergesIntoRows(name: String) async throws {
+    let folder = TemporaryFolder()
+    let before = tensors(seed: 1)
+    let base = try folder.write("base.safetensors", before)
+    let w = Self.width
+    let shape: Shape = [w, w]
+    let layer = "lora_te_text_model_encoder_layers_0_self_attn_k_proj"
+    try await merge(
+      base,
+      [
+        Strength(
+          path: folder.write(
+            "a.safetensors", RandomModule.encoded(layer, of: name, for: shape, seed: 1, bias: true))
+        )
+      ],
+      to: folder.file("m.safetensors"), as: ModelFamily.named("sd2"))
+    let (weight, bias) = (Self.prefix + "attn.in_proj_weight", Self.prefix + "attn.in_proj_bias")
+    let part = try folder.write(
+      "part.safetensors",
+      [
+        "k.weight": EncodedTensor(before[weight]!.decoded().rows(w..<2 * w), as: .f32),
+        "k.bias": EncodedTensor(before[bias]!.decoded().rows(w..<2 * w), as: .f32),
+      ])
+    try await merge(
+      part,
+      [
+        Strength(
+          path: folder.write(
+            "k.safetensors", RandomModule.encoded("k", of: name, for: shape, seed: 1, bias: true)))
+      ], to: folder.file("n.safetensors"), as: .generic)
+    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let expected = try SafetensorsFile(opening: folder.file("n.safetensors"))
+    for (fused, single) in [(weight, "k.weight"), (bias, "k.bias")] {
+      let (old, new) = (before[fused]!.decoded(), merged.tensors[fused]!.tensor())
+      #expect(new.rows(0..<w) == old.rows(0..<w))
+      #expect(new.rows(2 * w..<3 * w) == old.rows(2 * w..<3 * w))
+      #expect(new.rows(w..<2 * w) == expected.tensors[single]!.tensor())
+      #expect(new.rows(w..<2 * w) != old.rows(w..<2 * w))
+    }
+  }
+
   /// Extracted apart and merged again, the fused tensor comes back.
   @Test func extractsTheParts() async throws {
     let folder = TemporaryFolder()

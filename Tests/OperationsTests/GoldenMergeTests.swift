@@ -31,7 +31,9 @@ import Testing
     try await merge(
       folder.file("base.safetensors"),
       [Strength(path: folder.file("a.safetensors"), denoiser: strength, textEncoder: strength)],
-      to: folder.file("m.safetensors"), as: .generic)
+      to: folder.file("m.safetensors"), as: .generic,
+      settings: MergeSettings(
+        filter: ModuleFilter(), assertions: [.principalSingularVectors], threads: 2))
     let merged = try SafetensorsFile(opening: folder.file("m.safetensors")).contents
     #expect(merged["untouched"] == golden.base.stored)
     let weight = try #require(merged["m.weight"])
@@ -94,9 +96,13 @@ import Testing
     #expect(step == 0, "\(step) steps of BF16")
   }
 
-  static let writers = ["kohya", "lycoris", "diffusers", "peft"]
+  /// Every adapter of the folder that has a merged model beside it.
+  static let writers = directoryEntries(Fixtures.path("lora/sd1-small"))
+    .filter { $0.hasSuffix(".merged.safetensors") }
+    .map { String($0.dropLast(".merged.safetensors".count)) }
 
-  /// Adapters by four programs, merged into the small SD1 model as a folder and as a single file.
+  /// Adapters by four programs and of every algorithm, merged into the small SD1 model as a folder and
+  /// as a single file.
   @Test(arguments: writers, [true, false])
   func mergesAdaptersOfOtherPrograms(writer: String, intoFolder: Bool) async throws {
     let folder = TemporaryFolder()

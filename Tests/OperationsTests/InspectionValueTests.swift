@@ -1,7 +1,10 @@
 import Foundation
 import LinearAlgebra
 import Operations
+import OrderedCollections
+import Safetensors
 import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 
@@ -96,8 +99,34 @@ import Testing
     #expect(zero.zeros == 12 && zero.deltaNorm == 0)
   }
 
-  @Test func unknownAlgorithmsHaveStatisticsButNoDelta() async throws {
-    let found = try await Inspection(opening: Fixtures.path("inspect/lokr.safetensors"))
+  /// The norm of what the module adds, against the dense formula in float64 of the golden cases: the
+  /// change of a merge at 1.
+  @Test(arguments: [
+    "loha/loha-linear", "loha/loha-tucker-conv3x3", "lokr/lokr-linear",
+    "lokr/lokr-conv3x3-unbalanced",
+    "lokr/lokr-linear-both-whole", "lokr/lokr-tucker-conv1d", "loha/loha-linear-alpha-negative",
+  ])
+  func normsOfFactoredChanges(name: String) async throws {
+    let golden = try GoldenCase(name)
+    let folder = TemporaryFolder()
+    let path = try folder.write(
+      "a.safetensors",
+      Dictionary(uniqueKeysWithValues: golden.factors.map { ("m.\($0)", $1.stored) }))
+    let inspection = try Inspection(opening: path)
+    let found = try #require(
+      try await inspection.statistics(.all, threads: 2, progress: .silent).first)
+    let exact = golden.merged("1").decoded().squaredDistance(to: golden.base.tensor()).squareRoot()
+    // The merged weights are rounded to f32, which their difference feels.
+    #expect(abs((found.deltaNorm ?? .nan) / exact - 1) < 1e-5)
+    let spectrum = try #require(
+      try await inspection.spectra(.all, leading: 4, threads: 2, progress: .silent).first)
+    #expect(abs(spectrum.norm / exact - 1) < 1e-5)
+  }
+
+  /// What a module adds is not its own where it depends on the weight.
+  @Test(arguments: ["ia3", "diag-oft", "boft", "glora", "dora"])
+  func changesThatDependOnTheWeightHaveNoNorm(file: String) async throws {
+    let found = try await Inspection(opening: Fixtures.path("inspect/\(file).safetensors"))
       .statistics(.all, threads: 2, progress: .silent)
     #expect(found.count == 4)
     #expect(found.allSatisfy { $0.deltaNorm == nil && $0.frobenius > 0 })

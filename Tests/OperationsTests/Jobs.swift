@@ -13,12 +13,13 @@ import Testing
 /// An extraction as the tool runs it, with the settings that tests vary.
 func extract(
   _ base: FilePath, _ tuned: FilePath, to output: FilePath, _ ranks: ExtractionSettings.Ranks,
-  as family: ModelFamily? = nil, storage: DType? = nil,
-  factorization: FactorizationSettings = .init(), preset: Preset? = nil,
+  algorithms: [any ExtractableAlgorithm.Type] = [LoRA.self], as family: ModelFamily? = nil,
+  storage: DType? = nil, factorization: FactorizationSettings = .init(), preset: Preset? = nil,
   filter: ModuleFilter? = nil, norms: Bool = false, biases: Bool = false, threads: Int = 2
 ) async throws -> ExtractionReport {
   let settings = ExtractionSettings(
-    ranks: ranks, factorization: factorization, storage: storage, preset: preset,
+    ranks: ranks, algorithms: algorithms, factorization: factorization, storage: storage,
+    preset: preset,
     filter: try filter ?? ModuleFilter(), norms: norms, biases: biases, threads: threads)
   let base = try BaseModel(opening: base, as: family)
   let tuned = try BaseModel(opening: tuned, as: family ?? base.layout.family)

@@ -128,6 +128,35 @@ import Testing
     }
   }
 
+  /// (IA)³, whose tensor is called as every layer's, under the names of every tool.
+  @Test(arguments: [
+    "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q",
+    "lycoris_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q",
+    "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+    "base_model.model.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+    "diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q",
+  ])
+  func mergesIA3UnderAnyName(name: String) async throws {
+    let folder = TemporaryFolder()
+    let path = try folder.write(
+      "a.safetensors",
+      [
+        "\(name).weight": EncodedTensor(Tensor([4], [1, -0.5, 0, 2]), as: .f32),
+        "\(name).on_input": EncodedTensor(Tensor(scalar: 0), as: .i64),
+      ])
+    #expect(try Inspection(opening: path).report().kind == .adapter)
+    let found = try await changed([Strength(path: path)])
+    let key = Self.denoiser + "input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight"
+    #expect(found.keys == [key])
+    let before = try SafetensorsFile(opening: Self.base).tensors[key]!.tensor()
+    let width = before.shape.columns
+    for (row, factor) in [2, 0.5, 1, 3].enumerated() {
+      for i in row * width..<(row + 1) * width {
+        #expect(found.merged[key]!.decoded().elements[i] == before.elements[i] * Float(factor))
+      }
+    }
+  }
+
   @Test func countsNumbersThatOverflow() async throws {
     let folder = TemporaryFolder()
     let base = try folder.write(

@@ -77,6 +77,32 @@ import Testing
     let folder = TemporaryFolder()
     let report = try await extract(
       pair.base, pair.tuned, to: folder.file("a.safetensors"), Self.ranks[mode], biases: true)
+    try await expectTrueDistance(report, of: pair, in: folder)
+  }
+
+  /// The same for every algorithm, and for the best of all: what is written, read and merged is as far
+  /// from the tuned model as extraction says.
+  @Test(arguments: extractableAlgorithms.map { $0.name } + ["auto"], [false, true])
+  func everyAlgorithmStatesTheTrueDistance(name: String, decomposes: Bool) async throws {
+    let pair = try #require(RealPair.all.first { $0.name == "waifu2x-cunet" })
+    let folder = TemporaryFolder()
+    let algorithms = extractableAlgorithms.filter { name == "auto" || $0.name == name }
+    var factorization = FactorizationSettings()
+    factorization.magnitudes = decomposes ? .outputs : nil
+    factorization.rescales = decomposes
+    let report = try await extract(
+      pair.base, pair.tuned, to: folder.file("a.safetensors"),
+      name == "auto"
+        ? .withinBytes(100_000) : .perModule(linear: .fixed(4), convolution: .fixed(4)),
+      algorithms: algorithms, factorization: factorization,
+      biases: true)
+    #expect(report.totals.keptEnergy > 0)
+    try await expectTrueDistance(report, of: pair, in: folder)
+  }
+
+  private func expectTrueDistance(
+    _ report: ExtractionReport, of pair: RealPair, in folder: borrowing TemporaryFolder
+  ) async throws {
     try await merge(
       pair.base, [Strength(path: folder.file("a.safetensors"))], to: folder.file("m.safetensors"),
       settings: MergeSettings(storage: .f32, filter: try ModuleFilter(), threads: 2))

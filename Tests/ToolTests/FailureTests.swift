@@ -1,4 +1,5 @@
 import Foundation
+import OrderedCollections
 import Safetensors
 import SystemPackage
 import Tensors
@@ -55,7 +56,8 @@ import Testing
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--mode", "size"],
       message: "'--mode size' needs '--max_size', such as '--max_size 64MiB'"),
     Usage(
-      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--max_size", "1MB"],
+      tool: "lyco-extract",
+      arguments: ["a", "b", "-o", "c", "--mode", "fixed", "--max_size", "1MB"],
       message: "'--max_size' is only valid with '--mode size'"),
     Usage(
       tool: "lyco-extract",
@@ -71,6 +73,22 @@ import Testing
       tool: "lyco-extract",
       arguments: ["a", "b", "-o", "c", "--mode", "size", "--max_size", "1MB", "--use_sparse_bias"],
       message: "'--use_sparse_bias' is not valid with '--mode size'"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--algo", "lokrr"],
+      message: "found 'lokrr'; did you mean 'lokr'?"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--algo", "auto"],
+      message: "'--algo auto' needs '--max_error' or '--max_size'"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--algo", "lokr", "--factor", "0"],
+      message: "'--factor': expected a positive number, -1 or auto, found '0'"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--algo", "ia3", "--dora_wd"],
+      message: "'--dora_wd' is not valid with '--algo ia3'"),
+    Usage(
+      tool: "lyco-extract",
+      arguments: ["a", "b", "-o", "c", "--algo", "full", "--mode", "error"],
+      message: "'--algo full' has no rank and takes no other '--mode'"),
     Usage(
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--threads", "0"],
       message: "'--threads': expected 1 to 1024, found 0"),
@@ -118,6 +136,29 @@ import Testing
     #expect(lenient.status == 0)
     #expect(lenient.output.contains("1 unmatched"))
     #expect(folder.entries == ["a.safetensors", "merged"])
+  }
+
+  @Test func singularVectorsMustBeVouchedFor() throws {
+    let folder = TemporaryFolder()
+    let golden = try GoldenCase("tlora/tlora-linear")
+    try folder.write("base.safetensors", ["m.weight": golden.base.stored])
+    try folder.write(
+      "a.safetensors",
+      Dictionary(uniqueKeysWithValues: golden.factors.map { ("m.\($0)", $1.stored) }))
+    let arguments = ["base.safetensors", "a.safetensors", "-o", "m.safetensors"]
+    let refused = ToolRun("lyco-merge", arguments, in: folder.path)
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains("say '--tlora_sig principal'"))
+    let other = ToolRun("lyco-merge", arguments + ["--tlora_sig", "middle"], in: folder.path)
+    #expect(other.status == 64)
+    #expect(other.errors.contains("'--tlora_sig': expected principal, found 'middle'"))
+    #expect(folder.entries == ["a.safetensors", "base.safetensors"])
+    let done = ToolRun("lyco-merge", arguments + ["--tlora-sig", "principal"], in: folder.path)
+    #expect(done.status == 0, "\(done.errors)")
+    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    // f32 against float64, a singular value decomposition included.
+    expectClose(
+      merged.tensors["m.weight"]!.tensor(), golden.merged("1").decoded(), tolerance: 1e-5)
   }
 
   @Test func refusesAnAdapterAsBase() {

@@ -1,0 +1,67 @@
+import Checkpoints
+import ModelFamilies
+import Tensors
+
+/// Why a module has no place in a base.
+struct NoPlace: Error {
+  let reason: String
+
+  init(_ reason: String) { self.reason = reason }
+
+  /// - Parameter shape: of the weight that the module was to change.
+  init(_ error: CheckpointError, _ shape: Shape) {
+    if case .module(_, _, let error) = error {
+      reason = "\(error), for a base weight \(shape)"
+    } else {
+      reason = "\(error)"
+    }
+  }
+}
+
+/// The layer that an adapter module means; several where the base keeps its rows apart.
+struct MergePlace {
+  /// In the order of the rows.
+  let layers: [FamilyModule]
+  let weight: MergeTarget
+
+  /// - Throws: `NoPlace` if the name means no layer, or several that are not parts of one.
+  init(of name: String, in base: BaseModel) throws(NoPlace) {
+    let found = base.layout.modules(named: name)
+    guard found.isEmpty else {
+      guard found.count == 1 else {
+        throw NoPlace(
+          "name of \(found.count) layers: " + found.map(\.path).joined(separator: ", "))
+      }
+      try self.init(found)
+      return
+    }
+    let split = base.layout.split(named: name)
+    guard let parts = split.first, split.count == 1 else {
+      throw NoPlace(
+        split.isEmpty
+          ? "no such layer in a \(base.layout.family.name) base"
+          : "name of \(split.count) layers in parts: "
+            + split.compactMap(\.parts.first?.path).joined(separator: ", "))
+    }
+    guard parts.missing.isEmpty else {
+      throw NoPlace(
+        "of the parts of this layer the base lacks " + parts.missing.joined(separator: ", "))
+    }
+    try self.init(parts.parts)
+  }
+
+  private init(_ layers: [FamilyModule]) throws(NoPlace) {
+    guard Set(layers.map { $0.shape.dimensions.dropFirst() }).count == 1 else {
+      throw NoPlace(
+        "the base keeps this layer in parts of different widths: "
+          + layers.map { "\($0.path) \($0.shape)" }.joined(separator: ", "))
+    }
+    self.layers = layers
+    weight = MergeTarget(layers.map { (slot: $0.weight, shape: $0.shape) })
+  }
+
+  var component: String { layers[0].component }
+
+  /// `double_blocks.0.img_attn.qkv`; of parts `attn.to_q + attn.to_k`
+  var path: String { layers.map(\.path).joined(separator: " + ") }
+}

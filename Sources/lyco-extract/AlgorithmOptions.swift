@@ -1,0 +1,114 @@
+import Adapters
+import ArgumentParser
+import LinearAlgebra
+import Tensors
+
+/// What the differences become.
+struct AlgorithmOptions: ParsableArguments {
+  /// Names as users say them; `locon` and `oft` are others for `lora` and `diag-oft`.
+  static var names: [String] {
+    extractableAlgorithms.map { $0.name } + ["locon", "oft", Full.name, Norm.name, "auto"]
+  }
+
+  enum Side: String, ExpressibleByArgument, CaseIterable {
+    case auto, input, output
+  }
+
+  @Option(
+    name: .customLong("algo"),
+    help: ArgumentHelp(
+      """
+      \(Self.names.joined(separator: ", ")). full stores the differences themselves, norm those of \
+      normalization layers alone, auto takes for every module what needs the fewest bytes for \
+      --max_error, or removes most error within --max_size.
+      """, valueName: "name"))
+  var name = "lora"
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      lokr: the smaller part into which outputs and inputs are divided, -1 for the most even \
+      division, auto for the one that removes most error per byte.
+      """, valueName: "number or auto"))
+  var factor = "auto"
+
+  @Flag(name: .customLong("decompose_both"), help: "lokr: w1 as a product of low rank too.")
+  var decomposesBoth = false
+
+  @Flag(
+    name: .customLong("unbalanced_factorization"),
+    help: "lokr: the larger part of the outputs goes to w1.")
+  var isUnbalanced = false
+
+  @Flag(
+    name: .customLong("dora_wd"),
+    help: "lora, loha, lokr: store the norms of the tuned weight apart (DoRA).")
+  var decomposesWeight = false
+
+  @Option(
+    name: .customLong("wd_on_output"),
+    help: ArgumentHelp(
+      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"))
+  var normsOfOutputs = true
+
+  @Option(name: .customLong("ia3_side"), help: "ia3: auto takes the side that fits better.")
+  var side = Side.auto
+
+  @Flag(
+    name: .customLong("rescaled"),
+    help: "diag-oft, boft: also a factor for every output.")
+  var rescales = false
+
+  func validate() throws {
+    guard Self.names.contains(name.lowercased()) else {
+      // The first of those that share the longest beginning.
+      let common = Self.names.map { ($0, $0.commonPrefix(with: name.lowercased()).count) }
+      let longest = common.map(\.1).max() ?? 0
+      let nearest = longest > 1 ? common.first { $0.1 == longest }?.0 : nil
+      throw ValidationError(
+        "'--algo': expected one of \(Self.names.joined(separator: ", ")), found '\(name)'"
+          + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
+    }
+    guard factor == "auto" || parsedFactor != nil else {
+      throw ValidationError("'--factor': expected a positive number, -1 or auto, found '\(factor)'")
+    }
+    let chosen = algorithms
+    if decomposesWeight, !chosen.contains(where: { WeightDecomposition<Tensor>.wraps($0) }) {
+      throw ValidationError(
+        "'--dora_wd' is not valid with '--algo \(name)': lora, loha, lokr, auto")
+    }
+  }
+
+  private var parsedFactor: Int? { Int(factor).flatMap { $0 == -1 || $0 > 0 ? $0 : nil } }
+
+  var isAutomatic: Bool { name.lowercased() == "auto" }
+  var storesWhole: Bool { name.lowercased() == Full.name }
+  /// Normalization layers and nothing else.
+  var isNormOnly: Bool { name.lowercased() == Norm.name }
+
+  /// Empty where weights take no part, or are stored whole.
+  var algorithms: [any ExtractableAlgorithm.Type] {
+    if isAutomatic { return extractableAlgorithms }
+    return (algorithm(named: name) as? any ExtractableAlgorithm.Type).map { [$0] } ?? []
+  }
+
+  func apply(to settings: inout FactorizationSettings) {
+    settings.factor = parsedFactor
+    settings.decomposesBoth = decomposesBoth
+    settings.isUnbalanced = isUnbalanced
+    settings.rescales = rescales
+    settings.scaledSide =
+      switch side {
+      case .auto: nil
+      case .input: .inputs
+      case .output: .outputs
+      }
+    settings.magnitudes = decomposesWeight ? (normsOfOutputs ? .outputs : .inputs) : nil
+  }
+}
+
+extension String {
+  fileprivate func commonPrefix(with other: String) -> Substring {
+    prefix(zip(self, other).prefix { $0 == $1 }.count)
+  }
+}

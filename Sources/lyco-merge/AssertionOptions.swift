@@ -1,0 +1,23 @@
+import Adapters
+import ArgumentParser
+
+/// What the user vouches for, where the file of an adapter leaves something open.
+struct AssertionOptions: ParsableArguments {
+  @Option(
+    name: .customLong("tlora_sig"),
+    help: ArgumentHelp(
+      "Singular vectors that T-LoRA adapters started from, which their files do not hold: "
+        + "principal, the leading ones of this base.", valueName: "principal"))
+  var singularVectors: String?
+
+  var assertions: Set<Assertion> {
+    singularVectors == nil ? [] : [.principalSingularVectors]
+  }
+
+  func validate() throws {
+    guard let singularVectors, singularVectors != "principal" else { return }
+    throw ValidationError(
+      "'--tlora_sig': expected principal, found '\(singularVectors)': singular vectors other than "
+        + "the leading ones cannot be found again reliably, nor can random ones")
+  }
+}
