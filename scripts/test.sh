@@ -6,4 +6,6 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/bootstrap.sh
+# Suites run side by side; with a pool of BLAS threads each, they wait for one another.
+export OPENBLAS_NUM_THREADS=1
 swift test --disable-xctest --quiet "$@"

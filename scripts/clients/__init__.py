@@ -1,0 +1,1 @@
+"""The parts of scripts/check-clients.py, one module per topic."""
