@@ -14,6 +14,14 @@ extension Shape {
 }
 
 extension [String: Shape] {
+  /// - Throws: `AdapterError.factorShape` unless what stands beside the factors as a single number is one.
+  package func checkNumbers() throws(AdapterError) {
+    for suffix in [scalarSuffix.name, fixedScaleSuffix.name] {
+      guard let shape = self[suffix], shape.count != 1 else { continue }
+      throw .factorShape(suffix, expected: "one number", found: shape)
+    }
+  }
+
   /// - Throws: `AdapterError.missingFactor`
   func require(_ suffix: String) throws(AdapterError) -> Shape {
     guard let shape = self[suffix] else { throw .missingFactor(suffix) }

@@ -12,7 +12,8 @@ extension WeightDecomposition<Tensor> {
   ///
   /// Any multiple of a tuned row has its direction. Two targets are tried and the better result is
   /// kept: the change as it is, which suits changes of low rank, and the change to rows of the tuned
-  /// directions in the lengths of the base, which leaves what the magnitudes do to them.
+  /// directions in the lengths of the base, which leaves what the magnitudes do to them. Where both are
+  /// worse than leaving the weight as it is, the change is stored without magnitudes.
   /// - Precondition: the change has its base, and `wraps(algorithm)`.
   /// - Throws: `LinearAlgebraError`
   package static func factorize(
@@ -37,7 +38,13 @@ extension WeightDecomposition<Tensor> {
       let found = try fit(change, target, algorithm, magnitude, policy, plain)
       if best.map({ found.isBetter(than: $0, under: policy) }) ?? true { best = found }
     }
-    return best ?? Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+    // Weights next to the number that is added to norms, or without a direction of their own: norms do
+    // more harm than good there.
+    guard let best, best.squaredError <= change.energy else {
+      plain.allowsFull = settings.allowsFull
+      return try algorithm.factorize(change, policy: policy, settings: plain)
+    }
+    return best
   }
 
   /// Factors of one target, measured with the magnitudes; of a higher rank where a bound on the error

@@ -64,6 +64,7 @@ package struct AdapterModule: Sendable {
     do throws(AdapterError) {
       if changesWeight {
         try algorithm.check(shapes, base: base)
+        try shapes.checkNumbers()
         _ = try WeightDecomposition.axis(of: shapes, for: base)
       }
       // A transposed convolution has its inputs first: its bias is not as long as its rows.

@@ -25,7 +25,7 @@ package struct Extraction: Sendable {
   ///
   /// Memory: the adapter, and per thread a few times the largest selected tensor in f32.
   /// - Parameter policy: what the adapter says about itself.
-  /// - Throws: `OperationError.notFinite`, `.identical`, `.sizeTooSmall`; `LinearAlgebraError`;
+  /// - Throws: `OperationError.notFinite`, `.overflow`, `.identical`, `.sizeTooSmall`; `LinearAlgebraError`;
   ///   `SafetensorsError` from writing; `CancellationError`.
   package func run(
     writing output: FilePath, metadata policy: ExtractionMetadata, progress: ProgressReporter
@@ -50,6 +50,9 @@ package struct Extraction: Sendable {
       })
     let changed = zip(work, found).compactMap { work, found in
       found.map { (item: work.item, result: $0) }
+    }
+    if let module = changed.first(where: { !$0.result.squaredError.isFinite }) {
+      throw OperationError.overflow(module: module.item.module.path, plan.storage)
     }
     guard !changed.isEmpty else {
       throw OperationError.identical(base: plan.base.file.path, tuned: plan.tuned.file.path)

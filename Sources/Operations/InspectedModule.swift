@@ -59,6 +59,7 @@ struct InspectedModule: Sendable {
   var fault: String? {
     do throws(AdapterError) {
       try algorithm.check(shapes)
+      try shapes.checkNumbers()
       // Some factors of a convolution do not tell its kernel, and so not its inputs either.
       let axes = WeightDecomposition<Tensor>.suffixes.compactMap {
         shapes[$0.name]?.dimensions.count

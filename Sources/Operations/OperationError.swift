@@ -10,6 +10,7 @@ package enum OperationError: Error {
   case nothingSelected(available: Int)
   case sizeTooSmall(limit: Int, needed: Int)
   case notFinite(FilePath, tensor: String)
+  case overflow(module: String, DType)
   case memory(needed: Int, available: Int)
   case unmatched([UnmatchedModule], total: Int, familyHint: String?)
   case algorithmNotExtractable(String, module: String)
@@ -35,6 +36,9 @@ extension OperationError: CustomStringConvertible {
       "'--max_size': expected at least \(needed) bytes for what has no rank, found \(limit)"
     case .notFinite(let file, let tensor):
       "\(file): tensor '\(tensor)': expected finite numbers, found NaN or infinity"
+    case .overflow(let module, let storage):
+      "module '\(module)': expected factors that \(storage) can hold, found larger ones; choose "
+        + "'--save_precision' bf16 or fp32"
     case .memory(let needed, let available):
       "the adapter is held in memory until it is whole: expected at most \(available) bytes of it, "
         + "found \(needed); choose lower ranks, '--save_precision' bf16 or fewer modules"

@@ -78,6 +78,39 @@ import Testing
       tolerance: 1e-6, name)
   }
 
+  /// What stands beside factors as one number is refused, not read, where it is none or several.
+  @Test(arguments: ["scalar", "scale"], [[0], [2], [0, 1]] as [Shape])
+  func numbersAreSingle(suffix: String, shape: Shape) throws {
+    var tensors = [
+      "lora_up.weight": Tensor(random: [6, 2], seed: 1),
+      "lora_down.weight": Tensor(random: [2, 5], seed: 2),
+    ]
+    tensors[suffix] = Tensor(zeros: shape)
+    let error = #expect(throws: AdapterError.self) {
+      try Adapter(LoRA.self, tensors, alpha: nil, for: [6, 5])
+    }
+    #expect(error?.description == "'\(suffix)': expected shape one number, found \(shape)")
+  }
+
+  /// The parts of a fused weight have rotations and constraints of their own, as kohya's script for
+  /// Flux stores them.
+  @Test(arguments: [Float(0), 0.01])
+  func partsAreRotatedApart(constraint: Float) throws {
+    let base = Tensor(random: [20, 7], seed: 3)
+    let blocks = [Tensor(random: [3, 4, 4], seed: 4), Tensor(random: [2, 4, 4], seed: 5)]
+    let whole = try Adapter(
+      DiagOFT.self, ["oft_blocks.0": blocks[0], "oft_blocks.1": blocks[1]], alpha: constraint,
+      for: [20, 7]
+    ).adapt(weight: base, multiplier: 0.7)
+    let parts = try zip(blocks, [0..<12, 12..<20]).map { blocks, rows in
+      try Adapter(
+        DiagOFT.self, ["oft_blocks": blocks], alpha: constraint, for: [rows.count, 7]
+      ).adapt(weight: base.rows(rows), multiplier: 0.7)
+    }
+    #expect(whole == Tensor.stacked(parts))
+    try DiagOFT.check(["oft_blocks.0": [3, 4, 4], "oft_blocks.1": [2, 4, 4]], base: [20, 7])
+  }
+
   static let shapes: [Shape] = [
     [24, 16], [16, 12, 1, 1], [16, 6, 3, 3], [8, 6, 3], [8, 4, 2, 3, 2],
   ]

@@ -133,6 +133,19 @@ import Testing
     #expect(plain.relativeError > 0.5)
   }
 
+  /// Without lengths worth the name norms do harm: then the change is stored as without them.
+  @Test(arguments: [Float(0), 1e-9])
+  func magnitudesAreLeftOutWhereTheyHarm(size: Float) throws {
+    let base = Tensor(random: [40, 24], seed: 103) * size
+    let change = WeightChange(
+      Tensor(random: [40, 24], seed: 104) * (size == 0 ? 1 : size / 10), base: base)
+    var settings = FactorizationSettings(storage: .f32)
+    settings.magnitudes = .outputs
+    let found = try LoRA.factorization(of: change, policy: .fixed(2), settings: settings)
+    #expect(found.squaredError < change.energy)
+    #expect(!found.factors.contains { $0.suffix == "dora_scale" })
+  }
+
   /// Of several algorithms the smallest within the bound is taken, whatever it is.
   @Test func automaticTakesTheSmallestWithinTheBound() throws {
     let settings = FactorizationSettings(method: .exact, storage: .f32)

@@ -7,6 +7,18 @@ import Testing
 @Suite struct IA3ExtractionTests {
   static let shapes: [Shape] = [[12, 8], [8, 12], [6, 5, 3, 3], [6, 5, 1, 1], [4, 6, 3]]
 
+  /// One input or output: a single factor, for the whole weight or its only channel.
+  @Test(
+    arguments: [[7, 1], [1, 7], [1, 1], [5, 1, 3, 3], [1, 4, 3]] as [Shape], [true, false])
+  func singleChannels(shape: Shape, onInput: Bool) throws {
+    let change = try change(shape, onInput: onInput)
+    var settings = FactorizationSettings(storage: .f32)
+    settings.scaledSide = onInput ? .inputs : .outputs
+    let found = try IA3.factorize(change, policy: .fixed(1), settings: settings)
+    // Products and differences of f32.
+    #expect(found.relativeError < 2e-6)
+  }
+
   private func change(_ shape: Shape, onInput: Bool, noise: Float = 0) throws -> WeightChange {
     let base = Tensor(random: shape, seed: 1)
     let extent = onInput ? shape.dimensions[1] : shape.rows

@@ -179,6 +179,28 @@ import Testing
     #expect(try distance(merged, tuned) <= 1e-7)
   }
 
+  /// Factors beyond half precision are refused, not stored as infinity.
+  @Test func refusesFactorsThatOverflow() async throws {
+    let folder = TemporaryFolder()
+    func write(_ name: String, _ size: Float, seed: UInt64) throws -> FilePath {
+      try folder.write(
+        name, ["x.weight": EncodedTensor(Tensor(random: [12, 8], seed: seed) * size, as: .f32)])
+    }
+    let (base, tuned) = (
+      try write("base.safetensors", 1, seed: 1), try write("tuned.safetensors", 1e7, seed: 2)
+    )
+    let error = await #expect(throws: OperationError.self) {
+      try await extract(
+        base, tuned, to: folder.file("a.safetensors"),
+        .perModule(linear: .fixed(2), convolution: .fixed(2)), storage: .f16)
+    }
+    #expect(
+      error?.description
+        == "module 'x': expected factors that F16 can hold, found larger ones; choose "
+        + "'--save_precision' bf16 or fp32")
+    #expect(folder.entries == ["base.safetensors", "tuned.safetensors"])
+  }
+
   /// Whole differences of a pair that is larger than the machine, in files that take no room.
   @Test func refusesEarlyWhatMemoryCannotHold() async throws {
     let folder = TemporaryFolder()

@@ -19,10 +19,12 @@ package enum IA3: AdapterAlgorithm {
 
   package static func rank(of shapes: [String: Shape]) -> Int? { nil }
 
-  /// Normalized, a factor for every output is a column and one for every input a row.
   package static func rowSuffixes(of shapes: [String: Shape]) -> [String]? {
-    shapes[weight].map { $0.columns == 1 ? [weight] : [] }
+    shapes[weight].map { isOfOutputs($0) ? [weight] : [] }
   }
+
+  /// Normalized, factors of outputs are a column `[out, 1]` and those of inputs a vector `[in]`.
+  private static func isOfOutputs(_ normalized: Shape) -> Bool { normalized.dimensions.count == 2 }
 
   package static func check(_ shapes: [String: Shape], base: Shape) throws(AdapterError) {
     let weight = try shapes.require(weight)
@@ -56,7 +58,7 @@ package enum IA3: AdapterAlgorithm {
         Self.weight, expected: "[\(expected)], one for every \(onInput ? "input" : "output")",
         found: weight.shape)
     }
-    return Factors([Self.weight: weight.reshaped(onInput ? [1, expected] : [expected, 1])])
+    return Factors([Self.weight: weight.reshaped(onInput ? [expected] : [expected, 1])])
   }
 
   package static func adaptedWeight<V: TensorAlgebra>(
@@ -64,7 +66,7 @@ package enum IA3: AdapterAlgorithm {
   ) throws(AdapterError) -> V {
     let scales = try factors.require(weight)
     let shape = base.shape
-    if scales.shape.columns == 1 {
+    if isOfOutputs(scales.shape) {
       return base.adding((copy base).scaledRows(by: scales), times: multiplier)
     }
     let width = shape.columns / max(shape.inputs, 1)
@@ -76,7 +78,7 @@ package enum IA3: AdapterAlgorithm {
   package static func initialFactors(
     for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
-    let shape: Shape = settings.scalesInput ? [1, base.shape.inputs] : [base.shape.rows, 1]
+    let shape: Shape = settings.scalesInput ? [base.shape.inputs] : [base.shape.rows, 1]
     return Factors([weight: Tensor(zeros: shape)])
   }
 }
