@@ -48,7 +48,14 @@ struct AlgorithmOptions: ParsableArguments {
   @Option(
     name: .customLong("wd_on_output"),
     help: ArgumentHelp(
-      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"))
+      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"),
+    // Users write Python's True and False.
+    transform: {
+      guard let value = Bool($0.lowercased()) else {
+        throw ValidationError("expected true or false")
+      }
+      return value
+    })
   var normsOfOutputs = true
 
   @Option(name: .customLong("ia3_side"), help: "ia3: auto takes the side that fits better.")

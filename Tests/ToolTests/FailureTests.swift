@@ -87,6 +87,10 @@ import Testing
       message: "'--dora_wd' is not valid with '--algo ia3'"),
     Usage(
       tool: "lyco-extract",
+      arguments: ["a", "b", "-o", "c", "--dora_wd", "--wd_on_output", "maybe"],
+      message: "expected true or false"),
+    Usage(
+      tool: "lyco-extract",
       arguments: ["a", "b", "-o", "c", "--algo", "full", "--mode", "error"],
       message: "'--algo full' has no rank and takes no other '--mode'"),
     Usage(
