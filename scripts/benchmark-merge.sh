@@ -14,21 +14,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 work="${1:-${TMPDIR:-/tmp}/lyco-benchmark}"
 python="${PYTHON:-python3}"
 
-if ! "$python" -c 'import torch' 2>/dev/null; then
-  echo "benchmark-merge.sh: $python lacks torch; install scripts/requirements.txt and set PYTHON" >&2
-  exit 1
-fi
-if [[ -z "${BINDIR:-}" ]]; then
-  swift build --package-path "$root" -c release >&2
-  BINDIR="$(swift build --package-path "$root" -c release --show-bin-path)"
-fi
-mkdir -p "$work"
-if [[ ! -e "$work/complete" ]]; then
-  echo "generating two checkpoints of 2.1 GB in $work" >&2
-  "$python" "$root/scripts/make-checkpoint.py" "$root/Fixtures/families/sd1.ldm.txt" \
-    "$work/base.safetensors" "$work/tuned.safetensors"
-  touch "$work/complete"
-fi
+# shellcheck source=prepare-benchmark.sh
+source "$root/scripts/prepare-benchmark.sh"
 if [[ ! -e "$work/adapters/complete" ]]; then
   echo "generating adapters in $work/adapters" >&2
   mkdir -p "$work/adapters"

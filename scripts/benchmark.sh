@@ -15,21 +15,7 @@ python="${PYTHON:-python3}"
 # Spinning OpenMP threads of the peer would slow down everything measured beside it.
 export OMP_WAIT_POLICY=PASSIVE
 
-if ! "$python" -c 'import torch, safetensors' 2>/dev/null; then
-  echo "benchmark.sh: $python lacks torch or safetensors;" \
-    "install scripts/requirements.txt and set PYTHON" >&2
-  exit 1
-fi
-if [[ -z "${BINDIR:-}" ]]; then
-  swift build --package-path "$root" -c release >&2
-  BINDIR="$(swift build --package-path "$root" -c release --show-bin-path)"
-fi
-mkdir -p "$work"
-if [[ ! -e "$work/complete" ]]; then
-  echo "generating two checkpoints of 2.1 GB in $work" >&2
-  "$python" "$root/scripts/make-checkpoint.py" "$root/Fixtures/families/sd1.ldm.txt" \
-    "$work/base.safetensors" "$work/tuned.safetensors"
-  touch "$work/complete"
-fi
+# shellcheck source=prepare-benchmark.sh
+source "$root/scripts/prepare-benchmark.sh"
 exec "$python" "$root/scripts/benchmark.py" "$BINDIR" "$work" \
   --runs "${RUNS:-3}" --every "${EVERY:-8}"

@@ -46,7 +46,7 @@ extension Factorization {
     best algorithms: [any ExtractableAlgorithm.Type], for change: WeightChange,
     policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) {
-    let whole = change.delta.count * settings.storage.bitsPerElement / 8
+    let whole = settings.byteCount(of: change.delta.count)
     if case .error(let bound) = policy {
       let limit = bound * bound * change.energy
       var options: [ExtractionOption] = []
@@ -68,7 +68,7 @@ extension Factorization {
         }
       }
       if settings.allowsFull {
-        self = Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+        self = Full.factorize(change, settings)
         return
       }
     }
@@ -77,7 +77,7 @@ extension Factorization {
       let found = try algorithm.factorization(of: change, policy: policy, settings: settings)
       if best.map({ found.isBetter(than: $0, under: policy) }) ?? true { best = found }
     }
-    self = best ?? Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+    self = best ?? Full.factorize(change, settings)
   }
 
   /// One rank more than LoRA needs for the bound, which is as deep as any algorithm has to look.

@@ -37,4 +37,7 @@ package struct FactorizationSettings: Sendable {
     self.residualSparsity = residualSparsity
     self.allowsFull = allowsFull
   }
+
+  /// Bytes of so many stored numbers.
+  package func byteCount(of count: Int) -> Int { count * storage.bitsPerElement / 8 }
 }

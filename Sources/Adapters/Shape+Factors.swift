@@ -13,6 +13,21 @@ extension Shape {
   }
 }
 
+extension Shape {
+  /// - Throws: `AdapterError.factorShape` unless this is a Tucker core `[rank, rank, kernel…]` between the
+  ///   factors `left` and `right`, whose first axes are the ranks. One tool adds an axis of extent 1.
+  func expectCore(
+    between left: Shape, _ right: Shape, kernel: [Int], of suffix: String
+  ) throws(AdapterError) {
+    guard dimensions.count >= 2, dimensions[0] == left.rows,
+      count == left.rows * right.rows * kernel.reduce(1, *)
+    else {
+      throw .factorShape(
+        suffix, expected: "\(Shape([left.rows, right.rows] + kernel))", found: self)
+    }
+  }
+}
+
 extension [String: Shape] {
   /// - Throws: `AdapterError.factorShape` unless what stands beside the factors as a single number is one.
   package func checkNumbers() throws(AdapterError) {

@@ -75,8 +75,7 @@ extension WeightDecomposition<Tensor> {
     switch axis {
     case .outputs: return weight.rowNorms().reshaped(Shape([shape.rows, 1] + ones))
     case .inputs:
-      let width = shape.columns / max(shape.inputs, 1)
-      return weight.reshaped([shape.rows, shape.inputs, width]).swappedFirstAxes().rowNorms()
+      return weight.inputsFirst().rowNorms()
         .reshaped(Shape([1, shape.inputs] + ones))
     }
   }

@@ -30,9 +30,7 @@ package struct WeightDecomposition<V: TensorAlgebra> {
     case .outputs:
       return Self.rescale(direction, to: magnitude)
     case .inputs:
-      let width = shape.columns / max(shape.inputs, 1)
-      let channels = direction.reshaped([shape.rows, shape.inputs, width]).swappedFirstAxes()
-      return Self.rescale(channels, to: magnitude).swappedFirstAxes().reshaped(shape)
+      return Self.rescale(direction.inputsFirst(), to: magnitude).outputsFirst(shape)
     }
   }
 

@@ -27,6 +27,15 @@ extension Tensor {
   package static func squaredNorm(
     ofProduct a: Tensor, _ b: Tensor
   ) throws(LinearAlgebraError) -> Double {
-    try a.qr().r.matmulTransposed(try b.transposed().qr().r).sumOfSquares
+    try core(ofProduct: a, b).sumOfSquares
+  }
+
+  /// A matrix with the singular values of A·B, for A `[m, r]` and B `[r, n]`: r × r at most.
+  /// - Complexity: O((m + n)·r²)
+  /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`
+  package static func core(
+    ofProduct a: Tensor, _ b: Tensor
+  ) throws(LinearAlgebraError) -> Tensor {
+    try a.qr().r.matmulTransposed(try b.transposed().qr().r)
   }
 }

@@ -17,7 +17,7 @@ extension AdapterDelta {
       // The sum cannot exceed ‖UᵀU‖·‖VVᵀ‖. Far below it terms cancel, and f32 has lost the rest.
       let bound = (a.sumOfSquares * b.sumOfSquares).squareRoot()
       guard square < 0.01 * bound else { return square.squareRoot() }
-      return try core(left, right).sumOfSquares.squareRoot()
+      return try Tensor.squaredNorm(ofProduct: left, right).squareRoot()
     }
   }
 
@@ -29,12 +29,8 @@ extension AdapterDelta {
   func singularValues() throws(LinearAlgebraError) -> [Float] {
     switch self {
     case .whole(let tensor): return try tensor.reshaped(tensor.shape.asMatrix).singularValues()
-    case .product(let left, let right): return try core(left, right).singularValues()
+    case .product(let left, let right):
+      return try Tensor.core(ofProduct: left, right).singularValues()
     }
-  }
-
-  /// R₁ R₂ᵀ, where left = Q₁R₁ and rightᵀ = Q₂R₂.
-  private func core(_ left: Tensor, _ right: Tensor) throws(LinearAlgebraError) -> Tensor {
-    try left.qr().r.matmulTransposed(try right.transposed().qr().r)
   }
 }

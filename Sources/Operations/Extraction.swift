@@ -129,9 +129,9 @@ package struct Extraction: Sendable {
     }
     let found = try algorithm.factorization(of: change, policy: policy, settings: settings)
     guard settings.allowsFull, found.algorithm != Full.name,
-      found.byteCount >= change.delta.count * settings.storage.bitsPerElement / 8
+      found.byteCount >= settings.byteCount(of: change.delta.count)
     else { return found }
-    return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+    return Full.factorize(change, settings)
   }
 
   /// The change of an item, with its base where an algorithm needs that; nil if there is none.

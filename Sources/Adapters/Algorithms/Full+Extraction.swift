@@ -1,6 +1,13 @@
 package import Tensors
 
 extension Full {
+  /// The change of a weight stored as it is.
+  package static func factorize(
+    _ change: WeightChange, _ settings: FactorizationSettings
+  ) -> Factorization {
+    factorize(change.delta, energy: change.energy, storage: settings.storage)
+  }
+
   /// Stores a delta as it is, under the suffix of the parameter it belongs to.
   ///
   /// In f32 a difference of f32 weights is rounded; with `exactFor` given it is stored as F64

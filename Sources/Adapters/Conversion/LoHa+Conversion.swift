@@ -26,15 +26,6 @@ extension LoHa: LowRankAlgorithm {
       down: rowProducts(b.transposed(), d.transposed()).transposed())
   }
 
-  /// The factors of one of the two products: `[out, rank]` and `[rank, in · kernel]`.
-  private static func matrices(
-    _ side: Side, of factors: Factors<Tensor>
-  ) throws(AdapterError) -> (left: Tensor, right: Tensor) {
-    let (left, right) = (try factors.require(side.left), try factors.require(side.right))
-    guard let core = factors[side.core] else { return (left, right) }
-    return (left.transposed(), LoRA.absorbing(core, into: right))
-  }
-
   /// Every row of x ⊗ that of y: `[n, p]` and `[n, q]` to `[n, p · q]`.
   private static func rowProducts(_ x: Tensor, _ y: Tensor) -> Tensor {
     let (n, p, q) = (x.shape.rows, x.shape.columns, y.shape.columns)

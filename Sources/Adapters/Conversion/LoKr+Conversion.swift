@@ -26,11 +26,8 @@ extension LoKr: LowRankAlgorithm {
     if let whole = factors[w2] {
       inner = try whole.svd()
     } else {
-      let (left, right) = (try factors.require(w2Left), try factors.require(w2Right))
-      inner =
-        if let core = factors[core] {
-          try SVD(ofProduct: left.transposed(), LoRA.absorbing(core, into: right))
-        } else { try SVD(ofProduct: left, right) }
+      let (left, right) = try innerMatrices(of: factors)
+      inner = try SVD(ofProduct: left, right)
     }
     return SVD(
       ofKronecker: outer.droppingNoise(below: noise), inner.droppingNoise(below: noise),

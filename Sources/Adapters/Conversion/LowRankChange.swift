@@ -23,9 +23,7 @@ package struct LowRankChange: Sendable {
 
   /// UΣ times Vᵀ.
   package init(of weight: Shape, _ svd: SVD) {
-    var up = svd.u
-    up.scaleColumns(by: svd.s)
-    self.init(of: weight, up: up, down: svd.vt)
+    self.init(of: weight, up: svd.scaledLeft, down: svd.vt)
   }
 
   /// The inner extent, which the rank of the change may fall short of.

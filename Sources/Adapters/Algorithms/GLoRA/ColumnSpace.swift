@@ -48,12 +48,3 @@ struct ColumnSpace: Sendable {
     }
   }
 }
-
-extension Tensor {
-  /// A weight `[out, in, kernel…]` as the matrix `[out · kernel, in]`.
-  func channelsLast() -> Tensor {
-    let (inputs, size) = (shape.inputs, shape.kernel.reduce(1, *))
-    return reshaped([shape.rows, inputs, size]).swappedLastAxes()
-      .reshaped([shape.rows * size, inputs])
-  }
-}

@@ -17,7 +17,7 @@ extension GLoRA: ExtractableAlgorithm {
   package static func factorize(
     _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
-    guard policy != .full else { return whole(change, settings) }
+    guard policy != .full else { return Full.factorize(change, settings) }
     let shape = change.shape
     let capacity = settings.allowsFull ? mostRanks(shape) : .max
     let limit = min(capacity, shape.rows, shape.columns)
@@ -28,7 +28,7 @@ extension GLoRA: ExtractableAlgorithm {
       } else {
         rank = (policy.rank(of: try change.matrix.singularValues()) + 1) / 2
       }
-      guard rank <= capacity else { return whole(change, settings) }
+      guard rank <= capacity else { return Full.factorize(change, settings) }
       let problem = try GLoRAFit.Problem(change, settings: settings)
       return try factorize(change, problem, rank: min(rank, limit))
     }
@@ -36,13 +36,14 @@ extension GLoRA: ExtractableAlgorithm {
       relativeError: bound, method: settings.method, seed: settings.seed, energy: change.energy
     ).rank
     let lowest = shape.kernel.allSatisfy { $0 == 1 } ? max((needed + 1) / 2, 1) : 1
-    guard lowest <= limit else { return whole(change, settings) }
+    guard lowest <= limit else { return Full.factorize(change, settings) }
     let problem = try GLoRAFit.Problem(change, settings: settings)
     let found = try Factorization.lowestRank(of: lowest...limit, within: bound) {
       rank throws(LinearAlgebraError) in
       try factorize(change, problem, rank: rank)
     }
-    return settings.allowsFull && found.relativeError > bound ? whole(change, settings) : found
+    return settings.allowsFull && found.relativeError > bound
+      ? Full.factorize(change, settings) : found
   }
 
   /// A few ranks with the error that a few sweeps leave; none where LoRA is never worse, and none for
@@ -75,12 +76,6 @@ extension GLoRA: ExtractableAlgorithm {
   /// The highest rank whose factors hold fewer numbers than the delta.
   private static func mostRanks(_ shape: Shape) -> Int {
     (shape.count - 1) / (shape.rows + shape.columns + 2 * shape.inputs)
-  }
-
-  private static func whole(
-    _ change: WeightChange, _ settings: FactorizationSettings
-  ) -> Factorization {
-    Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
   }
 
   // MARK: One rank

@@ -108,11 +108,10 @@ package enum GLoRA: AdapterAlgorithm {
       weight = base.reshaped(shape.asMatrix).adding(product: through, right, times: strength)
     } else {
       // Input channels first, so that a product with a1ᵀ contracts them.
-      let channels = base.reshaped([shape.rows, inputs, size]).swappedFirstAxes()
-        .reshaped([inputs, shape.rows * size])
+      let channels = base.inputsFirst().reshaped([inputs, shape.rows * size])
       let through = left.transposed().matmul(channels)
       weight = channels.adding(product: right.transposed(), through, times: strength)
-        .reshaped([inputs, shape.rows, size]).swappedFirstAxes().reshaped(shape.asMatrix)
+        .outputsFirst(shape).reshaped(shape.asMatrix)
     }
     return weight.adding(
       product: b1.reshaped(b1.shape.asMatrix), down.reshaped(down.shape.asMatrix), times: strength

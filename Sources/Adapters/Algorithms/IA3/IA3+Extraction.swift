@@ -13,7 +13,7 @@ extension IA3: ExtractableAlgorithm {
     _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
     guard policy != .full else {
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     let fits = try fits(of: change, settings)
     let (side, fit) = fits.dropFirst().reduce(fits[0]) { $0.1.energy >= $1.1.energy ? $0 : $1 }
@@ -57,16 +57,9 @@ extension IA3: ExtractableAlgorithm {
     return sides.map { side in
       switch side {
       case .outputs: (side, base.rowFactors(to: change.delta))
-      case .inputs: (side, channels(base).rowFactors(to: channels(change.delta)))
+      case .inputs: (side, base.inputsFirst().rowFactors(to: change.delta.inputsFirst()))
       }
     }
-  }
-
-  /// A weight with its input channels first: `[in, out, kernel]`.
-  private static func channels(_ weight: Tensor) -> Tensor {
-    let shape = weight.shape
-    let width = shape.columns / max(shape.inputs, 1)
-    return weight.reshaped([shape.rows, shape.inputs, width]).swappedFirstAxes()
   }
 
   /// A vector for a linear layer, `[1, C, 1…]` for a convolution, whatever the side, as LyCORIS has it.

@@ -69,10 +69,9 @@ package enum IA3: AdapterAlgorithm {
     if isOfOutputs(scales.shape) {
       return base.adding((copy base).scaledRows(by: scales), times: multiplier)
     }
-    let width = shape.columns / max(shape.inputs, 1)
-    let channels = base.reshaped([shape.rows, shape.inputs, width]).swappedFirstAxes()
+    let channels = base.inputsFirst()
     return channels.adding((copy channels).scaledRows(by: scales), times: multiplier)
-      .swappedFirstAxes().reshaped(shape)
+      .outputsFirst(shape)
   }
 
   package static func initialFactors(

@@ -19,7 +19,7 @@ extension LoHa: ExtractableAlgorithm {
     let matrix = change.matrix
     switch policy {
     case .full:
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     case .fixed(let rank):
       return try factorize(change, rank: rank, settings)
     case .threshold, .ratio, .quantile:
@@ -112,7 +112,7 @@ extension LoHa: ExtractableAlgorithm {
     let shape = change.shape
     let rank = min(max(rank, 1), shape.rows, shape.columns)
     guard !settings.allowsFull || rank <= fewestBytes(shape) else {
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     let (fit, root) = try fit(to: change, rank: rank, settings)
     let (first, second) = try fit.balanced()

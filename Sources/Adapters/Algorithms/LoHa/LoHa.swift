@@ -42,13 +42,7 @@ package enum LoHa: AdditiveAlgorithm {
         try right.expect([right.rows, base.columns], of: side.right)
         continue
       }
-      let kernel = base.kernel.reduce(1, *)
-      guard core.dimensions.count >= 2, core.count == left.rows * right.rows * kernel,
-        core.dimensions[0] == left.rows
-      else {
-        throw .factorShape(
-          side.core, expected: "\(Shape([left.rows, right.rows] + base.kernel))", found: core)
-      }
+      try core.expectCore(between: left, right, kernel: base.kernel, of: side.core)
       try left.expect([left.rows, base.rows], of: side.left)
       try right.expect([right.rows, base.inputs], of: side.right)
     }
@@ -78,10 +72,18 @@ package enum LoHa: AdditiveAlgorithm {
   private static func product<V: TensorAlgebra>(
     _ side: Side, of factors: Factors<V>
   ) throws(AdapterError) -> V {
-    let left = try factors.require(side.left)
-    let right = try factors.require(side.right)
-    guard let core = factors[side.core] else { return left.matmul(right) }
-    return left.transposed().matmul(LoRA.absorbing(core, into: right))
+    let (left, right) = try matrices(side, of: factors)
+    return left.matmul(right)
+  }
+
+  /// The factors of one of the two products, a core absorbed: `[out, rank]` and
+  /// `[rank, in · kernel]`.
+  static func matrices<V: TensorAlgebra>(
+    _ side: Side, of factors: Factors<V>
+  ) throws(AdapterError) -> (left: V, right: V) {
+    let (left, right) = (try factors.require(side.left), try factors.require(side.right))
+    guard let core = factors[side.core] else { return (left, right) }
+    return (left.transposed(), LoRA.absorbing(core, into: right))
   }
 
   package static func initialFactors(

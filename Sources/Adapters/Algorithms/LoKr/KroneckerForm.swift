@@ -22,7 +22,7 @@ struct KroneckerForm: Equatable, Sendable {
       return
     }
     let divides = layout.divides(at: rank)
-    let inner: Shape = [layout.inner.rows, layout.inner.columns * weight.kernel.reduce(1, *)]
+    let inner = Self.inner(of: weight, layout)
     outerRank =
       decomposesBoth && divides.outer && Self.saves(rank, of: layout.outer) ? rank : nil
     innerRank = divides.inner && Self.saves(rank, of: inner) ? rank : nil
@@ -33,7 +33,9 @@ struct KroneckerForm: Equatable, Sendable {
   }
 
   /// w2 as a matrix, `[b, d · kernel]`.
-  var inner: Shape {
+  var inner: Shape { Self.inner(of: weight, layout) }
+
+  private static func inner(of weight: Shape, _ layout: KroneckerLayout) -> Shape {
     [layout.inner.rows, layout.inner.columns * weight.kernel.reduce(1, *)]
   }
 

@@ -63,11 +63,8 @@ extension KroneckerProduct.Side {
   /// The matrix itself, or U Σ and Vᵀ.
   var factors: [Tensor] {
     switch self {
-    case .whole(let matrix): return [matrix]
-    case .product(let svd):
-      var left = svd.u
-      left.scaleColumns(by: svd.s)
-      return [left, svd.vt]
+    case .whole(let matrix): [matrix]
+    case .product(let svd): [svd.scaledLeft, svd.vt]
     }
   }
 }

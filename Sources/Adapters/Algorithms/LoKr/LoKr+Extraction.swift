@@ -16,7 +16,7 @@ extension LoKr: ExtractableAlgorithm {
   package static func factorize(
     _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
-    if policy == .full { return full(change, settings) }
+    if policy == .full { return Full.factorize(change, settings) }
     let found: Factorization
     if case .error(let bound) = policy {
       found = try smallest(change, keeping: bound, settings)
@@ -27,7 +27,7 @@ extension LoKr: ExtractableAlgorithm {
     }
     // Only a weight that cannot be divided takes as many numbers as its change.
     return settings.allowsFull && found.byteCount >= settings.byteCount(of: change.shape.count)
-      ? full(change, settings) : found
+      ? Full.factorize(change, settings) : found
   }
 
   /// For every layout one form for each rank of w2 up to `depth`, and the one with both sides whole.
@@ -126,15 +126,4 @@ extension LoKr: ExtractableAlgorithm {
       for: change, iterations: product.iterations,
       detail: "factor \(factor) (\(product.form.layout.label))")
   }
-
-  private static func full(
-    _ change: WeightChange, _ settings: FactorizationSettings
-  ) -> Factorization {
-    Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
-  }
-}
-
-extension FactorizationSettings {
-  /// Bytes of so many stored numbers.
-  fileprivate func byteCount(of count: Int) -> Int { count * storage.bitsPerElement / 8 }
 }

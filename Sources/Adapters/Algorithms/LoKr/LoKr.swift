@@ -67,14 +67,8 @@ package enum LoKr: AdditiveAlgorithm {
       try left.expect([left.rows, right.rows], of: w2Left)
       return (left.rows, right.columns)
     }
-    let size = kernel.reduce(1, *)
-    guard core.dimensions.count >= 2, core.dimensions[0] == left.rows,
-      core.count == left.rows * right.rows * size
-    else {
-      throw .factorShape(
-        Self.core, expected: "\(Shape([left.rows, right.rows] + kernel))", found: core)
-    }
-    return (left.columns, right.columns * size)
+    try core.expectCore(between: left, right, kernel: kernel, of: Self.core)
+    return (left.columns, right.columns * kernel.reduce(1, *))
   }
 
   package static func weightShape(of shapes: [String: Shape]) -> Shape? {
@@ -106,10 +100,17 @@ package enum LoKr: AdditiveAlgorithm {
   /// w2 `[b, d · kernel]`
   static func inner<V: TensorAlgebra>(of factors: Factors<V>) throws(AdapterError) -> V {
     if let whole = factors[w2] { return whole.reshaped(whole.shape.asMatrix) }
-    let left = try factors.require(w2Left)
-    let right = try factors.require(w2Right)
-    guard let core = factors[core] else { return left.matmul(right) }
-    return left.transposed().matmul(LoRA.absorbing(core, into: right))
+    let (left, right) = try innerMatrices(of: factors)
+    return left.matmul(right)
+  }
+
+  /// The factors of w2, a core absorbed: `[b, rank]` and `[rank, d · kernel]`.
+  static func innerMatrices<V: TensorAlgebra>(
+    of factors: Factors<V>
+  ) throws(AdapterError) -> (left: V, right: V) {
+    let (left, right) = (try factors.require(w2Left), try factors.require(w2Right))
+    guard let core = factors[core] else { return (left, right) }
+    return (left.transposed(), LoRA.absorbing(core, into: right))
   }
 
   package static func initialFactors(

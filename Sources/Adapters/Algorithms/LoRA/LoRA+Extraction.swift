@@ -13,13 +13,13 @@ extension LoRA: ExtractableAlgorithm {
   ) throws(LinearAlgebraError) -> Factorization {
     let (delta, energy, matrix) = (change.delta, change.energy, change.matrix)
     guard policy != .full else {
-      return Full.factorize(delta, energy: energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     let svd = try truncated(matrix, energy, policy, settings)
     let rank = svd.s.count
     let bytes = rank * (matrix.shape.rows + matrix.shape.columns)
     guard !settings.allowsFull || bytes < matrix.count else {
-      return Full.factorize(delta, energy: energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     if settings.tucker, let core = try tuckerFactorize(delta, energy, svd, policy, settings) {
       return core
@@ -128,8 +128,7 @@ extension LoRA: ExtractableAlgorithm {
   static func storedUp(
     _ svd: SVD, as storage: DType
   ) -> (exact: Tensor, stored: EncodedTensor) {
-    var scaled = svd.u
-    scaled.scaleColumns(by: svd.s)
+    let scaled = svd.scaledLeft
     return (scaled, EncodedTensor(scaled, as: storage))
   }
 

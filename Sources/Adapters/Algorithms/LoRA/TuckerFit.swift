@@ -36,8 +36,7 @@ struct TuckerFit: Sendable {
     inputs = shape.inputs
     self.energy = energy
     self.settings = settings
-    channelsLast = delta.reshaped([shape.rows, inputs, shape.kernel.reduce(1, *)])
-      .swappedLastAxes().reshaped([shape.rows, shape.columns])
+    channelsLast = delta.channelsLast().reshaped(shape.asMatrix)
     errors = []
     (down, outer) = try Self.step(channelsLast, inputs, from: svd.u, settings)
     errors.append(error(of: outer))

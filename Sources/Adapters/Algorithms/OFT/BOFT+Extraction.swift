@@ -17,7 +17,7 @@ extension BOFT: ExtractableAlgorithm {
   ) throws(LinearAlgebraError) -> Factorization {
     let outputs = change.shape.rows
     guard policy != .full else {
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     guard let smallest = smallestExtent(for: outputs) else {
       return Rotation.undivided(change, settings)
@@ -71,7 +71,7 @@ extension BOFT: ExtractableAlgorithm {
       return Rotation.undivided(change, settings)
     }
     guard !Rotation.isLarger(blocks, than: change, settings) else {
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     let fit = try ButterflyFit(
       rotating: change.base, to: tuned, blocks: blocks, scalingRows: settings.rescales)

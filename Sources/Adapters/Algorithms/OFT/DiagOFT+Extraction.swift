@@ -18,7 +18,7 @@ extension DiagOFT: ExtractableAlgorithm {
     let extents = extents(for: outputs, settings)
     switch policy {
     case .full:
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     case .fixed(let rank):
       let extent = evenFactors(of: outputs, factor: max(rank, 1)).0
       guard extent > 1 || settings.rescales else { return Rotation.undivided(change, settings) }
@@ -64,7 +64,7 @@ extension DiagOFT: ExtractableAlgorithm {
     _ change: WeightChange, _ tuned: Tensor, extent: Int, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
     guard !Rotation.isLarger([change.shape.rows, extent], than: change, settings) else {
-      return Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+      return Full.factorize(change, settings)
     }
     let problem = try Procrustes(rotating: change.base, to: tuned, extent: extent)
     let scaled = settings.rescales ? try problem.scaledRotations() : nil

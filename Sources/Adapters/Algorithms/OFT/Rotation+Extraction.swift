@@ -98,7 +98,7 @@ extension Rotation {
   static func undivided(
     _ change: WeightChange, _ settings: FactorizationSettings
   ) -> Factorization {
-    let full = Full.factorize(change.delta, energy: change.energy, storage: settings.storage)
+    let full = Full.factorize(change, settings)
     return Factorization(
       algorithm: full.algorithm, factors: full.factors, rank: nil, energy: full.energy,
       squaredError: full.squaredError, detail: "outputs do not divide")
