@@ -13,10 +13,7 @@ extension Procrustes {
 
   /// Rotations for ‖Dᵢ·Rᵢ·Xᵢ − Yᵢ‖_F with a free factor for every row, diagonal Dᵢ.
   ///
-  /// In turn the factors by least squares and the rotations by majorization: with X = R·Xᵢ now,
-  /// ‖D·R·Xᵢ − Y‖² lies below ‖R·Xᵢ − Z‖² · max d² and a constant, equal at the current R, for
-  /// Z = X − D(D·X − Y) / max d² (Kiers 1990, "Majorization as a tool for optimizing a class of matrix
-  /// functions"). The error never rises; a block is done when a step takes less than 1e-5 of it, or
+  /// In turn the factors by least squares and the rotations by majorization, see `RowScaling`. The error never rises; a block is done when a step takes less than 1e-5 of it, or
   /// when there is no more of it than rounding.
   /// - Complexity: O(n·b³) a step, whatever the columns.
   /// - Throws: `LinearAlgebraError.notConverged`
@@ -48,19 +45,18 @@ extension Procrustes {
     var iteration = 0
     while true {
       let turned = rotation.matmul(gram)
-      let norms = turned.rowProducts(with: rotation)
-      let products = rotation.rowProducts(with: cross)
-      let factors = zip(products, norms).map { $1 > 0 ? $0 / $1 : 1 }
+      let scaling = RowScaling(
+        products: rotation.rowProducts(with: cross), energies: turned.rowProducts(with: rotation),
+        empty: 1)
       let last = error
-      error = max(energy - zip(factors, products).reduce(0) { $0 + $1.0 * $1.1 }, 0)
-      let bound = factors.reduce(0) { max($0, $1 * $1) }
-      guard iteration < limit, last - error > 1e-5 * error, error > 1e-14 * energy, bound > 0 else {
-        return (rotation, error, iteration)
-      }
+      error = max(energy - scaling.kept, 0)
+      guard iteration < limit, last - error > 1e-5 * error, error > 1e-14 * energy,
+        let weights = scaling.majorizer
+      else { return (rotation, error, iteration) }
       // Z·Xᵢᵀ, row by row.
       var majorizer = turned
       for p in 0..<extent {
-        let (own, toTarget) = (1 - factors[p] * factors[p] / bound, factors[p] / bound)
+        let (own, toTarget) = (weights.own[p], weights.target[p])
         for i in p * extent..<(p + 1) * extent {
           majorizer.elements[i] = own * turned.elements[i] + toTarget * cross.elements[i]
         }

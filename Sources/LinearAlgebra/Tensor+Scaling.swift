@@ -37,12 +37,9 @@ extension Tensor {
   /// how much of ‖target‖² the scaled rows hold. Rows of zeros have factor 0.
   /// - Precondition: equal counts.
   package func rowFactors(to target: Tensor) -> (factors: Tensor, energy: Double) {
-    let products = rowProducts(with: target)
-    let factors = zip(products, rowProducts(with: self)).map { $1 > 0 ? $0 / $1 : 0 }
-    return (
-      Tensor([shape.rows], factors.map { Float($0) }),
-      zip(factors, products).reduce(0) { $0 + $1.0 * $1.1 }
-    )
+    let scaling = RowScaling(
+      products: rowProducts(with: target), energies: rowProducts(with: self), empty: 0)
+    return (Tensor([shape.rows], scaling.factors.map { Float($0) }), scaling.kept)
   }
 
   package func reciprocal(offset: Float) -> Tensor {

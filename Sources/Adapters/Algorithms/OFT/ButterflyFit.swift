@@ -9,7 +9,7 @@ import Tensors
 /// identity, the first stage of the first sweep is Diag-OFT's solution.
 ///
 /// With a free factor for every row, T is replaced before every pair of sweeps by the target of a
-/// majorizer, as in `Procrustes.scaledRotations`.
+/// majorizer, see `RowScaling`.
 struct ButterflyFit {
   /// `[n, b, b]` of every stage.
   private(set) var rotations: [Tensor]
@@ -125,16 +125,15 @@ struct ButterflyFit {
       return (max(sourceEnergy + targetEnergy - 2 * product, 0), goal)
     }
     let weight = gram.map { turned.matmul($0) } ?? turned
-    let products = turned.rowProducts(with: goal)
-    let factors = zip(products, turned.rowProducts(with: weight)).map { $1 > 0 ? $0 / $1 : 1 }
-    let kept = zip(factors, products).reduce(0) { $0 + $1.0 * $1.1 }
-    let error = max(targetEnergy - kept, 0)
-    let bound = factors.reduce(0) { max($0, $1 * $1) }
-    guard bound > 0 else { return (error, nil) }
+    let scaling = RowScaling(
+      products: turned.rowProducts(with: goal), energies: turned.rowProducts(with: weight), empty: 1
+    )
+    let error = max(targetEnergy - scaling.kept, 0)
+    guard let weights = scaling.majorizer else { return (error, nil) }
     var target = weight
-    target.scaleRows(by: factors.map { Float(1 - $0 * $0 / bound) })
+    target.scaleRows(by: weights.own.map { Float($0) })
     var pull = goal
-    pull.scaleRows(by: factors.map { Float($0 / bound) })
+    pull.scaleRows(by: weights.target.map { Float($0) })
     return (error, target.adding(pull, times: 1))
   }
 }
