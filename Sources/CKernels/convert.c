@@ -43,6 +43,45 @@ CLONED void lyco_narrow_bf16(const float *restrict source, void *restrict target
   }
 }
 
+// A helper must be inlined to be compiled for the level of the clone that it is called from.
+#define INLINE static inline __attribute__((always_inline))
+
+// The 8-bit float nearest to an f32 of the given bits. Where it is normal, the exponent is moved and
+// the mantissa cut as for bfloat16; below, adding a power of two whose last place is the smallest
+// 8-bit number leaves the code in the sum's low bits.
+INLINE uint8_t narrow_f8(uint32_t bits, const int dropped, const uint32_t largest,
+                         const uint32_t smallest_normal, const float shift) {
+  uint32_t magnitude = bits & 0x7FFFFFFFu;
+  uint32_t is_nan = magnitude > 0x7F800000u;
+  magnitude = magnitude > largest ? largest : magnitude;
+  uint32_t half = (1u << (dropped - 1)) - 1u;
+  uint32_t normal = (magnitude + half + ((magnitude >> dropped) & 1u)) >> dropped;
+  normal -= (smallest_normal >> dropped) - (1u << (23 - dropped));
+  float value;
+  memcpy(&value, &magnitude, 4);
+  value += shift;
+  uint32_t subnormal;
+  memcpy(&subnormal, &value, 4);
+  uint32_t code = magnitude < smallest_normal ? subnormal & 0xFFu : normal;
+  return (uint8_t)((is_nan ? 0x7Fu : code) | (bits >> 24 & 0x80u));
+}
+
+CLONED void lyco_narrow_f8_e4m3(const float *restrict source, uint8_t *restrict target,
+                                size_t count) {
+  const uint32_t *restrict bits = (const uint32_t *)source;
+  // 448, 2^-6 and 2^14
+  for (size_t i = 0; i < count; i++)
+    target[i] = narrow_f8(bits[i], 20, 0x43E00000u, 0x3C800000u, 16384.0f);
+}
+
+CLONED void lyco_narrow_f8_e5m2(const float *restrict source, uint8_t *restrict target,
+                                size_t count) {
+  const uint32_t *restrict bits = (const uint32_t *)source;
+  // 57344, 2^-14 and 2^7
+  for (size_t i = 0; i < count; i++)
+    target[i] = narrow_f8(bits[i], 21, 0x47600000u, 0x38800000u, 128.0f);
+}
+
 CLONED double lyco_sum_of_squares(const float *restrict x, size_t count) {
   // Eight running sums, so that the order of addition does not depend on the vector width.
   double sums[8] = {0};
@@ -78,4 +117,18 @@ CLONED size_t lyco_count_infinite_f16(const void *restrict source, size_t count)
   size_t infinite = 0;
   for (size_t i = 0; i < count; i++) infinite += (codes[i] & 0x7FFFu) == 0x7C00u;
   return infinite;
+}
+
+CLONED float lyco_largest_magnitude(const float *restrict x, size_t count) {
+  const uint32_t *restrict bits = (const uint32_t *)x;
+  // Magnitudes are ordered as their codes are.
+  uint32_t largest = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t magnitude = bits[i] & 0x7FFFFFFFu;
+    magnitude = magnitude < 0x7F800000u ? magnitude : 0;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  float value;
+  memcpy(&value, &largest, 4);
+  return value;
 }

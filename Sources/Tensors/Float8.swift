@@ -30,20 +30,4 @@ package enum Float8: Sendable {
       ? sign * fraction * Float(sign: .plus, exponent: 1 - bias, significand: 1)
       : sign * Float(sign: .plus, exponent: exponent - bias, significand: 1 + fraction)
   }
-
-  /// The nearest code, ties to even. Values beyond the largest finite one, infinities included,
-  /// saturate: a merged weight must not turn into NaN because it grew by an ulp.
-  package func code(for value: Float) -> UInt8 {
-    let sign: UInt8 = value.sign == .minus ? 0x80 : 0
-    guard !value.isNaN else { return sign | 0x7F }
-    let magnitude = min(abs(value), greatestFinite)
-    let smallestNormal = 1 - bias
-    let exponent = magnitude == 0 ? smallestNormal : max(Int(magnitude.exponent), smallestNormal)
-    // In units of the last mantissa place; below the smallest normal the unit stays fixed.
-    let unit = Float(sign: .plus, exponent: exponent - mantissaBits, significand: 1)
-    let steps = Int((magnitude / unit).rounded(.toNearestOrEven))
-    // `steps` carries the implicit bit, so a carry out of the mantissa moves to the next exponent.
-    let code = (exponent - smallestNormal) << mantissaBits + steps
-    return sign | UInt8(code)
-  }
 }

@@ -61,6 +61,13 @@ extension Tensor {
     }
   }
 
+  /// The largest magnitude of finite elements; 0 if there is none.
+  package var largestMagnitude: Float {
+    unsafe elements.withUnsafeBufferPointer {
+      unsafe $0.baseAddress.map { unsafe lyco_largest_magnitude($0, elements.count) } ?? 0
+    }
+  }
+
   /// Whether every element is a finite number.
   ///
   /// Squares of finite `Float`s are finite in double precision, and so is any sum of them.

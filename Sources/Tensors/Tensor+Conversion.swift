@@ -65,7 +65,8 @@ private func checkSize(_ bytes: borrowing RawSpan, _ dtype: DType, _ shape: Shap
     "\(bytes.byteCount) bytes for \(dtype) \(shape)")
 }
 
-private func widen(
+/// Widens `count` stored numbers; nothing for formats that are not convertible.
+func widen(
   _ source: UnsafeRawPointer?, _ dtype: DType, _ target: UnsafeMutablePointer<Float>, _ count: Int
 ) {
   guard let source = unsafe source else { return }
@@ -101,7 +102,8 @@ private func widen<Stored: BitwiseCopyable>(
   }
 }
 
-private func narrow(
+/// Narrows `count` numbers; nothing for formats that are not convertible.
+func narrow(
   _ source: UnsafePointer<Float>?, _ dtype: DType, _ target: UnsafeMutableRawPointer, _ count: Int
 ) {
   guard let source = unsafe source else { return }
@@ -109,8 +111,10 @@ private func narrow(
   case .f32: unsafe target.copyMemory(from: source, byteCount: 4 * count)
   case .f16: unsafe lyco_narrow_f16(source, target, count)
   case .bf16: unsafe lyco_narrow_bf16(source, target, count)
-  case .f8e4m3: unsafe narrow(source, target, count, Float8.e4m3.code)
-  case .f8e5m2: unsafe narrow(source, target, count, Float8.e5m2.code)
+  case .f8e4m3:
+    unsafe lyco_narrow_f8_e4m3(source, target.assumingMemoryBound(to: UInt8.self), count)
+  case .f8e5m2:
+    unsafe lyco_narrow_f8_e5m2(source, target.assumingMemoryBound(to: UInt8.self), count)
   case .f64: unsafe narrow(source, target, count) { Double($0) }
   case .bool: unsafe narrow(source, target, count) { $0 == 0 ? UInt8(0) : 1 }
   case .u8: unsafe narrow(source, target, count) { saturating($0) as UInt8 }

@@ -75,6 +75,15 @@ import Testing
     #expect(decode(tensor.encoded(as: .bool), .bool, count: 4) == [1, 1, 1, 1])
   }
 
+  @Test func findsTheLargestMagnitude() {
+    for count in [0, 1, 7, 1000] {
+      let x = Tensor(random: [count], seed: 1)
+      #expect(x.largestMagnitude == x.elements.map(abs).max() ?? 0)
+    }
+    #expect(Tensor([5], [1, -.infinity, .nan, -3, 2]).largestMagnitude == 3)
+    #expect(Tensor([1], [.nan]).largestMagnitude == 0)
+  }
+
   @Test func sumsAgreeWithPlainLoops() {
     for count in [0, 1, 7, 8, 9, 1000] {
       let x = Tensor(random: [count], seed: 1)

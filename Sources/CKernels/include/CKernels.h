@@ -22,6 +22,37 @@ void lyco_widen_f8(const uint8_t *restrict source, const float *restrict table,
 void lyco_narrow_f16(const float *restrict source, void *restrict target, size_t count);
 /// f32 to bfloat16.
 void lyco_narrow_bf16(const float *restrict source, void *restrict target, size_t count);
+/// f32 to 8-bit floats; values beyond ±448 or ±57344, infinities included, become the largest.
+void lyco_narrow_f8_e4m3(const float *restrict source, uint8_t *restrict target, size_t count);
+void lyco_narrow_f8_e5m2(const float *restrict source, uint8_t *restrict target, size_t count);
+
+// MARK: From one 16-bit format to the other, in one pass
+
+/// What numbers lose in another format. Every number is counted once at most, by the first that is
+/// true of it.
+struct lyco_losses {
+  /// Not a number before.
+  uint64_t not_a_number;
+  /// Infinite before.
+  uint64_t infinite;
+  /// Finite before, and infinite or held at the largest number after.
+  uint64_t overflowed;
+  /// Not zero before, and zero after.
+  uint64_t underflowed;
+  /// Another number after.
+  uint64_t rounded;
+};
+
+/// Half precision to bfloat16, as by way of f32; adds to `losses`.
+void lyco_f16_to_bf16(const void *restrict source, void *restrict target, size_t count,
+                      struct lyco_losses *restrict losses);
+/// bfloat16 to half precision, as by way of f32; adds to `losses`.
+void lyco_bf16_to_f16(const void *restrict source, void *restrict target, size_t count,
+                      struct lyco_losses *restrict losses);
+/// Adds what became of numbers: `before`, and `after` widened again.
+/// `largest` is the largest finite number of the format.
+void lyco_count_losses(const float *restrict before, const float *restrict after, size_t count,
+                       float largest, struct lyco_losses *restrict losses);
 
 // MARK: Sums in double precision
 
@@ -31,6 +62,9 @@ double lyco_sum_of_squares(const float *restrict x, size_t count);
 double lyco_squared_distance(const float *restrict x, const float *restrict y, size_t count);
 
 // MARK: Checks
+
+/// The largest magnitude among finite numbers; 0 if there is none.
+float lyco_largest_magnitude(const float *restrict x, size_t count);
 
 /// How many of `count` half precision numbers are infinite.
 size_t lyco_count_infinite_f16(const void *restrict source, size_t count);
