@@ -46,6 +46,15 @@ package protocol AdapterAlgorithm: Sendable {
   /// other rows of W.
   static func rowSuffixes(of shapes: [String: Shape]) -> [String]?
 
+  /// The factors that hold rows of the weight as they are stored, with how many of its rows one row
+  /// of the factor stands for: cut at multiples of that, the module is that of the rows. nil where
+  /// the stored factors cannot be cut so.
+  static func storedRows(of shapes: [String: Shape]) -> [String: Int]?
+
+  /// The stored factors that alpha / rank can be multiplied into, one for each product of the formula,
+  /// so that it needs no alpha: none where it has no scale, nil where no factor can take it.
+  static func scaleCarriers(of shapes: [String: Shape]) -> [String]?
+
   /// What the shapes leave open, and how it is read; nil where they are clear.
   static func ambiguity(in shapes: [String: Shape]) -> String?
 
@@ -105,6 +114,19 @@ extension AdapterAlgorithm {
   }
 
   package static var boundsChange: Bool { false }
+
+  package static func storedRows(of shapes: [String: Shape]) -> [String: Int]? {
+    guard let suffixes = rowSuffixes(of: shapes), let weight = weightShape(of: shapes) else {
+      return nil
+    }
+    let stored = suffixes.filter { shapes[$0] != nil }
+    guard stored.allSatisfy({ shapes[$0]?.rows == weight.rows }) else { return nil }
+    return Dictionary(uniqueKeysWithValues: stored.map { ($0, 1) })
+  }
+
+  package static func scaleCarriers(of shapes: [String: Shape]) -> [String]? {
+    rank(of: shapes) == nil ? [] : nil
+  }
 
   package static func ambiguity(in shapes: [String: Shape]) -> String? { nil }
 

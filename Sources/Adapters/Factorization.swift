@@ -26,6 +26,8 @@ package struct Factorization: Sendable {
   package let iterations: Int?
   /// What else was chosen: `factor 8`, `input`.
   package let detail: String?
+  /// All singular values of the change, descending, where the method finds them.
+  package var spectrum: [Float]?
 
   package init(
     algorithm: String, factors: [Factor], rank: Int?, energy: Double, squaredError: Double,

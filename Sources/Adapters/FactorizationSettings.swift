@@ -13,6 +13,8 @@ package struct FactorizationSettings: Sendable {
   package var residualSparsity: Double?
   /// Store the delta itself where factors of the chosen rank would take no fewer bytes.
   package var allowsFull: Bool
+  /// LoRA: the highest rank, whatever a policy asks for; nil for no such bound.
+  package var maximumRank: Int?
   /// LoKr: the smaller part of each extent as in `KroneckerLayout`; nil to try those there are.
   package var factor: Int?
   /// LoKr: w1 as a product too, where that is smaller.

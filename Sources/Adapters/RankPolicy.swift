@@ -13,6 +13,9 @@ package enum RankPolicy: Equatable, Sendable {
   case ratio(Double)
   /// The fewest whose sum reaches the share `quantile` of Σ σᵢ, in [0, 1].
   case quantile(Double)
+  /// The fewest whose root of squares reaches the share `norm` of ‖Δ‖ in the Frobenius norm, in [0, 1]:
+  /// what `sv_fro` means in sd-scripts `networks/resize_lora.py`.
+  case norm(Double)
   /// The fewest that leave ‖Δ − Δᵣ‖ ≤ error · ‖Δ‖ in the Frobenius norm, in (0, 1).
   case error(Double)
 
@@ -29,6 +32,8 @@ package enum RankPolicy: Equatable, Sendable {
       rank = spectrum.count { Double($0) > limit }
     case .quantile(let share):
       rank = Self.fewest(of: spectrum.map(Double.init), reaching: share)
+    case .norm(let share):
+      rank = Self.fewest(of: spectrum.map { Double($0) * Double($0) }, reaching: share * share)
     case .error(let error):
       rank = Self.fewest(
         of: spectrum.map { Double($0) * Double($0) }, reaching: 1 - error * error)

@@ -19,7 +19,7 @@ import Testing
     let relativeError: Double
   }
 
-  static let searches = try! SafetensorsFile(
+  static let searches = try! TensorFile(
     opening: Fixtures.path("extract/kronecker.safetensors"))
   static let names = searches.metadata.keys.filter { $0 != "format" }.sorted()
 

@@ -48,7 +48,7 @@ import Testing
     return try! decoder.decode(Expectations.self, from: data)
   }()
   static let cases = expectations.cases
-  static let spectra = try! SafetensorsFile(opening: Fixtures.path("extract/spectra.safetensors"))
+  static let spectra = try! TensorFile(opening: Fixtures.path("extract/spectra.safetensors"))
 
   @Test func coversEveryMode() {
     #expect(Set(Self.cases.map(\.mode)) == ["fixed", "threshold", "ratio", "quantile"])

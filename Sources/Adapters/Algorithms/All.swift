@@ -16,7 +16,8 @@ package func algorithm(named name: String) -> (any AdapterAlgorithm.Type)? {
 }
 
 /// Suffix of the scalar that every algorithm may store beside its factors.
-package let alphaSuffix = FactorSuffix("alpha")
+package let alphaSuffix = FactorSuffix(
+  "alpha", spelled: [".___.alpha", ".___.layer.alpha"])
 
 /// Suffix of a trained number that multiplies the change, as old files hold it apart.
 package let scalarSuffix = FactorSuffix("scalar")

@@ -8,7 +8,7 @@ package import Tensors
 package enum Replacement: AdapterAlgorithm {
   package static let name = "set"
 
-  static let weight = "set_weight"
+  package static let weight = "set_weight"
 
   package static let suffixes = [FactorSuffix(weight, spelled: [".scale.set_weight"])]
   package static let markers: Set<String> = [weight]

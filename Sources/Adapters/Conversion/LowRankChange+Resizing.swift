@@ -14,15 +14,17 @@ extension LowRankChange {
     _ policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
     if policy == .full { return Full.factorize(delta, storage: settings.storage) }
-    let svd = try svd()
-    var kept = policy.rank(of: svd.s)
-    var found = try stored(svd, rank: kept, settings)
+    let product = try DecomposedProduct(up, down)
+    let most = min(max(settings.maximumRank ?? .max, 1), product.s.count)
+    var kept = min(policy.rank(of: product.s), most)
+    var found = try stored(product, rank: kept, settings)
     if case .error(let bound) = policy {
-      while found.relativeError > bound, kept < svd.rank {
+      while found.relativeError > bound, kept < most {
         kept += 1
-        found = try stored(svd, rank: kept, settings)
+        found = try stored(product, rank: kept, settings)
       }
     }
+    found.spectrum = product.s
     let bytes = kept * (weight.rows + weight.columns)
     return settings.allowsFull && bytes >= weight.count
       ? Full.factorize(delta, energy: found.energy, storage: settings.storage) : found
@@ -31,39 +33,62 @@ extension LowRankChange {
   /// The factors as they are, rounded to the stored format.
   /// - Throws: `LinearAlgebraError` if a factor is not finite.
   package func stored(as storage: DType) throws(LinearAlgebraError) -> Factorization {
-    try stored(
-      self, energy: try Tensor.squaredNorm(ofProduct: up, down), storage)
+    let (storedUp, storedDown) = (EncodedTensor(up, as: storage), EncodedTensor(down, as: storage))
+    let part = LowRankChange(of: weight, up: storedUp.decoded(), down: storedDown.decoded())
+    return factorization(
+      storedUp, storedDown, energy: try Tensor.squaredNorm(ofProduct: up, down),
+      squaredError: part.up == up && part.down == down ? 0 : try squaredDistance(to: part))
   }
 
+  /// ‖Δ − Δ'‖² = Σ σᵢ² over what is cut off + the rounding of UΣ and of Vᵀ: the leading part is a
+  /// projection, to which both the rest and, to first order, the rounding errors of the factors stand
+  /// as in `LoRA.factorize`. Where rounding is nearly all there is, it is measured.
   private func stored(
-    _ svd: SVD, rank: Int, _ settings: FactorizationSettings
+    _ product: DecomposedProduct, rank: Int, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
-    let energy = svd.s.reduce(0) { $0 + Double($1) * Double($1) }
-    return try LowRankChange(of: weight, svd)
-      .stored(LowRankChange(of: weight, svd.prefix(rank)), energy: energy, settings.storage)
+    let squares = product.s.map { Double($0) * Double($0) }
+    let energy = squares.reduce(0, +)
+    let svd = try product.leading(rank)
+    let (up, down) = (svd.scaledLeft, svd.vt)
+    let (storedUp, storedDown) = (
+      EncodedTensor(up, as: settings.storage), EncodedTensor(down, as: settings.storage)
+    )
+    let rest = squares.dropFirst(rank).reduce(0, +)
+    var rounding = 0.0
+    if settings.storage != .f32 {
+      rounding = up.squaredDistance(to: storedUp.decoded())
+      let rounded = storedDown.decoded()
+      for i in 0..<rank {
+        rounding += squares[i] * down.rows(i..<i + 1).squaredDistance(to: rounded.rows(i..<i + 1))
+      }
+      if rounding > 0.1 * rest {
+        let part = LowRankChange(of: weight, up: up, down: down)
+        rounding = try part.squaredDistance(
+          to: LowRankChange(of: weight, up: storedUp.decoded(), down: rounded))
+      }
+    }
+    return factorization(storedUp, storedDown, energy: energy, squaredError: rest + rounding)
   }
 
-  /// Some factors in place of this change, with the error that remains between them as stored and
-  /// the change.
-  private func stored(
-    _ part: LowRankChange, energy: Double, _ storage: DType
-  ) throws(LinearAlgebraError) -> Factorization {
-    let (up, down) = (EncodedTensor(part.up, as: storage), EncodedTensor(part.down, as: storage))
-    // Δ − Δ' = [up, up'] · [down; −down'], a product of twice the rank.
-    let (storedUp, storedDown) = (up.decoded(), down.decoded())
-    let squaredError =
-      storedUp == self.up && storedDown == self.down
-      ? 0
-      : try Tensor.squaredNorm(
-        ofProduct: Tensor.stacked([self.up.transposed(), storedUp.transposed()]).transposed(),
-        Tensor.stacked([self.down, storedDown * -1]))
+  /// ‖Δ − Δ'‖²_F: Δ − Δ' = [up, up'] · [down; −down'], a product of both ranks.
+  private func squaredDistance(
+    to other: LowRankChange
+  ) throws(LinearAlgebraError) -> Double {
+    try Tensor.squaredNorm(
+      ofProduct: Tensor.stacked([up.transposed(), other.up.transposed()]).transposed(),
+      Tensor.stacked([down, other.down * -1]))
+  }
+
+  private func factorization(
+    _ up: EncodedTensor, _ down: EncodedTensor, energy: Double, squaredError: Double
+  ) -> Factorization {
+    let rank = down.shape.rows
     return Factorization(
       algorithm: LoRA.name,
       factors: [
-        LoRA.stored(LoRA.up, up, as: LoRA.upShape(rank: part.rank, for: weight)),
-        LoRA.stored(
-          LoRA.down, down, as: Shape([part.rank] + weight.dimensions.dropFirst())),
-        LoRA.storedAlpha(part.rank),
-      ], rank: part.rank, energy: energy, squaredError: squaredError)
+        LoRA.stored(LoRA.up, up, as: LoRA.upShape(rank: rank, for: weight)),
+        LoRA.stored(LoRA.down, down, as: Shape([rank] + weight.dimensions.dropFirst())),
+        LoRA.storedAlpha(rank),
+      ], rank: rank, energy: energy, squaredError: squaredError)
   }
 }

@@ -11,7 +11,7 @@ package import Tensors
 package enum IA3: AdapterAlgorithm {
   package static let name = "ia3"
 
-  static let weight = "weight"
+  package static let weight = "weight"
   static let side = "on_input"
 
   package static let suffixes = [FactorSuffix(weight, needsMarker: true), FactorSuffix(side)]

@@ -22,7 +22,7 @@ extension LoHa: ExtractableAlgorithm {
       return Full.factorize(change, settings)
     case .fixed(let rank):
       return try factorize(change, rank: rank, settings)
-    case .threshold, .ratio, .quantile:
+    case .threshold, .ratio, .quantile, .norm:
       let rank = rootRank(policy.rank(of: try matrix.singularValues()))
       return try factorize(change, rank: rank, settings)
     case .error(let bound):

@@ -14,7 +14,7 @@ package import Tensors
 package enum LoKr: AdditiveAlgorithm {
   package static let name = "lokr"
 
-  static let w1 = "lokr_w1"
+  package static let w1 = "lokr_w1"
   static let w1Left = "lokr_w1_a"
   static let w1Right = "lokr_w1_b"
   static let w2 = "lokr_w2"

@@ -26,7 +26,9 @@ extension LoRA: ExtractableAlgorithm {
     }
     let found = factorization(of: delta, energy, svd, settings)
     // Rounding to the stored format may lift an error that was just below the bound above it.
-    if case .error(let bound) = policy, found.relativeError > bound {
+    if case .error(let bound) = policy, found.relativeError > bound,
+      rank < min(settings.maximumRank ?? .max, matrix.shape.rows, matrix.shape.columns)
+    {
       return try factorize(change, policy: .fixed(rank + 1), settings: settings)
     }
     return found
@@ -59,15 +61,17 @@ extension LoRA: ExtractableAlgorithm {
   private static func truncated(
     _ matrix: Tensor, _ energy: Double, _ policy: RankPolicy, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> SVD {
-    let rank: Int
+    var rank: Int
     switch policy {
     case .error(let error):
       return try matrix.truncatedSVD(
-        relativeError: error, method: settings.method, seed: settings.seed, energy: energy)
+        relativeError: error, maximumRank: settings.maximumRank, method: settings.method,
+        seed: settings.seed, energy: energy)
     case .full: rank = min(matrix.shape.rows, matrix.shape.columns)
     case .fixed(let wanted): rank = min(max(wanted, 1), matrix.shape.rows, matrix.shape.columns)
-    case .threshold, .ratio, .quantile: rank = policy.rank(of: try matrix.singularValues())
+    case .threshold, .ratio, .quantile, .norm: rank = policy.rank(of: try matrix.singularValues())
     }
+    if let cap = settings.maximumRank { rank = min(rank, max(cap, 1)) }
     return try matrix.truncatedSVD(
       rank: rank, method: settings.method, seed: settings.seed, energy: energy)
   }

@@ -14,9 +14,9 @@ package import Tensors
 package enum LoRA: AdditiveAlgorithm {
   package static let name = "lora"
 
-  static let up = "lora_up.weight"
-  static let down = "lora_down.weight"
-  static let mid = "lora_mid.weight"
+  package static let up = "lora_up.weight"
+  package static let down = "lora_down.weight"
+  package static let mid = "lora_mid.weight"
   static let residual = SparseResidual.valuesSuffix
 
   package static let suffixes =
@@ -25,13 +25,13 @@ package enum LoRA: AdditiveAlgorithm {
         up,
         spelled: [
           "_lora.up.weight", ".lora_B.weight", ".lora.up.weight", ".lora_B",
-          ".lora_linear_layer.up.weight",
+          ".lora_linear_layer.up.weight", ".___.layer.W_up",
         ]),
       FactorSuffix(
         down,
         spelled: [
           "_lora.down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_A",
-          ".lora_linear_layer.down.weight",
+          ".lora_linear_layer.down.weight", ".___.layer.W_down",
         ]),
       FactorSuffix(mid),
       FactorSuffix(SparseResidual.indicesSuffix), FactorSuffix(residual),
@@ -111,7 +111,7 @@ package enum LoRA: AdditiveAlgorithm {
   }
 
   /// down' `[rank, in · kernel]` with ΔW = up · down': the same rank, without a core.
-  static func absorbing<V: TensorAlgebra>(_ mid: V, into down: V) -> V {
+  package static func absorbing<V: TensorAlgebra>(_ mid: V, into down: V) -> V {
     let (inner, rank) = (mid.shape.dimensions[0], mid.shape.dimensions[1])
     let width = down.shape.columns
     let kernel = mid.shape.kernel.reduce(1, *)

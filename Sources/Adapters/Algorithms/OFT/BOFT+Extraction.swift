@@ -36,7 +36,7 @@ extension BOFT: ExtractableAlgorithm {
       return best ?? Rotation.undivided(change, settings)
     case .fixed(let rank):
       return try factorize(change, change.tuned, atMost: max(rank, smallest), settings)
-    case .full, .threshold, .ratio, .quantile:
+    case .full, .threshold, .ratio, .quantile, .norm:
       return try factorize(change, change.tuned, atMost: max(32, smallest), settings)
     }
   }

@@ -23,7 +23,7 @@ extension DiagOFT: ExtractableAlgorithm {
       let extent = evenFactors(of: outputs, factor: max(rank, 1)).0
       guard extent > 1 || settings.rescales else { return Rotation.undivided(change, settings) }
       return try factorize(change, change.tuned, extent: extent, settings)
-    case .threshold, .ratio, .quantile:
+    case .threshold, .ratio, .quantile, .norm:
       guard let extent = extents.last(where: { $0 <= 32 }) ?? extents.first else {
         return Rotation.undivided(change, settings)
       }
