@@ -39,6 +39,7 @@ let package = Package(
   products: [
     .executable(name: "lyco-extract", targets: ["lyco-extract"]),
     .executable(name: "lyco-merge", targets: ["lyco-merge"]),
+    .executable(name: "lyco-convert", targets: ["lyco-convert"]),
     .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
   ],
   dependencies: [
@@ -68,9 +69,12 @@ let package = Package(
     .target(
       name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "COpenBLAS", "CLAPACKE"],
       swiftSettings: house),
+    .target(name: "TorchFiles", dependencies: ["Tensors"], swiftSettings: lifetimes),
     .target(
       name: "Safetensors",
-      dependencies: ["Tensors", "CPlatform", "CZstd", systemPackage, orderedCollections],
+      dependencies: [
+        "Tensors", "TorchFiles", "CPlatform", "CZstd", systemPackage, orderedCollections,
+      ],
       swiftSettings: lifetimes),
     .target(name: "Adapters", dependencies: ["Tensors", "LinearAlgebra"], swiftSettings: house),
     .target(
@@ -102,6 +106,7 @@ let package = Package(
     // MARK: Tools
     tool("lyco-extract"),
     tool("lyco-merge"),
+    tool("lyco-convert"),
     tool("lyco-inspect"),
 
     // MARK: Tests
@@ -118,8 +123,16 @@ let package = Package(
       dependencies: ["LinearAlgebra", "CKernels", "Tensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
+      name: "TorchFilesTests",
+      dependencies: [
+        "TorchFiles", "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
       name: "SafetensorsTests",
-      dependencies: ["Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections],
+      dependencies: [
+        "Safetensors", "TorchFiles", "Tensors", "TestSupport", systemPackage, orderedCollections,
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "AdaptersTests",
@@ -153,16 +166,19 @@ let package = Package(
       name: "ToolTests",
       dependencies: [
         "TestSupport", "Safetensors", "Tensors", systemPackage, orderedCollections, "lyco-extract",
-        "lyco-merge", "lyco-inspect",
+        "lyco-merge", "lyco-convert", "lyco-inspect",
       ],
       swiftSettings: tests),
   ]
 )
 
-// The fuzz target has no `main`: libFuzzer brings it, see scripts/fuzz-header.sh.
+// The fuzz targets have no `main`: libFuzzer brings it, see scripts/fuzz-header.sh and fuzz-torch.sh.
 if Context.environment["LYCO_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
       name: "header-fuzz", dependencies: ["Safetensors", "Tensors", systemPackage],
       swiftSettings: lifetimes))
+  package.targets.append(
+    .executableTarget(
+      name: "torch-fuzz", dependencies: ["TorchFiles", "Tensors"], swiftSettings: lifetimes))
 }

@@ -31,7 +31,8 @@ extension MappedFile {
     return try MappedFile(file, path)
   }
 
-  private static func temporaryFile(
+  /// A file without a name in a folder that has room for it.
+  static func temporaryFile(
     of length: Int, in folder: FilePath
   ) throws(SafetensorsError) -> FileDescriptor {
     let available: Int
@@ -66,7 +67,7 @@ extension MappedFile {
     }
   }
 
-  private static var temporaryFolder: FilePath {
+  static var temporaryFolder: FilePath {
     guard let folder = unsafe getenv("TMPDIR"), unsafe folder.pointee != 0 else { return "/tmp" }
     return unsafe FilePath(platformString: folder)
   }

@@ -4,41 +4,59 @@ import SystemPackage
 struct ModelFolder {
   /// The file or shard index to open, or `nil` if there is none.
   let model: FilePath?
-  /// Names of weights in torch's pickle format.
-  let pickles: [String]
 
-  /// Takes the plain name where several files are there; without it the only one.
+  /// Takes safetensors before torch files, the plain name where several files are there, without it
+  /// the only one.
   /// - Throws: `ambiguous`, `shardsWithoutIndex`, `io`
   init(_ folder: FilePath) throws(SafetensorsError) {
     let names = try Self.names(in: folder)
-    pickles = names.filter { name in
-      [".bin", ".ckpt", ".pt", ".pth"].contains { name.hasSuffix($0) }
+    for kind in [Self.safetensors, Self.torch] {
+      if let name = try kind.model(among: names, in: folder) {
+        model = folder.appending(name)
+        return
+      }
     }
-    let weights = names.filter { name in
-      [".safetensors", ".safetensors.zst"].contains { name.hasSuffix($0) }
+    model = nil
+  }
+
+  /// How weights of one format are named.
+  private struct Kind {
+    /// Of files.
+    let endings: [String]
+    /// Before the `index` of shards.
+    let sharded: String
+    /// What diffusers, transformers and peft call the weights of a component, best first, without
+    /// their ending.
+    let plainNames: [String]
+
+    func model(among names: [String], in folder: FilePath) throws(SafetensorsError) -> String? {
+      let weights = names.filter { name in endings.contains { name.hasSuffix($0) } }
+      let candidates = weights.filter { !ModelFolder.isShard($0) } + names.filter(isIndex)
+      let plain = plainNames.lazy.flatMap { name in
+        [endings[0], "\(sharded).index.json", endings[1]].map { name + $0 }
+      }.first { candidates.contains($0) }
+      if let name = plain ?? (candidates.count == 1 ? candidates[0] : nil) { return name }
+      guard candidates.isEmpty else { throw .ambiguous(folder, candidates: candidates) }
+      guard weights.isEmpty else { throw .shardsWithoutIndex(folder, shards: weights) }
+      return nil
     }
-    let whole = weights.filter { !Self.isShard($0) }
-    let candidates = whole + names.filter(Self.isIndex)
-    let plain = Self.plainNames.first { candidates.contains($0) }
-    if let name = plain ?? (candidates.count == 1 ? candidates[0] : nil) {
-      model = folder.appending(name)
-    } else if !candidates.isEmpty {
-      throw .ambiguous(folder, candidates: candidates)
-    } else if !weights.isEmpty {
-      throw .shardsWithoutIndex(folder, shards: weights)
-    } else {
-      model = nil
+
+    /// `X.safetensors.index.json`, with a variant before `.json` at most.
+    func isIndex(_ name: String) -> Bool {
+      name.contains("\(sharded).index.") && name.hasSuffix(".json")
     }
   }
 
-  /// What diffusers and transformers call the weights of a component, best first.
-  private static let plainNames = ["diffusion_pytorch_model", "model"].flatMap {
-    ["\($0).safetensors", "\($0).safetensors.index.json", "\($0).safetensors.zst"]
-  }
+  private static let safetensors = Kind(
+    endings: [".safetensors", ".safetensors.zst"], sharded: ".safetensors",
+    plainNames: ["diffusion_pytorch_model", "model", "adapter_model"])
+  private static let torch = Kind(
+    endings: [".bin", ".ckpt", ".pt", ".pth"], sharded: ".bin",
+    plainNames: ["diffusion_pytorch_model", "pytorch_model", "adapter_model", "model"])
 
-  /// `X.safetensors.index.json`, with a variant before `.json` at most.
+  /// Whether a file is the index of shards, by its name.
   static func isIndex(_ name: String) -> Bool {
-    name.contains(".safetensors.index.") && name.hasSuffix(".json")
+    safetensors.isIndex(name) || torch.isIndex(name)
   }
 
   /// Whether a name contains `-00001-of-00003`.

@@ -1,4 +1,5 @@
 import Tensors
+import TorchFiles
 
 extension SafetensorsError: CustomStringConvertible {
   /// One line: file, tensor, what was expected and found, what to do.
@@ -11,11 +12,10 @@ extension SafetensorsError: CustomStringConvertible {
       return "\(file): expected a file, found \(found.rawValue)"
     case .foreign(let file, let format):
       return "\(file): \(format.advice)"
+    case .torch(let file, let error):
+      return "\(file): \(error)"
     case .noWeights(let folder):
-      return "\(folder): expected safetensors files in the folder, found none"
-    case .onlyPickles(let folder, let names):
-      return "\(folder): found only torch pickles (\(list(names))), which cannot be read;"
-        + " convert them to safetensors"
+      return "\(folder): expected safetensors or torch files in the folder, found none"
     case .ambiguous(let folder, let candidates):
       return "\(folder): expected one model, found \(candidates.count) (\(list(candidates)));"
         + " name one of them"
@@ -112,18 +112,7 @@ private func place(_ tensor: String?) -> String {
   tensor.map { "tensor '\(escaped($0))'" } ?? "JSON"
 }
 
-/// A name from a file, in one line of bearable length whatever it holds.
-private func escaped(_ text: String) -> String {
-  var line = ""
-  for scalar in text.unicodeScalars.prefix(200) {
-    switch scalar.properties.generalCategory {
-    case .control, .lineSeparator, .paragraphSeparator, .format:
-      line += scalar.escaped(asASCII: true)
-    default: line.unicodeScalars.append(scalar)
-    }
-  }
-  return text.unicodeScalars.count > 200 ? line + "…" : line
-}
+private func escaped(_ text: String) -> String { text.escapedForLine }
 
 private func brief(_ shape: Shape) -> String {
   guard shape.dimensions.count > 16 else { return shape.description }

@@ -1,5 +1,6 @@
 package import SystemPackage
 package import Tensors
+package import TorchFiles
 
 /// Why a file cannot be opened or written. Each case carries the file, the tensor where there is
 /// one, and what was expected and found.
@@ -11,10 +12,10 @@ package enum SafetensorsError: Error, Hashable, Sendable {
   case notAFile(FilePath, found: FileKind)
   /// The content is of another format.
   case foreign(FilePath, ForeignFormat)
-  /// A folder, its components included, holds no safetensors file.
+  /// A file of torch's cannot be read.
+  case torch(FilePath, TorchFileError)
+  /// A folder, its components included, holds no weights.
   case noWeights(FilePath)
-  /// A folder holds weights, but only in torch's pickle format.
-  case onlyPickles(FilePath, names: [String])
   /// A folder holds several files and none has the plain name.
   case ambiguous(FilePath, candidates: [String])
   /// The disk has less room than the file will take.

@@ -1,36 +1,64 @@
 package import SystemPackage
 package import Tensors
 
-/// One tensor of an open file. It keeps the file mapped; copying it copies no data.
+/// One tensor of an open file, or one made in memory to stand beside such. It keeps the file mapped;
+/// copying it copies no data.
 package struct TensorView: Sendable {
+  /// Where the data is.
+  private enum Storage: Sendable {
+    case mapped(MappedFile)
+    case memory([UInt8])
+    /// Only headers were asked for, and the data cannot be mapped as it is.
+    case none
+  }
+
   /// `component/key` in a folder of components.
   package private(set) var name: String
   package let dtype: DType
   package let shape: Shape
-  /// The file it lies in: the shard of a sharded checkpoint.
+  /// The file it lies in, the shard of a sharded checkpoint; the file it was made from.
   package let file: FilePath
-  /// In `mapping`.
+  /// In `storage`.
   private let range: Range<Int>
-  /// `nil` if only headers were unpacked from a compressed file.
-  private let mapping: MappedFile?
+  private let storage: Storage
 
+  /// - Parameter range: in `mapping`; nil for headers only.
   init(
-    _ name: String, _ entry: Header.Entry, from start: Int, in file: FilePath,
+    _ name: String, _ dtype: DType, _ shape: Shape, at range: Range<Int>, in file: FilePath,
     _ mapping: MappedFile?
   ) {
     self.name = name
-    dtype = entry.dtype
-    shape = entry.shape
+    self.dtype = dtype
+    self.shape = shape
     self.file = file
-    range = start + entry.range.lowerBound..<start + entry.range.upperBound
-    self.mapping = mapping
+    self.range = range
+    storage = mapping.map(Storage.mapped) ?? .none
+  }
+
+  /// A tensor in memory.
+  /// - Parameter file: what it was made from, for errors.
+  package init(_ name: String, _ tensor: EncodedTensor, from file: FilePath) {
+    self.name = name
+    dtype = tensor.dtype
+    shape = tensor.shape
+    self.file = file
+    range = 0..<tensor.bytes.count
+    storage = .memory(tensor.bytes)
   }
 
   /// The same tensor under another name.
-  func renamed(_ name: String) -> TensorView {
+  package func renamed(_ name: String) -> TensorView {
     var view = self
     view.name = name
     return view
+  }
+
+  /// Whether `bytes` may be asked for.
+  package var hasData: Bool { if case .none = storage { false } else { true } }
+
+  /// Whether it was made in memory, so that its name is not one that a file gave it.
+  package var isInMemory: Bool {
+    if case .memory = storage { true } else { false }
   }
 
   /// Size of the data as stored.
@@ -40,14 +68,18 @@ package struct TensorView: Sendable {
   package var info: TensorInfo { TensorInfo(name: name, dtype: dtype, shape: shape) }
 
   /// The data as stored: row-major, little endian, not necessarily aligned.
-  /// - Precondition: not opened for `.headers` from a compressed file
+  /// - Precondition: `hasData`
   package var bytes: RawSpan {
     @_lifetime(borrow self)
     get {
-      guard let mapping else {
+      switch storage {
+      case .mapped(let mapping):
+        return unsafe _overrideLifetime(mapping.bytes.extracting(range).bytes, borrowing: self)
+      case .memory(let bytes):
+        return unsafe _overrideLifetime(bytes.span.bytes, borrowing: self)
+      case .none:
         preconditionFailure("\(file): tensor '\(name)': opened for its header only")
       }
-      return unsafe _overrideLifetime(mapping.bytes.extracting(range).bytes, borrowing: self)
     }
   }
 

@@ -13,7 +13,7 @@ import Testing
     let tensors = sample("a", "b", count: 1_500_000)
     try save(tensors, to: path, metadata: ["k": "v"])
     #expect(contents(path).count < 100_000)
-    let file = try SafetensorsFile(opening: path)
+    let file = try TensorFile(opening: path)
     #expect(file.layout == .compressed)
     #expect(file.metadata == ["k": "v"])
     #expect(SafetensorsTests.tensors(of: file) == tensors)
@@ -37,7 +37,7 @@ import Testing
     let folder = TemporaryFolder()
     try save(sample("a"), to: folder.file("x.safetensors.zst"))
     rename(folder.file("x.safetensors.zst").string, folder.file("x.safetensors").string)
-    let file = try SafetensorsFile(opening: folder.file("x.safetensors"))
+    let file = try TensorFile(opening: folder.file("x.safetensors"))
     #expect(file.layout == .compressed)
     #expect(octets(file.tensors["a"]) == sample("a").first?.value)
   }
@@ -45,7 +45,7 @@ import Testing
   /// Headers need no room for the data: this frame would unpack to far more than it has.
   @Test func readsHeadersWithoutUnpacking() throws {
     let path = Fixtures.path("broken/data-cut-short.safetensors.zst")
-    let file = try SafetensorsFile(opening: path, reading: .headers)
+    let file = try TensorFile(opening: path, reading: .headers)
     #expect(file.tensors["a"]?.info == TensorInfo(name: "a", dtype: .f32, shape: [1]))
   }
 
@@ -57,7 +57,7 @@ import Testing
         "x-00001-of-00002.safetensors.zst", "x-00002-of-00002.safetensors.zst",
         "x.safetensors.index.json",
       ])
-    let file = try SafetensorsFile(opening: folder.path)
+    let file = try TensorFile(opening: folder.path)
     #expect(SafetensorsTests.tensors(of: file) == sample("a", "b"))
   }
 
@@ -68,12 +68,12 @@ import Testing
       mkdir(folder.file("tmp").string, 0o700)
       setenv("TMPDIR", folder.file("tmp").string, 1)
       try save(sample("a"), to: folder.file("x.safetensors.zst"))
-      let file = try SafetensorsFile(opening: folder.file("x.safetensors.zst"))
+      let file = try TensorFile(opening: folder.file("x.safetensors.zst"))
       #expect(octets(file.tensors["a"]) == sample("a").first?.value)
       #expect(directoryEntries(folder.file("tmp")).isEmpty)
       setenv("TMPDIR", "/no/such", 1)
       let error = #expect(throws: SafetensorsError.self) {
-        try SafetensorsFile(opening: folder.file("x.safetensors.zst"))
+        try TensorFile(opening: folder.file("x.safetensors.zst"))
       }
       #expect(error == .io("/no/such", .create, .noSuchFileOrDirectory))
     }

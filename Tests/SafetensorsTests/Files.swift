@@ -39,7 +39,7 @@ func save(
 }
 
 /// The tensors of an open file in the form `save` takes.
-func tensors(of file: SafetensorsFile) -> [TensorInfo: [UInt8]] {
+func tensors(of file: TensorFile) -> [TensorInfo: [UInt8]] {
   Dictionary(uniqueKeysWithValues: file.tensors.values.map { ($0.info, octets($0)) })
 }
 

@@ -2,6 +2,7 @@ import Safetensors
 import SystemPackage
 import TestSupport
 import Testing
+import TorchFiles
 
 /// One test per rule for shards, folders and compressed files.
 @Suite struct FolderRejectionTests {
@@ -37,7 +38,7 @@ import Testing
   @Test func rejectsBrokenShard() {
     let shard = "broken-shard/two.safetensors"
     let error = #expect(throws: SafetensorsError.self) {
-      try SafetensorsFile(opening: Fixtures.path("broken/broken-shard/\(index)"))
+      try TensorFile(opening: Fixtures.path("broken/broken-shard/\(index)"))
     }
     #expect(error == .truncatedData(Fixtures.path("broken/\(shard)"), expected: 66, found: 65))
   }
@@ -74,11 +75,16 @@ import Testing
     }
   }
 
-  @Test func rejectsFolderOfPickles() {
-    expectRejection("only-pickles") { .onlyPickles($0, names: ["pytorch_model.bin"]) }
-    expectRejection("component-with-only-pickles") {
-      .onlyPickles($0.appending("vae"), names: ["diffusion_pytorch_model.bin"])
+  @Test func rejectsFolderOfBrokenTorchFiles() {
+    let error = TorchFileError.zipDirectory("no end record; the file is cut short")
+    expectRejection("broken-torch-file") { .torch($0.appending("pytorch_model.bin"), error) }
+    expectRejection("component-with-broken-torch-file") {
+      .torch($0.appending("vae").appending("diffusion_pytorch_model.bin"), error)
     }
+  }
+
+  @Test func rejectsSeveralTorchFiles() {
+    expectRejection("several-torch-files") { .ambiguous($0, candidates: ["one.bin", "two.pt"]) }
   }
 
   @Test func rejectsFolderWithoutWeights() {

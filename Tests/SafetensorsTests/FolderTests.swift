@@ -18,7 +18,7 @@ import Testing
   }
 
   private func keys(_ path: String = "") throws -> [String] {
-    Array(try SafetensorsFile(opening: folder.file(path)).tensors.keys)
+    Array(try TensorFile(opening: folder.file(path)).tensors.keys)
   }
 
   @Test func opensComponents() throws {
@@ -28,7 +28,7 @@ import Testing
     try put("text_encoder/model.fp16.safetensors", "t")
     mkdir(folder.file("scheduler").string, 0o700)
     try write(Array("{}".utf8), to: folder.file("model_index.json"))
-    let file = try SafetensorsFile(opening: folder.path)
+    let file = try TensorFile(opening: folder.path)
     #expect(file.layout == .folder)
     #expect(Array(file.tensors.keys) == ["text_encoder/t", "unet/u", "vae/v"])
     #expect(file.metadata == ["format": "text_encoder/model.fp16.safetensors"])
@@ -48,7 +48,7 @@ import Testing
   @Test func opensTheOnlyFileOfAFolder() throws {
     try put("anything.safetensors", "a")
     #expect(try keys() == ["a"])
-    #expect(try SafetensorsFile(opening: folder.path).layout == .single)
+    #expect(try TensorFile(opening: folder.path).layout == .single)
   }
 
   /// A repository may hold a single file and components side by side.

@@ -3,12 +3,13 @@ import Safetensors
 import SystemPackage
 import TestSupport
 import Testing
+import TorchFiles
 
 /// What is not a safetensors file at all.
 @Suite struct ForeignFileTests {
   @Test(arguments: [
-    ("zip-checkpoint", ForeignFormat.torchZip, "torch pickle"),
-    ("pickle-checkpoint", .pickle, "torch pickle"),
+    ("pickle-checkpoint", ForeignFormat.pickle, "torch.save did not write"),
+    ("tar-checkpoint", .tar, "tar archive"),
     ("git-lfs-pointer", .gitLFSPointer, "git lfs pull"),
     ("web-page", .html, "web page"),
     ("text", .text, "found text"),
@@ -19,8 +20,14 @@ import Testing
     #expect(SafetensorsError.foreign("x", format).description.contains(words))
   }
 
+  @Test func recognizesTorchFiles() {
+    expectRejection("zip-checkpoint.safetensors") {
+      .torch($0, .zipDirectory("no end record; the file is cut short"))
+    }
+  }
+
   private func error(opening path: FilePath) -> SafetensorsError? {
-    #expect(throws: SafetensorsError.self) { try SafetensorsFile(opening: path) }
+    #expect(throws: SafetensorsError.self) { try TensorFile(opening: path) }
   }
 
   @Test func rejectsMissingFile() {
@@ -38,7 +45,7 @@ import Testing
       let path = folder.file("secret.safetensors")
       close(open(path.string, O_CREAT | O_WRONLY, 0))
       if geteuid() == 0 { seteuid(65534) }
-      let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile(opening: path) }
+      let error = #expect(throws: SafetensorsError.self) { try TensorFile(opening: path) }
       #expect(error == .io(path, .open, .permissionDenied))
       if getuid() == 0 { seteuid(0) }
     }

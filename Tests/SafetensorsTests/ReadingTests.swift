@@ -8,8 +8,8 @@ import Testing
 /// Files by the Python package (scripts/make-safetensors-fixtures.py) and files that are odd but
 /// valid (scripts/make-broken-fixtures.py).
 @Suite struct ReadingTests {
-  private func open(_ name: String) throws -> SafetensorsFile {
-    try SafetensorsFile(opening: Fixtures.path("safetensors/\(name).safetensors"))
+  private func open(_ name: String) throws -> TensorFile {
+    try TensorFile(opening: Fixtures.path("safetensors/\(name).safetensors"))
   }
 
   @Test func readsValues() throws {
@@ -82,7 +82,7 @@ import Testing
 
   /// A view keeps the mapping; the file need not.
   @Test func viewsOutliveTheFile() throws {
-    var file: SafetensorsFile? = try open("shapes")
+    var file: TensorFile? = try open("shapes")
     let view = file?.tensors["matrix"]
     file = nil
     #expect(view?.tensor().elements.last == 2.5)

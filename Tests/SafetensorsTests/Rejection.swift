@@ -10,7 +10,7 @@ func expectRejection(
 ) {
   let path = Fixtures.path("broken/\(name)")
   let error = #expect(throws: SafetensorsError.self, sourceLocation: sourceLocation) {
-    try SafetensorsFile(opening: path)
+    try TensorFile(opening: path)
   }
   #expect(error == expected(path), sourceLocation: sourceLocation)
   let description = error.map(String.init(describing:)) ?? ""

@@ -18,7 +18,7 @@ import Testing
         "model-00003-of-00003.safetensors", "model.safetensors.index.json",
       ])
     for name in ["model.safetensors.index.json", ""] {
-      let file = try SafetensorsFile(opening: folder.file(name))
+      let file = try TensorFile(opening: folder.file(name))
       #expect(file.layout == .sharded)
       #expect(file.metadata == ["format": "pt"])
       #expect(SafetensorsTests.tensors(of: file) == tensors)
@@ -26,7 +26,7 @@ import Testing
       #expect(
         file.tensors["c"]?.file.lastComponent?.string == "model-00002-of-00003.safetensors")
     }
-    let shard = try SafetensorsFile(opening: folder.file("model-00003-of-00003.safetensors"))
+    let shard = try TensorFile(opening: folder.file("model-00003-of-00003.safetensors"))
     #expect(shard.layout == .single)
     #expect(Array(shard.tensors.keys) == ["é"])
   }
@@ -66,7 +66,7 @@ import Testing
     let folder = TemporaryFolder()
     try save(tensors, to: folder.file("model.safetensors"), shardSize: 3)
     #expect(folder.entries.count == 6)
-    let file = try SafetensorsFile(opening: folder.path)
+    let file = try TensorFile(opening: folder.path)
     #expect(SafetensorsTests.tensors(of: file) == tensors)
   }
 

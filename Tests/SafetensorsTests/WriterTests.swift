@@ -12,7 +12,7 @@ import Testing
   func writesWhatTheReferenceWrites(_ name: String) throws {
     let folder = TemporaryFolder()
     let original = Fixtures.path("safetensors/\(name).safetensors")
-    let file = try SafetensorsFile(opening: original)
+    let file = try TensorFile(opening: original)
     let copy = folder.file("copy.safetensors")
     try save(tensors(of: file), to: copy, metadata: file.metadata)
     #expect(contents(copy) == contents(original))
@@ -31,7 +31,7 @@ import Testing
       })
     let metadata = ["z": "\"quoted\"\n", "a": "😀\u{1}", "": ""]
     try save(tensors, to: path, metadata: metadata)
-    let file = try SafetensorsFile(opening: path)
+    let file = try TensorFile(opening: path)
     #expect(SafetensorsTests.tensors(of: file) == tensors)
     #expect(file.metadata == metadata)
     #expect(Array(file.tensors.keys) == DType.allCases.reversed().map(\.rawValue))
@@ -63,7 +63,7 @@ import Testing
       _ = consume writer
     }
     #expect(folder.entries == ["x.safetensors"])
-    #expect(try SafetensorsFile(opening: path).tensors.keys == ["old"])
+    #expect(try TensorFile(opening: path).tensors.keys == ["old"])
   }
 
   @Test func leavesNothingWhenKilled() async throws {
@@ -72,7 +72,7 @@ import Testing
       try killedWhileWriting(to: FilePath(path).appending("x.safetensors"))
     }
     #expect(folder.entries == ["x.safetensors"])
-    #expect(try SafetensorsFile(opening: folder.file("x.safetensors")).tensors.keys == ["old"])
+    #expect(try TensorFile(opening: folder.file("x.safetensors")).tensors.keys == ["old"])
   }
 
   /// A limit on the file's size fails a write as a full disk does.
@@ -89,7 +89,7 @@ import Testing
       }
       #expect(error == .io(path, .write, .fileTooLarge))
       #expect(folder.entries == ["x.safetensors"])
-      #expect(try SafetensorsFile(opening: path).tensors.keys == ["old"])
+      #expect(try TensorFile(opening: path).tensors.keys == ["old"])
     }
   }
 
@@ -113,7 +113,7 @@ import Testing
     let folder = TemporaryFolder()
     let path = folder.file("x.safetensors")
     try save(sample("a", count: 100_000), to: path)
-    let file = try SafetensorsFile(opening: path)
+    let file = try TensorFile(opening: path)
     var writer = try SafetensorsWriter.create(
       path, announcing: file.tensors.values.map(\.info), metadata: ["new": "yes"])
     for tensor in writer.order {
@@ -121,7 +121,7 @@ import Testing
       try writer.append(tensor.name, view.bytes)
     }
     try writer.finish()
-    let new = try SafetensorsFile(opening: path)
+    let new = try TensorFile(opening: path)
     #expect(new.metadata == ["new": "yes"] && file.metadata.isEmpty)
     #expect(octets(new.tensors["a"]) == octets(file.tensors["a"]))
     #expect(folder.entries == ["x.safetensors"])
@@ -149,7 +149,7 @@ import Testing
     symlink("elsewhere/real.safetensors", link.string)
     for name in ["a", "b"] {  // the link dangles at first
       try save(sample(name), to: link)
-      let file = try SafetensorsFile(opening: folder.file("elsewhere/real.safetensors"))
+      let file = try TensorFile(opening: folder.file("elsewhere/real.safetensors"))
       #expect(file.tensors.keys == [name])
     }
     #expect(directoryEntries(folder.file("elsewhere")) == ["real.safetensors"])

@@ -7,13 +7,13 @@ package import Tensors
 /// `Fixtures/lora`, see `Fixtures/README.md`.
 package struct GoldenCase {
   package let name: String
-  package let file: SafetensorsFile
+  package let file: TensorFile
 
   /// Every file with one adapted module in a folder of `Fixtures`, so that a new one, or a new
   /// folder, is picked up by itself.
   package static let names = directoryEntries(Fixtures.path("")).flatMap { folder in
     files(in: folder).map { "\(folder)/\($0)" }.filter { name in
-      let file = try? SafetensorsFile(opening: Fixtures.path("\(name).safetensors"))
+      let file = try? TensorFile(opening: Fixtures.path("\(name).safetensors"))
       return file?.metadata["case"] != nil && file?.tensors["merged.1"] != nil
     }
   }
@@ -25,7 +25,7 @@ package struct GoldenCase {
   /// - Parameter name: the path within `Fixtures`, without its suffix.
   package init(_ name: String) throws {
     self.name = name
-    file = try SafetensorsFile(opening: Fixtures.path("\(name).safetensors"))
+    file = try TensorFile(opening: Fixtures.path("\(name).safetensors"))
   }
 
   package var algorithm: String { file.metadata["algorithm"] ?? "" }

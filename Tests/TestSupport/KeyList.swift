@@ -12,10 +12,18 @@ package struct KeyList {
   package init(_ name: String, prefix: String = "") throws {
     let path = Fixtures.path("families/\(name).txt").string
     let text = try String(contentsOfFile: path, encoding: .utf8)
-    tensors = text.split(separator: "\n").map { line in
+    tensors = text.split(separator: "\n").flatMap { line in
       let columns = line.split(separator: "\t", omittingEmptySubsequences: false)
       let extents = columns.count > 1 ? columns[1].split(separator: "x").map { Int($0)! } : []
-      return (prefix + columns[0], Shape(extents))
+      return Self.expanded(columns[0]).map { (prefix + $0, Shape(extents)) }
+    }
+  }
+
+  /// The keys of blocks that are alike: `blocks.{0-2}.norm` stands for three.
+  private static func expanded(_ key: Substring) -> [String] {
+    guard let match = key.firstMatch(of: /\{(\d+)-(\d+)\}/) else { return [String(key)] }
+    return (Int(match.1)!...Int(match.2)!).map {
+      String(key.replacing(match.0, with: "\($0)"))
     }
   }
 

@@ -11,7 +11,7 @@ extension TensorView {
   }
 }
 
-extension SafetensorsFile {
+extension TensorFile {
   /// Every tensor as it stands in the file, by name.
   package var contents: [String: EncodedTensor] {
     Dictionary(uniqueKeysWithValues: tensors.map { ($0, $1.stored) })

@@ -1,21 +1,22 @@
 package import OrderedCollections
 package import SystemPackage
+import TorchFiles
 
 /// A whole checkpoint: one file, its shards, or a folder of components, mapped and checked.
 ///
 /// Opening checks everything that can be wrong (see `Header`); reading cannot fail afterwards.
 /// ```
-/// let file = try SafetensorsFile(opening: "model.safetensors")
+/// let file = try TensorFile(opening: "model.safetensors")
 /// let weight = file.tensors["conv_in.weight"]?.tensor()
 /// ```
-package struct SafetensorsFile: Sendable {
+package struct TensorFile: Sendable {
   /// How the checkpoint lies on disk.
-  package enum Layout: Sendable { case single, sharded, folder, compressed }
+  package enum Layout: Sendable { case single, sharded, folder, compressed, torch }
 
   /// What will be asked of the views.
   package enum Contents: Sendable {
     case everything
-    /// Names, formats and shapes only; compressed data is not unpacked.
+    /// Names, formats and shapes only; compressed data is not unpacked, scattered data not gathered.
     case headers
   }
 
@@ -26,10 +27,12 @@ package struct SafetensorsFile: Sendable {
   /// In the order of the data; of several files in the order of their names.
   package let tensors: OrderedDictionary<String, TensorView>
 
-  /// Opens a `.safetensors` file, plain or compressed with zstd, a `.safetensors.index.json`, or a
-  /// folder with either, or with components that are such folders.
+  /// Opens a `.safetensors` file, plain or compressed with zstd, a file of torch's (`.pt`, `.ckpt`,
+  /// `.bin`, `.pth`), the `.index.json` of shards of either kind, or a folder with one of them, or with
+  /// components that are such folders.
   ///
-  /// Compressed files are unpacked to an unnamed file in `$TMPDIR`.
+  /// What a file is its content says, not its name. Compressed files are unpacked to an unnamed file
+  /// in `$TMPDIR`.
   /// - Complexity: O(n log n) in the length of the headers, plus the data where compressed
   /// - Throws: every case of `SafetensorsError` that does not speak of writing
   package init(
@@ -55,11 +58,11 @@ package struct SafetensorsFile: Sendable {
   }
 }
 
-extension SafetensorsFile {
+extension TensorFile {
   /// What is not a folder: an index or a file.
   static func file(
     _ path: FilePath, _ contents: Contents
-  ) throws(SafetensorsError) -> SafetensorsFile {
+  ) throws(SafetensorsError) -> TensorFile {
     path.lastComponent.map { ModelFolder.isIndex($0.string) } ?? false
       ? try sharded(index: path, contents) : try single(path, contents)
   }
@@ -67,18 +70,19 @@ extension SafetensorsFile {
   /// One file.
   static func single(
     _ path: FilePath, _ contents: Contents
-  ) throws(SafetensorsError) -> SafetensorsFile {
+  ) throws(SafetensorsError) -> TensorFile {
     let mapping = try MappedFile(path)
     if ZstdDecoder.recognizes(mapping.bytes) { return try compressed(mapping, contents) }
+    if TorchFile.recognizes(mapping.bytes) { return try torch(mapping, contents) }
     let header = try Header(parsing: mapping.bytes, of: path)
-    return SafetensorsFile(path, .single, header, mapping)
+    return TensorFile(path, .single, header, mapping)
   }
 
   /// One compressed file. The header comes first, so that it can be checked before the rest is
   /// unpacked, or instead.
   private static func compressed(
     _ packed: MappedFile, _ contents: Contents
-  ) throws(SafetensorsError) -> SafetensorsFile {
+  ) throws(SafetensorsError) -> TensorFile {
     let path = packed.path
     var decoder = try ZstdDecoder(packed)
     let prefix = try decoder.read(Header.prefixLength)
@@ -89,18 +93,20 @@ extension SafetensorsFile {
     }
     let header = try Header(json: json.span, of: path)
     guard contents == .everything else {
-      return SafetensorsFile(path, .compressed, header, nil)
+      return TensorFile(path, .compressed, header, nil)
     }
     let mapping = try MappedFile.unpacking(
       decoder, behind: prefix + json, to: header.fileLength, of: path)
-    return SafetensorsFile(path, .compressed, header, mapping)
+    return TensorFile(path, .compressed, header, mapping)
   }
 
   private init(_ path: FilePath, _ layout: Layout, _ header: Header, _ mapping: MappedFile?) {
     var tensors = OrderedDictionary<String, TensorView>(minimumCapacity: header.entries.count)
     for entry in header.entries {
+      let start = header.dataStart
+      let range = start + entry.range.lowerBound..<start + entry.range.upperBound
       tensors[entry.name] = TensorView(
-        entry.name, entry, from: header.dataStart, in: path, mapping)
+        entry.name, entry.dtype, entry.shape, at: range, in: path, mapping)
     }
     self.init(path, layout, header.metadata, tensors)
   }

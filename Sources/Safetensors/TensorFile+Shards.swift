@@ -1,11 +1,11 @@
 package import OrderedCollections
 package import SystemPackage
 
-extension SafetensorsFile {
+extension TensorFile {
   /// The shards that an index names, as one. Index and shards must agree on every tensor.
   static func sharded(
     index path: FilePath, _ contents: Contents
-  ) throws(SafetensorsError) -> SafetensorsFile {
+  ) throws(SafetensorsError) -> TensorFile {
     let weightMap = try ShardIndex(path).weightMap
     let folder = path.removingLastComponent()
     var metadata: [String: String] = [:]
@@ -13,7 +13,7 @@ extension SafetensorsFile {
     let firstTensors = Dictionary(
       weightMap.elements.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
     for (shard, tensor) in firstTensors.sorted(by: { $0.key < $1.key }) {
-      let file: SafetensorsFile
+      let file: TensorFile
       do {
         file = try single(folder.appending(shard), contents)
       } catch .io(_, .open, .noSuchFileOrDirectory) {
@@ -32,7 +32,7 @@ extension SafetensorsFile {
     where tensors[name]?.file.lastComponent?.string != FilePath(shard).lastComponent?.string {
       throw .missingFromShard(path, tensor: name, shard: shard)
     }
-    return SafetensorsFile(path, .sharded, metadata, tensors)
+    return TensorFile(path, .sharded, metadata, tensors)
   }
 }
 
