@@ -7,12 +7,14 @@ struct AdapterCandidate {
   let own: Int
   /// The metadata entry that names the family.
   let metadata: String?
+  /// Length of the beginning by which that entry is known; 0 without one.
+  let metadataLength: Int
 
   var family: ModelFamily { definition.family }
 
   /// Whether the other explains the adapter better.
   func isWeaker(than other: AdapterCandidate) -> Bool {
-    if (metadata == nil) != (other.metadata == nil) { return metadata == nil }
+    if metadataLength != other.metadataLength { return metadataLength < other.metadataLength }
     return (known, own) < (other.known, other.own)
   }
 }

@@ -51,15 +51,19 @@ struct AdapterModuleNames {
   /// Counts the names of the sample that the family knows.
   func candidate(_ family: FamilyTables, _ metadata: [String: String]) -> AdapterCandidate {
     let places = sample.map { (name: $0, places: family.places(named: $0)) }
-    let entry = ["ss_base_model_version", "modelspec.architecture"].lazy.compactMap { key in
-      metadata[key].map { (key, $0) }
-    }.first { entry in
-      family.definition.adapters.metadata.contains { entry.1.lowercased().hasPrefix($0) }
+    let entries = ["ss_base_model_version", "modelspec.architecture"].flatMap { key in
+      family.definition.adapters.metadata.compactMap { beginning in
+        metadata[key].flatMap { value in
+          value.lowercased().hasPrefix(beginning)
+            ? (text: "\(key) = '\(value)'", length: beginning.utf8.count) : nil
+        }
+      }
     }
+    let entry = entries.max { $0.length < $1.length }
     return AdapterCandidate(
       definition: family.definition, known: places.count { !$0.places.isEmpty },
       own: places.count { name, places in places.contains { family.spells($0, name) } },
-      metadata: entry.map { "\($0.0) = '\($0.1)'" })
+      metadata: entry?.text, metadataLength: entry?.length ?? 0)
   }
 
   /// Widths that the family expects and the adapter has, once each.

@@ -72,12 +72,7 @@ struct AdapterNames: Sendable {
       else { continue }
       let indices = indices(layout.prefix + path.underscored)
       for module in indices.map({ modules[$0] }) where module.component == component.name {
-        if naming != place.column, let ratio = row.ratio,
-          module.shape.dimensions.count != 2
-            || module.shape.dimensions[0] / ratio != module.shape.dimensions[1]
-        {
-          continue
-        }
+        if row.swapsHalves(from: place.column, to: naming, of: module.shape) == true { continue }
         if row.stems[naming].count == parts {
           found.append(module)
         } else if let slice = slice(of: module, at: place, in: table, component) {

@@ -23,6 +23,9 @@ struct FamilyDefinition: Decodable, Sendable {
     /// Beginning of the names that adapters may leave out.
     let implied: String?
     let layouts: [Layout]
+    /// By format of adapters: the column of the table that its names are taken from, and what stands
+    /// before them. A format that is missing has the names of its `substitute`.
+    let names: [String: [String]]?
   }
 
   /// One spelling of the component's keys in checkpoints, and what adapters call the modules of a

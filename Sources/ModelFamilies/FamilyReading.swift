@@ -95,24 +95,20 @@ struct FamilyReading {
 }
 
 extension NameTable.Row {
-  /// The parts of that column and their rows in a weight of `shape` that holds all of them: equal
-  /// parts; or, if one takes the rest, as many rows for each of the others as the weight has columns.
-  /// Empty if the weight cannot be cut so.
+  /// The parts of that column and their rows in a weight of `shape` that holds all of them. Empty if
+  /// the weight cannot be cut so.
   func slices(of shape: Shape, _ column: Int) -> [(part: Int, rows: Range<Int>?)] {
-    let parts = stems[column]
-    guard shape.dimensions.count == 2 else { return [] }
-    let hasRemainder = parts.contains { $0.isRemainder }
-    let height = hasRemainder ? shape.dimensions[1] : shape.rows / parts.count
-    let rest = shape.rows - height * (parts.count - 1)
-    guard rest > 0, hasRemainder || rest == height else { return [] }
-    var slices: [(part: Int, rows: Range<Int>?)] = []
-    var start = 0
-    for (index, part) in parts.enumerated() {
-      let end = start + (part.isRemainder ? rest : height)
-      slices.append((index, start..<end))
-      start = end
+    let shares = stems[column].map(\.share)
+    let total = shares.reduce(0, +)
+    guard shape.dimensions.count == 2, total > 0, shape.rows > 0, shape.rows % total == 0 else {
+      return []
     }
-    return slices
+    let unit = shape.rows / total
+    var start = 0
+    return shares.enumerated().map { part, share in
+      defer { start += share * unit }
+      return (part, start..<start + share * unit)
+    }
   }
 }
 

@@ -7,10 +7,18 @@ enum FamilyResources {
     PackageResources.sdxl_toml,
     PackageResources.sdxl_refiner_toml,
     PackageResources.flux_toml,
+    PackageResources.chroma_toml,
+    PackageResources.flux2_toml,
     PackageResources.sd3_toml,
     PackageResources.hunyuan_video_toml,
+    PackageResources.hunyuan_video_1_5_toml,
     PackageResources.wan_toml,
     PackageResources.qwen_image_toml,
+    PackageResources.framepack_toml,
+    PackageResources.z_image_toml,
+    PackageResources.lumina2_toml,
+    PackageResources.hunyuan_dit_toml,
+    PackageResources.anima_toml,
   ]
 
   /// Bytes of a name table by the name that families refer to it with.
@@ -26,8 +34,17 @@ enum FamilyResources {
     case "flux": PackageResources.names_flux_toml
     case "sd3": PackageResources.names_sd3_toml
     case "hunyuan-video": PackageResources.names_hunyuan_video_toml
+    case "hunyuan-video-1.5": PackageResources.names_hunyuan_video_1_5_toml
     case "wan": PackageResources.names_wan_toml
     case "qwen-image": PackageResources.names_qwen_image_toml
+    case "bert": PackageResources.names_bert_toml
+    case "llm": PackageResources.names_llm_toml
+    case "flux2": PackageResources.names_flux2_toml
+    case "z-image": PackageResources.names_z_image_toml
+    case "lumina2": PackageResources.names_lumina2_toml
+    case "hunyuan-dit": PackageResources.names_hunyuan_dit_toml
+    case "anima": PackageResources.names_anima_toml
+    case "llm-adapter": PackageResources.names_llm_adapter_toml
     default: preconditionFailure("no name table '\(name)'")
     }
   }

@@ -6,17 +6,16 @@ extension FamilyTables {
     let match: NameTable.Match
   }
 
-  /// The places that an adapter may mean by `name`, in any spelling of prefix and module.
+  /// The places that an adapter may mean by `name`, in any spelling of prefix and module. Where one
+  /// spelling calls a place as another calls a different one, what some format writes goes before what
+  /// none does.
   func places(named name: String) -> [Place] {
     var found: [Place] = []
+    var written: [Place] = []
     let bytes = Array(name.utf8)
     for (index, component) in definition.components.enumerated() {
       let table = tables[index]
-      var prefixes = component.aliases
-      for prefix in component.layouts.flatMap(\.keys) where !prefixes.contains(prefix) {
-        prefixes.append(prefix)
-      }
-      for prefix in prefixes where bytes.starts(with: prefix.utf8) {
+      for prefix in prefixes[index] where bytes.starts(with: prefix.utf8) {
         let start = prefix.utf8.count
         let separator = UInt8(ascii: bytes[start...].contains(UInt8(ascii: ".")) ? "." : "_")
         let implied = (component.implied ?? "").utf8.map {
@@ -29,10 +28,12 @@ extension FamilyTables {
             matches = table.matches(
               name: implied + bytes[start...], from: 0, separator: separator, column: column)
           }
-          found += matches.map { Place(component: index, column: column, match: $0) }
+          let places = matches.map { Place(component: index, column: column, match: $0) }
+          found += places
+          if isWritten(prefix, before: column, of: index) { written += places }
         }
       }
     }
-    return found
+    return written.isEmpty ? found : written
   }
 }

@@ -2,12 +2,36 @@
 struct FamilyTables: Sendable {
   let definition: FamilyDefinition
   let tables: [NameTable]
+  /// What adapters may write before a component's names, by component.
+  let prefixes: [[String]]
+  /// The prefixes that a format, or a family itself, writes before names of a column, by component.
+  private let written: [[(prefix: String, column: Int)]]
 
   /// - Complexity: reads the tables' text: about half a millisecond.
   init(_ definition: FamilyDefinition) {
     self.definition = definition
-    tables = definition.components.map { component in
+    let tables = definition.components.map { component in
       NameTable(files: component.tables, root: component.root ?? "root")
     }
+    self.tables = tables
+    written = definition.components.enumerated().map { index, component in
+      (component.names ?? [:]).values.map { ($0[1], tables[index].column($0[0])) }
+        + component.layouts.map { ($0.prefix, tables[index].column($0.naming)) }
+    }
+    prefixes = definition.components.map { component in
+      let keys = component.layouts.flatMap(\.keys)
+      // PEFT keeps each component in a folder or a file of its own, and calls all of them the same:
+      // which component a file without folder may be is for `aliases` to say.
+      let names = (component.names ?? [:]).filter { $0.key != AdapterFormat.peft.rawValue }
+      let all =
+        component.aliases + names.values.map { $0[1] } + keys
+        + keys.filter { $0.hasSuffix("/") }.map { $0 + "base_model.model." }
+      return Set(all).sorted()
+    }
+  }
+
+  /// Whether some format writes that prefix before names of that column.
+  func isWritten(_ prefix: String, before column: Int, of component: Int) -> Bool {
+    written[component].contains { $0.prefix == prefix && $0.column == column }
   }
 }

@@ -111,13 +111,21 @@ extension NameTable {
       }
       return
     }
+    var isNumbered = false
     for literal in nodes[index].literals.indices {
       let (segment, next) = nodes[index].literals[literal]
       guard search.has(segment, of: letters, at: position) else { continue }
+      let known = search.found.count
       walk(next, position + segment.count + 1, &search)
       if search.isDone { return }
+      // A row for one number, `layers.23`, goes before that for any.
+      if search.found.count > known, search.number(at: position)?.1 == segment.count {
+        isNumbered = true
+      }
     }
-    if let next = nodes[index].number, let (number, length) = search.number(at: position) {
+    if !isNumbered, let next = nodes[index].number,
+      let (number, length) = search.number(at: position)
+    {
       search.numbers.append(number)
       walk(next, position + length + 1, &search)
       search.numbers.removeLast()

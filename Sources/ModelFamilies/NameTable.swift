@@ -1,4 +1,5 @@
 import TOMLKit
+import Tensors
 
 /// The module names of one component in every spelling: a grammar of blocks whose rows say, column by
 /// column, what one module (or one nested block) is called.
@@ -10,11 +11,12 @@ import TOMLKit
 ///     norm.key.scale,    norm_k
 ///
 /// `{n}` is any number, the same in all columns; `-` a column in which the place does not exist;
-/// `a|b|c` modules that the other columns hold in one weight, by rows, where `*` marks the one that
-/// takes what equal parts (as many rows as the weight has columns) leave over; `weight,bias` whole
-/// keys where they are not `<name>.weight` and `<name>.bias`. Notes: `@block` opens a block, a bare
-/// word is a class the module lies in, `!embedding` and `!parameter` say what a shape does not tell,
-/// `rows=6` allows the name of another column only where the weight is six times as high as wide.
+/// `a|b|c` modules that the other columns hold in one weight, by rows, equal parts but where `a*4`
+/// has four times the rows of a plain one; `weight,bias` whole keys where they are not `<name>.weight`
+/// and `<name>.bias`. Notes: `@block` opens a block, a bare word is a class the module lies in,
+/// `!embedding` and `!parameter` say what a shape does not tell; `swapped=diffusers` says that in that
+/// column the halves of the rows stand in the other order, `rows=6` that they do not where the weight
+/// is six times as high as wide.
 struct NameTable: Sendable {
   /// What one row stands for.
   enum Role: Sendable {
@@ -29,8 +31,8 @@ struct NameTable: Sendable {
     let weight: String?
     /// Last part of the bias's key if it is not `bias`; empty if there is none.
     let bias: String?
-    /// Takes the rows that its siblings leave over.
-    let isRemainder: Bool
+    /// Rows of a fused weight that are this part's, as a multiple of what a plain part has.
+    let share: Int
   }
 
   /// One place, in all columns.
@@ -39,7 +41,9 @@ struct NameTable: Sendable {
     let stems: [[Stem]]
     let role: Role
     let containers: [String]
-    /// Height of the weight over its width for which other columns' names hold.
+    /// The column in which the halves of the rows stand in the other order than in all others.
+    let swapped: Int?
+    /// Height of the weight over its width for which no halves are swapped after all.
     let ratio: Int?
   }
 
@@ -78,6 +82,18 @@ struct NameTable: Sendable {
   }
 }
 
+extension NameTable.Row {
+  /// Whether the halves of the rows stand in the other order in one of the columns than in the other;
+  /// nil if only the shape of the weight could tell.
+  /// - Parameter shape: of the weight, if it is known.
+  func swapsHalves(from column: Int, to other: Int, of shape: Shape?) -> Bool? {
+    guard let swapped, (column == swapped) != (other == swapped) else { return false }
+    guard let ratio else { return true }
+    guard let shape else { return nil }
+    return shape.rows != ratio * shape.columns
+  }
+}
+
 extension NameTable {
   /// A file of blocks as written.
   private struct File: Decodable {
@@ -93,7 +109,8 @@ extension NameTable {
   init(files: [String], root: String) {
     let contents = files.map { FamilyDefinition.read(FamilyResources.nameTable($0)) as File }
     columns = contents[0].columns
-    let blocks = contents.flatMap { $0.blocks }
+    // In one order, so that a row has the same number whenever the table is read.
+    let blocks = contents.flatMap { $0.blocks }.sorted { $0.key < $1.key }
     for (number, block) in blocks.enumerated() { blockNumbers[block.key] = number }
     start = blockNumbers[root]!
     entries = blocks.indices.map { _ in [] }
@@ -112,6 +129,7 @@ extension NameTable {
     var role = Role.module
     var containers = classes
     var nested: Int?
+    var swapped: Int?
     var ratio: Int?
     for note in words[columns.count...] {
       if note.hasPrefix("@") {
@@ -120,6 +138,8 @@ extension NameTable {
         role = .embedding
       } else if note == "!parameter" {
         role = .parameter
+      } else if note.hasPrefix("swapped=") {
+        swapped = column(String(note.dropFirst("swapped=".count)))
       } else if note.hasPrefix("rows=") {
         ratio = Int(note.dropFirst(5))
       } else {
@@ -131,7 +151,8 @@ extension NameTable {
       cell == "-" ? [] : cell.split(separator: "|").map { Stem(String($0)) }
     }
     let numbers = stems.first { !$0.isEmpty }![0].pieces.count - 1
-    rows.append(Row(stems: stems, role: role, containers: containers, ratio: ratio))
+    rows.append(
+      Row(stems: stems, role: role, containers: containers, swapped: swapped, ratio: ratio))
     for column in columns.indices {
       for (part, stem) in stems[column].enumerated() {
         precondition(stem.pieces.count == numbers + 1, "'\(words)': columns differ in numbers")
@@ -187,10 +208,11 @@ extension NameTable {
 }
 
 extension NameTable.Stem {
-  /// Reads one spelling from a cell: `name`, `name*` or `weight key,bias key`.
+  /// Reads one spelling from a cell: `name`, `name*4` or `weight key,bias key`.
   fileprivate init(_ text: String) {
-    isRemainder = text.hasSuffix("*")
-    let name = isRemainder ? String(text.dropLast()) : text
+    let words = text.split(separator: "*")
+    let name = String(words[0])
+    share = words.count > 1 ? Int(words[1])! : 1
     let keys = name.split(separator: ",", omittingEmptySubsequences: false)
     guard keys.count == 2 else {
       pieces = name.pieces

@@ -27,15 +27,17 @@ import Testing
     ("flux_lora_diffusers_format", "flux"), ("flux_lora_diffusers_base_model_format", "flux"),
     ("flux_lora_diffusers_no_proj_mlp_format", "flux"), ("flux_control_lora_format", "flux"),
     ("flux_lokr_bfl_format", "flux"), ("qwen_image_lora_diffusers_format", "qwen-image"),
-    ("anima_lora_kohya_format", nil), ("anima_lora_kohya_with_te_format", nil),
-    ("anima_lora_peft_format", nil),
+    ("anima_lora_kohya_format", "anima"), ("anima_lora_kohya_with_te_format", "anima"),
+    ("anima_lora_peft_format", "anima"),
   ])
-  func publishedAdapters(header: String, family: String?) throws {
+  func publishedAdapters(header: String, family: String) throws {
     let modules = try modules(header)
     #expect(!modules.isEmpty)
     let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
     #expect(result.family?.name == family, "\(result.evidence)")
     #expect(!result.evidence.isEmpty)
+    let names = try #require(result.family.flatMap { FamilyNames(of: $0) })
+    for (name, _) in modules { #expect(names.places(named: name).count == 1, "\(name)") }
   }
 
   /// Every module of the published Flux adapters finds its rows in the native checkpoint.
@@ -73,6 +75,50 @@ import Testing
     #expect(result.family?.name == family, "\(result.evidence)")
   }
 
+  /// So do its names in every format.
+  @Test(arguments: KeyListTests.lists)
+  func namesOfEveryFormat(list: String, family: String, unnamed: Int) throws {
+    guard list != "vae.diffusers" else { return }
+    let layout = try KeyList(list).layout()
+    let names = try #require(FamilyNames(of: layout.family))
+    // Of the blocks every third module is enough to tell them.
+    let linear = layout.modules.filter { $0.kind == .linear && $0.component != "vae" }
+    let places = linear.enumerated()
+      .filter { $0 % 3 == 0 || linear.count < 300 || !$1.path.contains(/\.\d+\./) }
+      .compactMap { _, module in
+        names.places(named: module.adapterName).first.map { (module, $0) }
+      }
+    for format in AdapterFormat.allCases {
+      var modules: [(name: String, inputWidth: Int?)] = []
+      for (module, place) in places {
+        let isAlone = format == .peft && module.component != "unet"
+        let folder = isAlone ? (names.folder(of: module.component) ?? "") + "/" : ""
+        let found =
+          switch names.spelling(of: place, in: format, weightShape: module.shape) {
+          case nil: [String]()
+          case .same(let name, _), .part(let name, _, _): [name]
+          case .parts(let parts, _): parts
+          }
+        modules += found.map { (folder + $0, module.shape.columns) }
+      }
+      #expect(!modules.isEmpty)
+      let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+      #expect(result.family?.name == family, "\(format): \(result.evidence)")
+    }
+  }
+
+  /// Metadata tell apart what names do not.
+  @Test(arguments: [
+    ("flux1", "flux"), ("flux_kontext", "flux"), ("flux_2_klein_4b", "flux2"), ("chroma", "chroma"),
+    ("hunyuan_video", "hunyuan-video"),
+  ])
+  func metadataOfRelatives(version: String, family: String) {
+    let result = ModelFamily.recognize(
+      adapterModules: [("lora_unet_double_blocks_0_img_attn_qkv", 3072)],
+      metadata: ["ss_base_model_version": version])
+    #expect(result.family?.name == family)
+  }
+
   /// Widths that no family has exclude them; the evidence names module and width.
   @Test func smallModelsHaveNoFamily() throws {
     let modules = try KeyList("fashion-ddpm.lora").tensors.compactMap { key, shape in
@@ -95,7 +141,7 @@ import Testing
     ]
     let alone = ModelFamily.recognize(adapterModules: modules, metadata: [:])
     #expect(alone.family?.name == "flux")
-    #expect(alone.evidence.contains("the names fit hunyuan-video as well"))
+    #expect(alone.evidence.contains("the names fit chroma, flux2, hunyuan-video as well"))
     let told = ModelFamily.recognize(
       adapterModules: modules, metadata: ["ss_base_model_version": "hunyuan_video"])
     #expect(told.family?.name == "hunyuan-video")

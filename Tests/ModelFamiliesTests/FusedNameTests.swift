@@ -15,6 +15,9 @@ import Testing
     ("sd1.ldm", "unet."), ("sd1.ldm", "lora_unet_"), ("sd1.ldm", "lycoris_"),
     ("sdxl.sgm", "unet."), ("sdxl.sgm", "lora_unet_"), ("sdxl.sgm", "lycoris_"),
     ("sdxl.sgm", "base_model.model."),
+    ("flux2-klein-4B.native", "transformer."), ("chroma.native", "transformer."),
+    ("z-image.native", "transformer."), ("z-image.native", "lora_unet_"),
+    ("lumina2.native", "transformer."), ("anima.native", "transformer."),
   ])
   func meansTheRowsThatConvertersTake(list: String, prefix: String) throws {
     let keys = try KeyList(list)
@@ -38,7 +41,10 @@ import Testing
       #expect(module.weight.rows ?? whole == Int(columns[2])!..<Int(columns[3])!, "\(name)")
       #expect(module.bias?.rows == (module.bias == nil ? nil : module.weight.rows))
     }
-    #expect(swapped == ["flux1.native": 1, "hunyuan-video.native": 1, "sd3.native": 2][list] ?? 0)
+    #expect(
+      swapped == [
+        "flux1.native": 1, "hunyuan-video.native": 1, "sd3.native": 2, "flux2-klein-4B.native": 1,
+      ][list] ?? 0)
   }
 
   @Test func autoencoderNames() throws {
@@ -55,6 +61,13 @@ import Testing
   @Test(arguments: [
     ("flux1.native", "flux1.diffusers", 1), ("hunyuan-video.native", "hunyuan-video.diffusers", 1),
     ("sd3.native", "sd3-medium.diffusers", 2),
+    ("flux2-klein-4B.native", "flux2-klein-4B.diffusers", 1),
+    ("chroma.native", "chroma.diffusers", 0), ("z-image.native", "z-image.diffusers", 0),
+    ("lumina2.native", "lumina2.diffusers", 0),
+    ("hunyuan-dit.native", "hunyuan-dit.diffusers", 1),
+    ("hunyuan-video-1.5.native", "hunyuan-video-1.5.diffusers", 1),
+    ("anima.native", "cosmos-predict2.diffusers", 0),
+    ("wan2.1-i2v-14B.native", "wan2.1-i2v-14B.diffusers", 0),
   ])
   func everyModuleHasItsPlace(native: String, diffusers: String, swapped: Int) throws {
     let layout = try KeyList(native).layout()
@@ -76,6 +89,14 @@ import Testing
     ("flux1.native", "flux1.diffusers", 1, 76),
     ("hunyuan-video.native", "hunyuan-video.diffusers", 1, 82),
     ("sd3.native", "sd3-medium.diffusers", 2, 48),
+    ("flux2-klein-4B.native", "flux2-klein-4B.diffusers", 1, 10),
+    ("chroma.native", "chroma.diffusers", 0, 76), ("z-image.native", "z-image.diffusers", 0, 34),
+    // One norm of Lumina's is never used, and not in diffusers.
+    ("lumina2.native", "lumina2.diffusers", 1, 30),
+    ("hunyuan-dit.native", "hunyuan-dit.diffusers", 1, 80),
+    ("hunyuan-video-1.5.native", "hunyuan-video-1.5.diffusers", 1, 2),
+    ("anima.native", "cosmos-predict2.diffusers", 0, 0),
+    ("wan2.1-i2v-14B.native", "wan2.1-i2v-14B.diffusers", 0, 0),
   ])
   func fusedNamesMeanTheirParts(
     native: String, diffusers: String, swapped: Int, fused: Int

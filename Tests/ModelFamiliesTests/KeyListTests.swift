@@ -18,6 +18,18 @@ import Testing
     ("wan2.1-t2v-1.3B.native", "wan", 31), ("wan2.1-t2v-14B.native", "wan", 41),
     ("wan2.1-i2v-14B.native", "wan", 41), ("wan2.1-t2v-14B.diffusers", "wan", 41),
     ("qwen-image.native", "qwen-image", 0),
+    ("wan2.1-i2v-14B.diffusers", "wan", 41), ("sd3.5-medium.diffusers", "sd3", 1),
+    ("hunyuan-video-1.5.native", "hunyuan-video-1.5", 0),
+    ("hunyuan-video-1.5.diffusers", "hunyuan-video-1.5", 0),
+    ("chroma.native", "chroma", 0), ("chroma.diffusers", "chroma", 0),
+    ("flux2-klein-4B.native", "flux2", 0), ("flux2-klein-4B.diffusers", "flux2", 0),
+    ("framepack.diffusers", "framepack", 0),
+    ("z-image.native", "z-image", 2), ("z-image.diffusers", "z-image", 2),
+    ("lumina2.native", "lumina2", 0), ("lumina2.diffusers", "lumina2", 0),
+    ("gemma2.hf", "lumina2", 0),
+    ("hunyuan-dit.native", "hunyuan-dit", 2), ("hunyuan-dit.diffusers", "hunyuan-dit", 2),
+    ("anima.native", "anima", 3), ("cosmos-predict2.diffusers", "anima", 0),
+    ("qwen3-0.6B.hf", "anima", 0),
   ]
 
   @Test(arguments: lists)

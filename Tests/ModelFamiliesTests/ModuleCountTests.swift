@@ -63,9 +63,25 @@ import Testing
     #expect(count(qwen, "unet", in: ["QwenImageTransformerBlock"], except: /_mod\./) == 720)
   }
 
+  /// What musubi-tuner and sd-scripts adapt of the later families.
+  @Test func laterTransformers() throws {
+    let zImage = try KeyList("z-image.diffusers").layout()
+    let except = /_refiner\.\d+.*|adaLN_modulation.*/
+    #expect(count(zImage, "unet", in: ["ZImageTransformerBlock"], except: except) == 210)
+    let chroma = try KeyList("chroma.native").layout()
+    #expect(count(chroma, "unet", in: ["DoubleStreamBlock", "SingleStreamBlock"]) == 228)
+    let flux2 = try KeyList("flux2-klein-4B.native").layout()
+    #expect(count(flux2, "unet", in: ["DoubleStreamBlock", "SingleStreamBlock"]) == 80)
+    // Eight projections, two layers and six modulations in each of 28 blocks.
+    let anima = try KeyList("anima.native").layout()
+    #expect(count(anima, "unet", in: ["Block"]) == 448)
+    #expect(count(anima, "llm_adapter", in: ["LLMAdapter"]) == 60)
+  }
+
   @Test(arguments: [
     ("wan2.1-t2v-1.3B.native", 300), ("wan2.1-t2v-14B.native", 400),
     ("wan2.1-t2v-14B.diffusers", 400), ("wan2.1-i2v-14B.native", 480),
+    ("wan2.1-i2v-14B.diffusers", 480),
   ])
   func wan(list: String, modules: Int) throws {
     let layout = try KeyList(list).layout()

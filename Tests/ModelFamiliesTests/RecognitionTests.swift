@@ -9,8 +9,9 @@ import Testing
     let names = ModelFamily.all.map(\.name)
     #expect(
       names == [
-        "sd1", "sd2", "sdxl", "sdxl-refiner", "flux", "sd3", "hunyuan-video", "wan", "qwen-image",
-        "generic",
+        "sd1", "sd2", "sdxl", "sdxl-refiner", "flux", "chroma", "flux2", "sd3", "hunyuan-video",
+        "hunyuan-video-1.5",
+        "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima", "generic",
       ])
     #expect(ModelFamily.named("sdxl")?.title == "Stable Diffusion XL")
     #expect(ModelFamily.named("sd4") == nil)
@@ -113,16 +114,39 @@ import Testing
       ])
   }
 
+  /// One key more makes it another family.
   @Test func relativesAreNotMistaken() throws {
     let framePack = try ModelLayout(
       of: KeyList("hunyuan-video.diffusers").tensors + [
-        ("clean_x_embedder.proj.weight", [3072, 16])
+        ("clean_x_embedder.proj.weight", [3072, 16, 1, 2, 2])
       ])
-    #expect(framePack.family == .generic)
-    let flux2 = try ModelLayout(
-      of: KeyList("flux1.native").tensors
-        + [("double_stream_modulation_img.lin.weight", [18432, 3072])])
-    #expect(flux2.family == .generic)
+    #expect(framePack.family.name == "framepack")
+    let chroma = try ModelLayout(
+      of: KeyList("flux1.native").tensors.filter { !$0.key.contains("mod") }
+        + [("distilled_guidance_layer.in_proj.weight", [5120, 64])])
+    #expect(chroma.family.name == "chroma")
+  }
+
+  /// A model as it is released, with what ComfyUI's files and diffusers' folders add to it.
+  @Test func animaInParts() throws {
+    let native = try KeyList("anima.native", prefix: "net.").layout()
+    #expect(native.family.name == "anima")
+    let module = try #require(
+      native.module(named: "lora_unet_llm_adapter_blocks_0_self_attn_q_proj"))
+    #expect(module.weight.key == "net.llm_adapter.blocks.0.self_attn.q_proj.weight")
+    #expect(module.component == "llm_adapter")
+    let folder = try ModelLayout(
+      of: KeyList("cosmos-predict2.diffusers", prefix: "transformer/").tensors
+        + KeyList("anima.adapter.diffusers", prefix: "text_conditioner/").tensors
+        + KeyList("qwen3-0.6B.hf", prefix: "text_encoder/").tensors)
+    #expect(folder.family.name == "anima")
+    #expect(folder.unnamed == [])
+    #expect(
+      folder.module(named: "diffusion_model.llm_adapter.blocks.5.mlp.2")?.weight.key
+        == "text_conditioner/blocks.5.mlp.2.weight")
+    #expect(
+      folder.module(named: "lora_te_layers_0_self_attn_q_proj")?.weight.key
+        == "text_encoder/layers.0.self_attn.q_proj.weight")
   }
 
   /// A part that several families have in common is read as the first one's; the evidence says so.
