@@ -6,7 +6,7 @@ import Tensors
 
 /// An adapter file with its keys grouped into modules.
 package struct AdapterFile: Sendable {
-  package let file: SafetensorsFile
+  package let file: TensorFile
   /// In the order in which their first tensors stand in the file.
   package let modules: [AdapterModule]
   /// Keys without a suffix of any algorithm: embeddings of a bundle, or an algorithm that is not
@@ -15,12 +15,12 @@ package struct AdapterFile: Sendable {
 
   /// - Throws: `SafetensorsError` from opening, `CheckpointError` from grouping.
   package init(opening path: FilePath) throws {
-    try self.init(SafetensorsFile(opening: path))
+    try self.init(TensorFile(opening: path))
   }
 
   /// - Throws: `CheckpointError.notAnAdapter` if no key has a known suffix, and whatever is wrong
   ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`.
-  package init(_ file: SafetensorsFile) throws(CheckpointError) {
+  package init(_ file: TensorFile) throws(CheckpointError) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var unrecognized: [String] = []
     var refused: [String: RefusedFormat] = [:]
@@ -35,9 +35,12 @@ package struct AdapterFile: Sendable {
       }
       groups[module, default: [:]][suffix] = view
     }
+    let isAdapter = groups.values.contains { !Self.allMarkers.isDisjoint(with: $0.keys) }
     unrecognized.removeAll { key in
       guard
-        let (module, suffix) = SuffixTable.split(key, beside: { groups[$0]?.keys.map { $0 } ?? [] })
+        let (module, suffix) = SuffixTable.split(
+          key, beside: { groups[$0]?.keys.map { $0 } ?? [] })
+          ?? (isAdapter ? SuffixTable.splitNorm(key) : nil)
       else { return false }
       groups[module]?[suffix] = file.tensors[key]
       return true
@@ -101,6 +104,7 @@ package struct AdapterFile: Sendable {
     let declared = rank.flatMap { alphas.alpha(of: name, rank: $0) }
     return AdapterModule(
       name: name, algorithm: algorithm, views: factors, alpha: alpha ?? declared,
+      alphaView: views[alphaSuffix.name],
       scale: rank == nil && alpha == nil && algorithm == LoKr.self ? alphas.scale(of: name) : nil,
       file: path)
   }

@@ -12,9 +12,55 @@ package struct AdapterModule: Sendable {
   package let views: [String: TensorView]
   /// nil where the file has none, neither as a tensor nor in its metadata.
   package let alpha: Float?
+  /// The alpha as the file has it; nil where it has none, or only in its metadata.
+  package let alphaView: TensorView?
   /// What the configuration beside the file says of a module without rank; nil for any other.
   package let scale: Float?
   package let file: FilePath
+
+  package init(
+    name: String, algorithm: any AdapterAlgorithm.Type, views: [String: TensorView],
+    alpha: Float?, alphaView: TensorView? = nil, scale: Float? = nil, file: FilePath
+  ) {
+    self.name = name
+    self.algorithm = algorithm
+    self.views = views
+    self.alpha = alpha
+    self.alphaView = alphaView
+    self.scale = scale
+    self.file = file
+  }
+
+  /// The same module under another name.
+  package func renamed(_ name: String) -> AdapterModule {
+    AdapterModule(
+      name: name, algorithm: algorithm, views: views, alpha: alpha, alphaView: alphaView,
+      scale: scale, file: file)
+  }
+
+  /// The same module with other tensors.
+  package func replacing(_ views: [String: TensorView]) -> AdapterModule {
+    AdapterModule(
+      name: name, algorithm: algorithm, views: views, alpha: alpha, alphaView: alphaView,
+      scale: scale, file: file)
+  }
+
+  /// The same module with another alpha, in the format and shape that its alpha has where that holds
+  /// it exactly, as an f32 scalar otherwise; nil for none.
+  package func withAlpha(_ alpha: Float?) -> AdapterModule {
+    guard alpha != self.alpha else { return self }
+    let view = alpha.map { value in
+      let shape = alphaView?.shape ?? []
+      let stored = alphaView.map { EncodedTensor(Tensor(shape, [value]), as: $0.dtype) }
+      let isExact = stored?.decoded().elements.first == value
+      return TensorView(
+        "\(name).\(alphaSuffix.name)",
+        isExact ? stored! : EncodedTensor(Tensor(shape, [value]), as: .f32), from: file)
+    }
+    return AdapterModule(
+      name: name, algorithm: algorithm, views: views, alpha: alpha,
+      alphaView: alphaView == nil ? nil : view, scale: scale, file: file)
+  }
 
   package var shapes: [String: Shape] { views.mapValues(\.shape) }
 
@@ -72,6 +118,24 @@ package struct AdapterModule: Sendable {
       if let found = biasView, found.shape.count != expected.count {
         throw .factorShape(
           found.name.suffixAfterLastDot, expected: "\(expected)", found: found.shape)
+      }
+    } catch {
+      throw .module(file, module: name, error)
+    }
+  }
+
+  /// Finds out from shapes alone whether the tensors of the module go together, whatever the weight.
+  /// - Throws: `CheckpointError.module`, `.notConvertible`
+  package func check() throws(CheckpointError) {
+    for view in views.values where !view.dtype.isConvertible {
+      throw .notConvertible(file, tensor: view.name, view.dtype)
+    }
+    guard changesWeight else { return }
+    do throws(AdapterError) {
+      try algorithm.check(shapes)
+      try shapes.checkNumbers()
+      if let weight = algorithm.weightShape(of: shapes) {
+        _ = try WeightDecomposition.axis(of: shapes, for: weight)
       }
     } catch {
       throw .module(file, module: name, error)

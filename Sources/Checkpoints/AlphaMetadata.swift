@@ -1,4 +1,5 @@
 import FoundationEssentials
+import OrderedCollections
 package import Safetensors
 import SystemPackage
 
@@ -11,9 +12,9 @@ import SystemPackage
 /// merged at scale 1. Source: diffusers `loaders/lora_base.py`; PEFT `utils/other.py`,
 /// `get_pattern_key`, and `tuners/lycoris_utils.py`.
 package struct AlphaMetadata {
-  static let key = "lora_adapter_metadata"
+  package static let key = "lora_adapter_metadata"
   /// What PEFT puts before the path of every module.
-  private static let prefix = "base_model.model"
+  private static let prefix = String(PEFTConfiguration.prefix.dropLast())
 
   private struct Component {
     var alpha = Setting()
@@ -36,35 +37,59 @@ package struct AlphaMetadata {
   /// A number for all modules but those whose paths end in a pattern.
   private struct Setting {
     var common: Double?
+    /// Patterns that are plain names: those of modules, or ends of them.
+    private var names: [String: Double] = [:]
     private var patterns: [(pattern: Regex<AnyRegexOutput>, number: Double)] = []
 
     mutating func setPatterns(_ numbers: [String: Double]) {
-      patterns = numbers.sorted { $0.key < $1.key }.compactMap { pattern, number in
-        (try? Regex("(.*\\.)?(\(pattern))")).map { ($0, number) }
+      for (pattern, number) in numbers.sorted(by: { $0.key < $1.key }) {
+        let name = pattern.hasPrefix("^") ? String(pattern.dropFirst()) : pattern
+        if !name.contains(where: { "\\^$*+?()[]{}|".contains($0) }) {
+          names[pattern] = number
+        } else if let pattern = try? Regex("(.*\\.)?(\(pattern))") {
+          patterns.append((pattern, number))
+        }
       }
     }
 
     func callAsFunction(_ path: String) -> Double? {
-      patterns.first { (try? $0.pattern.wholeMatch(in: path)) != nil }?.number ?? common
+      if let number = names["^" + path] { return number }
+      var rest = path[...]
+      while true {
+        if let number = names[String(rest)] { return number }
+        guard let dot = rest.firstIndex(of: ".") else { break }
+        rest = rest[rest.index(after: dot)...]
+      }
+      return patterns.first { (try? $0.pattern.wholeMatch(in: path)) != nil }?.number ?? common
     }
   }
 
   /// By what stands before the paths of their modules.
   private var components: [String: Component] = [:]
 
-  /// Of the header; else of the file beside it, where its name is the one that PEFT gives.
-  package init(of file: SafetensorsFile) {
+  /// Of the header; else of the files beside it, where its name is the one that PEFT gives.
+  package init(of file: TensorFile) {
     self.init(file.metadata)
-    guard components.isEmpty, let name = file.path.lastComponent?.string,
-      name.hasPrefix("adapter_model.")
-    else { return }
-    let path = file.path.removingLastComponent().appending("adapter_config.json")
+    guard components.isEmpty else { return }
+    var files: [String: FilePath] = ["": file.path]
+    if file.layout == .folder {
+      files = [:]
+      for (key, view) in file.tensors {
+        if let slash = key.firstIndex(of: "/") { files[String(key[...slash])] = view.file }
+      }
+    }
+    for (component, path) in files { addConfiguration(beside: path, of: component) }
+  }
+
+  private mutating func addConfiguration(beside file: FilePath, of folder: String) {
+    guard let name = file.lastComponent?.string, name.hasPrefix("adapter_model.") else { return }
+    let path = file.removingLastComponent().appending("adapter_config.json")
     guard let data = try? Data(contentsOf: URL(filePath: path.string)),
       let values = try? JSONDecoder().decode([String: Value].self, from: data)
     else { return }
     var component = Component()
     for (key, value) in values { component.set(key[...], value) }
-    components[Self.prefix] = component
+    components[folder + Self.prefix] = component
   }
 
   /// Passes over what it does not know; a value that is not JSON says nothing about alphas.

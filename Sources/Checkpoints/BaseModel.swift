@@ -6,7 +6,7 @@ package import Tensors
 
 /// A checkpoint whose tensors have been given their places in a model.
 package struct BaseModel: Sendable {
-  package let file: SafetensorsFile
+  package let file: TensorFile
   package let layout: ModelLayout
   /// Scales of 8-bit weights, by the key of the weight.
   package let scalings: [String: Float8Scaling]
@@ -15,10 +15,10 @@ package struct BaseModel: Sendable {
   /// - Throws: `SafetensorsError` from opening, `ModelFamilyError` if it is not of that family,
   ///   `CheckpointError.scaleShape`, `.notACheckpoint` for an adapter.
   package init(opening path: FilePath, as family: ModelFamily? = nil) throws {
-    try self.init(SafetensorsFile(opening: path), as: family)
+    try self.init(TensorFile(opening: path), as: family)
   }
 
-  package init(_ file: SafetensorsFile, as family: ModelFamily? = nil) throws {
+  package init(_ file: TensorFile, as family: ModelFamily? = nil) throws {
     if AdapterFile.looksLikeAdapter(file.tensors.keys),
       let adapter = try? AdapterFile(file), adapter.unrecognized.isEmpty
     {

@@ -24,11 +24,28 @@ package struct FamilyMetadata: Sendable {
     "sd3": .init("sd3", "stable-diffusion-3", stability, "1024x1024"),
     "flux": .init(
       "flux1", "flux-1-dev", "https://github.com/black-forest-labs/flux", "1024x1024"),
+    "chroma": .init(
+      "chroma", "chroma", "https://huggingface.co/lodestones/Chroma", "1024x1024"),
+    "flux2": .init(
+      "flux_2_dev", "Flux.2-dev", "https://github.com/black-forest-labs/flux2", "1024x1024"),
     "hunyuan-video": .init(
       "hunyuan_video", "hunyuan-video", "https://github.com/Tencent/HunyuanVideo", "1280x720"),
+    "hunyuan-video-1.5": .init(
+      "hunyuan_video_1_5", "hunyuan-video-1.5",
+      "https://github.com/Tencent-Hunyuan/HunyuanVideo-1.5", "1280x720"),
     "wan": .init("wan", "wan2.1", "https://github.com/Wan-Video/Wan2.1", "1280x720"),
     "qwen-image": .init(
       "qwen_image", "Qwen-Image", "https://github.com/QwenLM/Qwen-Image", "1328x1328"),
+    "framepack": .init(
+      "framepack", "framepack", "https://github.com/lllyasviel/FramePack", "1280x720"),
+    "z-image": .init(
+      "z_image", "Z-Image", "https://github.com/Tongyi-MAI/Z-Image", "1024x1024"),
+    "lumina2": .init(
+      "lumina2", "lumina-2", "https://github.com/Alpha-VLLM/Lumina-Image-2.0", "1024x1024"),
+    "hunyuan-dit": .init(
+      "hunyuan_dit", "hunyuan-dit", "https://github.com/Tencent/HunyuanDiT", "1024x1024"),
+    "anima": .init(
+      "anima", "anima-preview", "https://huggingface.co/circlestone-labs/Anima", "1024x1024"),
   ]
 
   /// nil for a family that the field's metadata have no word for.

@@ -8,11 +8,11 @@ package import Tensors
 /// by musubi-tuner (also one per block of a row, `[out, blocks, 1]`).
 package struct Float8Scaling: Sendable {
   /// Endings that replace `.weight` in the key of the scale.
-  static let endings = [".scale_weight", ".weight_scale"]
+  package static let endings = [".scale_weight", ".weight_scale"]
   /// Endings of further tensors that describe a scaled layer and are not parameters.
-  static let companions = [".scale_input", ".input_scale", ".comfy_quant"]
+  package static let companions = [".scale_input", ".input_scale", ".comfy_quant"]
   /// ComfyUI's marker, an empty tensor of the format used.
-  static let marker = "scaled_fp8"
+  package static let marker = "scaled_fp8"
 
   package let view: TensorView
 
@@ -35,14 +35,25 @@ package struct Float8Scaling: Sendable {
   }
 
   /// The weight's values from its codes read as numbers.
-  package func dequantize(_ codes: consuming Tensor) -> Tensor {
+  /// - Parameter start: the element of the weight that `codes` begin with.
+  package func dequantize(_ codes: consuming Tensor, from start: Int = 0) -> Tensor {
     var weight = codes
     let scales = view.tensor().elements
-    for (group, scale) in scales.enumerated() {
-      for i in group * groupSize..<(group + 1) * groupSize { weight.elements[i] *= scale }
+    let count = weight.count
+    var next = 0
+    while next < count {
+      let group = (start + next) / groupSize
+      let end = min(count, (group + 1) * groupSize - start)
+      let scale = scales[group]
+      for i in next..<end { weight.elements[i] *= scale }
+      next = end
     }
     return weight
   }
+
+  /// Whether it is one number for the whole weight, under the name that every version of ComfyUI
+  /// reads.
+  package var isPerTensor: Bool { view.shape.count == 1 && view.name.hasSuffix(Self.endings[0]) }
 
   /// Codes (as numbers, to be narrowed) and scales, each scale such that the largest magnitude of
   /// its group meets the largest number of the format. A group of zeros keeps the scale 1.

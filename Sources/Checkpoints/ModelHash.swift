@@ -12,11 +12,11 @@ package struct ModelHash: Equatable, Sendable {
   /// same, `addnet_hash_legacy`.
   package let legacy: String
 
-  /// - Parameter bytes: the data of a tensor by name.
-  package init(of tensors: [TensorInfo], metadata: [String: String], bytes: (String) -> [UInt8]) {
+  /// - Parameter tensors: under the names they have in the file, in any order.
+  package init(of tensors: some Collection<TensorView>, metadata: [String: String]) {
     let training = metadata.filter { $0.key.hasPrefix("ss_") }
-    let order = tensors.sorted(by: TensorInfo.precedes)
-    let header = HeaderEncoding(order, metadata: training, writesEmpty: true).bytes
+    let order = tensors.sorted { TensorInfo.precedes($0.info, $1.info) }
+    let header = HeaderEncoding(order.map(\.info), metadata: training, writesEmpty: true).bytes
     let legacyRange = 0x100000..<0x110000
     let model = SHA256()
     let legacy = SHA256()
@@ -25,15 +25,14 @@ package struct ModelHash: Equatable, Sendable {
       let end = min(offset, legacyRange.upperBound)
       legacy.update(unsafe header.span.bytes.extracting(legacyRange.lowerBound..<end))
     }
-    for info in order {
-      let data = bytes(info.name)
-      model.update(unsafe data.span.bytes)
-      let covered = legacyRange.clamped(to: offset..<offset + data.count)
+    for view in order {
+      model.update(view.bytes)
+      let covered = legacyRange.clamped(to: offset..<offset + view.byteCount)
       if !covered.isEmpty {
         let range = covered.lowerBound - offset..<covered.upperBound - offset
-        legacy.update(unsafe data.span.bytes.extracting(range))
+        legacy.update(view.bytes.extracting(range))
       }
-      offset += data.count
+      offset += view.byteCount
     }
     self.model = model.finish()
     self.legacy = String(legacy.finish().prefix(8))

@@ -7,7 +7,7 @@
 #endif
 
 /// A rule on the dotted name of a module, such as `double_blocks.0.img_attn.qkv`.
-struct ModulePattern {
+package struct ModulePattern {
   private enum Rule {
     case glob(String)
     case wholeMatch(Regex<AnyRegexOutput>)
@@ -18,7 +18,7 @@ struct ModulePattern {
   private let text: String
 
   /// A shell pattern for the whole name, as Python's `fnmatch`.
-  init(glob text: String) {
+  package init(glob text: String) {
     self.text = text
     rule = .glob(text)
   }
@@ -37,7 +37,7 @@ struct ModulePattern {
     rule = .prefixMatch(try Self.compile(text))
   }
 
-  func matches(_ path: String) -> Bool {
+  package func matches(_ path: String) -> Bool {
     switch rule {
     case .glob(let pattern): unsafe fnmatch(pattern, path, 0) == 0
     case .wholeMatch(let regex): (try? regex.wholeMatch(in: path)) != nil

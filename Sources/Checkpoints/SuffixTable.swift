@@ -15,7 +15,8 @@ package struct SuffixTable: Sendable {
     var found: [String: String] = [:]
     for suffix in allAlgorithms.flatMap({ $0.suffixes }) + [alphaSuffix]
     where !suffix.needsMarker {
-      for ending in suffix.endings {
+      // HCP-Diffusion puts a word of its own before whatever belongs to a layer.
+      for ending in suffix.endings + [".___.layer.\(suffix.name)"] {
         found[ending] = suffix.name
         found[Self.withAdapterName(ending)] = suffix.name
       }
@@ -55,6 +56,22 @@ package struct SuffixTable: Sendable {
     }
     return nil
   }
+
+  /// Splits the key of a norm that a control adapter brings along whole, by the names of Flux's original
+  /// model and of diffusers. Checkpoints have the same keys: it counts only in an adapter.
+  ///
+  /// Sources: ComfyUI `lora_convert.py`, `convert_lora_bfl_control`; diffusers `lora_pipeline.py`,
+  /// `_control_lora_supported_norm_keys`.
+  static func splitNorm(_ key: String) -> (module: String, suffix: String)? {
+    for ending in normEndings where key.hasSuffix(ending.norm + ending.parameter) {
+      return (String(key.dropLast(ending.parameter.count)), Replacement.weight)
+    }
+    return nil
+  }
+
+  private static let normEndings: [(norm: String, parameter: String)] =
+    [".query_norm", ".key_norm"].map { ($0, ".scale") }
+    + [".norm_q", ".norm_k", ".norm_added_q", ".norm_added_k"].map { ($0, ".weight") }
 
   /// The last part of a dotted name, or the last two where the last says nothing.
   private static func tail(_ name: String) -> String {

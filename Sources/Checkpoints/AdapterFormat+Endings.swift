@@ -1,0 +1,61 @@
+package import Adapters
+package import ModelFamilies
+import Tensors
+
+extension AdapterFormat {
+  /// How the key of a module's tensor ends.
+  ///
+  /// Sources: ComfyUI `weight_adapter/*.py`; PEFT `utils/save_and_load.py`; LyCORIS
+  /// `tools/batch_hcp_convert.py`.
+  /// - Parameters:
+  ///   - suffix: canonical, `lora_up.weight`
+  ///   - module: the name of the module in the format
+  package func ending(
+    of suffix: String, in algorithm: any AdapterAlgorithm.Type, module: String
+  ) -> String {
+    let isLowRank = algorithm == LoRA.self
+    if suffix == Replacement.weight { return replacementEnding(module) }
+    switch self {
+    case .kohya, .sgm, .musubi: return "." + suffix
+    case .hcp:
+      return suffix == alphaSuffix.name
+        ? ".___.\(suffix)" : ".___.layer." + (Self.hcpSuffixes[suffix] ?? suffix)
+    case .musubiOther, .comfy, .original:
+      return "." + (Self.dottedSuffixes[suffix] ?? suffix)
+    case .diffusers, .peft:
+      if isLowRank, suffix == Full.biasDifference { return ".lora_B.bias" }
+      return "." + (Self.dottedSuffixes[suffix] ?? suffix)
+    }
+  }
+
+  /// Norms of control adapters are called as in the model, where the format's readers know them so.
+  private func replacementEnding(_ module: String) -> String {
+    let isNorm = module.hasSuffix("query_norm") || module.hasSuffix("key_norm")
+    switch self {
+    case .comfy where isNorm: return ".scale.set_weight"
+    case .original where isNorm: return ".scale"
+    case .diffusers where SuffixTable.splitNorm(module + ".weight") != nil: return ".weight"
+    case .hcp: return ".___.layer." + Replacement.weight
+    default: return "." + Replacement.weight
+    }
+  }
+
+  private static let dottedSuffixes = [LoRA.up: "lora_B.weight", LoRA.down: "lora_A.weight"]
+  private static let hcpSuffixes = [LoRA.up: "W_up", LoRA.down: "W_down"]
+
+  /// Whether magnitudes of DoRA have PEFT's name and shape.
+  package var namesMagnitudesAsPEFT: Bool { self == .diffusers || self == .peft }
+
+  /// Whether clients read the core of a Tucker decomposition of LoRA.
+  package var readsLowRankCores: Bool { !namesMagnitudesAsPEFT && self != .hcp }
+
+  /// Whether the programs that this format is for read modules of an algorithm.
+  package func isRead(_ algorithm: any AdapterAlgorithm.Type) -> Bool {
+    switch self {
+    case .kohya, .sgm, .comfy, .original: true
+    case .musubi, .musubiOther: [LoRA.name, LoHa.name, LoKr.name].contains(algorithm.name)
+    case .diffusers, .hcp: algorithm == LoRA.self
+    case .peft: [LoRA.name, LoHa.name, LoKr.name].contains(algorithm.name)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+package import Safetensors
+package import SystemPackage
+
+/// Writes adapters: tensors from files or memory, with the hashes of what is written.
+package enum AdapterWriter {
+  /// - Parameters:
+  ///   - tensors: under the names they are to have, in any order.
+  ///   - metadata: to which `sshs_model_hash` and `sshs_legacy_hash` are added; nil for none at all.
+  /// - Throws: `SafetensorsError`
+  package static func write(
+    _ tensors: [TensorView], metadata: [String: String]?, to path: FilePath
+  ) throws(SafetensorsError) {
+    var metadata = metadata
+    if metadata != nil {
+      let hash = ModelHash(of: tensors, metadata: metadata ?? [:])
+      metadata?["sshs_model_hash"] = hash.model
+      metadata?["sshs_legacy_hash"] = hash.legacy
+    }
+    let views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+    var writer = try SafetensorsWriter.create(
+      path, announcing: tensors.map(\.info), metadata: metadata ?? [:])
+    for info in writer.order {
+      guard let view = views[info.name] else { continue }
+      try writer.append(info.name, view.bytes)
+    }
+    try writer.finish()
+  }
+}
