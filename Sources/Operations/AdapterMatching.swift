@@ -10,6 +10,7 @@ import Tensors
 struct AdapterMatching {
   private let base: BaseModel
   private let settings: MergeSettings
+  private let names: FamilyNames?
   private(set) var contributions: [String: [MergeContribution]] = [:]
   private(set) var newBiases: [String: (dtype: DType, shape: Shape)] = [:]
   private(set) var extensions: [String: Shape] = [:]
@@ -20,6 +21,7 @@ struct AdapterMatching {
   init(_ base: BaseModel, _ settings: MergeSettings) {
     self.base = base
     self.settings = settings
+    names = FamilyNames(of: base.layout.family)
   }
 
   /// Notes the shapes to which an adapter extends weights. That comes before any matching: all
@@ -29,7 +31,8 @@ struct AdapterMatching {
       guard let place = try? MergePlace(of: module.name, in: base),
         let shape = try? extendedShape(of: module, at: place),
         (try? module.check(base: shape)) != nil,
-        multiplier(of: adapter, at: place) != 0, settings.filter.keeps(place.layers[0].path),
+        multiplier(of: adapter, for: module, at: place) != 0,
+        settings.filter.keeps(place.layers[0].path),
         shape != place.weight.shape, extensions[place.layers[0].weight.key] == nil
       else { continue }
       extensions[place.layers[0].weight.key] = shape
@@ -72,7 +75,7 @@ struct AdapterMatching {
         continue
       }
       for key in keys { placed[key, default: []].append((place.weight, module)) }
-      let multiplier = multiplier(of: adapter, at: place)
+      let multiplier = multiplier(of: adapter, for: module, at: place)
       let kept = place.layers.indices.filter { settings.filter.keeps(place.layers[$0].path) }
       guard multiplier != 0, !kept.isEmpty else {
         skipped += 1
@@ -94,8 +97,12 @@ struct AdapterMatching {
     }
   }
 
-  private func multiplier(of adapter: WeightedAdapter, at place: MergePlace) -> Float {
-    place.component.hasPrefix("te") ? adapter.textEncoderRatio : adapter.denoiserRatio
+  private func multiplier(
+    of adapter: WeightedAdapter, for module: AdapterModule, at place: MergePlace
+  ) -> Float {
+    let ratio =
+      place.component.hasPrefix("te") ? adapter.textEncoderRatio : adapter.denoiserRatio
+    return ratio * (adapter.blockWeights?.weight(of: module.name, in: names) ?? 1)
   }
 
   /// The weight, and the bias where it changes one, that a module fits.

@@ -30,7 +30,7 @@ package struct CacheSummary: Codable, Sendable {
 
   /// Reads the names that musubi-tuner gives: `[varlen_]content[_FxHxW]_dtype` or `content_mask`;
   /// nil if any tensor is named otherwise. Source: musubi-tuner `dataset/cache_io.py`.
-  static func recognize(_ file: SafetensorsFile) -> (kind: InspectedKind, summary: CacheSummary)? {
+  static func recognize(_ file: TensorFile) -> (kind: InspectedKind, summary: CacheSummary)? {
     guard !file.tensors.isEmpty else { return nil }
     var contents: [Content] = []
     for view in file.tensors.values {

@@ -107,6 +107,7 @@ extension ExtractionSettings.Ranks {
     case .threshold: "threshold"
     case .ratio: "ratio"
     case .quantile: "quantile"
+    case .norm: "norm"
     case .error: "error"
     }
   }

@@ -58,7 +58,8 @@ package struct Extraction: Sendable {
       throw OperationError.identical(base: plan.base.file.path, tuned: plan.tuned.file.path)
     }
     let leftOut = try await lost + omitted
-    let file = ExtractedFile(changed.map { ($0.item.module.adapterName, $0.result) })
+    let file = ExtractedFile(
+      changed.map { ($0.item.module.adapterName, $0.result) }, from: plan.tuned.file.path)
     try file.write(to: output, metadata: policy.metadata(of: plan, changed.map(\.result)))
     return report(
       changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: file.byteCount,
@@ -74,7 +75,7 @@ package struct Extraction: Sendable {
       case .full: sum + item.shape.count * width
       case .fixed(let rank):
         sum + min(rank * (item.shape.rows + item.shape.columns), item.shape.count) * width
-      case .threshold, .ratio, .quantile, .error: sum
+      case .threshold, .ratio, .quantile, .norm, .error: sum
       }
     }
     let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)

@@ -21,15 +21,11 @@ package struct ExtractionMetadata: Sendable {
   /// so that the same inputs give the same bytes.
   func metadata(of plan: ExtractionPlan, _ results: [Factorization]) -> [String: String]? {
     guard isWritten else { return nil }
-    let ranks = Set(results.compactMap(\.rank))
-    // alpha = rank in every module.
-    let rank =
-      ranks.count > 1 ? "Dynamic" : ranks.first.map(String.init) ?? "0"
-    let network = Network(of: results)
+    let network = NetworkDescription(of: results)
     let family = plan.base.layout.family
     var metadata = [
       "ss_network_module": network.module,
-      "ss_network_dim": rank, "ss_network_alpha": rank,
+      "ss_network_dim": network.dimension, "ss_network_alpha": network.alpha,
       "ss_network_args": network.arguments,
       "ss_v2": family.name == "sd2" ? "True" : "False", "ss_output_name": name,
       "ss_sd_model_name": plan.base.file.path.lastComponent?.string ?? "",
@@ -54,30 +50,5 @@ package struct ExtractionMetadata: Sendable {
     let variation = 64
     let metadata = metadata(of: plan, []) ?? [:]
     return HeaderEncoding([TensorInfo](), metadata: metadata).bytes.count + hashes + variation
-  }
-}
-
-/// The training code that would have written such an adapter, with its arguments.
-private struct Network {
-  let module: String
-  /// JSON, as kohya's scripts write it.
-  let arguments: String
-
-  init(of results: [Factorization]) {
-    let hasMagnitudes = results.contains { result in
-      result.factors.contains { $0.suffix == WeightDecomposition<Tensor>.suffix.name }
-    }
-    if results.allSatisfy({ $0.algorithm == LoRA.name }) && !hasMagnitudes {
-      (module, arguments) = ("networks.lora", "{}")
-      return
-    }
-    var counts: [String: Int] = [:]
-    for result in results where ![Full.name, Norm.name].contains(result.algorithm) {
-      counts[result.algorithm, default: 0] += 1
-    }
-    let main = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? Full.name
-    let name = main == LoRA.name ? "locon" : main
-    module = "lycoris.kohya"
-    arguments = #"{"algo": "\#(name)""# + (hasMagnitudes ? #", "dora_wd": "True"}"# : "}")
   }
 }

@@ -24,7 +24,7 @@ struct InspectedAdapter: Sendable {
   }
 
   /// nil if no tensor identifies an algorithm.
-  init?(_ file: SafetensorsFile) {
+  init?(_ file: TensorFile) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var refused: [RefusedFormat: [String: [TensorView]]] = [:]
     var (embeddings, orphans, duplicates) = ([String](), [String](), [String]())

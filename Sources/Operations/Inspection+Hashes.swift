@@ -14,10 +14,7 @@ extension Inspection {
     let claimed = file.metadata["sshs_model_hash"]
     let claimedLegacy = file.metadata["sshs_legacy_hash"]
     guard claimed != nil || claimedLegacy != nil else { return }
-    let hashes = ModelHash(of: file.tensors.values.map(\.info), metadata: file.metadata) { name in
-      file.tensors[name].map { view in unsafe view.bytes.withUnsafeBytes { unsafe Array($0) } }
-        ?? []
-    }
+    let hashes = ModelHash(of: file.tensors.values, metadata: file.metadata)
     if let claimed {
       let isLycoris = claimed.hasPrefix("0x")
       let digits = isLycoris ? String(claimed.dropFirst(2)) : claimed

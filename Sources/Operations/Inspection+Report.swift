@@ -54,6 +54,7 @@ extension Inspection {
     case .sharded: "\(Set(file.tensors.values.map(\.file)).count) shards"
     case .folder: "a folder of \(Set(file.tensors.values.map(\.file)).count) files"
     case .compressed: "one file, compressed with zstd"
+    case .torch: "one torch file"
     }
   }
 }

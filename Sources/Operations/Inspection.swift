@@ -18,7 +18,7 @@ package struct Inspection: Sendable {
     case embedding
   }
 
-  package let file: SafetensorsFile
+  package let file: TensorFile
   package let kind: InspectedKind
   let kindEvidence: String
   let family: InspectionReport.Family?
@@ -37,17 +37,19 @@ package struct Inspection: Sendable {
   ///   family.
   package init(
     opening path: FilePath, as family: ModelFamily? = nil,
-    reading contents: SafetensorsFile.Contents = .everything
+    reading contents: TensorFile.Contents = .everything
   ) throws {
-    var file = try SafetensorsFile(opening: path, reading: contents)
-    // The alphas of an adapter are values; it is small enough to be unpacked for them.
-    if file.layout == .compressed, contents == .headers, InspectedAdapter(file) != nil {
-      file = try SafetensorsFile(opening: path)
+    var file = try TensorFile(opening: path, reading: contents)
+    // The alphas of an adapter are values; it is small enough to be unpacked or gathered for them.
+    if contents == .headers, !file.tensors.values.allSatisfy(\.hasData),
+      InspectedAdapter(file) != nil
+    {
+      file = try TensorFile(opening: path)
     }
     try self.init(file, as: family)
   }
 
-  package init(_ file: SafetensorsFile, as family: ModelFamily? = nil) throws {
+  package init(_ file: TensorFile, as family: ModelFamily? = nil) throws {
     let adapter = InspectedAdapter(file)
     if let cache = CacheSummary.recognize(file) {
       self.init(
@@ -67,7 +69,7 @@ package struct Inspection: Sendable {
 
   /// A file without a layer is of unknown kind.
   private init(
-    model file: SafetensorsFile, as family: ModelFamily?, besides adapter: InspectedAdapter?
+    model file: TensorFile, as family: ModelFamily?, besides adapter: InspectedAdapter?
   ) throws {
     var notes: [String] = []
     // Only 8-bit weights have scales, which are what a base knows beyond its layout.
@@ -101,7 +103,7 @@ package struct Inspection: Sendable {
   }
 
   private init(
-    _ file: SafetensorsFile, _ kind: InspectedKind, _ kindEvidence: String,
+    _ file: TensorFile, _ kind: InspectedKind, _ kindEvidence: String,
     _ family: InspectionReport.Family?, _ subject: Subject, _ notes: [String] = []
   ) {
     self.file = file
@@ -127,7 +129,7 @@ package struct Inspection: Sendable {
   }
 
   /// Why the file holds the vectors of one textual inversion; nil if it does not.
-  private static func embeddingEvidence(_ file: SafetensorsFile) -> String? {
+  private static func embeddingEvidence(_ file: TensorFile) -> String? {
     let names: Set<String> = ["emb_params", "clip_l", "clip_g", "t5xxl"]
     guard !file.tensors.isEmpty, file.tensors.count <= 4 else { return nil }
     for (key, view) in file.tensors {

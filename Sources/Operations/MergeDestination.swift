@@ -16,7 +16,7 @@ struct MergeDestination {
   /// - Parameter outputs: all tensors, under the names of the base.
   /// - Throws: `OperationError.folderOutput` if the base is a folder and the output a file.
   init(
-    _ outputs: [TensorInfo], of base: SafetensorsFile, at output: FilePath
+    _ outputs: [TensorInfo], of base: TensorFile, at output: FilePath
   ) throws(OperationError) {
     guard base.layout == .folder else {
       files = [File(path: output, tensors: outputs.map { ($0, $0.name) })]
@@ -39,19 +39,30 @@ struct MergeDestination {
     }
   }
 
-  /// `model-00001-of-00002.safetensors` without its number.
+  /// `model-00001-of-00002.safetensors` without its number; for a torch file the name that goes with
+  /// the format that is written.
   private static func unsharded(_ file: FilePath?) -> String {
-    let name = file?.lastComponent?.string ?? "model.safetensors"
+    var name = file?.lastComponent?.string ?? "model.safetensors"
+    for ending in torchEndings where name.hasSuffix(ending) {
+      name = name.dropLast(ending.count) + ".safetensors"
+      // transformers has a name of its own for each format.
+      if name.hasPrefix("pytorch_model") { name.removeFirst("pytorch_".count) }
+    }
     guard let match = name.firstRange(of: /-\d{5}-of-\d{5}/) else { return name }
     return name.replacingCharacters(in: match, with: "")
   }
 
+  private static let torchEndings = [".bin", ".ckpt", ".pt", ".pth"]
+
   /// Copies what a diffusers folder holds beside weights: configurations, tokenizers.
   /// - Throws: what the file system reports.
-  static func copyCompanions(of base: SafetensorsFile, to output: FilePath) throws {
+  static func copyCompanions(of base: TensorFile, to output: FilePath) throws {
     guard base.layout == .folder, base.path != output else { return }
     let files = FileManager.default
-    let weights = [".safetensors", ".safetensors.index.json", ".bin", ".zst", ".msgpack"]
+    let weights =
+      torchEndings + [
+        ".safetensors", ".safetensors.index.json", ".bin.index.json", ".zst", ".msgpack",
+      ]
     for relative in try files.subpathsOfDirectory(atPath: base.path.string) {
       let source = base.path.appending(FilePath(relative).components)
       let target = output.appending(FilePath(relative).components)

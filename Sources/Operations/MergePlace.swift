@@ -2,7 +2,7 @@ import Checkpoints
 import ModelFamilies
 import Tensors
 
-/// Why a module has no place in a base.
+/// Why a module has no place in a base, or no name in a format.
 struct NoPlace: Error {
   let reason: String
 

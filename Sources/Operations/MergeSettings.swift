@@ -35,6 +35,8 @@ package struct WeightedAdapter: Sendable {
   package let denoiserRatio: Float
   /// Multiplier of modules of the text encoders.
   package let textEncoderRatio: Float
+  /// Further factors by block; nil for none.
+  package var blockWeights: BlockWeights?
 
   package init(file: AdapterFile, denoiserRatio: Float, textEncoderRatio: Float) {
     self.file = file

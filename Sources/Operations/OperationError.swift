@@ -18,6 +18,11 @@ package enum OperationError: Error {
   case pattern(String)
   case notAnAdapter(FilePath, found: InspectedKind)
   case spectrumWithoutPattern(FilePath)
+  case format(FilePath, stated: String, found: String, module: String)
+  case noNames(FilePath, [String])
+  case differingTensors(String, [FilePath])
+  case folderForPEFT(FilePath)
+  case unnamed([UnmatchedModule], total: Int, format: String)
 }
 
 extension OperationError: CustomStringConvertible {
@@ -46,11 +51,7 @@ extension OperationError: CustomStringConvertible {
       "\(modules.first?.file ?? ""): "
         + (modules.count == total ? "none" : "\(modules.count)") + " of \(total) adapter modules "
         + (modules.count == total ? "has a place" : "have no place") + " in the base: "
-        + modules.byReason.prefix(3).map { group in
-          group.modules.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
-            + (group.modules.count > 3 ? ", …" : "") + " (\(group.reason))"
-        }.joined(separator: ", ")
-        + (modules.byReason.count > 3 ? ", …" : "") + (hint.map { "; " + $0 } ?? "")
+        + modules.examples + (hint.map { "; " + $0 } ?? "")
         + (modules.count == total ? "" : "; '--lenient' merges the rest")
     case .algorithmNotExtractable(let name, let module):
       "preset: module '\(module)': expected an algorithm that can be extracted, "
@@ -63,6 +64,21 @@ extension OperationError: CustomStringConvertible {
       "\(file): expected an adapter to compare with the base, found: \(found.rawValue)"
     case .spectrumWithoutPattern(let file):
       "\(file): the spectrum of a checkpoint takes long: choose weights with '--pattern'"
+    case .format(let file, let stated, let found, let module):
+      "\(file): '--from': expected names of \(stated), found those of \(found), as '\(module)'"
+    case .noNames(let file, let evidence):
+      "\(file): its modules can only be renamed if their model is known: "
+        + evidence.prefix(2).joined(separator: "; ")
+        + "; say '--family', or '--base' with the checkpoint that it is for"
+    case .differingTensors(let key, let files):
+      "tensor '\(key)': found different ones in "
+        + files.map { "\($0)" }.joined(separator: " and ") + "; leave one of them out"
+    case .folderForPEFT(let output):
+      "\(output): expected a folder for PEFT, which wants its files under names of their own"
+    case .unnamed(let modules, let total, let format):
+      "\(modules.first?.file ?? ""): \(modules.count) of \(total) modules "
+        + (format.isEmpty ? "cannot be read" : "have no name in \(format)") + ": "
+        + modules.examples + "; '--lenient' copies them as they are"
     }
   }
 }

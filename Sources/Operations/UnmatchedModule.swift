@@ -7,6 +7,14 @@ package struct UnmatchedModule: Codable, Equatable, Sendable {
 }
 
 extension [UnmatchedModule] {
+  /// The first names of the first reasons.
+  var examples: String {
+    byReason.prefix(3).map { group in
+      group.modules.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+        + (group.modules.count > 3 ? ", …" : "") + " (\(group.reason))"
+    }.joined(separator: ", ") + (byReason.count > 3 ? ", …" : "")
+  }
+
   /// The modules that the same reason keeps out, in the order of the first of each.
   var byReason: [(reason: String, modules: [String])] {
     var places: [String: Int] = [:]

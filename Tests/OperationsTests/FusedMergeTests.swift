@@ -50,7 +50,7 @@ import Testing
     try await merge(
       base, [Strength(path: adapter)], to: folder.file("m.safetensors"),
       as: ModelFamily.named("sd2"))
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors")).contents
+    let merged = try TensorFile(opening: folder.file("m.safetensors")).contents
     for (key, tensor) in before where !key.contains("in_proj") { #expect(merged[key] == tensor) }
     let rows = third * w..<(third + 1) * w
     let old = before[Self.prefix + "attn.in_proj_weight"]!.decoded()
@@ -110,8 +110,8 @@ import Testing
           path: folder.write(
             "k.safetensors", RandomModule.encoded("k", of: name, for: shape, seed: 1, bias: true)))
       ], to: folder.file("n.safetensors"), as: .generic)
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
-    let expected = try SafetensorsFile(opening: folder.file("n.safetensors"))
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
+    let expected = try TensorFile(opening: folder.file("n.safetensors"))
     for (fused, single) in [(weight, "k.weight"), (bias, "k.bias")] {
       let (old, new) = (before[fused]!.decoded(), merged.tensors[fused]!.tensor())
       #expect(new.rows(0..<w) == old.rows(0..<w))
@@ -135,8 +135,8 @@ import Testing
     try await merge(
       base, [Strength(path: folder.file("a.safetensors"))], to: folder.file("m.safetensors"),
       as: family)
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
-    let goal = try SafetensorsFile(opening: tuned)
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
+    let goal = try TensorFile(opening: tuned)
     for (key, view) in goal.tensors {
       #expect(largestStep(merged.tensors[key]!.stored, view.stored) <= 1, "\(key)")
     }

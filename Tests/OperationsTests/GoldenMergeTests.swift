@@ -34,12 +34,12 @@ import Testing
       to: folder.file("m.safetensors"), as: .generic,
       settings: MergeSettings(
         filter: ModuleFilter(), assertions: [.principalSingularVectors], threads: 2))
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors")).contents
+    let merged = try TensorFile(opening: folder.file("m.safetensors")).contents
     #expect(merged["untouched"] == golden.base.stored)
     let weight = try #require(merged["m.weight"])
     if strength == 0 {
       // Bit for bit, and no bias that was not there.
-      #expect(merged == (try SafetensorsFile(opening: folder.file("base.safetensors")).contents))
+      #expect(merged == (try TensorFile(opening: folder.file("base.safetensors")).contents))
     } else {
       expectMerged(weight, golden.merged(multiplier), "\(name) at \(multiplier)")
       #expect(
@@ -75,7 +75,7 @@ import Testing
   /// Two adapters are summed before the one rounding: rounding after each would be off.
   @Test(arguments: [false, true])
   func sumsBeforeRounding(reversed: Bool) async throws {
-    let file = try SafetensorsFile(opening: Fixtures.path("lora/sum-bf16.safetensors"))
+    let file = try TensorFile(opening: Fixtures.path("lora/sum-bf16.safetensors"))
     let folder = TemporaryFolder()
     try folder.write("base.safetensors", ["m.weight": file.tensors["base"]!.stored])
     var strengths: [Strength] = []
@@ -90,7 +90,7 @@ import Testing
     try await merge(
       folder.file("base.safetensors"), reversed ? strengths.reversed() : strengths,
       to: folder.file("m.safetensors"))
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
     let step = largestStep(
       merged.tensors["m.weight"]!.stored, file.tensors["merged.sum"]!.stored)
     #expect(step == 0, "\(step) steps of BF16")
@@ -112,10 +112,10 @@ import Testing
       base, [Strength(path: Fixtures.path("lora/sd1-small/\(writer).safetensors"))],
       to: output, as: ModelFamily.named("sd1"))
     #expect(report.unmatched == [])
-    let expected = try SafetensorsFile(
+    let expected = try TensorFile(
       opening: Fixtures.path("lora/sd1-small/\(writer).merged.safetensors"))
-    let merged = try SafetensorsFile(opening: output)
-    let before = try SafetensorsFile(opening: base)
+    let merged = try TensorFile(opening: output)
+    let before = try TensorFile(opening: base)
     #expect(report.changedTensors == expected.tensors.count)
     var names: [String: String] = [:]
     for line in try fixtureLines("lora/sd1-small/names.tsv") {

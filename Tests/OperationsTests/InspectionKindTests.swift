@@ -80,14 +80,14 @@ import Testing
       #expect(totals.reduce(0) { $0 + $1.parameters } == report.total.parameters)
       #expect(totals.reduce(0) { $0 + $1.bytes } == report.total.bytes)
     }
-    let file = try SafetensorsFile(opening: Fixtures.path("lora/sd1-small/base"))
+    let file = try TensorFile(opening: Fixtures.path("lora/sd1-small/base"))
     #expect(report.total.tensors == file.tensors.count)
     #expect(report.total.bytes == file.tensors.values.reduce(0) { $0 + $1.byteCount })
   }
 
   /// Names and shapes are all that is unpacked, except for the alphas of an adapter.
   @Test func compressedFilesAreDescribed() throws {
-    let plain = try SafetensorsFile(opening: Fixtures.path("inspect/trained.safetensors"))
+    let plain = try TensorFile(opening: Fixtures.path("inspect/trained.safetensors"))
     let folder = TemporaryFolder()
     let path = folder.file("trained.safetensors.zst")
     var writer = try SafetensorsWriter.create(

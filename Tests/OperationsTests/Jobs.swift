@@ -77,7 +77,7 @@ struct RealPair: Sendable, CustomTestStringConvertible {
 
 /// ‖a − b‖_F over all floating-point tensors that both files have.
 func distance(_ a: FilePath, _ b: FilePath) throws -> Double {
-  let (a, b) = (try SafetensorsFile(opening: a), try SafetensorsFile(opening: b))
+  let (a, b) = (try TensorFile(opening: a), try TensorFile(opening: b))
   return a.tensors.reduce(0) { sum, entry in
     guard let other = b.tensors[entry.key], entry.value.dtype.isFloatingPoint else { return sum }
     return sum + entry.value.tensor().squaredDistance(to: other.tensor())

@@ -24,8 +24,8 @@ import Testing
     let folder = TemporaryFolder()
     let report = try await merge(
       Self.base, strengths, to: folder.file("m.safetensors"), as: Self.sd1, settings: settings)
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors")).contents
-    let before = try SafetensorsFile(opening: Self.base).contents
+    let merged = try TensorFile(opening: folder.file("m.safetensors")).contents
+    let before = try TensorFile(opening: Self.base).contents
     #expect(Set(merged.keys) == Set(before.keys))
     return (Set(before.keys.filter { merged[$0] != before[$0] }), merged, report)
   }
@@ -148,7 +148,7 @@ import Testing
     let found = try await changed([Strength(path: path)])
     let key = Self.denoiser + "input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight"
     #expect(found.keys == [key])
-    let before = try SafetensorsFile(opening: Self.base).tensors[key]!.tensor()
+    let before = try TensorFile(opening: Self.base).tensors[key]!.tensor()
     let width = before.shape.columns
     for (row, factor) in [2, 0.5, 1, 3].enumerated() {
       for i in row * width..<(row + 1) * width {

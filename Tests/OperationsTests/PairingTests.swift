@@ -17,10 +17,10 @@ import Testing
 
   /// kohya's merged tensors over the base: a tuned checkpoint in the names of the single file.
   private func writeTuned(into folder: borrowing TemporaryFolder) throws -> FilePath {
-    var tensors = try SafetensorsFile(
+    var tensors = try TensorFile(
       opening: Fixtures.path("lora/sd1-small/base.ldm.safetensors")
     ).contents
-    let changed = try SafetensorsFile(
+    let changed = try TensorFile(
       opening: Fixtures.path("lora/sd1-small/kohya.merged.safetensors"))
     for line in try fixtureLines("lora/sd1-small/names.tsv") {
       let columns = line.split(separator: "\t").map(String.init)
@@ -49,7 +49,7 @@ import Testing
       files.append(output)
     }
     let (one, two) = (
-      try SafetensorsFile(opening: files[0]), try SafetensorsFile(opening: files[1])
+      try TensorFile(opening: files[0]), try TensorFile(opening: files[1])
     )
     #expect(one.contents == two.contents)
     let kohya = try AdapterFile(opening: Fixtures.path("lora/sd1-small/kohya.safetensors"))
@@ -67,8 +67,8 @@ import Testing
     try await merge(
       Fixtures.path("lora/sd1-small/base"), [Strength(path: folder.file("a.safetensors"))],
       to: folder.file("merged"), as: Self.sd1)
-    let merged = try SafetensorsFile(opening: folder.file("merged"))
-    let goal = try SafetensorsFile(
+    let merged = try TensorFile(opening: folder.file("merged"))
+    let goal = try TensorFile(
       opening: Fixtures.path("lora/sd1-small/kohya.merged.safetensors"))
     for (key, view) in goal.tensors {
       #expect(largestStep(merged.tensors[key]!.stored, view.stored) <= 1, "\(key)")

@@ -21,9 +21,9 @@ import Testing
       .perModule(linear: .full, convolution: .full), norms: true, biases: true)
     try await merge(
       pair.base, [Strength(path: folder.file("a.safetensors"))], to: folder.file("m.safetensors"))
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
-    let base = try SafetensorsFile(opening: pair.base)
-    let tuned = try SafetensorsFile(opening: pair.tuned)
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
+    let base = try TensorFile(opening: pair.base)
+    let tuned = try TensorFile(opening: pair.tuned)
     let lost = Dictionary(uniqueKeysWithValues: report.leftOut.map { ($0.key, $0) })
     #expect(Set(merged.tensors.keys) == Set(base.tensors.keys))
     var worst = (step: 0, key: "")
@@ -106,8 +106,8 @@ import Testing
     try await merge(
       pair.base, [Strength(path: folder.file("a.safetensors"))], to: folder.file("m.safetensors"),
       settings: MergeSettings(storage: .f32, filter: try ModuleFilter(), threads: 2))
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
-    let tuned = try SafetensorsFile(opening: pair.tuned)
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
+    let tuned = try TensorFile(opening: pair.tuned)
     let actual = try distance(folder.file("m.safetensors"), pair.tuned)
     // 1e-3 is the promise.
     #expect(
@@ -133,8 +133,8 @@ import Testing
     let report = try await extract(
       pair.base, pair.tuned, to: folder.file("a.safetensors"),
       .perModule(linear: .error(bound), convolution: .error(bound)), storage: .f32)
-    let base = try SafetensorsFile(opening: pair.base)
-    let tuned = try SafetensorsFile(opening: pair.tuned)
+    let base = try TensorFile(opening: pair.base)
+    let tuned = try TensorFile(opening: pair.tuned)
     #expect(!report.modules.isEmpty)
     for module in report.modules {
       #expect(module.relativeError <= bound * (1 + 1e-5), "\(module.key)")

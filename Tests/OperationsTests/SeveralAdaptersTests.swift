@@ -32,7 +32,7 @@ import Testing
         denoiser: multiplier)
     }
     try await merge(path, strengths, to: folder.file("m.safetensors"), as: .generic)
-    return try SafetensorsFile(opening: folder.file("m.safetensors")).contents
+    return try TensorFile(opening: folder.file("m.safetensors")).contents
   }
 
   private func weight(_ adapters: [(name: String, multiplier: Float)]) async throws -> Tensor {
@@ -128,7 +128,7 @@ import Testing
       settings: MergeSettings(
         filter: ModuleFilter(), assertions: [.principalSingularVectors], threads: 2))
     #expect(report.matched == names.count)
-    let found = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let found = try TensorFile(opening: folder.file("m.safetensors"))
     for (index, name) in names.enumerated() {
       let expected = try GoldenCase(name).merged("1").decoded()
       let actual = try #require(found.tensors["m\(index).weight"]).tensor()
@@ -155,7 +155,7 @@ import Testing
       return Strength(path: path, denoiser: 0.5)
     }
     try await merge(base, strengths, to: folder.file("m.safetensors"), as: .generic)
-    let found = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let found = try TensorFile(opening: folder.file("m.safetensors"))
     expectClose(found.tensors["m.weight"]!.tensor(), expected, tolerance: 1e-6)
   }
 }

@@ -117,7 +117,7 @@ import Testing
   private func stacked(
     _ layer: Layer, _ path: FilePath, _ ending: String
   ) throws -> [Float] {
-    let file = try SafetensorsFile(opening: path)
+    let file = try TensorFile(opening: path)
     return try layer.parts.flatMap {
       try #require(file.tensors[$0.name + ending]).tensor().elements
     }
@@ -135,7 +135,7 @@ import Testing
         settings: settings())
       found.append(output)
     }
-    let fused = try SafetensorsFile(opening: found[0])
+    let fused = try TensorFile(opening: found[0])
     for (key, ending) in [(layer.fused.weight, ".weight"), (layer.fused.bias, ".bias")] {
       let expected = try #require(fused.tensors[key]).tensor()
       let parts = try stacked(layer, found[1], ending)
@@ -183,8 +183,8 @@ import Testing
       as: ModelFamily.named(layer.family), settings: settings(filter: filter))
     #expect(report.matched == 1 && report.changedTensors == 4)
     let (before, after) = (
-      try SafetensorsFile(opening: base).contents,
-      try SafetensorsFile(opening: folder.file("m.safetensors")).contents
+      try TensorFile(opening: base).contents,
+      try TensorFile(opening: folder.file("m.safetensors")).contents
     )
     for (key, tensor) in before {
       #expect((after[key] == tensor) == key.contains("to_k"), "\(key)")
@@ -194,7 +194,7 @@ import Testing
   @Test func missingPartsAreNamed() throws {
     let layer = Self.layers[0]
     let folder = TemporaryFolder()
-    let tensors = try SafetensorsFile(opening: base(layer, isFused: false, in: folder)).contents
+    let tensors = try TensorFile(opening: base(layer, isFused: false, in: folder)).contents
     let adapter = try adapter("lora", layer, in: folder)
     let base = try folder.write("part.safetensors", tensors.filter { !$0.key.contains("to_k") })
     let family = ModelFamily.named("flux")
@@ -243,7 +243,7 @@ import Testing
   @Test func partsWithoutBiasGetOne() async throws {
     let layer = Self.layers[0]
     let folder = TemporaryFolder()
-    let tensors = try SafetensorsFile(opening: base(layer, isFused: false, in: folder)).contents
+    let tensors = try TensorFile(opening: base(layer, isFused: false, in: folder)).contents
     let base = try folder.write("part.safetensors", tensors.filter { !$0.key.hasSuffix(".bias") })
     let path = try folder.write(
       "a.safetensors",

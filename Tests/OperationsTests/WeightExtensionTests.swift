@@ -74,7 +74,7 @@ import Testing
     try await merge(
       base, reversed ? strengths.reversed() : strengths, to: folder.file("m.safetensors"),
       as: .generic)
-    let file = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let file = try TensorFile(opening: folder.file("m.safetensors"))
     let found = try #require(file.tensors["m.weight"]).tensor()
     #expect(found.shape == [10, 6])
     let changes = [
@@ -101,7 +101,7 @@ import Testing
     var strengths = try write([lora(8, 6, seed: 1, asking: [8, 6])], into: folder)
     strengths[0].denoiser = 0
     try await merge(base, strengths, to: folder.file("m.safetensors"), as: .generic)
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors")).contents
+    let merged = try TensorFile(opening: folder.file("m.safetensors")).contents
     #expect(merged == ["m.weight": EncodedTensor(Self.weight, as: .f32)])
   }
 
@@ -175,11 +175,11 @@ import Testing
       "a.safetensors", [norm + ".set_weight": EncodedTensor(Tensor([4], [5, 6, 7, 8]), as: .bf16)])
     let flux = ModelFamily.named("flux")
     try await merge(base, [Strength(path: adapter)], to: folder.file("m.safetensors"), as: flux)
-    let whole = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let whole = try TensorFile(opening: folder.file("m.safetensors"))
     #expect(whole.tensors[norm]?.tensor().elements == [5, 6, 7, 8])
     try await merge(
       base, [Strength(path: adapter, denoiser: 0.5)], to: folder.file("n.safetensors"), as: flux)
-    let half = try SafetensorsFile(opening: folder.file("n.safetensors"))
+    let half = try TensorFile(opening: folder.file("n.safetensors"))
     #expect(half.tensors[norm]?.tensor().elements == [3, 4, 5, 6])
   }
 

@@ -1,0 +1,74 @@
+import Adapters
+package import Checkpoints
+import LinearAlgebra
+import Safetensors
+import Tensors
+
+/// DyLoRA: an adapter that was trained to be cut at any multiple of its unit.
+extension AdapterReshaping {
+  /// The ranks to which an adapter can be cut: every multiple of `unit` below its rank, and that.
+  ///
+  /// Source: sd-scripts `networks/extract_lora_from_dylora.py`.
+  /// - Throws: `ConversionFailure.notDynamic`
+  package static func slices(
+    of modules: [AdapterModule], unit: Int
+  ) throws(ConversionFailure) -> [Int] {
+    let rank = modules.filter { $0.algorithm == LoRA.self }.compactMap(\.rank).max() ?? 0
+    guard rank > 0, unit > 0 else { throw .notDynamic(modules[0].file) }
+    let ranks = Array(stride(from: unit, through: rank, by: unit))
+    return ranks.last == rank ? ranks : ranks + [rank]
+  }
+
+  /// The first `rank` columns of up and rows of down of every module, to the bit, and its alpha as it was.
+  func sliced(
+    _ modules: [AdapterModule], toRank rank: Int
+  ) throws(ConversionFailure) -> [AdapterModule] {
+    var result: [AdapterModule] = []
+    for module in modules {
+      guard module.algorithm == LoRA.self, let whole = module.rank, rank < whole else {
+        result.append(module)
+        continue
+      }
+      guard module.views[LoRA.mid] == nil, let up = module.views[LoRA.up],
+        let down = module.views[LoRA.down]
+      else { throw .notDynamic(module.file) }
+      var views = module.views
+      views[LoRA.up] = up.restricted(toColumns: rank)
+      views[LoRA.down] = down.restricted(toRows: rank)
+      result.append(module.replacing(views: views))
+    }
+    return result
+  }
+}
+
+extension TensorView {
+  /// The first rows, as they are stored.
+  fileprivate func restricted(toRows count: Int) -> TensorView {
+    let width = byteCount / max(shape.rows, 1)
+    let bytes = self.bytes.extracting(0..<count * width)
+    let dimensions = [count] + shape.dimensions.dropFirst()
+    return TensorView(
+      name, EncodedTensor(dtype, Shape(dimensions), bytes.copied), from: file)
+  }
+
+  /// The first columns of a matrix, as they are stored.
+  fileprivate func restricted(toColumns count: Int) -> TensorView {
+    let rows = shape.rows
+    let width = byteCount / max(rows, 1)
+    let kept = width / shape.columns * count
+    var copy: [UInt8] = []
+    copy.reserveCapacity(rows * kept)
+    for row in 0..<rows {
+      copy += bytes.extracting(row * width..<row * width + kept).copied
+    }
+    var dimensions = shape.dimensions
+    dimensions[1] = count
+    return TensorView(name, EncodedTensor(dtype, Shape(dimensions), copy), from: file)
+  }
+}
+
+extension RawSpan {
+  fileprivate var copied: [UInt8] {
+    unsafe withUnsafeBytes { unsafe Array($0) }
+  }
+}

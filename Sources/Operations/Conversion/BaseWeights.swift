@@ -1,0 +1,63 @@
+import Adapters
+import Checkpoints
+import LinearAlgebra
+import ModelFamilies
+import Tensors
+
+/// The weights of the checkpoint that adapters are for, by the names of their modules.
+struct BaseWeights: Sendable {
+  let base: BaseModel
+
+  init(_ base: BaseModel) { self.base = base }
+
+  /// The shape of the weight that a module changes.
+  /// - Throws: `ConversionFailure.noPlace`
+  func shape(for module: AdapterModule) throws(ConversionFailure) -> Shape {
+    try place(of: module).weight.shape
+  }
+
+  /// The shape of the weight that a module changes: that of the base, where there is one and it has the
+  /// module; otherwise what the factors tell, which may leave a kernel flattened.
+  /// - Throws: `ConversionFailure.noPlace`, `.shapeNotTold`
+  static func shape(
+    for module: AdapterModule, in base: BaseModel?
+  ) throws(ConversionFailure) -> Shape {
+    let told = module.algorithm.weightShape(of: module.shapes)
+    if let base {
+      do throws(ConversionFailure) {
+        return try BaseWeights(base).shape(for: module)
+      } catch {
+        guard let told, module.isAdditive else { throw error }
+        return told
+      }
+    }
+    guard let told else {
+      throw .shapeNotTold(module.file, module: module.name, algorithm: module.algorithm.name)
+    }
+    return told
+  }
+
+  /// The weight that a module changes, its parts joined.
+  /// - Throws: `ConversionFailure.noPlace`, `CheckpointError.notConvertible`
+  func weight(for module: AdapterModule) throws -> Tensor {
+    let target = try place(of: module).weight
+    let parts = try target.parts.map { try base.tensor($0.slot) }
+    guard parts.count > 1 else { return parts[0].reshaped(target.shape) }
+    return Tensor.stacked(parts.map { $0.reshaped($0.shape.asMatrix) }).reshaped(target.shape)
+  }
+
+  private func place(of module: AdapterModule) throws(ConversionFailure) -> MergePlace {
+    do throws(NoPlace) {
+      if let assertion = module.algorithm.assertion { throw NoPlace(assertion.reason) }
+      let place = try MergePlace(of: module.name, in: base)
+      do throws(CheckpointError) {
+        try module.check(base: place.weight.shape)
+      } catch {
+        throw NoPlace(error, place.weight.shape)
+      }
+      return place
+    } catch {
+      throw .noPlace(module.file, module: module.name, reason: error.reason)
+    }
+  }
+}

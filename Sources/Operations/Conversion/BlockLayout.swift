@@ -1,0 +1,85 @@
+/// Which block each number of a list of block weights is for, by the length of the list.
+///
+/// Sources: sd-scripts `networks/svd_merge_lora.py` (`LAYER12` … `LAYER26`, `get_lbw_block_index`);
+/// the block ids of the extension that merges LoRAs in the web UI, `BLOCKIDFLUX`.
+struct BlockLayout: Sendable {
+  /// In the order of the list: `BASE`, `IN04`, `OUT11`, `D07`.
+  let blocks: [String]
+  /// Whether the blocks are those of a UNet of Stable Diffusion.
+  let isStableDiffusion: Bool
+
+  private init(_ blocks: [String], isStableDiffusion: Bool = true) {
+    self.blocks = blocks
+    self.isStableDiffusion = isStableDiffusion
+  }
+
+  static let all: [BlockLayout] = [
+    // SDXL, blocks with attention
+    BlockLayout(["BASE", "IN04", "IN05", "IN07", "IN08", "MID"] + numbered("OUT", 0...5)),
+    // SD1 and SD2, blocks with attention
+    BlockLayout(
+      ["BASE", "IN01", "IN02", "IN04", "IN05", "IN07", "IN08", "MID"] + numbered("OUT", 3...11)),
+    // SDXL, every block
+    BlockLayout(["BASE"] + numbered("IN", 0...8) + ["MID"] + numbered("OUT", 0...8)),
+    // SD1 and SD2, every block
+    BlockLayout(["BASE"] + numbered("IN", 0...11) + ["MID"] + numbered("OUT", 0...11)),
+    // Flux
+    BlockLayout(
+      ["CLIP", "T5", "IN"] + numbered("D", 0...18) + numbered("S", 0...37) + ["OUT"],
+      isStableDiffusion: false),
+  ]
+
+  /// `IN00`, `IN01`, …
+  private static func numbered(_ prefix: String, _ range: ClosedRange<Int>) -> [String] {
+    range.map { prefix + ($0 < 10 ? "0" : "") + "\($0)" }
+  }
+
+  /// The block of a module; nil for one that the layout has no place for, which stays as it is.
+  /// - Parameters:
+  ///   - component: `unet`, `te1`, …
+  ///   - words: of its name in the spelling of the original checkpoint.
+  func block(component: String, words: [String]) -> String? {
+    isStableDiffusion
+      ? Self.stableDiffusionBlock(component, words) : Self.fluxBlock(component, words)
+  }
+
+  private static func stableDiffusionBlock(_ component: String, _ words: [String]) -> String? {
+    if component.hasPrefix("te") { return "BASE" }
+    func number(after first: String) -> String? {
+      words.starting(at: [first, "blocks"]).flatMap { $0.count > 2 ? Int($0[2]) : nil }.map {
+        ($0 < 10 ? "0" : "") + "\($0)"
+      }
+    }
+    if let block = number(after: "input") { return "IN" + block }
+    if let block = number(after: "output") { return "OUT" + block }
+    if words.starting(at: ["middle", "block"]) != nil { return "MID" }
+    if words.starting(at: ["time", "embed"]) != nil || words.starting(at: ["label", "emb"]) != nil {
+      return "IN00"
+    }
+    return nil
+  }
+
+  private static func fluxBlock(_ component: String, _ words: [String]) -> String? {
+    if component == "te1" { return "CLIP" }
+    if component.hasPrefix("te") { return "T5" }
+    for (kind, prefix) in [("double", "D"), ("single", "S")] {
+      if let rest = words.starting(at: [kind, "blocks"]), rest.count > 2, let index = Int(rest[2]) {
+        return prefix + (index < 10 ? "0" : "") + "\(index)"
+      }
+    }
+    if words.starting(at: ["final", "layer"]) != nil { return "OUT" }
+    return words.contains("in") ? "IN" : nil
+  }
+}
+
+extension [String] {
+  /// What follows from the first place where the words of `phrase` stand one after another.
+  func starting(at phrase: [String]) -> [String]? {
+    guard count >= phrase.count else { return nil }
+    for start in 0...(count - phrase.count)
+    where Array(self[start..<start + phrase.count]) == phrase {
+      return Array(self[start...])
+    }
+    return nil
+  }
+}

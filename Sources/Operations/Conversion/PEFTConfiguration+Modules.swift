@@ -1,0 +1,91 @@
+import Adapters
+import Checkpoints
+import Tensors
+
+extension PEFTConfiguration {
+  /// The configuration of one component.
+  /// - Parameter modules: under their full names, as stored; `prefix` ends before PEFT's own paths.
+  init(_ modules: [AdapterModule], prefix: String) {
+    let readable: [any AdapterAlgorithm.Type] = [LoRA.self, LoHa.self, LoKr.self]
+    let kind = readable.max { a, b in
+      modules.count { $0.algorithm == a } < modules.count { $0.algorithm == b }
+    }
+    let algorithm = kind ?? LoRA.self
+    let members = modules.filter { $0.algorithm == algorithm }
+    self.init(
+      algorithm,
+      // Of others too, which PEFT leaves alone, the file says the alphas nowhere else.
+      modules: modules.compactMap { module in
+        guard let rank = module.rank ?? module.wholeRank else { return nil }
+        return Module(
+          path: Self.path(module.name.dropFirst(prefix.count)), rank: rank,
+          alpha: module.rank == nil ? module.totalScale * Float(rank) : module.alpha ?? Float(rank))
+      })
+    usesDoRA = members.contains { $0.magnitude != nil }
+    hasBias = members.contains { $0.biasView != nil }
+    guard algorithm != LoRA.self else { return }
+    let shapes = members.map(\.shapes)
+    details["use_effective_conv2d"] = .flag(
+      shapes.contains { $0["hada_t1"] != nil || $0["lokr_t2"] != nil })
+    guard algorithm == LoKr.self else { return }
+    details["decompose_both"] = .flag(shapes.contains { $0["lokr_w1_a"] != nil })
+    details["decompose_factor"] = .integer(Self.factor(of: shapes))
+  }
+
+  /// PEFT takes what ends in a path. Without its outer level the path of a text encoder is found with
+  /// and without it: transformers 5 dropped it.
+  private static func path(_ name: Substring) -> String {
+    let outer = "text_model."
+    return String(name.hasPrefix(outer) ? name.dropFirst(outer.count) : name)
+  }
+
+  /// How many LoKr modules have factors of other shapes than PEFT would make, so that it cannot load
+  /// them: it has one factor for all layers.
+  static func countOfOtherShapes(_ modules: [AdapterModule]) -> Int {
+    let shapes = modules.filter { $0.algorithm == LoKr.self }.map(\.shapes)
+    let factor = factor(of: shapes)
+    let dividesBoth = shapes.contains { $0["lokr_w1_a"] != nil }
+    return shapes.count { shapes in
+      // Beside an inner factor that is a product, PEFT makes the outer one too where the rank is low.
+      let isLow =
+        shapes["lokr_w1"].map { outer in
+          shapes["lokr_w2_b"].map { 2 * $0.rows < max(outer.rows, outer.columns) } ?? false
+        } ?? false
+      return !fits(shapes, factor) || (dividesBoth && isLow)
+    }
+  }
+
+  /// The factor by which PEFT divides weights as most of these are; -1 is its own choice.
+  private static func factor(of shapes: [[String: Shape]]) -> Int {
+    var factors = [-1]
+    for shapes in shapes {
+      guard let outer = shapes["lokr_w1"] ?? shapes["lokr_w1_a"] else { continue }
+      for factor in [outer.rows, outer.columns] where !factors.contains(factor) {
+        factors.append(factor)
+      }
+    }
+    return factors.prefix(32).max { a, b in
+      shapes.count { fits($0, a) } < shapes.count { fits($0, b) }
+    } ?? -1
+  }
+
+  /// Whether PEFT would make an outer factor of that shape.
+  private static func fits(_ shapes: [String: Shape], _ factor: Int) -> Bool {
+    guard let weight = LoKr.weightShape(of: shapes),
+      let outer = shapes["lokr_w1"]
+        ?? shapes["lokr_w1_a"].map({ [$0.rows, shapes["lokr_w1_b"]?.columns ?? 0] })
+    else { return false }
+    /// Unlike LyCORIS, PEFT does not put the smaller part first where the factor divides.
+    func first(_ extent: Int) -> Int {
+      factor > 0 && extent % factor == 0 ? factor : evenFactors(of: extent, factor: factor).0
+    }
+    return outer.dimensions == [first(weight.rows), first(weight.inputs)]
+  }
+}
+
+extension AdapterModule {
+  /// A rank at which PEFT does not divide a LoKr whose factors are whole; nil for anything else.
+  fileprivate var wholeRank: Int? {
+    [shapes["lokr_w1"], shapes["lokr_w2"]].compactMap { $0.map { max($0.rows, $0.columns) } }.max()
+  }
+}
