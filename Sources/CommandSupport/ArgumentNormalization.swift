@@ -4,6 +4,8 @@ package struct ArgumentNormalization: Sendable {
   private let lists: Set<String>
   /// Those of `lists` whose values are numbers, so that what is not a number ends the list.
   private let numberLists: Set<String>
+  /// Those of `lists` whose values are some words, so that any other word ends the list.
+  private let wordLists: [String: Set<String>]
   /// Options whose values are positional arguments here, in the order of these.
   private let positionals: [String]
   private let ignored: [String: (takesValue: Bool, reason: String)]
@@ -14,11 +16,13 @@ package struct ArgumentNormalization: Sendable {
   ]
 
   package init(
-    lists: Set<String> = [], numberLists: Set<String> = [], positionals: [String] = [],
+    lists: Set<String> = [], numberLists: Set<String> = [],
+    wordLists: [String: Set<String>] = [:], positionals: [String] = [],
     ignored: [String: (takesValue: Bool, reason: String)] = [:]
   ) {
-    self.lists = lists.union(numberLists).union(positionals)
+    self.lists = lists.union(numberLists).union(wordLists.keys).union(positionals)
     self.numberLists = numberLists
+    self.wordLists = wordLists
     self.positionals = positionals
     self.ignored = ignored
   }
@@ -81,7 +85,8 @@ package struct ArgumentNormalization: Sendable {
       return values
     }
     while let value = rest.first, value != "--",
-      numberLists.contains(name) ? Double(value) != nil : !value.hasPrefix("-")
+      numberLists.contains(name) ? Double(value) != nil : !value.hasPrefix("-"),
+      values.isEmpty || wordLists[name]?.contains(value) ?? true
     {
       values.append(value)
       rest.removeFirst()

@@ -31,7 +31,7 @@ struct ComparisonOptions: ParsableArguments {
   func open(as family: ModelFamily?) throws -> Opened {
     Opened(
       base: try base.map {
-        try BaseModel(SafetensorsFile(opening: FilePath($0), reading: .headers), as: family)
+        try BaseModel(TensorFile(opening: FilePath($0), reading: .headers), as: family)
       },
       other: try other.map { try Inspection(opening: FilePath($0)) })
   }

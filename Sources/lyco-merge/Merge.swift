@@ -27,7 +27,7 @@ struct Merge: Tool {
       """)
 
   static let normalization = ArgumentNormalization(
-    lists: ["exclude_patterns", "include_patterns"],
+    lists: BlockOptions.lists.union(["exclude_patterns", "include_patterns"]),
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
     positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
 
@@ -43,6 +43,7 @@ struct Merge: Tool {
   var output: String
 
   @OptionGroup(title: "Strength") var strength: StrengthOptions
+  @OptionGroup(title: "Block weights") var blocks: BlockOptions
   @OptionGroup(title: "Assertions") var asserted: AssertionOptions
   @OptionGroup(title: "Output") var format: MergeOutputOptions
   @OptionGroup(title: "Patterns") var selection: SelectionOptions
@@ -60,8 +61,11 @@ struct Merge: Tool {
       isLenient: format.isLenient, assertions: asserted.assertions,
       threads: job.prepareThreads(), shardSize: format.shardSize?.bytes)
     let base = try BaseModel(opening: FilePath(base), as: family.family)
+    let blockWeights = try blocks.weights(adapterCount: adapters.count)
     let weighted = try adapters.enumerated().map { index, path in
-      try strength.weighted(AdapterFile(opening: FilePath(path)), at: index)
+      var adapter = strength.weighted(try AdapterFile(opening: FilePath(path)), at: index)
+      if !blockWeights.isEmpty { adapter.blockWeights = blockWeights[index] }
+      return adapter
     }
     let plan = try MergePlan(base: base, adapters: weighted, settings: settings)
     let summary = MergeSummary(asJSON: job.asJSON, isQuiet: job.quiet)

@@ -36,7 +36,7 @@ import Testing
       let run = ToolRun(
         "lyco-extract", [Self.base, Self.tuned] + spelling + [name], in: folder.path)
       #expect(run.status == 0, "\(run.errors)")
-      files.append(try SafetensorsFile(opening: folder.file(name)).contents)
+      files.append(try TensorFile(opening: folder.file(name)).contents)
     }
     #expect(files[0] == files[1])
     #expect(files[0] == files[2])
@@ -64,7 +64,7 @@ import Testing
       #expect(run.status == 0, "\(form): \(run.errors)")
     }
     for index in 0..<4 {
-      let merged = try SafetensorsFile(opening: folder.file("\(index).safetensors"))
+      let merged = try TensorFile(opening: folder.file("\(index).safetensors"))
       let found = merged.tensors["m.weight"]!.tensor().elements
       for i in 0..<12 {
         let (a, b, base) = (

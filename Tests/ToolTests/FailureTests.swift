@@ -159,7 +159,7 @@ import Testing
     #expect(folder.entries == ["a.safetensors", "base.safetensors"])
     let done = ToolRun("lyco-merge", arguments + ["--tlora-sig", "principal"], in: folder.path)
     #expect(done.status == 0, "\(done.errors)")
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
     // f32 against float64, a singular value decomposition included.
     expectClose(
       merged.tensors["m.weight"]!.tensor(), golden.merged("1").decoded(), tolerance: 1e-5)

@@ -31,8 +31,18 @@ import Testing
     return mask & (1 << UInt64(SIGTERM - 1)) != 0
   }
 
-  @Test(arguments: [SIGINT, SIGTERM])
-  func leavesTheOldFileWhole(signal: Int32) throws {
+  static let commands: [(tool: String, arguments: [String])] = [
+    ("lyco-merge", ["base.safetensors", "a.safetensors", "-o", "out.safetensors"]),
+    (
+      "lyco-convert",
+      ["base.safetensors", "--save_precision", "fp8_scaled", "-o", "out.safetensors"]
+    ),
+  ]
+
+  @Test(arguments: [SIGINT, SIGTERM], commands)
+  func leavesTheOldFileWhole(
+    signal: Int32, command: (tool: String, arguments: [String])
+  ) throws {
     let folder = TemporaryFolder()
     try writeSparseBase(to: folder.file("base.safetensors"))
     try folder.write(
@@ -46,8 +56,8 @@ import Testing
         }))
     try folder.write("out.safetensors", text: "the old file")
     let process = Process()
-    process.executableURL = ToolRun.executable("lyco-merge")
-    process.arguments = ["base.safetensors", "a.safetensors", "-o", "out.safetensors"]
+    process.executableURL = ToolRun.executable(command.tool)
+    process.arguments = command.arguments
     process.currentDirectoryURL = URL(filePath: folder.path.string)
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice

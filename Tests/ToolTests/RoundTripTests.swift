@@ -29,8 +29,8 @@ import Testing
     #expect(merge.errors == "")
     #expect(merge.output.hasPrefix("m.safetensors: "))
     #expect(folder.entries == ["a.safetensors", "m.safetensors", "report.json"])
-    let merged = try SafetensorsFile(opening: folder.file("m.safetensors"))
-    let tuned = try SafetensorsFile(opening: FilePath(Self.tuned))
+    let merged = try TensorFile(opening: folder.file("m.safetensors"))
+    let tuned = try TensorFile(opening: FilePath(Self.tuned))
     #expect(Set(merged.tensors.keys) == Set(tuned.tensors.keys))
     for (key, view) in tuned.tensors {
       #expect(largestStep(merged.tensors[key]!.stored, view.stored) <= 1, "\(key)")
@@ -117,8 +117,8 @@ import Testing
     try Data(bytes).write(to: URL(filePath: folder.file("base.safetensors").string))
     run("lyco-extract", ["base.safetensors", "tuned.safetensors", "-o", "tuned.safetensors"])
     #expect(
-      try SafetensorsFile(opening: folder.file("tuned.safetensors")).contents
-        == SafetensorsFile(opening: folder.file("a.safetensors")).contents)
+      try TensorFile(opening: folder.file("tuned.safetensors")).contents
+        == TensorFile(opening: folder.file("a.safetensors")).contents)
     #expect(folder.entries.count == 4)
   }
 
@@ -128,8 +128,8 @@ import Testing
       let run = ToolRun("lyco-extract", [Self.base, Self.tuned, "-o", name], in: folder.path)
       #expect(run.status == 0, "\(run.errors)")
     }
-    let plain = try SafetensorsFile(opening: folder.file("a.safetensors"))
-    let compressed = try SafetensorsFile(opening: folder.file("a.safetensors.zst"))
+    let plain = try TensorFile(opening: folder.file("a.safetensors"))
+    let compressed = try TensorFile(opening: folder.file("a.safetensors.zst"))
     #expect(compressed.layout == .compressed)
     #expect(compressed.contents == plain.contents)
     #expect(
@@ -138,8 +138,8 @@ import Testing
       "lyco-merge", [Self.base, "a.safetensors.zst", "-o", "m.safetensors.zst"], in: folder.path)
     #expect(merge.status == 0, "\(merge.errors)")
     #expect(
-      try SafetensorsFile(opening: folder.file("m.safetensors.zst")).tensors.count
-        == SafetensorsFile(opening: FilePath(Self.base)).tensors.count)
+      try TensorFile(opening: folder.file("m.safetensors.zst")).tensors.count
+        == TensorFile(opening: FilePath(Self.base)).tensors.count)
   }
 
   @Test func splitsIntoShards() throws {
@@ -157,8 +157,8 @@ import Testing
     for entry in folder.entries where entry.hasPrefix("s-0") {
       #expect(try contents(of: folder.file(entry)).count < 600_000 + 20_000)
     }
-    let whole = try SafetensorsFile(opening: folder.file("m.safetensors"))
-    let shards = try SafetensorsFile(opening: folder.file("s.safetensors.index.json"))
+    let whole = try TensorFile(opening: folder.file("m.safetensors"))
+    let shards = try TensorFile(opening: folder.file("s.safetensors.index.json"))
     #expect(shards.layout == .sharded)
     #expect(shards.contents == whole.contents)
   }
@@ -191,10 +191,10 @@ import Testing
         == ["config.json", "diffusion_pytorch_model.safetensors"])
     #expect(
       try contents(of: folder.file("merged/tokenizer/merges.txt")) == Array("a b\n".utf8))
-    let merged = try SafetensorsFile(opening: folder.file("merged"))
+    let merged = try TensorFile(opening: folder.file("merged"))
     #expect(merged.layout == .folder)
     #expect(
-      Set(merged.tensors.keys) == Set(try SafetensorsFile(opening: source).tensors.keys))
+      Set(merged.tensors.keys) == Set(try TensorFile(opening: source).tensors.keys))
     let file = ToolRun(
       "lyco-merge",
       [

@@ -1,28 +1,30 @@
-import ArgumentParser
-import Checkpoints
-import Operations
+package import ArgumentParser
+package import Checkpoints
+package import Operations
 
 /// How strongly each adapter is added.
-struct StrengthOptions: ParsableArguments {
+package struct StrengthOptions: ParsableArguments {
   @Option(
     name: [.customLong("ratio"), .customLong("ratios"), .customLong("weight")],
     help: ArgumentHelp(
       "Multiplier of each adapter, or one for all; may be negative. Default: 1.",
       valueName: "number"))
-  var ratios: [Float] = []
+  package var ratios: [Float] = []
 
   @Option(
     name: .customLong("unet_ratio"),
     help: ArgumentHelp(
       "Further factor for modules of the denoiser (UNet or transformer).", valueName: "number"))
-  var denoiserRatios: [Float] = []
+  package var denoiserRatios: [Float] = []
 
   @Option(
     name: .customLong("te_ratio"),
     help: ArgumentHelp("Further factor for modules of the text encoders.", valueName: "number"))
-  var textEncoderRatios: [Float] = []
+  package var textEncoderRatios: [Float] = []
 
-  func check(adapterCount: Int) throws {
+  package init() {}
+
+  package func check(adapterCount: Int) throws {
     for (name, values) in [
       ("ratio", ratios), ("unet_ratio", denoiserRatios), ("te_ratio", textEncoderRatios),
     ] {
@@ -37,7 +39,7 @@ struct StrengthOptions: ParsableArguments {
     }
   }
 
-  func weighted(_ file: AdapterFile, at index: Int) -> WeightedAdapter {
+  package func weighted(_ file: AdapterFile, at index: Int) -> WeightedAdapter {
     func value(_ values: [Float]) -> Float {
       values.isEmpty ? 1 : values[values.count == 1 ? 0 : index]
     }

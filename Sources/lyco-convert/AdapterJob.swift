@@ -1,0 +1,57 @@
+import ArgumentParser
+import Checkpoints
+import CommandSupport
+import Operations
+import Safetensors
+import SystemPackage
+
+/// Adapters converted, and several made one, as the command line asks.
+struct AdapterJob {
+  let settings: AdapterConversionSettings
+  let strength: StrengthOptions
+  let combination: CombinationOptions
+  let rank: RankOptions
+  let base: FilePath?
+  let job: JobOptions
+
+  /// Makes one adapter of the inputs; of a DyLoRA one for each of its ranks.
+  func run(_ inputs: [TensorFile], writing output: FilePath) async throws {
+    guard base != nil || !rank.bakesMagnitudes else {
+      throw ValidationError(
+        "'--bake_dora' needs '--base', the checkpoint whose weights the magnitudes are of")
+    }
+    let adapters = try inputs.enumerated().map { index, file in
+      try strength.weighted(AdapterFile(file), at: index)
+    }
+    var settings = settings
+    let family = settings.family
+    let base = try base.map { try BaseModel(opening: $0, as: family) }
+    settings.combination = try combination.settings(rank, adapterCount: inputs.count)
+    settings.combination.base = base
+    settings.reshaping = rank.settings(base: base)
+    let slices = try rank.slices(of: adapters.flatMap(\.file.modules), output: output)
+    for (rank, output) in slices?.map({ ($0.rank as Int?, $0.output) }) ?? [(nil, output)] {
+      settings.reshaping.slice = rank
+      try await write(
+        AdapterConversion(adapters, settings: settings, base: base?.layout), to: output)
+    }
+  }
+
+  private func write(_ conversion: AdapterConversion, to output: FilePath) async throws {
+    let summary = ConversionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    if job.isDryRun {
+      let plan = try await conversion.plan()
+      summary.warn(plan)
+      return summary.print(plan: plan)
+    }
+    let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
+    defer { progress.finish() }
+    let report = try await conversion.run(writing: output, progress: progress.reporter)
+    progress.finish()
+    summary.warn(report)
+    summary.print(report)
+    guard let reshaping = report.reshaping else { return }
+    try rank.write(reshaping)
+    if !job.asJSON, !job.quiet { ReshapingSummary(isVerbose: rank.verbose).print(reshaping) }
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Operations
+import Safetensors
+import SystemPackage
+
+/// Embeddings in adapter files.
+struct BundleOptions: ParsableArguments {
+  @Option(
+    name: .customLong("bundle_add"),
+    help: ArgumentHelp(
+      "Pack textual inversion embeddings into the adapter, each under the name of its file. "
+        + "Several.", valueName: "file"))
+  var added: [String] = []
+
+  @Option(
+    name: .customLong("unbundle"),
+    help: ArgumentHelp(
+      "Write the embeddings of an adapter to this folder and the adapter without them.",
+      valueName: "folder"))
+  var unpackedFolder: String?
+
+  /// The first option that only adapters can be given.
+  var adapterFlag: String? {
+    !added.isEmpty ? "bundle_add" : unpackedFolder == nil ? nil : "unbundle"
+  }
+
+  /// - Throws: `SafetensorsError` from opening, `BundleError`.
+  func bundle() throws -> EmbeddingBundle {
+    EmbeddingBundle(
+      added: try added.map {
+        try EmbeddingBundle.Embedding(TensorFile(opening: FilePath($0)))
+      }, isUnpacked: unpackedFolder != nil)
+  }
+}

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Checkpoints
+import CommandSupport
+import Operations
+
+/// What checkpoints are written without, and how several become one.
+struct CheckpointArithmeticOptions: ParsableArguments {
+  @Option(
+    name: .customLong("prune"),
+    help: ArgumentHelp(
+      "Leave out of a checkpoint: ema (moving averages), optimizer (training states), non-model "
+        + "(whatever is no weight of the model). Several.", valueName: "part"),
+    transform: { text in
+      try text.split(separator: ",").map {
+        guard let part = PrunedPart(rawValue: String($0)) else {
+          throw ValidationError("expected ema, optimizer or non-model, found '\($0)'")
+        }
+        return part
+      }
+    })
+  var pruned: [[PrunedPart]] = []
+
+  @Flag(
+    name: .customLong("extract_ema"),
+    help: "Write the moving averages of a training checkpoint as its weights.")
+  var extractsAverages = false
+
+  @Flag(
+    name: .customLong("add_difference"),
+    help: "Of three checkpoints: A + m (B - C) with m = '--ratio', 1 by default.")
+  var addsDifference = false
+
+  @Option(
+    name: .customLong("vae_ratio"),
+    help: ArgumentHelp("Ratios for the tensors of the VAE of checkpoints.", valueName: "number"))
+  var autoencoderRatios: [Float] = []
+
+  @Option(
+    name: .customLong("pattern_ratio"),
+    help: ArgumentHelp(
+      "Ratios for tensors of checkpoints whose key or dotted name matches a shell pattern, such as "
+        + "'*.input_blocks.*=0.3' or '*.attn1.*=0.5,0.5'. Several; the last that matches counts.",
+      valueName: "pattern=number"))
+  var patterns: [String] = []
+
+  @Flag(
+    name: .customLong("unet_only"),
+    help: "Merge denoisers only; all else is that of the first checkpoint.")
+  var mergesDenoiserOnly = false
+
+  func validate() throws {
+    for pattern in patterns { _ = try Self.patternRatios(pattern) }
+    if let value = autoencoderRatios.first(where: { !$0.isFinite }) {
+      throw ValidationError("'--vae_ratio': expected finite numbers, found \(value)")
+    }
+  }
+
+  /// The first option that only checkpoints can be given.
+  var checkpointFlag: String? {
+    let flags: [(name: String, isUsed: Bool)] = [
+      ("prune", !pruned.isEmpty), ("extract_ema", extractsAverages),
+      ("add_difference", addsDifference), ("vae_ratio", !autoencoderRatios.isEmpty),
+      ("pattern_ratio", !patterns.isEmpty), ("unet_only", mergesDenoiserOnly),
+    ]
+    return flags.first(where: \.isUsed)?.name
+  }
+
+  func arithmetic(_ strength: StrengthOptions) throws -> CheckpointArithmetic {
+    return CheckpointArithmetic(
+      method: addsDifference ? .addDifference : .weightedSum, ratios: strength.ratios,
+      denoiserRatios: strength.denoiserRatios, textEncoderRatios: strength.textEncoderRatios,
+      autoencoderRatios: autoencoderRatios, patternRatios: try patterns.map(Self.patternRatios),
+      mergesDenoiserOnly: mergesDenoiserOnly)
+  }
+
+  private static func patternRatios(
+    _ text: String
+  ) throws -> CheckpointArithmetic.PatternRatios {
+    let end = text.lastIndex(of: "=")
+    let numbers =
+      end.map {
+        text[text.index(after: $0)...].split(separator: ",", omittingEmptySubsequences: false)
+          .map { Float($0) }
+      } ?? []
+    guard let end, end > text.startIndex, !numbers.isEmpty,
+      numbers.allSatisfy({ $0?.isFinite ?? false })
+    else {
+      throw ValidationError(
+        "'--pattern_ratio': expected a pattern and numbers, such as '*.input_blocks.*=0.3', found "
+          + "'\(text)'")
+    }
+    return CheckpointArithmetic.PatternRatios(
+      ModulePattern(glob: String(text[..<end])), numbers.compactMap { $0 })
+  }
+}

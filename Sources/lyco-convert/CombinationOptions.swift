@@ -1,0 +1,99 @@
+import ArgumentParser
+import CommandSupport
+import Operations
+
+/// Combination: options of lyco-convert.
+struct CombinationOptions: ParsableArguments {
+  /// Methods by every name that tools give them.
+  static let methods: [String: CombinationSettings.Method] = {
+    var methods = Dictionary(
+      uniqueKeysWithValues: CombinationSettings.Method.allCases.map { ($0.rawValue, $0) })
+    // PEFT's names.
+    for (name, method) in [
+      ("cat", CombinationSettings.Method.concat), ("linear", .concat), ("ties_svd", .ties),
+      ("dare_ties_svd", .dareTies), ("dare_linear_svd", .dareLinear),
+      ("magnitude_prune_svd", .magnitudePrune),
+    ] {
+      methods[name] = method
+    }
+    return methods
+  }()
+
+  @Option(
+    name: [.customLong("combine"), .customLong("method")],
+    help: ArgumentHelp(
+      """
+      How several adapters become one. concat: the exact sum, ranks add up. svd: the nearest of rank \
+      --dim. ties, dare_ties, dare_linear, magnitude_prune: entries picked by --density, then svd. \
+      orthogonal: later adapters without what they share with earlier ones. Default: concat, or svd with \
+      --dim.
+      """, valueName: "method"),
+    transform: { text in
+      guard let method = CombinationOptions.methods[text.lowercased()] else {
+        throw ValidationError(
+          "expected one of "
+            + CombinationSettings.Method.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return method
+    })
+  var method: CombinationSettings.Method?
+
+  @Flag(name: .customLong("concat"), help: "The same as --combine concat.")
+  var concatenates = false
+
+  @Flag(name: .customLong("shuffle"), help: .hidden)
+  var shuffles = false
+
+  @Option(help: "Share of the entries that ties, dare_… and magnitude_prune keep, above 0, to 1.")
+  var density: Double?
+
+  @Option(
+    name: .customLong("majority_sign_method"),
+    help: "ties, dare_ties: total counts sizes of entries, frequency entries.")
+  var majoritySign = CombinationSettings.MajoritySign.total
+
+  @Option(help: "dare_…: chooses the random entries. Equal seeds give equal files.")
+  var seed: UInt64 = 0
+
+  @OptionGroup(title: "Block weights") var blocks: BlockOptions
+
+  /// One of the flags given that is about adapters; nil for none.
+  var adapterFlag: String? {
+    let flags: [(name: String, isUsed: Bool)] = [
+      ("combine", method != nil), ("concat", concatenates), ("density", density != nil),
+      ("block_weights", !blocks.texts.isEmpty),
+    ]
+    return flags.first(where: \.isUsed)?.name
+  }
+
+  func validate() throws {
+    if let density, !(density > 0 && density <= 1) {
+      throw ValidationError("'--density': expected a number above 0, up to 1, found \(density)")
+    }
+    if concatenates, let method, method != .concat {
+      throw ValidationError("'--concat' contradicts '--combine \(method.rawValue)'")
+    }
+    if let method, method.picksEntries, density == nil {
+      throw ValidationError("'--combine \(method.rawValue)' needs '--density', such as 0.5")
+    }
+  }
+
+  func settings(_ rank: RankOptions, adapterCount: Int) throws -> CombinationSettings {
+    if shuffles {
+      StandardError.write("'--shuffle' has no effect: the order of ranks changes no weight\n")
+    }
+    // A rank that is asked for is asked of the sum; other algorithms are fitted to the whole of it.
+    let isRankOfSum = adapterCount > 1 && rank.limits.linear != nil && rank.algorithm == nil
+    let byRank: CombinationSettings.Method = isRankOfSum ? .svd : .concat
+    var settings = CombinationSettings(method: method ?? (concatenates ? .concat : byRank))
+    settings.density = density ?? 1
+    settings.majoritySign = majoritySign
+    settings.seed = seed
+    settings.svd = rank.svd
+    (settings.linearRank, settings.convolutionRank) = rank.limits
+    settings.blockWeights = try blocks.weights(adapterCount: adapterCount)
+    return settings
+  }
+}
+
+extension CombinationSettings.MajoritySign: ExpressibleByArgument {}

@@ -1,0 +1,151 @@
+import ArgumentParser
+import Checkpoints
+import CommandSupport
+import ModelFamilies
+import Operations
+import Safetensors
+import SystemPackage
+
+/// `lyco-convert INPUT… --to FORMAT -o OUT`
+@main
+struct Convert: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "lyco-convert",
+    abstract: "Turn adapters and checkpoints into the ones that other software wants.",
+    discussion: """
+      Names are translated by tables of every family; what no table knows is listed, never guessed. \
+      Fused and split weights, alphas and number formats are converted so that the change of every \
+      weight stays the same.
+
+      EXAMPLES
+        lyco-convert kohya.safetensors --to diffusers -o pytorch_lora_weights.safetensors
+        lyco-convert kohya.safetensors --to peft -o folder/
+        lyco-convert folder/ --to kohya -o adapter.safetensors
+        lyco-convert adapter.safetensors --save_precision bf16 -o smaller.safetensors
+        lyco-convert adapter.safetensors --dim 32 -o smaller.safetensors
+        lyco-convert a.safetensors b.safetensors --ratio 0.7 0.3 -o both.safetensors
+        lyco-convert run-*.safetensors --sigma_rel 0.2 -o averaged.safetensors
+        lyco-convert a.safetensors b.safetensors --ratio 0.5 0.5 -o checkpoint.safetensors
+
+      EXIT STATUS
+        0 done, 1 the work failed, 64 wrong usage, 130 interrupted
+      """)
+
+  static let normalization = ArgumentNormalization(
+    lists: BlockOptions.lists.union(["bundle_add"]),
+    numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio", "vae_ratio"],
+    wordLists: ["prune": Set(PrunedPart.allCases.map(\.rawValue))],
+    positionals: ["model", "models", "src", "src_path", "input"],
+    ignored: KohyaOptions.ignored)
+
+  @Argument(help: "Adapters or checkpoints: files, or folders of PEFT and diffusers.")
+  var inputs: [String]
+
+  @Option(
+    name: [
+      .customShort("o"), .customLong("output"), .customLong("save_to"), .customLong("dst"),
+      .customLong("dst_path"), .customLong("output_file"),
+    ],
+    help: "The file to write; a folder for PEFT.")
+  var output: String?
+
+  @OptionGroup(title: "Format") var format: FormatOptions
+  @OptionGroup(title: "Strength") var strength: StrengthOptions
+  @OptionGroup(title: "Combination") var combination: CombinationOptions
+  @OptionGroup(title: "Algorithm and rank") var rank: RankOptions
+  @OptionGroup(title: "Post-hoc EMA") var movingAverage: MovingAverageOptions
+  @OptionGroup(title: "Number format") var storage: StorageOptions
+  @OptionGroup(title: "Checkpoints") var arithmetic: CheckpointArithmeticOptions
+  @OptionGroup(title: "Bundles") var bundle: BundleOptions
+  @OptionGroup(title: "Folders") var folder: FolderOptions
+  @OptionGroup(title: "Metadata") var metadata: MetadataOptions
+  @OptionGroup(title: "Family") var family: FamilyOptions
+  @OptionGroup(title: "Job") var job: JobOptions
+
+  func validate() throws {
+    guard !inputs.isEmpty else { throw ValidationError("expected at least one input") }
+    guard (output == nil) != (folder.output == nil) else {
+      throw ValidationError(
+        "expected one of '-o' for a file and '--output_dir' for one output of every input, found "
+          + (output == nil ? "none" : "both"))
+    }
+    guard !movingAverage.isWanted || output != nil else {
+      throw ValidationError(
+        "'--ema' makes one file of all inputs: expected '-o', found '--output_dir'")
+    }
+    try strength.check(adapterCount: folder.output == nil ? inputs.count : 1)
+  }
+
+  /// What is to be done follows from what the inputs are.
+  func work() async throws {
+    let threads = job.prepareThreads()
+    if movingAverage.isWanted {
+      return try await movingAverage.run(inputs, output: output ?? "", job: job)
+    }
+    let paths = inputs.map { FilePath($0) }
+    guard let target = folder.output else {
+      return try await convert(paths, to: FilePath(output ?? ""), threads)
+    }
+    let folderJob = FolderJob(
+      inputs: paths, output: FilePath(target), options: folder, job: job,
+      format: format.format)
+    try await folderJob.run { try await convert([$0], to: $1, threads) }
+  }
+
+  private func convert(_ inputs: [FilePath], to output: FilePath, _ threads: Int) async throws {
+    let files = try inputs.map { try TensorFile(opening: $0) }
+    let areCheckpoints = files.map(\.isCheckpoint)
+    if areCheckpoints.allSatisfy({ $0 }) {
+      let flags = [
+        format.adapterFlag, rank.adapterFlag, combination.adapterFlag, bundle.adapterFlag,
+      ]
+      try expect(nil: flags.lazy.compactMap { $0 }.first, "an adapter", files[0])
+      return try await checkpointJob(threads: threads).run(files, writing: output)
+    }
+    if let index = areCheckpoints.firstIndex(of: true) {
+      throw ValidationError(
+        "\(files[index].path): expected an adapter like other inputs, found a checkpoint; lyco-merge "
+          + "puts adapters into one")
+    }
+    try expect(nil: arithmetic.checkpointFlag, "a checkpoint", files[0])
+    let embeddings = try bundle.unpackedFolder.map { _ in try EmbeddingBundle.embeddings(in: files)
+    }
+    try await adapterJob(threads: threads).run(files, writing: output)
+    guard let embeddings, let folder = bundle.unpackedFolder, !job.isDryRun else { return }
+    try EmbeddingBundle.write(embeddings, to: FilePath(folder))
+    guard !job.quiet && !job.asJSON else { return }
+    StandardOutput.write(
+      "\(folder): \(embeddings.keys.sorted().map { $0 + ".safetensors" }.joined(separator: ", "))\n"
+    )
+  }
+
+  /// - Parameter flag: one that the input has no use for.
+  private func expect(nil flag: String?, _ expected: String, _ file: TensorFile) throws {
+    guard let flag else { return }
+    throw ValidationError(
+      "'--\(flag)': expected \(expected), found \(file.path), which is none")
+  }
+
+  private func checkpointJob(threads: Int) throws -> CheckpointJob {
+    CheckpointJob(
+      settings: CheckpointConversionSettings(
+        storage: storage.precision, pruned: Set(arithmetic.pruned.joined()),
+        extractsAverages: arithmetic.extractsAverages,
+        arithmetic: try arithmetic.arithmetic(strength), metadata: metadata.policy,
+        addedMetadata: metadata.added, threads: threads, shardSize: storage.shardSize?.bytes),
+      family: family.family, job: job)
+  }
+
+  private func adapterJob(threads: Int) throws -> AdapterJob {
+    var settings = AdapterConversionSettings(
+      format: format.format, source: format.source, family: family.family, alpha: format.alpha,
+      storage: try storage.adapterFormat(), metadata: metadata.policy,
+      addedMetadata: metadata.added, isLenient: format.isLenient, threads: threads)
+    settings.bundle = try bundle.bundle()
+    return AdapterJob(
+      settings: settings, strength: strength, combination: combination, rank: rank,
+      base: format.base.map { FilePath($0) }, job: job)
+  }
+
+  static func main() async { await start() }
+}

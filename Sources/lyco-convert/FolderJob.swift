@@ -1,0 +1,67 @@
+import ArgumentParser
+import CommandSupport
+import FoundationEssentials
+import ModelFamilies
+import Operations
+import Safetensors
+import SystemPackage
+
+/// Every file of some folders converted by itself, past those that cannot be.
+struct FolderJob {
+  let inputs: [FilePath]
+  let output: FilePath
+  let options: FolderOptions
+  let job: JobOptions
+  /// What adapters become; nil keeps the format of each.
+  let format: AdapterFormat?
+
+  /// - Parameter convert: makes one output of one input.
+  /// - Throws: `ExitCode` 1 if any failed; `CancellationError`.
+  func run(_ convert: (FilePath, FilePath) async throws -> Void) async throws {
+    let items = try FolderInputs(inputs, isRecursive: options.isRecursive, excluding: output).items
+    guard !items.isEmpty else {
+      throw ValidationError(
+        "\(inputs.map(\.string).joined(separator: ", ")): expected adapters or checkpoints, found none"
+          + (options.isRecursive ? "" : "; '--recursive' looks into folders"))
+    }
+    var (converted, skipped, failed) = (0, 0, 0)
+    var made: [FilePath: FilePath] = [:]
+    for item in items {
+      try Task.checkCancellation()
+      let target = item.output(in: output, as: format)
+      if let other = made.updateValue(item.input, forKey: target) {
+        made[target] = other
+        StandardError.write("\(item.input): \(target) is that of \(other) already\n")
+        failed += 1
+        continue
+      }
+      let manager = FileManager.default
+      guard options.overwrites || !manager.fileExists(atPath: target.string) else {
+        StandardError.write("skipped: \(target) is there already; '--overwrite' replaces it\n")
+        skipped += 1
+        continue
+      }
+      do {
+        if !job.isDryRun {
+          try manager.createDirectory(
+            atPath: target.removingLastComponent().string, withIntermediateDirectories: true)
+        }
+        try await convert(item.input, target)
+        converted += 1
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        let text = "\(error)"
+        let path = item.input.string
+        StandardError.write("failed: " + (text.hasPrefix(path) ? text : "\(path): \(text)") + "\n")
+        failed += 1
+      }
+    }
+    if !job.quiet && !job.asJSON {
+      StandardOutput.write(
+        "\(items.count) \(items.count == 1 ? "input" : "inputs"): \(converted) converted, "
+          + "\(skipped) skipped, \(failed) failed\n")
+    }
+    if failed > 0 { throw ExitCode(1) }
+  }
+}

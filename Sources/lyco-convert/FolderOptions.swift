@@ -1,0 +1,25 @@
+import ArgumentParser
+
+/// Many files converted alike.
+struct FolderOptions: ParsableArguments {
+  @Option(
+    name: .customLong("output_dir"),
+    help: ArgumentHelp(
+      "Convert every input by itself, and every file of input folders, to a file of the same name "
+        + "in this folder.", valueName: "folder"))
+  var output: String?
+
+  @Flag(name: .customLong("recursive"), help: "Folders in input folders, too.")
+  var isRecursive = false
+
+  @Flag(
+    name: .customLong("overwrite"),
+    help: "Replace outputs that are there already instead of passing over them.")
+  var overwrites = false
+
+  func validate() throws {
+    guard output == nil, isRecursive || overwrites else { return }
+    throw ValidationError(
+      "'--\(isRecursive ? "recursive" : "overwrite")': expected '--output_dir' with it")
+  }
+}

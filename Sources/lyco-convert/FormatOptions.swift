@@ -1,0 +1,61 @@
+import ArgumentParser
+import CommandSupport
+import ModelFamilies
+import Operations
+
+/// What format an adapter is turned into, and how.
+struct FormatOptions: ParsableArguments {
+  @Option(
+    name: [.customLong("to"), .customLong("target")],
+    help: ArgumentHelp(
+      "The format to write: \(AdapterFormat.names). Default: that of the input, names as they are.",
+      valueName: "format"),
+    transform: AdapterFormat.init(argument:))
+  var format: AdapterFormat?
+
+  @Option(
+    name: .customLong("from"),
+    help: ArgumentHelp(
+      "The format of the inputs, which is recognized; refuses what is plainly another.",
+      valueName: "format"),
+    transform: AdapterFormat.init(argument:))
+  var source: AdapterFormat?
+
+  @Option(
+    name: .customLong("alpha"),
+    help: ArgumentHelp(
+      "fold: multiply alpha / rank into the factors; keep: alpha tensors as they are; config: in the "
+        + "configuration of PEFT or diffusers. Default: what the format's readers expect.",
+      valueName: "policy"))
+  var alpha: AlphaPolicy?
+
+  @Option(
+    name: [.customLong("base"), .customLong("base_model")],
+    help: ArgumentHelp(
+      "The checkpoint that the adapter is for: names of models that no table lists, and what cannot "
+        + "be computed without weights.", valueName: "file"))
+  var base: String?
+
+  /// One of the flags given that is about adapters; nil for none.
+  var adapterFlag: String? { format != nil ? "to" : alpha != nil ? "alpha" : nil }
+
+  @Flag(
+    name: .customLong("lenient"),
+    help: "Copy modules that no table knows under their own names instead of refusing.")
+  var isLenient = false
+}
+
+extension AdapterFormat {
+  fileprivate static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+  /// Takes the words of musubi-tuner's converter for its two formats too.
+  fileprivate init(argument: String) throws {
+    let words = ["default": AdapterFormat.musubi, "other": .musubiOther]
+    guard let format = AdapterFormat(rawValue: argument) ?? words[argument] else {
+      throw ValidationError("expected one of \(Self.names), found '\(argument)'")
+    }
+    self = format
+  }
+}
+
+extension AlphaPolicy: ExpressibleByArgument {}

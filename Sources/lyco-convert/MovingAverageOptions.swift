@@ -1,0 +1,76 @@
+import ArgumentParser
+import CommandSupport
+import Operations
+import SystemPackage
+
+/// Post-hoc EMA: options of lyco-convert.
+struct MovingAverageOptions: ParsableArguments {
+  @Flag(
+    name: .customLong("ema"),
+    help: "Average the files of one training run; implied by --beta, --beta2 and --sigma_rel.")
+  var averages = false
+
+  @Option(help: "What is kept of the average at every file, 0 to 1. Default: 0.95.")
+  var beta: Double?
+
+  @Option(help: "The same at the last file; in between by a line from --beta.")
+  var beta2: Double?
+
+  @Option(
+    name: .customLong("sigma_rel"),
+    help: "Average by powers of this relative deviation instead, above 0, below 0.288.")
+  var relativeDeviation: Double?
+
+  @Flag(
+    name: .customLong("no_sort"),
+    help: "Take the files as they are given; otherwise by the time they were written.")
+  var keepsOrder = false
+
+  var isWanted: Bool {
+    averages || beta != nil || beta2 != nil || relativeDeviation != nil
+  }
+
+  func validate() throws {
+    for (name, value) in [("beta", beta), ("beta2", beta2)] {
+      if let value, !(0...1).contains(value) {
+        throw ValidationError("'--\(name)': expected a number from 0 to 1, found \(value)")
+      }
+    }
+    if let relativeDeviation {
+      // 12^-½, the deviation of a plain mean, is the largest that an average by powers has.
+      guard relativeDeviation > 0, relativeDeviation * relativeDeviation * 12 < 1 else {
+        throw ValidationError(
+          "'--sigma_rel': expected a number above 0, below 0.288, found \(relativeDeviation)")
+      }
+      guard beta == nil, beta2 == nil else {
+        throw ValidationError("'--sigma_rel' takes the place of '--beta' and '--beta2'")
+      }
+    }
+    if keepsOrder, !isWanted { throw ValidationError("'--no_sort' is only valid with '--ema'") }
+  }
+
+  private var decay: MovingAverage.Decay {
+    if let relativeDeviation { return .power(relativeDeviation: relativeDeviation) }
+    let first = beta ?? 0.95
+    return beta2.map { .linear(first, $0) } ?? .constant(first)
+  }
+
+  /// Averages the files and says in which order.
+  func run(_ inputs: [String], output: String, job: JobOptions) async throws {
+    guard inputs.count > 1 else {
+      throw ValidationError("'--ema' expects at least two files, found \(inputs.count)")
+    }
+    let threads = job.prepareThreads()
+    let average = try MovingAverage(
+      inputs.map { FilePath($0) }, sorted: !keepsOrder, decay: decay)
+    if !job.quiet {
+      for (path, beta) in average.steps {
+        StandardOutput.write(beta.map { "\(path): beta \($0.short)\n" } ?? "\(path): start\n")
+      }
+    }
+    guard !job.isDryRun else { return }
+    let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
+    defer { progress.finish() }
+    try await average.write(to: FilePath(output), threads: threads, progress: progress.reporter)
+  }
+}

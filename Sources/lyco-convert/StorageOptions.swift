@@ -1,0 +1,42 @@
+import ArgumentParser
+import CommandSupport
+import Operations
+import Tensors
+
+/// The number format of what is written, and the files it is written to.
+struct StorageOptions: ParsableArguments {
+  @Option(
+    name: [.customLong("save_precision"), .customLong("saving_precision"), .customLong("dtype")],
+    help: ArgumentHelp(
+      "fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, or fp8_scaled for checkpoints. Default: the format "
+        + "of every tensor.", valueName: "format"),
+    transform: { text in
+      if text == "fp8_scaled" { return .scaledFloat8 }
+      guard let precision = PrecisionArgument(rawValue: text) else {
+        throw ValidationError(
+          "expected fp32, fp16, bf16, fp8_e4m3, fp8_e5m2 or fp8_scaled, found '\(text)'")
+      }
+      return .plain(precision.dtype)
+    })
+  var precision: CheckpointStorage?
+
+  @Option(
+    name: .customLong("shard_size"),
+    help: "Split a checkpoint into files of at most this size, such as 5GB, with an index.",
+    transform: {
+      guard let size = ByteCount($0), size.bytes > 0 else {
+        throw ValidationError("expected a size such as 5GB")
+      }
+      return size
+    })
+  var shardSize: ByteCount?
+
+  /// For adapters, which have no layout of scaled weights.
+  func adapterFormat() throws -> DType? {
+    guard precision != .scaledFloat8 else {
+      throw ValidationError(
+        "'--save_precision fp8_scaled': expected a checkpoint, found an adapter")
+    }
+    return precision?.dtype
+  }
+}
