@@ -7,7 +7,9 @@ Makes a small model with SD1's module names and a fine-tune of it. LoRA and DoRA
 writes are loaded in lycoris-lora (kohya loader and generic wrapper), diffusers, peft and by hand
 from safetensors; every algorithm it writes in lycoris-lora; and what lycoris-lora and peft write is
 merged. Every program must use every key, and the change of every weight must be lyco-merge's to
-1e-5 (relative Frobenius norm, float32).
+1e-5 (relative Frobenius norm, float32). Of every family that diffusers has, adapters in kohya's
+names for a tiny model are converted and loaded in diffusers and peft, and must change it as their
+factors say.
 
 Needs scripts/requirements.txt; says so and exits with 0 where a package is missing.
 """
@@ -35,7 +37,7 @@ except ImportError as missing:
     sys.exit(0)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from clients import extracted, lora, written  # noqa: E402
+from clients import converted, extracted, families, lora, written  # noqa: E402
 from clients.tools import Bench, Failure  # noqa: E402
 
 
@@ -43,7 +45,7 @@ def main(binaries):
     failed = False
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         bench = Bench(binaries, pathlib.Path(folder))
-        for topic in (lora, extracted, written):
+        for topic in (lora, extracted, written, converted, families):
             for name, check in topic.checks(bench):
                 try:
                     print(f"{name}: {check()}", flush=True)

@@ -122,6 +122,7 @@ broken = {
     # other formats
     "zip-checkpoint": b"PK\x03\x04" + b"\0\0\x08\x08" + b"\0" * 32 + b"archive/data.pkl",
     "pickle-checkpoint": bytes.fromhex("80028a0a6cfc9c46f920") + b"\0" * 24,
+    "tar-checkpoint": b"storages".ljust(257, b"\0") + b"ustar\x0000" + b"\0" * 248,
     "git-lfs-pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1\n",
     "web-page": b"<!DOCTYPE html>\n<html><body>Not Found</body></html>\n",
     "text": b"Entry not found, try again later\n",
@@ -173,11 +174,12 @@ shards("duplicate-in-index", '{"weight_map":{"a":"one.safetensors","a":"one.safe
 shards("shard-is-number", '{"weight_map":{"a":1}}')
 folders["shards-without-index"] = {"model-00001-of-00002.safetensors": GOOD}
 folders["several-models"] = {"one.safetensors": GOOD, "two.safetensors": B}
-folders["only-pickles"] = {"pytorch_model.bin": broken["zip-checkpoint"]}
-folders["component-with-only-pickles"] = {
+folders["broken-torch-file"] = {"pytorch_model.bin": broken["zip-checkpoint"]}
+folders["component-with-broken-torch-file"] = {
     "unet/diffusion_pytorch_model.safetensors": GOOD,
     "vae/diffusion_pytorch_model.bin": broken["zip-checkpoint"],
 }
+folders["several-torch-files"] = {"one.bin": broken["zip-checkpoint"], "two.pt": broken["zip-checkpoint"]}
 folders["no-weights"] = {"config.json": b"{}"}
 
 compressed = {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a pair of float16 checkpoints of real shape, base and fine-tune, for measurements.
 
-usage: make-checkpoint.py LAYOUT BASE TUNED
+usage: make-checkpoint.py LAYOUT BASE [TUNED]
 
 LAYOUT lists `key<TAB>shape` (Fixtures/families). Base weights are normal at the scale of trained
 layers. The fine-tune adds to every tensor outside the VAE a difference of a twentieth of the
@@ -10,6 +10,7 @@ same energy. Seeds come from the keys, so the same torch writes the same bytes.
 """
 
 import concurrent.futures
+import contextlib
 import json
 import math
 import pathlib
@@ -24,8 +25,8 @@ DIRECTIONS = 64
 CHANGE = 0.05
 
 
-def tensors_of(key, shape):
-    """The tensor before and after fine-tuning, in float16."""
+def tensors_of(key, shape, with_tuned=True):
+    """The tensor before and, if asked for, after fine-tuning, in float16."""
     g = torch.Generator().manual_seed(SEED + zlib.crc32(key.encode()))
     count = math.prod(shape)
     columns = math.prod(shape[1:])
@@ -34,6 +35,8 @@ def tensors_of(key, shape):
     if key.endswith(".weight") and len(shape) == 1:
         base += 1.0
     base = base.half()
+    if not with_tuned:
+        return (base,)
     if key.startswith(UNCHANGED) or count == 0:
         return base, base
     size = CHANGE * spread * math.sqrt(0.5)  # of each of the two parts, per element
@@ -58,24 +61,27 @@ def header(layout):
     return len(text).to_bytes(8, "little") + text
 
 
-def main(layout_path, base_path, tuned_path):
+def main(layout_path, *paths):
     layout = []
     for line in pathlib.Path(layout_path).read_text().splitlines():
         key, shape = line.split("\t")
         layout.append((key, [int(n) for n in shape.split("x")] if shape else []))
     layout.sort()
     torch.set_num_threads(1)  # whole tensors are made side by side instead
-    with open(base_path, "wb") as base_file, open(tuned_path, "wb") as tuned_file, \
-            concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for file in (base_file, tuned_file):
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open(path, "wb")) for path in paths]
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
+        for file in files:
             file.write(header(layout))
         for start in range(0, len(layout), 8):  # bounded: eight tensors in memory at a time
-            for pair in pool.map(lambda entry: tensors_of(*entry), layout[start:start + 8]):
-                for file, tensor in zip((base_file, tuned_file), pair):
+            made = pool.map(lambda entry: tensors_of(*entry, len(files) > 1),
+                            layout[start:start + 8])
+            for tensors in made:
+                for file, tensor in zip(files, tensors):
                     file.write(tensor.numpy().data)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__.split("\n\n")[1])
     main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system libraries, builds lyco and runs its main job on a bundled real pair: a small
-# diffusion model and its fine-tune. Extract, inspect, merge, verify.
+# diffusion model and its fine-tune. Extract, inspect, merge, verify, convert.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,6 +39,12 @@ show "$bin/lyco-extract" $pair/base.safetensors $pair/tuned.safetensors \
 show "$bin/lyco-merge" $pair/base.safetensors "$work/full.safetensors" \
   -o "$work/restored.safetensors"
 show "$bin/lyco-inspect" "$work/restored.safetensors" --limit 5 --diff $pair/tuned.safetensors
+
+echo
+echo "5. The adapter for diffusers and PEFT, and at half its rank"
+show "$bin/lyco-convert" "$work/adapter.safetensors" --base $pair/base.safetensors --to peft \
+  -o "$work/peft"
+show "$bin/lyco-convert" "$work/adapter.safetensors" --dim 4 -o "$work/smaller.safetensors"
 
 echo
 echo "The tools are in $bin; each explains itself with --help."

@@ -10,7 +10,10 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 good=real/waifu2x-cunet/base.safetensors
 
-for file in broken/*; do
+# Torch files too large to keep.
+python3 ../scripts/make-hostile-torch-files.py --large "$work"
+
+for file in broken/* hostile/* "$work"/large-*; do
   for arguments in "lyco-extract $good $file" "lyco-merge $file lora/sd1-small/kohya.safetensors"; do
     start="$(date +%s%N)"
     # shellcheck disable=SC2086 # the arguments are words

@@ -1,0 +1,350 @@
+"""A tiny transformer or UNet of every family that diffusers has, and adapters in kohya's names for all
+of its linear layers: what lyco-convert makes of them must change the weights as the factors say.
+
+Where the native names fuse what diffusers keeps apart, the rows are those that diffusers' own
+converters take, of Fixtures/families/rows.*."""
+
+import copy
+import pathlib
+import re
+
+import diffusers
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from .tools import Failure, compare, run
+
+ROWS = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "families"
+RANK, ALPHA = 4, 3.0
+BLOCK = re.compile(r"(?<=blocks\.|layers\.|efiner\.)\d+(?=\.)")
+HEADS = {"attention_head_dim": 16, "num_attention_heads": 2}
+UNET = {"sample_size": 8, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
+        "norm_num_groups": 4, "cross_attention_dim": 16}
+VIDEO = {"in_channels": 4, "out_channels": 4, **HEADS, "num_layers": 2, "num_single_layers": 2,
+         "num_refiner_layers": 2, "patch_size": 1, "patch_size_t": 1, "text_embed_dim": 16,
+         "pooled_projection_dim": 8, "rope_axes_dim": (4, 4, 8)}
+
+
+def sd_unet(**options):
+    return diffusers.UNet2DConditionModel(
+        **UNET, block_out_channels=(8, 16, 16, 16), attention_head_dim=2,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3, **options)
+
+
+def sdxl_unet():
+    return diffusers.UNet2DConditionModel(
+        **UNET, block_out_channels=(8, 16, 16), attention_head_dim=(2, 2, 2),
+        down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D",) * 2 + ("UpBlock2D",),
+        use_linear_projection=True, transformer_layers_per_block=(1, 2, 2),
+        addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=80)
+
+
+MODELS = {
+    "sd1": sd_unet,
+    "sd2": lambda: sd_unet(use_linear_projection=True),
+    "sdxl": sdxl_unet,
+    "flux": lambda: diffusers.FluxTransformer2DModel(
+        patch_size=1, in_channels=4, num_layers=2, num_single_layers=2, **HEADS,
+        joint_attention_dim=16, pooled_projection_dim=16, guidance_embeds=True,
+        axes_dims_rope=(4, 4, 8)),
+    "chroma": lambda: diffusers.ChromaTransformer2DModel(
+        patch_size=1, in_channels=4, num_layers=2, num_single_layers=2, **HEADS,
+        joint_attention_dim=16, axes_dims_rope=(4, 4, 8), approximator_num_channels=8,
+        approximator_hidden_dim=16, approximator_layers=2),
+    "flux2": lambda: diffusers.Flux2Transformer2DModel(
+        in_channels=16, num_layers=2, num_single_layers=2, **HEADS, joint_attention_dim=16,
+        timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False),
+    "sd3": lambda: diffusers.SD3Transformer2DModel(
+        sample_size=8, patch_size=1, in_channels=4, num_layers=3, **HEADS, joint_attention_dim=16,
+        caption_projection_dim=32, pooled_projection_dim=16, out_channels=4,
+        dual_attention_layers=(0,), qk_norm="rms_norm"),
+    "hunyuan-video": lambda: diffusers.HunyuanVideoTransformer3DModel(**VIDEO),
+    "hunyuan-video-1.5": lambda: diffusers.HunyuanVideo15Transformer3DModel(
+        in_channels=9, out_channels=4, **HEADS, num_layers=2, num_refiner_layers=1, text_embed_dim=16,
+        text_embed_2_dim=16, image_embed_dim=16, rope_axes_dim=(4, 4, 8)),
+    "framepack": lambda: diffusers.HunyuanVideoFramepackTransformer3DModel(
+        **VIDEO, has_image_proj=True, image_proj_dim=16, has_clean_x_embedder=True),
+    "wan": lambda: diffusers.WanTransformer3DModel(
+        num_attention_heads=2, attention_head_dim=12, in_channels=4, out_channels=4, text_dim=16,
+        freq_dim=16, ffn_dim=32, num_layers=2, image_dim=16, added_kv_proj_dim=24),
+    "qwen-image": lambda: diffusers.QwenImageTransformer2DModel(
+        in_channels=16, out_channels=4, num_layers=2, **HEADS, joint_attention_dim=16,
+        axes_dims_rope=(8, 4, 4)),
+    "z-image": lambda: diffusers.ZImageTransformer2DModel(
+        dim=32, n_layers=2, n_refiner_layers=2, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+        axes_dims=[8, 4, 4], axes_lens=[64, 64, 64]),
+    "lumina2": lambda: diffusers.Lumina2Transformer2DModel(
+        sample_size=8, in_channels=4, hidden_size=48, num_layers=2, num_refiner_layers=2,
+        num_attention_heads=6, num_kv_heads=2, multiple_of=2, axes_dim_rope=(4, 2, 2),
+        axes_lens=(64, 64, 64), cap_feat_dim=16),
+    "hunyuan-dit": lambda: diffusers.HunyuanDiT2DModel(
+        sample_size=16, num_layers=4, patch_size=2, in_channels=4, attention_head_dim=8,
+        num_attention_heads=3, hidden_size=24, cross_attention_dim=16, cross_attention_dim_t5=16,
+        pooled_projection_dim=16),
+    "anima": lambda: diffusers.CosmosTransformer3DModel(
+        in_channels=4, out_channels=4, **HEADS, num_layers=2, mlp_ratio=2, text_embed_dim=16,
+        adaln_lora_dim=4, max_size=(4, 32, 32), extra_pos_embed_type=None),
+}
+ROWS_OF = {"flux": "flux1", "chroma": "chroma", "flux2": "flux2-klein-4B", "sd3": "sd3",
+           "hunyuan-video": "hunyuan-video", "wan": "wan2.1-i2v-14B", "z-image": "z-image",
+           "lumina2": "lumina2", "anima": "anima"}
+"""Families whose native names differ, by the list that says how. The others are kohya's by diffusers'
+names, or have a function of their own."""
+
+
+class Rows:
+    """Where a layer of diffusers lies in the native model: module, first and last row of all."""
+
+    def __init__(self, family, model):
+        self.table, heights = {}, {}
+        self.last = f"{len(getattr(model, 'transformer_blocks', [])) - 1}" if family == "sd3" else None
+        for line in (ROWS / f"rows.{ROWS_OF[family]}.native.txt").read_text().splitlines():
+            key, native, *rows = line.split("\t")
+            rows = [int(number) for number in rows] if rows != ["swapped"] else None
+            self.table[key.removesuffix(".weight")] = native.removesuffix(".weight"), rows
+            heights[native] = max(heights.get(native, 0), rows[1] if rows else 1)
+        self.heights = {native.removesuffix(".weight"): height for native, height in heights.items()}
+
+    def place(self, name):
+        number = BLOCK.search(name)
+        is_last = number and number[0] == self.last and "blocks" in name
+        listed = BLOCK.sub("23" if is_last else "0", name, count=1)
+        is_second = ".attn2." in listed and listed not in self.table
+        native, rows = self.table[listed.replace(".attn2.", ".attn.") if is_second else listed]
+        height = self.heights[native]
+        if is_second:  # a second attention beside the first, of Stable Diffusion 3.5 medium
+            native = native.replace("x_block.attn.", "x_block.attn2.")
+        native = native.removeprefix("model.diffusion_model.")
+        native = BLOCK.sub(number[0], native, count=1) if number else native
+        return native, rows and (rows[0] / height, rows[1] / height)
+
+
+def sgm(name):
+    """The original UNet of Stable Diffusion XL numbers blocks of all levels in a row."""
+    for pattern, place in (
+            (r"down_blocks\.(\d)\.(resnets|attentions)\.(\d)", lambda i, k, j: f"input_blocks.{1 + 3 * i + j}.{k}"),
+            (r"up_blocks\.(\d)\.(resnets|attentions)\.(\d)", lambda i, k, j: f"output_blocks.{3 * i + j}.{k}"),
+            (r"mid_block()\.(resnets|attentions)\.(\d)",
+             lambda i, k, j: f"middle_block.{1 if k else 2 * j}")):
+        found = re.match(pattern, name)
+        if found:
+            kind = int(found[2] == "attentions")
+            name = place(int(found[1] or 0), kind, int(found[3])) + name[found.end():]
+            return name.replace("time_emb_proj", "emb_layers.1")
+    return {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
+            "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"}[name]
+
+
+HUNYUAN_VIDEO_15 = (
+    (r"^transformer_blocks", "double_blocks", None),
+    (r"attn\.to_([qkv])", "img_attn.qkv", "qkv"), (r"attn\.add_([qkv])_proj", "txt_attn.qkv", "qkv"),
+    (r"attn\.to_out\.0", "img_attn.proj", None), (r"attn\.to_add_out", "txt_attn.proj", None),
+    (r"norm1\.linear", "img_mod.lin", None), (r"norm1_context\.linear", "txt_mod.lin", None),
+    (r"ff\.net\.0\.proj", "img_mlp.0", None), (r"ff\.net\.2", "img_mlp.2", None),
+    (r"ff_context\.net\.0\.proj", "txt_mlp.0", None), (r"ff_context\.net\.2", "txt_mlp.2", None),
+    (r"^norm_out\.linear", "final_layer.adaLN_modulation.1", "swapped"),
+    (r"^proj_out", "final_layer.linear", None),
+    (r"^time_embed\.timestep_embedder\.linear_1", "time_in.in_layer", None),
+    (r"^time_embed\.timestep_embedder\.linear_2", "time_in.out_layer", None),
+    (r"^context_embedder_2\.linear_", "byt5_in.fc", None),
+    (r"^image_embedder\.linear_1", "vision_in.proj.1", None),
+    (r"^image_embedder\.linear_2", "vision_in.proj.3", None),
+)
+"""As diffusers' scripts/convert_hunyuan_video1_5_to_diffusers.py renames, and ComfyUI on loading. The
+refiner, which is HunyuanVideo's, is left out here."""
+
+HUNYUAN_DIT = (
+    (r"attn1\.to_([qkv])", "attn1.Wqkv", "qkv"), (r"attn2\.to_([kv])", "attn2.kv_proj", "kv"),
+    (r"attn2\.to_q", "attn2.q_proj", None), (r"to_out\.0", "out_proj", None),
+    (r"ff\.net\.0\.proj", "mlp.fc1", None), (r"ff\.net\.2", "mlp.fc2", None),
+    (r"norm1\.linear", "default_modulation.1", None),
+    (r"time_extra_emb\.pooler", "pooler", None),
+    (r"time_extra_emb\.timestep_embedder\.linear_1", "t_embedder.mlp.0", None),
+    (r"time_extra_emb\.timestep_embedder\.linear_2", "t_embedder.mlp.2", None),
+    (r"time_extra_emb\.extra_embedder\.linear_1", "extra_embedder.0", None),
+    (r"time_extra_emb\.extra_embedder\.linear_2", "extra_embedder.2", None),
+    (r"^text_embedder\.linear_1", "mlp_t5.0", None), (r"^text_embedder\.linear_2", "mlp_t5.2", None),
+    (r"^proj_out", "final_layer.linear", None),
+    (r"^norm_out\.linear", "final_layer.adaLN_modulation.1", "swapped"),
+)
+"""As diffusers' scripts/convert_hunyuandit_to_diffusers.py renames."""
+
+
+def renamed(name, table):
+    rows = (0, 1)
+    for pattern, native, parts in table:
+        found = re.search(pattern, name)
+        if not found:
+            continue
+        name = name[:found.start()] + native + name[found.end():]
+        if parts == "swapped":
+            rows = None
+        elif parts:
+            part = parts.index(found[1])
+            rows = (part / len(parts), (part + 1) / len(parts))
+    return name, rows
+
+
+def places(family, model):
+    if family in ROWS_OF:
+        return Rows(family, model).place
+    if family == "hunyuan-dit":
+        return lambda name: renamed(name, HUNYUAN_DIT)
+    if family == "hunyuan-video-1.5":
+        return lambda name: renamed(name, HUNYUAN_VIDEO_15)
+    return lambda name: (sgm(name) if family == "sdxl" else name, (0, 1))
+
+
+def adapter(family, model, prefix="lora_unet_", seed=5):
+    """Factors in kohya's names, and the change of every layer."""
+    layers = {name: layer for name, layer in model.named_modules()
+              if isinstance(layer, torch.nn.Linear)
+              and not (family == "hunyuan-video-1.5" and name.startswith("context_embedder."))}
+    g = torch.Generator().manual_seed(seed)
+    place, modules = places(family, model), {}
+    for name, layer in layers.items():
+        native, rows = place(name)
+        modules.setdefault(native, []).append((rows, name, layer))
+    tensors, changes = {}, {}
+    for native, parts in modules.items():
+        height = sum(len(layer.weight) for _, _, layer in parts)
+        up, down = (torch.randn(shape, generator=g) / 4
+                    for shape in ((height, RANK), (RANK, parts[0][2].in_features)))
+        key = prefix + native.replace(".", "_")
+        tensors |= {f"{key}.lora_up.weight": up, f"{key}.lora_down.weight": down,
+                    f"{key}.alpha": torch.tensor(ALPHA)}
+        delta = ALPHA / RANK * up.double() @ down.double()
+        for rows, name, layer in parts:
+            first, last = (round(part * height) for part in rows or (0, 1))
+            part = delta[first:last]
+            if len(part) != len(layer.weight):
+                raise Failure(f"{name}: {len(layer.weight)} rows, {native} has {len(part)} for it")
+            changes[name] = part if rows else torch.cat(part.chunk(2)[::-1])
+    return tensors, changes
+
+
+def weights(model):
+    return {name: layer.weight.clone() for name, layer in model.named_modules()
+            if isinstance(layer, torch.nn.Linear)}
+
+
+def change(before, after):
+    """Of the layers that changed."""
+    return {name: (after[name] - tensor).double() for name, tensor in before.items()
+            if not torch.equal(after[name], tensor)}
+
+
+def expect_loaded(model, stored):
+    loaded = sum(bool(re.search(r"lora_A\.\w+\.weight$", name)) for name, _ in model.named_parameters())
+    if loaded != stored:
+        raise Failure(f"{loaded} of {stored} modules loaded")
+
+
+def in_diffusers(model, prefix, path):
+    model.load_lora_adapter(str(path.parent), weight_name=path.name, prefix=prefix)
+    expect_loaded(model, sum(key.startswith(prefix) and key.endswith("lora_A.weight")
+                             for key in load_file(path)))
+    model.fuse_lora()
+    model.unload_lora()
+    return weights(model)
+
+
+def in_peft(model, folder):
+    model = PeftModel.from_pretrained(model, folder)
+    expect_loaded(model, sum(key.endswith("lora_A.weight")
+                             for key in load_file(folder / "adapter_model.safetensors")))
+    return weights(model.merge_and_unload())
+
+
+def converted(bench, family, tensors, *options):
+    source = bench.folder / f"{family}.source.safetensors"
+    save_file(tensors, source)
+    target = bench.folder / f"{family}.{'.'.join(options).replace('--', '')}"
+    if "peft" not in options:
+        target = target.with_name(target.name + ".safetensors")
+    run(bench.binaries / "lyco-convert", source, "-o", target, "--family", family, *options)
+    return target
+
+
+def clip(width):
+    return CLIPTextModel(CLIPTextConfig(
+        vocab_size=64, hidden_size=width, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, projection_dim=16))
+
+
+TEXT_ENCODERS = {
+    "sdxl": (("text_encoder", "lora_te1_"), ("text_encoder_2", "lora_te2_")),
+    "flux": (("text_encoder", "lora_te1_"),),
+}
+
+
+def text_encoders(bench, family):
+    """Factors of two encoders in one file, by the function that pipelines load them with."""
+    tensors, expected, models = {}, {}, {}
+    for seed, (component, prefix) in enumerate(TEXT_ENCODERS[family]):
+        models[component] = clip(16)
+        layers = {}
+        part, changes = adapter("", models[component], prefix, seed)
+        # Recent transformers leave out `text_model`; the trainers' names keep it.
+        for key, value in part.items():
+            layers[key if "_text_model_" in key else key.replace(prefix, f"{prefix}text_model_")] = value
+        tensors |= layers
+        expected |= {f"{component}/{name}": value for name, value in changes.items()}
+    path = converted(bench, family, tensors, "--to", "diffusers")
+    before = {f"{component}/{name}": value for component, model in models.items()
+              for name, value in weights(model).items()}
+    state = load_file(path)
+    loader = diffusers.loaders.StableDiffusionXLLoraLoaderMixin
+    for component, model in models.items():
+        loader.load_lora_into_text_encoder(state, None, model, prefix=component)
+        expect_loaded(model, len(tensors) // 3 // len(models))
+        for module in model.modules():
+            if hasattr(module, "merge"):
+                module.merge()
+    after = {}
+    for component, model in models.items():
+        for name, layer in model.named_modules():
+            if hasattr(layer, "base_layer"):
+                after[f"{component}/{name}"] = layer.base_layer.weight
+    return f"{compare(change(before, after), expected)}, {len(expected)} layers"
+
+
+def checks(bench):
+    for family, make in MODELS.items():
+        def loaded(family=family, make=make):
+            torch.manual_seed(1)
+            model = make()
+            tensors, expected = adapter(family, model)
+            before = weights(model)
+            prefix = "unet" if isinstance(model, diffusers.UNet2DConditionModel) else "transformer"
+            results = []
+            # Of HunYuanDiT diffusers loads no adapters; its modules are PEFT's all the same.
+            for policy in ("fold", "config") if hasattr(model, "load_lora_adapter") else ():
+                path = converted(bench, family, tensors, "--to", "diffusers", "--alpha", policy)
+                found = change(before, in_diffusers(copy.deepcopy(model), prefix, path))
+                results.append(compare(found, expected))
+            folder = converted(bench, family, tensors, "--to", "peft")
+            [config] = folder.rglob("adapter_config.json")
+            results.append(compare(change(before, in_peft(model, config.parent)), expected))
+            return f"{', '.join(results)}; {len(tensors) // 3} modules, {len(expected)} layers"
+        yield f"diffusers and peft load {family}", loaded
+
+    def conditioner():
+        model = diffusers.AnimaTextConditioner(
+            source_dim=16, target_dim=16, model_dim=16, num_layers=2, num_attention_heads=2,
+            target_vocab_size=64)
+        tensors, expected = adapter("", model, "lora_unet_llm_adapter_")
+        before = weights(model)
+        path = converted(bench, "anima", tensors, "--to", "diffusers")
+        found = change(before, in_diffusers(model, "text_conditioner", path))
+        return f"{compare(found, expected)}, {len(expected)} layers"
+    yield "diffusers loads anima's text conditioner", conditioner
+
+    for family in TEXT_ENCODERS:
+        yield (f"diffusers loads the text encoders of {family}",
+               lambda family=family: text_encoders(bench, family))
