@@ -86,7 +86,7 @@ package struct AdapterConversion {
       metadata = (metadata ?? [:]).merging([AlphaMetadata.key: entry]) { $1 }
     }
     try result.write(metadata: metadata)
-    report.summarize(modules, target: spelling.target, policy: spelling.policy)
+    report.summarize(modules, spelling, isAsked: asksForFormat)
     report.files = result.files.map(\.path.string)
     report.bytes = result.files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
     report.seconds = (clock.now - start) / .seconds(1)
@@ -97,6 +97,8 @@ package struct AdapterConversion {
   private func check() throws(CheckpointError) {
     for module in adapters.flatMap(\.file.modules) { try module.check() }
   }
+
+  private var asksForFormat: Bool { settings.format != nil || settings.reshaping.target != nil }
 
   private var names: FamilyNames? {
     if case .family(let names) = naming { names } else { nil }
@@ -176,7 +178,8 @@ package struct AdapterConversion {
     }
     let spelling = AdapterSpelling(
       settings, from: formats[0], adapters.map(\.file))
-    report.summarize(sources.flatMap(\.modules), target: spelling.target, policy: spelling.policy)
+    report.summarize(
+      sources.flatMap(\.modules), spelling, isAsked: asksForFormat)
     return (sources, others, report)
   }
 
@@ -201,10 +204,11 @@ package struct AdapterConversion {
 extension ConversionReport {
   /// Counts what is written, and says what readers of the format will not take.
   fileprivate mutating func summarize(
-    _ modules: [AdapterModule], target: AdapterFormat, policy: AlphaPolicy
+    _ modules: [AdapterModule], _ spelling: AdapterSpelling, isAsked: Bool
   ) {
+    let target = spelling.target
     to = target.rawValue
-    alpha = policy.rawValue
+    alpha = spelling.policy.rawValue
     written = modules.count
     algorithms = [:]
     var unread: [String: Int] = [:]
@@ -214,7 +218,8 @@ extension ConversionReport {
       if !target.isRead(module.algorithm) { unread[name, default: 0] += 1 }
     }
     warnings = []
-    if !unread.isEmpty {
+    // What a file already was, and nobody asked to change, needs no warning.
+    if !unread.isEmpty, isAsked {
       let list = unread.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
       let isTurned = unread.contains { $0.key != Norm.name }
       warnings.append(
