@@ -122,7 +122,8 @@ package struct AdapterFile: Sendable {
 }
 
 extension TensorView {
-  func hasSameContents(as other: TensorView) -> Bool {
+  /// Whether both hold the same numbers in the same format and shape, whatever they are called.
+  package func hasSameContents(as other: TensorView) -> Bool {
     dtype == other.dtype && shape == other.shape && bytes.isEqual(to: other.bytes)
   }
 }

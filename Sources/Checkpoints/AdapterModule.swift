@@ -45,21 +45,27 @@ package struct AdapterModule: Sendable {
       scale: scale, file: file)
   }
 
-  /// The same module with another alpha, in the format and shape that its alpha has where that holds
-  /// it exactly, as an f32 scalar otherwise; nil for none.
-  package func withAlpha(_ alpha: Float?) -> AdapterModule {
-    guard alpha != self.alpha else { return self }
-    let view = alpha.map { value in
-      let shape = alphaView?.shape ?? []
-      let stored = alphaView.map { EncodedTensor(Tensor(shape, [value]), as: $0.dtype) }
-      let isExact = stored?.decoded().elements.first == value
-      return TensorView(
-        "\(name).\(alphaSuffix.name)",
-        isExact ? stored! : EncodedTensor(Tensor(shape, [value]), as: .f32), from: file)
-    }
+  /// The same module with another alpha; nil for none.
+  /// - Parameter adding: whether a module whose file has no alpha gets a tensor for it.
+  package func withAlpha(_ alpha: Float?, adding: Bool = false) -> AdapterModule {
+    guard alpha != self.alpha || (adding && alphaView == nil) else { return self }
+    let isStored = adding || alphaView != nil
     return AdapterModule(
       name: name, algorithm: algorithm, views: views, alpha: alpha,
-      alphaView: alphaView == nil ? nil : view, scale: scale, file: file)
+      alphaView: isStored ? alpha.map { alphaTensor($0) } : nil, scale: scale, file: file)
+  }
+
+  /// An alpha as a tensor: in the shape and format of the module's own, or as a scalar of `format`, where
+  /// that holds it exactly; in f32 otherwise.
+  package func alphaTensor(_ alpha: Float, format: DType = .f32) -> TensorView {
+    let tensor = Tensor(alphaView?.shape ?? [], [alpha])
+    let dtype = alphaView?.dtype ?? format
+    var stored = EncodedTensor(tensor, as: .f32)
+    if dtype.isFloatingPoint, dtype != .f64 {
+      let narrow = EncodedTensor(tensor, as: dtype)
+      if narrow.decoded() == tensor { stored = narrow }
+    }
+    return TensorView("\(name).\(alphaSuffix.name)", stored, from: file)
   }
 
   package var shapes: [String: Shape] { views.mapValues(\.shape) }

@@ -12,14 +12,14 @@ extension AdapterCombination {
     let (module, ratio) = (part.module, part.ratio)
     if ratio == 1, settings.method != .svd || !exceedsRank(module) { return module }
     if settings.method == .svd, exceedsRank(module) { return nil }
-    guard !module.isDecomposed, let carriers = module.ratioCarriers else { return nil }
+    guard module.magnitude == nil, let carriers = module.ratioCarriers else { return nil }
     var views = module.views
     for suffix in carriers + biasSuffixes where views[suffix] != nil {
       views[suffix] = views[suffix]?.scaled(by: ratio)
     }
-    guard carriers.isEmpty else { return module.replacing(views: views) }
+    guard carriers.isEmpty else { return module.replacing(views) }
     let alpha = (module.alpha ?? module.rank.map(Float.init) ?? 1) * ratio
-    return module.replacing(alpha: alpha, views: views)
+    return module.replacing(views).withAlpha(alpha, adding: true)
   }
 
   private func exceedsRank(_ module: AdapterModule) -> Bool {
@@ -49,7 +49,7 @@ extension AdapterCombination {
       guard let base = settings.base else {
         throw ConversionFailure.notCombinable(
           module.file, module: module.name,
-          algorithm: module.isDecomposed ? "DoRA" : module.algorithm.name)
+          algorithm: module.magnitude != nil ? "DoRA" : module.algorithm.name)
       }
       let weight = try BaseWeights(base).weight(for: module)
       let adapter = try module.adapter(for: weight.shape)
@@ -106,7 +106,7 @@ extension AdapterCombination {
     }
     return AdapterModule(
       name: first.name, algorithm: algorithm, views: views, alpha: nil, file: first.file
-    ).replacing(alpha: alpha)
+    ).withAlpha(alpha, adding: true)
   }
 
   /// How much rounding to a narrow format may add to a relative error.

@@ -148,7 +148,7 @@ package struct AdapterConversion {
       report.read += modules.count
       for view in carried(of: adapter.file, noting: &report) {
         if let other = others.first(where: { $0.name == view.name }) {
-          guard view.shape == other.shape, view.bytes.isEqual(to: other.bytes) else {
+          guard view.hasSameContents(as: other) else {
             throw OperationError.differingTensors(view.name, [other.file, view.file])
           }
         } else {

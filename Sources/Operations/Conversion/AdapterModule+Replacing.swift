@@ -5,43 +5,11 @@ import Safetensors
 import Tensors
 
 extension AdapterModule {
-  /// Whether DoRA wraps the module.
-  var isDecomposed: Bool {
-    WeightDecomposition<Tensor>.suffixes.contains { views[$0.name] != nil }
-  }
-
   /// The format of the factors, of the widest where they differ; F32 for F64.
   var factorFormat: DType {
     let formats = views.filter { !biasSuffixes.contains($0.key) }.values.map(\.dtype)
       .filter(\.isFloatingPoint)
     return .joining(formats)
-  }
-
-  /// The same module with other tensors.
-  func replacing(
-    views: [String: TensorView], algorithm: (any AdapterAlgorithm.Type)? = nil
-  ) -> AdapterModule {
-    AdapterModule(
-      name: name, algorithm: algorithm ?? self.algorithm, views: views, alpha: alpha,
-      alphaView: alphaView, scale: scale, file: file)
-  }
-
-  /// The same module with another alpha, in the format of the present one if that can hold it.
-  func replacing(alpha: Float?, views: [String: TensorView]? = nil) -> AdapterModule {
-    AdapterModule(
-      name: name, algorithm: algorithm, views: views ?? self.views, alpha: alpha,
-      alphaView: alpha.map(alphaView(holding:)), scale: scale, file: file)
-  }
-
-  private func alphaView(holding alpha: Float) -> TensorView {
-    let shape = alphaView?.shape ?? []
-    let tensor = Tensor(shape, [alpha])
-    var stored = EncodedTensor(tensor, as: .f32)
-    if let dtype = alphaView?.dtype, dtype.isFloatingPoint, dtype != .f64 {
-      let narrow = EncodedTensor(tensor, as: dtype)
-      if narrow.decoded().elements[0] == alpha { stored = narrow }
-    }
-    return TensorView("\(name).\(alphaSuffix.name)", stored, from: file)
   }
 
   /// The module with factors found anew; the change of the bias stays.
@@ -66,7 +34,7 @@ extension AdapterModule {
     let final = alpha ?? (isKept && self.alpha == nil ? nil : stored)
     return AdapterModule(
       name: name, algorithm: algorithm, views: kept, alpha: final,
-      alphaView: final.map(alphaView(holding:)), file: file)
+      alphaView: final.map { alphaTensor($0) }, file: file)
   }
 }
 

@@ -33,42 +33,10 @@ extension AdapterReshaping {
         let down = module.views[LoRA.down]
       else { throw .notDynamic(module.file) }
       var views = module.views
-      views[LoRA.up] = up.restricted(toColumns: rank)
-      views[LoRA.down] = down.restricted(toRows: rank)
-      result.append(module.replacing(views: views))
+      views[LoRA.up] = up.columns(0..<rank)
+      views[LoRA.down] = down.rows(0..<rank, of: whole)
+      result.append(module.replacing(views))
     }
     return result
-  }
-}
-
-extension TensorView {
-  /// The first rows, as they are stored.
-  fileprivate func restricted(toRows count: Int) -> TensorView {
-    let width = byteCount / max(shape.rows, 1)
-    let bytes = self.bytes.extracting(0..<count * width)
-    let dimensions = [count] + shape.dimensions.dropFirst()
-    return TensorView(
-      name, EncodedTensor(dtype, Shape(dimensions), bytes.copied), from: file)
-  }
-
-  /// The first columns of a matrix, as they are stored.
-  fileprivate func restricted(toColumns count: Int) -> TensorView {
-    let rows = shape.rows
-    let width = byteCount / max(rows, 1)
-    let kept = width / shape.columns * count
-    var copy: [UInt8] = []
-    copy.reserveCapacity(rows * kept)
-    for row in 0..<rows {
-      copy += bytes.extracting(row * width..<row * width + kept).copied
-    }
-    var dimensions = shape.dimensions
-    dimensions[1] = count
-    return TensorView(name, EncodedTensor(dtype, Shape(dimensions), copy), from: file)
-  }
-}
-
-extension RawSpan {
-  fileprivate var copied: [UInt8] {
-    unsafe withUnsafeBytes { unsafe Array($0) }
   }
 }

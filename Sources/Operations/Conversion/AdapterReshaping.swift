@@ -87,7 +87,7 @@ package struct AdapterReshaping: Sendable {
   }
 
   func bakes(_ module: AdapterModule) -> Bool {
-    settings.bakesMagnitudes && module.isDecomposed
+    settings.bakesMagnitudes && module.magnitude != nil
   }
 
   /// The shape of the weight that a module is for.

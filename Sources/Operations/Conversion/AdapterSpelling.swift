@@ -185,11 +185,8 @@ struct AdapterSpelling {
   /// A scalar in the format of the factors, if that holds it.
   private func alpha(_ value: Float, of module: AdapterModule) -> TensorView {
     let carriers = module.algorithm.scaleCarriers(of: module.shapes) ?? []
-    let dtype = carriers.lazy.compactMap { module.views[$0]?.dtype }.first ?? .f32
-    let exact = EncodedTensor(Tensor(scalar: value), as: .f32)
-    let stored = dtype.isFloatingPoint ? EncodedTensor(Tensor(scalar: value), as: dtype) : exact
-    return TensorView(
-      "alpha", stored.decoded().elements == [value] ? stored : exact, from: module.file)
+    let format = carriers.lazy.compactMap { module.views[$0]?.dtype }.first ?? .f32
+    return module.alphaTensor(value, format: format)
   }
 }
 

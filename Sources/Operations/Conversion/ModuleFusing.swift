@@ -168,9 +168,7 @@ extension RowFactors {
     let areEqual =
       own.count == others.count
       && own.allSatisfy { suffix, view in
-        others[suffix].map {
-          view.dtype == $0.dtype && view.shape == $0.shape && view.bytes.isEqual(to: $0.bytes)
-        } ?? false
+        others[suffix].map { view.hasSameContents(as: $0) } ?? false
       }
     // Rows of different widths cannot stand one above the other.
     return areEqual

@@ -148,21 +148,6 @@ extension TensorView {
     return bytes.extracting(rows.lowerBound * stride..<rows.upperBound * stride)
       .nonzeroPlaces(inRowsOf: stride).map { $0.lowerBound / width...$0.upperBound / width }
   }
-
-  /// Some columns of a matrix, whose other extents are 1.
-  fileprivate func columns(_ range: Range<Int>) -> TensorView {
-    let width = dtype.bitsPerElement / 8
-    let stride = shape.columns * width
-    var columns: [UInt8] = []
-    columns.reserveCapacity(shape.rows * range.count * width)
-    for row in 0..<shape.rows {
-      let start = row * stride + range.lowerBound * width
-      columns += [UInt8](copying: bytes.extracting(start..<start + range.count * width))
-    }
-    var dimensions = shape.dimensions
-    dimensions[1] = range.count
-    return TensorView(name, EncodedTensor(dtype, Shape(dimensions), columns), from: file)
-  }
 }
 
 extension RawSpan {

@@ -19,6 +19,21 @@ extension TensorView {
       from: file)
   }
 
+  /// Some columns of a matrix, whose other extents are 1.
+  func columns(_ range: Range<Int>) -> TensorView {
+    let width = dtype.bitsPerElement / 8
+    let stride = shape.columns * width
+    var columns: [UInt8] = []
+    columns.reserveCapacity(shape.rows * range.count * width)
+    for row in 0..<shape.rows {
+      let start = row * stride + range.lowerBound * width
+      columns += [UInt8](copying: bytes.extracting(start..<start + range.count * width))
+    }
+    var dimensions = shape.dimensions
+    dimensions[1] = range.count
+    return TensorView(name, EncodedTensor(dtype, Shape(dimensions), columns), from: file)
+  }
+
   /// The same tensor with the halves of its rows exchanged.
   func swappingHalves(of count: Int) -> TensorView {
     let middle = byteCount / 2
