@@ -52,8 +52,12 @@ package struct AdapterConversion {
   ///
   /// - Throws: `OperationError.unnamed`, `CheckpointError.duplicateModule`
   package func plan() async throws -> ConversionReport {
-    try check()
-    return try prepared(try await reshapedEarly(progress: .silent)).report
+    let prepared = try await prepared(progress: .silent)
+    var report = prepared.report
+    report.summarize(
+      prepared.sources.flatMap(\.modules),
+      AdapterSpelling(settings, from: formats[0], adapters.map(\.file)), isAsked: asksForFormat)
+    return report
   }
 
   /// - Throws: `OperationError`, `CheckpointError`, `SafetensorsError` from writing,
@@ -63,16 +67,16 @@ package struct AdapterConversion {
   ) async throws -> ConversionReport {
     let clock = ContinuousClock()
     let start = clock.now
-    try check()
-    let early = try await reshapedEarly(progress: progress)
-    var (sources, others, report) = try prepared(early)
+    var (sources, others, report) = try await prepared(progress: progress)
     var modules = try await AdapterCombination(settings.combination, names: names)
       .combined(sources, threads: settings.threads, progress: progress)
     sources = []
     let stored = Set(adapters.flatMap(\.file.modules).map { $0.factorFormat })
     report.widened = modules.count { !stored.contains($0.factorFormat) }
-    (modules, report.reshaping) = try await AdapterReshaping(settings.reshaping)
+    let reshaped = try await AdapterReshaping(settings.reshaping)
       .reshaped(modules, threads: settings.threads, progress: progress)
+    modules = reshaped.modules
+    report.reshaping = reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
     let spelling = AdapterSpelling(
       settings, from: formats[0], adapters.map(\.file), output: output)
     var losses = ConversionLosses()
@@ -93,47 +97,41 @@ package struct AdapterConversion {
     return report
   }
 
-  /// Refuses modules whose tensors do not go together, before anything is computed from them.
-  private func check() throws(CheckpointError) {
-    for module in adapters.flatMap(\.file.modules) { try module.check() }
-  }
-
   private var asksForFormat: Bool { settings.format != nil || settings.reshaping.target != nil }
 
   private var names: FamilyNames? {
     if case .family(let names) = naming { names } else { nil }
   }
 
-  /// By input, modules without a name in the format because of what they are: in the algorithm asked
-  /// for, in which they may have one.
-  private func reshapedEarly(
-    progress: ProgressReporter
-  ) async throws -> [[String: AdapterModule]] {
-    guard let format = settings.format, let naming,
-      settings.reshaping.target != nil || settings.reshaping.bakesMagnitudes
-    else { return [] }
-    var reshaped: [[String: AdapterModule]] = []
-    for adapter in adapters {
-      let unknown = try AdapterRenaming(naming, to: format).renamed(adapter.file.modules).unknown
-      let names = Set(unknown.map(\.module))
-      let modules = adapter.file.modules.filter {
-        names.contains($0.name) && naming.knows($0.name)
-      }
-      guard !modules.isEmpty else {
-        reshaped.append([:])
-        continue
-      }
-      let results = try await AdapterReshaping(settings.reshaping)
-        .reshaped(modules, threads: settings.threads, progress: progress).modules
-      reshaped.append(
-        Dictionary(results.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }))
+  /// The modules of an adapter under the names of a format. Those that have none because of what they
+  /// are become what is asked for first, and may have one then.
+  private func renamed(
+    _ modules: [AdapterModule], to format: AdapterFormat, _ naming: ModuleNaming,
+    noting report: inout ConversionReport, progress: ProgressReporter
+  ) async throws -> [AdapterModule] {
+    let renaming = AdapterRenaming(naming, to: format)
+    var modules = modules
+    var renamed = try renaming.renamed(modules)
+    let nameless = Set(renamed.unknown.map(\.module).filter(naming.knows))
+    if !nameless.isEmpty, settings.reshaping.target != nil || settings.reshaping.bakesMagnitudes {
+      let reshaped = try await AdapterReshaping(settings.reshaping).reshaped(
+        modules.filter { nameless.contains($0.name) }, threads: settings.threads, progress: progress
+      )
+      let others = modules.filter { !nameless.contains($0.name) }
+      modules = others + reshaped.modules
+      report.reshaping = reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
+      renamed = try renaming.renamed(modules)
     }
-    return reshaped
+    report.split += renamed.split
+    report.fused += renamed.fused
+    report.duplicates += renamed.duplicates
+    report.unmatched += renamed.unknown
+    let unknown = Set(renamed.unknown.map(\.module))
+    return renamed.modules + modules.filter { unknown.contains($0.name) }
   }
 
   /// The adapters under their new names, and tensors that go along.
-  /// - Parameter early: modules that take the place of those of their names, by input.
-  private func prepared(_ early: [[String: AdapterModule]] = []) throws -> (
+  private func prepared(progress: ProgressReporter) async throws -> (
     sources: [AdapterCombination.Source], others: [TensorView], report: ConversionReport
   ) {
     var report = ConversionReport()
@@ -142,9 +140,10 @@ package struct AdapterConversion {
     report.evidence = evidence
     var sources: [AdapterCombination.Source] = []
     var others: [TensorView] = []
-    for (index, adapter) in adapters.enumerated() {
+    for adapter in adapters {
       var modules = adapter.file.modules
-      if index < early.count { modules = modules.map { early[index][$0.name] ?? $0 } }
+      // Before anything is computed from them.
+      for module in modules { try module.check() }
       report.read += modules.count
       for view in carried(of: adapter.file, noting: &report) {
         if let other = others.first(where: { $0.name == view.name }) {
@@ -157,13 +156,8 @@ package struct AdapterConversion {
       }
       if let format = settings.format {
         guard let naming else { throw OperationError.noNames(adapter.file.file.path, evidence) }
-        let renamed = try AdapterRenaming(naming, to: format).renamed(modules)
-        report.split += renamed.split
-        report.fused += renamed.fused
-        report.duplicates += renamed.duplicates
-        report.unmatched += renamed.unknown
-        let unknown = Set(renamed.unknown.map(\.module))
-        modules = renamed.modules + modules.filter { unknown.contains($0.name) }
+        modules = try await renamed(
+          modules, to: format, naming, noting: &report, progress: progress)
       }
       sources.append(
         AdapterCombination.Source(
@@ -176,10 +170,6 @@ package struct AdapterConversion {
       throw OperationError.unnamed(
         report.unmatched, total: report.read, format: settings.format?.rawValue ?? "")
     }
-    let spelling = AdapterSpelling(
-      settings, from: formats[0], adapters.map(\.file))
-    report.summarize(
-      sources.flatMap(\.modules), spelling, isAsked: asksForFormat)
     return (sources, others, report)
   }
 
@@ -197,57 +187,6 @@ package struct AdapterConversion {
               ?? "tensor of no known algorithm"))
       }
       return adapter.file.tensors[key]
-    }
-  }
-}
-
-extension ConversionReport {
-  /// Counts what is written, and says what readers of the format will not take.
-  fileprivate mutating func summarize(
-    _ modules: [AdapterModule], _ spelling: AdapterSpelling, isAsked: Bool
-  ) {
-    let target = spelling.target
-    to = target.rawValue
-    alpha = spelling.policy.rawValue
-    written = modules.count
-    algorithms = [:]
-    var unread: [String: Int] = [:]
-    for module in modules {
-      let name = module.algorithm.name
-      algorithms[name, default: 0] += 1
-      if !target.isRead(module.algorithm) { unread[name, default: 0] += 1 }
-    }
-    warnings = []
-    // What a file already was, and nobody asked to change, needs no warning.
-    if !unread.isEmpty, isAsked {
-      let list = unread.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-      let isTurned = unread.contains { $0.key != Norm.name }
-      warnings.append(
-        "programs that read \(target.rawValue) pass over \(list.joined(separator: " and ")) modules"
-          + (isTurned ? "; '--algo lora' turns what is no norm into what they take" : ""))
-    }
-    let kinds = algorithms.keys
-    if target == .peft, unread.isEmpty, kinds.count > 1 {
-      warnings.append(
-        "PEFT loads one algorithm at a time, and these are \(kinds.sorted().joined(separator: ", "))"
-          + "; '--algo lora' makes them one")
-    }
-    let divided = target == .peft ? PEFTConfiguration.countOfOtherShapes(modules) : 0
-    if divided > 0 {
-      warnings.append(
-        "PEFT divides weights by one factor, and \(divided) LoKr modules by others: it does not load "
-          + "them; '--algo lora' turns them into what it loads")
-    }
-    if modules.contains(where: { $0.views.values.contains { $0.dtype.isFloat8 } }) {
-      warnings.append("factors in 8 bit have two or three digits, and few programs load them")
-    }
-    let inputs = modules.count {
-      target.namesMagnitudesAsPEFT && $0.views["dora_scale"] != nil
-    }
-    if inputs > 0 {
-      warnings.append(
-        "\(inputs) modules have DoRA by inputs, which programs that read \(target.rawValue) do not "
-          + "know; '--bake_dora --base FILE' multiplies it out")
     }
   }
 }

@@ -42,6 +42,14 @@ package struct ReshapingReport: Codable, Sendable {
   package let modules: [Module]
   package let totals: Totals
 
+  /// Of modules that were turned earlier, and of all that came after.
+  func joined(to earlier: ReshapingReport?) -> ReshapingReport {
+    guard let earlier else { return self }
+    return ReshapingReport(
+      earlier.modules + modules,
+      unchanged: max(totals.unchanged - earlier.modules.count, 0) + earlier.totals.unchanged)
+  }
+
   init(_ modules: [Module], unchanged: Int) {
     self.modules = modules
     var totals = Totals(changed: modules.count, unchanged: unchanged)
