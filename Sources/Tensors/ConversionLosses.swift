@@ -2,7 +2,7 @@ import CKernels
 
 /// What numbers lose when they are stored in another format. Every number is counted once at most,
 /// by the first that is true of it.
-package struct ConversionLosses: Equatable, Sendable {
+package struct ConversionLosses: Codable, Equatable, Sendable {
   /// Numbers that were converted.
   package var count = 0
   /// Not a number before.

@@ -1,5 +1,6 @@
 import CommandSupport
 import Operations
+import Tensors
 
 /// What a conversion of adapters prints.
 struct ConversionSummary {
@@ -17,9 +18,9 @@ struct ConversionSummary {
         "warning: \(report.losses.overflowed) numbers are beyond the format they are stored in; "
           + "'--save_precision bf16' or 'fp32' holds them\n")
     }
-    if report.losses.vanished > 0 {
+    if report.losses.underflowed > 0 {
       StandardError.write(
-        "warning: \(report.losses.vanished) of \(report.losses.count) numbers became zero in the "
+        "warning: \(report.losses.underflowed) of \(report.losses.count) numbers became zero in the "
           + "format they are stored in; '--save_precision bf16' or 'fp32' holds them\n")
     }
   }

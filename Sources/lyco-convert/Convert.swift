@@ -132,7 +132,7 @@ struct Convert: Tool {
         storage: storage.precision, pruned: Set(arithmetic.pruned.joined()),
         extractsAverages: arithmetic.extractsAverages,
         arithmetic: try arithmetic.arithmetic(strength), metadata: metadata.policy,
-        addedMetadata: metadata.added, threads: threads, shardSize: storage.shardSize?.bytes),
+        addedMetadata: metadata.added, threads: threads, shardSize: storage.shards.bytes),
       family: family.family, job: job)
   }
 

@@ -20,16 +20,7 @@ struct StorageOptions: ParsableArguments {
     })
   var precision: CheckpointStorage?
 
-  @Option(
-    name: .customLong("shard_size"),
-    help: "Split a checkpoint into files of at most this size, such as 5GB, with an index.",
-    transform: {
-      guard let size = ByteCount($0), size.bytes > 0 else {
-        throw ValidationError("expected a size such as 5GB")
-      }
-      return size
-    })
-  var shardSize: ByteCount?
+  @OptionGroup var shards: ShardOptions
 
   /// For adapters, which have no layout of scaled weights.
   func adapterFormat() throws -> DType? {

@@ -59,7 +59,7 @@ struct Merge: Tool {
     let settings = MergeSettings(
       storage: format.precision?.dtype, filter: try selection.filter(),
       isLenient: format.isLenient, assertions: asserted.assertions,
-      threads: job.prepareThreads(), shardSize: format.shardSize?.bytes)
+      threads: job.prepareThreads(), shardSize: format.shards.bytes)
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
     let weighted = try adapters.enumerated().map { index, path in

@@ -8,16 +8,7 @@ struct MergeOutputOptions: ParsableArguments {
     help: "fp16, bf16, fp32, fp8_e4m3 or fp8_e5m2. Default: the format of every base tensor.")
   var precision: PrecisionArgument?
 
-  @Option(
-    name: .customLong("shard_size"),
-    help: "Split the output into files of at most this size, such as 5GB, with an index.",
-    transform: {
-      guard let size = ByteCount($0), size.bytes > 0 else {
-        throw ValidationError("expected a size such as 5GB")
-      }
-      return size
-    })
-  var shardSize: ByteCount?
+  @OptionGroup var shards: ShardOptions
 
   @Flag(
     name: .customLong("lenient"),

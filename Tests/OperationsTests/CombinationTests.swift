@@ -134,7 +134,7 @@ import Testing
     ]
     let weight = Tensor(random: Self.shape, seed: 9)
     let path = try folder.write("base.safetensors", ["m.weight": EncodedTensor(weight, as: .f32)])
-    await #expect(throws: ConversionFailure.self) {
+    await #expect(throws: AdapterConversionError.self) {
       try await Self.combined(sources, [1, 0.5], CombinationSettings())
     }
     var settings = CombinationSettings()
@@ -209,14 +209,14 @@ import Testing
       opening: folder.write(
         "other.safetensors", RandomModule.encoded("m", of: "lora", for: [44, 32], seed: 3))
     ).modules
-    let error = await #expect(throws: ConversionFailure.self) {
+    let error = await #expect(throws: AdapterConversionError.self) {
       try await Self.combined([first, other], [1, 1], CombinationSettings())
     }
     let text = "\(try #require(error))"
     for part in ["lora 1.safetensors", "other.safetensors", "'m'", "[40, 32]", "[44, 32]"] {
       #expect(text.contains(part), "\(text)")
     }
-    await #expect(throws: ConversionFailure.self) {
+    await #expect(throws: AdapterConversionError.self) {
       try await Self.combined([first], [0], CombinationSettings())
     }
   }

@@ -224,7 +224,7 @@ import Testing
     var settings = ReshapingSettings()
     settings.bakesMagnitudes = true
     settings.target = .full
-    let error = await #expect(throws: ConversionFailure.self) {
+    let error = await #expect(throws: AdapterConversionError.self) {
       try await Self.reshaped([module], settings)
     }
     #expect("\(try #require(error))".contains("--base"))

@@ -35,7 +35,7 @@ extension AdapterCombination {
   }
 
   /// What a module adds, decoded; baked against the base where it depends on that.
-  /// - Throws: `ConversionFailure.notCombinable` without a base.
+  /// - Throws: `AdapterConversionError.notCombinable` without a base.
   func change(of part: Contribution) throws -> ModuleChange {
     let module = part.module
     let isNorm = module.algorithm == Norm.self
@@ -47,7 +47,7 @@ extension AdapterCombination {
     guard module.changesWeight else { return try change(nil) }
     guard module.isAdditive else {
       guard let base = settings.base else {
-        throw ConversionFailure.notCombinable(
+        throw AdapterConversionError.notCombinable(
           module.file, module: module.name,
           algorithm: module.magnitude != nil ? "DoRA" : module.algorithm.name)
       }

@@ -42,7 +42,7 @@ package struct AdapterCombination: Sendable {
   /// What changes as the sum of ratio · change over the adapters, or by the method of the settings, in the
   /// order in which modules first come up. A single adapter at ratio 1 stays as it is, as do modules
   /// that only one adapter has at ratio 1 under methods that add.
-  /// - Throws: `ConversionFailure`, `OperationError`, `CheckpointError`, `LinearAlgebraError`,
+  /// - Throws: `AdapterConversionError`, `OperationError`, `CheckpointError`, `LinearAlgebraError`,
   ///   `CancellationError`
   package func combined(
     _ sources: [Source], threads: Int, progress: ProgressReporter
@@ -59,7 +59,7 @@ package struct AdapterCombination: Sendable {
       }
     }
     let work = groups.values.map { $0.filter { $0.ratio != 0 } }.filter { !$0.isEmpty }
-    guard !work.isEmpty else { throw ConversionFailure.nothingLeft }
+    guard !work.isEmpty else { throw AdapterConversionError.nothingLeft }
     let isAlone = sources.count == 1
     var completed = 0
     return try await concurrentMap(
@@ -119,7 +119,7 @@ package struct AdapterCombination: Sendable {
 
   private func check(
     _ changes: [ModuleChange], of parts: [Contribution]
-  ) throws(ConversionFailure) {
+  ) throws(AdapterConversionError) {
     for (change, part) in zip(changes, parts).dropFirst() {
       let (first, file) = (changes[0], parts[0].module.file)
       guard change.isNorm == first.isNorm else {

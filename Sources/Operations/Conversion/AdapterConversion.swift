@@ -79,9 +79,7 @@ package struct AdapterConversion {
     report.reshaping = reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
     let spelling = AdapterSpelling(
       settings, from: formats[0], adapters.map(\.file), output: output)
-    var losses = ConversionLosses()
-    modules = spelling.stored(modules, losses: &losses)
-    report.add(losses)
+    modules = spelling.stored(modules, losses: &report.losses)
     let result = try AdapterOutput(modules, others, spelled: spelling, to: output)
     var metadata = ConversionMetadata(settings: settings)
       .metadata(of: adapters, modules)

@@ -99,7 +99,7 @@ extension AdapterReshaping {
   /// Algorithms without a rank need none; that of a module can go on in another algorithm.
   private func defaultPolicy(
     for target: any ExtractableAlgorithm.Type, of module: AdapterModule
-  ) throws(ConversionFailure) -> RankPolicy {
+  ) throws(AdapterConversionError) -> RankPolicy {
     if target == IA3.self { return .fixed(1) }
     guard let rank = module.rank else {
       throw .needsRank(module.file, module: module.name, algorithm: target.name)
@@ -116,7 +116,7 @@ extension AdapterReshaping {
 
   private func requireBase(
     _ module: AdapterModule, _ algorithm: String, flag: String = ""
-  ) throws(ConversionFailure) {
+  ) throws(AdapterConversionError) {
     guard settings.base == nil else { return }
     throw .needsBase(module.file, module: module.name, algorithm: algorithm, flag: flag)
   }

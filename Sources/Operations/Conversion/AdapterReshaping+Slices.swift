@@ -9,10 +9,10 @@ extension AdapterReshaping {
   /// The ranks to which an adapter can be cut: every multiple of `unit` below its rank, and that.
   ///
   /// Source: sd-scripts `networks/extract_lora_from_dylora.py`.
-  /// - Throws: `ConversionFailure.notDynamic`
+  /// - Throws: `AdapterConversionError.notDynamic`
   package static func slices(
     of modules: [AdapterModule], unit: Int
-  ) throws(ConversionFailure) -> [Int] {
+  ) throws(AdapterConversionError) -> [Int] {
     let rank = modules.filter { $0.algorithm == LoRA.self }.compactMap(\.rank).max() ?? 0
     guard rank > 0, unit > 0 else { throw .notDynamic(modules[0].file) }
     let ranks = Array(stride(from: unit, through: rank, by: unit))
@@ -22,7 +22,7 @@ extension AdapterReshaping {
   /// The first `rank` columns of up and rows of down of every module, to the bit, and its alpha as it was.
   func sliced(
     _ modules: [AdapterModule], toRank rank: Int
-  ) throws(ConversionFailure) -> [AdapterModule] {
+  ) throws(AdapterConversionError) -> [AdapterModule] {
     var result: [AdapterModule] = []
     for module in modules {
       guard module.algorithm == LoRA.self, let whole = module.rank, rank < whole else {

@@ -14,7 +14,7 @@ package struct AdapterReshaping: Sendable {
   package init(_ settings: ReshapingSettings) { self.settings = settings }
 
   /// The modules, and what was done to them; no report where nothing was asked for, or a DyLoRA was cut.
-  /// - Throws: `ConversionFailure`, `OperationError.overflow`, `CheckpointError`, `LinearAlgebraError`,
+  /// - Throws: `AdapterConversionError`, `OperationError.overflow`, `CheckpointError`, `LinearAlgebraError`,
   ///   `CancellationError`
   package func reshaped(
     _ modules: [AdapterModule], threads: Int, progress: ProgressReporter
@@ -91,8 +91,8 @@ package struct AdapterReshaping: Sendable {
   }
 
   /// The shape of the weight that a module is for.
-  /// - Throws: `ConversionFailure.noPlace`, `.shapeNotTold`
-  func shape(for module: AdapterModule) throws(ConversionFailure) -> Shape {
+  /// - Throws: `AdapterConversionError.noPlace`, `.shapeNotTold`
+  func shape(for module: AdapterModule) throws(AdapterConversionError) -> Shape {
     try BaseWeights.shape(for: module, in: settings.base)
   }
 }

@@ -11,20 +11,20 @@ struct BaseWeights: Sendable {
   init(_ base: BaseModel) { self.base = base }
 
   /// The shape of the weight that a module changes.
-  /// - Throws: `ConversionFailure.noPlace`
-  func shape(for module: AdapterModule) throws(ConversionFailure) -> Shape {
+  /// - Throws: `AdapterConversionError.noPlace`
+  func shape(for module: AdapterModule) throws(AdapterConversionError) -> Shape {
     try place(of: module).weight.shape
   }
 
   /// The shape of the weight that a module changes: that of the base, where there is one and it has the
   /// module; otherwise what the factors tell, which may leave a kernel flattened.
-  /// - Throws: `ConversionFailure.noPlace`, `.shapeNotTold`
+  /// - Throws: `AdapterConversionError.noPlace`, `.shapeNotTold`
   static func shape(
     for module: AdapterModule, in base: BaseModel?
-  ) throws(ConversionFailure) -> Shape {
+  ) throws(AdapterConversionError) -> Shape {
     let told = module.algorithm.weightShape(of: module.shapes)
     if let base {
-      do throws(ConversionFailure) {
+      do throws(AdapterConversionError) {
         return try BaseWeights(base).shape(for: module)
       } catch {
         guard let told, module.isAdditive else { throw error }
@@ -38,7 +38,7 @@ struct BaseWeights: Sendable {
   }
 
   /// The weight that a module changes, its parts joined.
-  /// - Throws: `ConversionFailure.noPlace`, `CheckpointError.notConvertible`
+  /// - Throws: `AdapterConversionError.noPlace`, `CheckpointError.notConvertible`
   func weight(for module: AdapterModule) throws -> Tensor {
     let target = try place(of: module).weight
     let parts = try target.parts.map { try base.tensor($0.slot) }
@@ -46,7 +46,7 @@ struct BaseWeights: Sendable {
     return Tensor.stacked(parts.map { $0.reshaped($0.shape.asMatrix) }).reshaped(target.shape)
   }
 
-  private func place(of module: AdapterModule) throws(ConversionFailure) -> MergePlace {
+  private func place(of module: AdapterModule) throws(AdapterConversionError) -> MergePlace {
     do throws(NoPlace) {
       if let assertion = module.algorithm.assertion { throw NoPlace(assertion.reason) }
       let place = try MergePlace(of: module.name, in: base)

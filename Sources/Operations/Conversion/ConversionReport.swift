@@ -1,15 +1,7 @@
-import Tensors
+package import Tensors
 
 /// What a conversion of adapters did, or would do.
 package struct ConversionReport: Codable, Sendable {
-  /// What became of numbers that were computed or stored in another format.
-  package struct Losses: Codable, Sendable {
-    package var overflowed = 0
-    package var vanished = 0
-    package var rounded = 0
-    package var count = 0
-  }
-
   /// By input: how its keys are spelled.
   package internal(set) var from: [String] = []
   package internal(set) var to = ""
@@ -31,17 +23,11 @@ package struct ConversionReport: Codable, Sendable {
   package internal(set) var carried = 0
   package internal(set) var unmatched: [UnmatchedModule] = []
   package internal(set) var warnings: [String] = []
-  package internal(set) var losses = Losses()
+  /// What became of numbers that were computed or stored in another format.
+  package internal(set) var losses = ConversionLosses()
   /// What became of ranks and algorithms; nil where they stayed.
   package internal(set) var reshaping: ReshapingReport?
   package internal(set) var files: [String] = []
   package internal(set) var bytes = 0
   package internal(set) var seconds = 0.0
-
-  mutating func add(_ losses: ConversionLosses) {
-    self.losses.overflowed += losses.overflowed
-    self.losses.vanished += losses.underflowed
-    self.losses.rounded += losses.rounded
-    self.losses.count += losses.count
-  }
 }

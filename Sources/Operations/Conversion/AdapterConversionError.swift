@@ -2,7 +2,7 @@ package import SystemPackage
 package import Tensors
 
 /// Why adapters cannot be combined or turned into another algorithm.
-package enum ConversionFailure: Error {
+package enum AdapterConversionError: Error {
   case needsBase(FilePath, module: String, algorithm: String, flag: String)
   case noPlace(FilePath, module: String, reason: String)
   case needsRank(FilePath, module: String, algorithm: String)
@@ -15,7 +15,7 @@ package enum ConversionFailure: Error {
   case nothingLeft
 }
 
-extension ConversionFailure: CustomStringConvertible {
+extension AdapterConversionError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .needsBase(let file, let module, let algorithm, let flag):
