@@ -14,11 +14,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 work="${1:-${TMPDIR:-/tmp}/lyco-benchmark}"
 python="${PYTHON:-python3}"
 
-if [[ -z "${BINDIR:-}" ]]; then
-  swift build --package-path "$root" -c release --product lyco-convert >&2
-  BINDIR="$(swift build --package-path "$root" -c release --show-bin-path)"
-fi
-mkdir -p "$work"
+# shellcheck source=prepare-tools.sh
+source "$root/scripts/prepare-tools.sh"
 if [[ ! -e "$work/sdxl.complete" ]]; then
   echo "generating a checkpoint of 6.9 GB in $work" >&2
   "$python" "$root/scripts/make-checkpoint.py" "$root/Fixtures/families/sdxl.sgm.txt" \

@@ -13,11 +13,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 work="${1:-${TMPDIR:-/tmp}/lyco-benchmark}"
 python="${PYTHON:-python3}"
 
-if [[ -z "${BINDIR:-}" ]]; then
-  swift build --package-path "$root" -c release --product lyco-convert >&2
-  BINDIR="$(swift build --package-path "$root" -c release --show-bin-path)"
-fi
-mkdir -p "$work"
+# shellcheck source=prepare-tools.sh
+source "$root/scripts/prepare-tools.sh"
 for rank in 128 64; do
   [[ -e "$work/sdxl-rank$rank.safetensors" ]] || "$python" "$root/scripts/make-lora.py" \
     "$root/Fixtures/families/sdxl.sgm.txt" "$work/sdxl-rank$rank.safetensors" --rank "$rank" >&2
