@@ -15,7 +15,7 @@ extension Unpickler {
     let values = pickle.sequences[Int(index)]
     switch global {
     case .orderedDict: try appendOrderedDict(values)
-    case .defaultDict: appendDict()
+    case .defaultDict: try appendDict()
     case .rebuildTensor, .rebuildTensor2, .rebuildTensor3: try appendTensor(global, values)
     case .rebuildParameter:
       guard case .tensor? = values.first else { throw malformed("a tensor for a parameter") }
@@ -41,7 +41,7 @@ extension Unpickler {
   /// Without arguments, or with a list of pairs as Python 2 wrote it.
   @_lifetime(self: copy self)
   private mutating func appendOrderedDict(_ values: [PickleValue]) throws(TorchFileError) {
-    appendDict()
+    try appendDict()
     guard let first = values.first else { return }
     guard values.count == 1, case .list(let index) = first else {
       throw malformed("a list of pairs")

@@ -6,8 +6,10 @@ import Tensors
 /// calls or opens anything. What it does not know it refuses by name. Its memory is bounded by
 /// `mostOperations`, and nothing is allocated by a length before as many bytes are known to exist.
 struct Unpickler: ~Escapable {
-  /// Of one pickle: some 45 a tensor, so tens of thousands of tensors.
+  /// Of one pickle: some 45 a tensor, so eleven thousand tensors.
   static let mostOperations = 1 << 19
+  /// Tuples, lists and dicts, each of which takes memory of its own: some 26,000 tensors have as many.
+  private static let mostContainers = 1 << 17
   /// What looking up a name costs in operations. Every name is looked up once and then remembered.
   private static let nameCost = 16
   /// Of `copies`.
@@ -198,16 +200,16 @@ struct Unpickler: ~Escapable {
     case 0x42: try skip(4)  // BINBYTES
     case 0x8E, 0x96: try skip(8)  // BINBYTES8, BYTEARRAY8
 
-    case 0x29: appendSequence([], as: PickleValue.tuple)  // EMPTY_TUPLE
-    case 0x85: appendSequence(pop(from: try place(of: 1)), as: PickleValue.tuple)
-    case 0x86: appendSequence(pop(from: try place(of: 2)), as: PickleValue.tuple)
-    case 0x87: appendSequence(pop(from: try place(of: 3)), as: PickleValue.tuple)
-    case 0x74: appendSequence(pop(from: try popMark()), as: PickleValue.tuple)  // TUPLE
-    case 0x5D, 0x8F: appendSequence([], as: PickleValue.list)  // EMPTY_LIST, EMPTY_SET
-    case 0x91: appendSequence(pop(from: try popMark()), as: PickleValue.list)  // FROZENSET
+    case 0x29: try appendSequence([], as: PickleValue.tuple)  // EMPTY_TUPLE
+    case 0x85: try appendSequence(pop(from: try place(of: 1)), as: PickleValue.tuple)
+    case 0x86: try appendSequence(pop(from: try place(of: 2)), as: PickleValue.tuple)
+    case 0x87: try appendSequence(pop(from: try place(of: 3)), as: PickleValue.tuple)
+    case 0x74: try appendSequence(pop(from: try popMark()), as: PickleValue.tuple)  // TUPLE
+    case 0x5D, 0x8F: try appendSequence([], as: PickleValue.list)  // EMPTY_LIST, EMPTY_SET
+    case 0x91: try appendSequence(pop(from: try popMark()), as: PickleValue.list)  // FROZENSET
     case 0x61: try extend(from: place(of: 1))  // APPEND
     case 0x65, 0x90: try extend(from: popMark())  // APPENDS, ADDITEMS
-    case 0x7D: appendDict()  // EMPTY_DICT
+    case 0x7D: try appendDict()  // EMPTY_DICT
     case 0x73: try setItems(from: place(of: 2))  // SETITEM
     case 0x75: try setItems(from: popMark())  // SETITEMS
 
@@ -251,15 +253,25 @@ struct Unpickler: ~Escapable {
 
 extension Unpickler {
   @_lifetime(self: copy self)
-  mutating func appendSequence(_ values: [PickleValue], as kind: (UInt32) -> PickleValue) {
+  mutating func appendSequence(
+    _ values: [PickleValue], as kind: (UInt32) -> PickleValue
+  ) throws(TorchFileError) {
+    try countContainer()
     stack.append(kind(UInt32(pickle.sequences.count)))
     pickle.sequences.append(values)
   }
 
   @_lifetime(self: copy self)
-  mutating func appendDict() {
+  mutating func appendDict() throws(TorchFileError) {
+    try countContainer()
     stack.append(.dict(UInt32(pickle.dicts.count)))
     pickle.dicts.append([])
+  }
+
+  private func countContainer() throws(TorchFileError) {
+    guard pickle.sequences.count + pickle.dicts.count < Self.mostContainers else {
+      throw .limit("containers", Self.mostContainers)
+    }
   }
 
   /// Adds the values from `start` on to the list below them; what goes into a value that is passed
