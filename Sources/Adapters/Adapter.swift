@@ -72,8 +72,7 @@ package struct Adapter: Sendable {
     guard let decomposition else {
       return try algorithm.adaptedWeight(base, factors, multiplier: multiplier)
     }
-    let direction = try algorithm.adaptedWeight(copy base, factors, multiplier: 1)
-    return base.interpolated(to: decomposition.rescale(direction), by: multiplier)
+    return try decomposition.adaptedWeight(base, algorithm, factors, multiplier: multiplier)
   }
 
   /// b' for a base bias, in f32.

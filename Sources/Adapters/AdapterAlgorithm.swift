@@ -66,6 +66,9 @@ package protocol AdapterAlgorithm: Sendable {
     _ factors: Factors<Tensor>, for base: Shape
   ) throws(AdapterError) -> Factors<Tensor>
 
+  /// Factors in that form as LyCORIS' training stores them for a weight of shape `base`.
+  static func stored(_ factors: [String: Tensor], for base: Shape) -> [String: Tensor]
+
   /// W' of shape `base.shape`. At multiplier 1 it is what training saw.
   static func adaptedWeight<V: TensorAlgebra>(
     _ base: consuming V, _ factors: Factors<V>, multiplier: Float
@@ -135,6 +138,10 @@ extension AdapterAlgorithm {
   package static func normalized(
     _ factors: Factors<Tensor>, for base: Shape
   ) throws(AdapterError) -> Factors<Tensor> { factors }
+
+  package static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] { factors }
 
   /// Inputs of the weight that the factors were made for, where their shapes tell.
   package static func inputWidth(of shapes: [String: Shape]) -> Int? {

@@ -5,6 +5,8 @@ package struct AdapterSettings: Sendable {
   package var alpha: Float?
   /// Split the kernel of a convolution off into a core.
   package var usesTucker = false
+  /// A trained number, from 0, multiplies the change: then no factor has to start from zero.
+  package var usesScalar = false
   /// LoKr: the smaller part of each extent, -1 for the most even division.
   package var factor = -1
   /// LoKr: w1 as a product too.

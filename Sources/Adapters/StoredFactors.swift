@@ -41,3 +41,66 @@ extension StoredDifference {
     shapes[difference] == nil ? [:] : [difference: 1]
   }
 }
+
+extension [String: Tensor] {
+  /// The matrices of these names as kernels of extent 1 where the weight is a kernel.
+  fileprivate func asKernels(_ suffixes: [String], for base: Shape) -> Self {
+    var factors = self
+    for suffix in suffixes {
+      guard let factor = self[suffix], factor.shape.dimensions.count == 2 else { continue }
+      factors[suffix] = factor.reshaped(
+        Shape(factor.shape.dimensions + base.kernel.map { _ in 1 }))
+    }
+    return factors
+  }
+}
+
+extension GLoRA {
+  package static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] { factors.asKernels([a1, a2, b1], for: base) }
+}
+
+extension TLoRA {
+  package static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] { factors.asKernels([up, down], for: base) }
+}
+
+extension DiagOFT {
+  package static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] { Rotation.stored(factors, for: base) }
+}
+
+extension BOFT {
+  package static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] { Rotation.stored(factors, for: base) }
+}
+
+extension Rotation {
+  fileprivate static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] {
+    var factors = factors
+    factors[rescale] = factors[rescale]?.reshaped(
+      Shape([base.rows] + base.dimensions.dropFirst().map { _ in 1 }))
+    return factors
+  }
+}
+
+extension IA3 {
+  /// With the number that tells the side.
+  package static func stored(
+    _ factors: [String: Tensor], for base: Shape
+  ) -> [String: Tensor] {
+    guard let scales = factors[weight] else { return factors }
+    let ones = base.kernel.map { _ in 1 }
+    let stored = Shape(base.kernel.isEmpty ? [scales.count] : [1, scales.count] + ones)
+    return [
+      weight: scales.reshaped(stored),
+      side: Tensor(scalar: scales.shape.dimensions.count == 2 ? 0 : 1),
+    ]
+  }
+}

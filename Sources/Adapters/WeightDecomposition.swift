@@ -34,6 +34,26 @@ package struct WeightDecomposition<V: TensorAlgebra> {
     }
   }
 
+  /// W' of an algorithm within the decomposition.
+  package func adaptedWeight(
+    _ base: consuming V, _ algorithm: any AdapterAlgorithm.Type, _ factors: Factors<V>,
+    multiplier: Float
+  ) throws(AdapterError) -> V {
+    let direction = try algorithm.adaptedWeight(copy base, factors, multiplier: 1)
+    return base.interpolated(to: rescale(direction), by: multiplier)
+  }
+
+  /// Lengths along an axis of a weight, with which training starts: `[out, 1…]` or `[1, in, 1…]`.
+  package static func lengths(of weight: V, along axis: Axis) -> V {
+    let ones = weight.shape.kernel.map { _ in 1 }
+    return switch axis {
+    case .outputs:
+      weight.rowNorms().reshaped(Shape([weight.shape.rows, 1] + ones))
+    case .inputs:
+      weight.inputsFirst().rowNorms().reshaped(Shape([1, weight.shape.inputs] + ones))
+    }
+  }
+
   private static func rescale(_ rows: consuming V, to magnitude: V) -> V {
     // The smallest difference of f32 at 1, as training adds it: a row of zeros stays one.
     let norms = rows.rowNorms()

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 #ifdef __linux__
 
@@ -12,6 +13,16 @@ int lyco_open_unnamed(const char *folder, unsigned mode) {
 
 int lyco_start_writeback(int file, int64_t offset, int64_t count) {
   return sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
+int lyco_exchange(const char *a, const char *b) {
+#ifdef RENAME_EXCHANGE
+  return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+#else
+  (void)a, (void)b;
+  errno = ENOTSUP;
+  return -1;
+#endif
 }
 
 #else
@@ -28,10 +39,17 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count) {
   return -1;
 }
 
+int lyco_exchange(const char *a, const char *b) {
+  (void)a, (void)b;
+  errno = ENOTSUP;
+  return -1;
+}
+
 #endif
 
 #ifdef __GLIBC__
 
+#include <limits.h>
 #include <malloc.h>
 
 void lyco_keep_freed_memory(void) {
@@ -39,8 +57,14 @@ void lyco_keep_freed_memory(void) {
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
+void lyco_keep_all_freed_memory(void) {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 #else
 
 void lyco_keep_freed_memory(void) {}
+void lyco_keep_all_freed_memory(void) {}
 
 #endif

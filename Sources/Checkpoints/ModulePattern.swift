@@ -15,7 +15,7 @@ package struct ModulePattern {
   }
 
   private let rule: Rule
-  private let text: String
+  let text: String
 
   /// A shell pattern for the whole name, as Python's `fnmatch`.
   package init(glob text: String) {

@@ -105,8 +105,7 @@ private struct TableReader {
     return strings
   }
 
-  /// A table of tables, in the order of its keys. Options of training that have no meaning for a
-  /// finished weight (dropout and the like) are passed over.
+  /// A table of tables, in the order of its keys.
   func overrides(
     _ key: String
   ) throws(CheckpointError) -> [(target: String, override: Preset.Override)] {
@@ -122,10 +121,25 @@ private struct TableReader {
           Preset.Override(
             algorithm: try reader.string("algo"), linearRank: try reader.rank("dim", "linear_dim"),
             convolutionRank: try reader.rank("conv_dim", "dim"),
-            factor: try reader.factor("factor"))
+            factor: try reader.factor("factor"),
+            options: try reader.texts(besides: ["algo", "dim", "linear_dim", "conv_dim", "factor"]))
         ))
     }
     return overrides
+  }
+
+  /// The numbers, texts and truths of the table as text.
+  private func texts(besides known: Set<String>) throws(CheckpointError) -> [String: String] {
+    var texts: [String: String] = [:]
+    for key in table.keys where !known.contains(key) {
+      guard let value = table[key] else { continue }
+      guard
+        let text = value.string ?? value.bool.map({ "\($0)" }) ?? value.int.map({ "\($0)" })
+          ?? value.double.map({ "\($0)" })
+      else { throw invalid(key, "a number, a string or true or false") }
+      texts[key] = text
+    }
+    return texts
   }
 
   private func string(_ key: String) throws(CheckpointError) -> String? {

@@ -24,6 +24,8 @@ package struct Preset {
     package var convolutionRank: Int?
     /// LoKr's division, -1 for the most even one.
     package var factor: Int?
+    /// Everything else, as it would stand in `network_args`: what only training knows to use.
+    package var options: [String: String] = [:]
   }
 
   package let name: String
@@ -55,7 +57,12 @@ package struct Preset {
   /// never do.
   package func selects(_ module: FamilyModule) -> Bool {
     if excluded.contains(where: { $0.matches(module.path) }) { return false }
-    if !convolutions && module.shape.kernel.contains(where: { $0 != 1 }) { return false }
+    // A rank of its own takes part even so, as in LyCORIS.
+    if !convolutions && module.shape.kernel.contains(where: { $0 != 1 })
+      && override(for: module)?.convolutionRank == nil
+    {
+      return false
+    }
     if module.component == "model" && coversUnclassified { return true }
     return targets(for: module.component)?.contain(module) ?? false
   }
@@ -63,11 +70,48 @@ package struct Preset {
   /// The most particular override: by name before by class, an inner class before an outer one.
   package func override(for module: FamilyModule) -> Override? {
     nameOverrides.first { $0.pattern.matches(module.path) }?.override
-      ?? module.containers.reversed().lazy.compactMap { classOverrides[$0] }.first
+      ?? ([module.className] + module.containers.reversed()).lazy.compactMap { classOverrides[$0] }
+      .first
+  }
+
+  /// Whether the preset comes with the suite.
+  package var isBuiltIn: Bool { Self.builtInNames.contains(name) }
+
+  /// Whether the module is selected by its name rather than, or as well as, by a class it lies in.
+  package func names(_ module: FamilyModule) -> Bool {
+    targets(for: module.component)?.names.contains { $0.matches(module.path) } ?? false
+  }
+
+  /// Classes and names that the preset asks for and none of the modules has, for the parts of a model
+  /// that there are modules of.
+  package func unmatched(among modules: [FamilyModule]) -> [String] {
+    let parts = [denoiser, textEncoders].enumerated().map { index, targets in
+      (
+        targets,
+        modules.filter { $0.component != "vae" && $0.component.hasPrefix("te") == (index == 1) }
+      )
+    }
+    return parts.filter { !$0.1.isEmpty }.flatMap { targets, modules in
+      let classes = Set(modules.flatMap(\.containers))
+      return targets.classes.subtracting(classes).sorted()
+        + targets.names.filter { name in !modules.contains { name.matches($0.path) } }.map(\.text)
+    }
   }
 
   private func targets(for component: String) -> Targets? {
     if component.hasPrefix("te") { return textEncoders }
     return component == "vae" ? nil : denoiser
+  }
+}
+
+extension FamilyModule {
+  /// The class of the layer itself, as PyTorch names it.
+  fileprivate var className: String {
+    switch kind {
+    case .linear: "Linear"
+    case .convolution: "Conv\(max(shape.kernel.count, 1))d"
+    case .norm: "Norm"
+    case .embedding: "Embedding"
+    }
   }
 }

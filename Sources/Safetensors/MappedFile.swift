@@ -60,6 +60,15 @@ package import SystemPackage
     if let start = unsafe start { unsafe munmap(start, count) }
   }
 
+  /// Lets go of the pages that lie within a range.
+  func releasePages(_ range: Range<Int>) {
+    guard let start = unsafe start else { return }
+    let page = Int(getpagesize())
+    let first = (range.lowerBound + page - 1) / page * page
+    let last = range.upperBound / page * page
+    if last > first { _ = unsafe madvise(start + first, last - first, MADV_DONTNEED) }
+  }
+
   package var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     get {

@@ -86,4 +86,10 @@ package struct TensorView: Sendable {
   /// The numbers, widened.
   /// - Precondition: `dtype.isConvertible`
   package func tensor() -> Tensor { Tensor(decoding: bytes, as: dtype, shape: shape) }
+
+  /// Lets the pages go that the data take in this process: they are read again where they are needed.
+  /// For whoever copies a whole model and has no use for two of them in memory.
+  package func releasePages() {
+    if case .mapped(let mapping) = storage { mapping.releasePages(range) }
+  }
 }

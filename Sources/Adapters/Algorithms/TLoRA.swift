@@ -14,9 +14,12 @@ package import Tensors
 package enum TLoRA: AdapterAlgorithm {
   package static let name = "tlora"
 
-  static let down = "q_layer.weight"
-  static let up = "p_layer.weight"
-  static let values = "lambda_layer"
+  package static let down = "q_layer.weight"
+  package static let up = "p_layer.weight"
+  package static let values = "lambda_layer"
+  /// What training started with, `[out, rank]` and `[rank, in]`, as it has them: never in a file.
+  package static let startUp = "start (up)"
+  package static let startDown = "start (down)"
 
   package static let suffixes = [down, up, values].map { FactorSuffix($0) }
   package static let markers: Set<String> = [down, up, values]
@@ -51,12 +54,18 @@ package enum TLoRA: AdapterAlgorithm {
     let values = try factors.require(values)
     let shape = base.shape
     let matrix = base.reshaped(shape.asMatrix)
-    let start = matrix.truncated(toRank: down.shape.rows)
     let strength = multiplier * factors.scale
-    return matrix.adding(
+    let begun: V
+    if let startUp = factors[startUp], let startDown = factors[startDown] {
+      begun = matrix.adding(product: startUp, startDown, times: -strength)
+    } else {
+      let start = matrix.truncated(toRank: down.shape.rows)
+      begun = matrix.adding(start, times: -strength)
+    }
+    return begun.adding(
       product: up.reshaped(up.shape.asMatrix),
       down.reshaped(down.shape.asMatrix).scaledRows(by: values), times: strength
-    ).adding(start, times: -strength).reshaped(shape)
+    ).reshaped(shape)
   }
 
   package static func initialFactors(

@@ -80,4 +80,54 @@ size_t lyco_count_infinite_f16(const void *restrict source, size_t count);
 void lyco_add_thin_product(const float *restrict a, size_t row_stride, size_t column_stride,
                            const float *restrict b, float *restrict c, size_t count, size_t depth);
 
+// MARK: Steps of optimizers, element by element: the same bits on every CPU.
+
+/// The numbers of a step of Adam.
+struct lyco_adam_step {
+  /// Of the value, what remains.
+  float keep;
+  /// Of the value, what is added to its gradient.
+  float decay;
+  /// Of the gradient, what goes into the first average.
+  float growth;
+  /// Of the second average, what remains, and of the gradient's square, what goes into it.
+  float second_keep, second_growth;
+  /// Of the step, and what the root of the second average is divided by.
+  float size, correction;
+  float epsilon;
+};
+
+/// Takes a gradient into its averages and moves the value by them.
+void lyco_adam(float *restrict value, const float *restrict gradient, float *restrict first,
+               float *restrict second, size_t count, struct lyco_adam_step step);
+/// value - decay value - size first / (sqrt(second) + epsilon)
+void lyco_adam_move(float *restrict value, const float *restrict first,
+                    const float *restrict second, size_t count, float size, float epsilon,
+                    float decay);
+
+/// The numbers of a step of schedule-free Adam.
+struct lyco_average_step {
+  float second_keep, second_growth, correction, epsilon;
+  /// Of the value, what is added to the step.
+  float decay;
+  /// Of the way to the origin, what the value goes.
+  float share;
+  /// What the value and the origin go along the step.
+  float growth, size;
+};
+
+/// Takes a gradient into the average of squares, and moves the value and what it is an average of.
+void lyco_adam_average(float *restrict value, const float *restrict gradient,
+                       float *restrict origin, float *restrict second, size_t count,
+                       struct lyco_average_step step);
+
+/// values[code] * magnitude
+void lyco_read_codes(const uint8_t *restrict codes, const float *restrict values, float magnitude,
+                     float *restrict target, size_t count);
+/// Codes of numbers over the largest magnitude among them, which is returned.
+/// first_codes: for the upper half of a number's bits the lowest code of any such number, of which there
+/// are two at most; bounds: where each code ends, the last being infinite. Numbers must be finite.
+float lyco_write_codes(const float *restrict source, const uint8_t *restrict first_codes,
+                       const float *restrict bounds, uint8_t *restrict codes, size_t count);
+
 #endif

@@ -12,11 +12,11 @@ package import Tensors
 package enum GLoRA: AdapterAlgorithm {
   package static let name = "glora"
 
-  static let a1 = "a1.weight"
-  static let a2 = "a2.weight"
-  static let b1 = "b1.weight"
-  static let b2 = "b2.weight"
-  static let core = "bm.weight"
+  package static let a1 = "a1.weight"
+  package static let a2 = "a2.weight"
+  package static let b1 = "b1.weight"
+  package static let b2 = "b2.weight"
+  package static let core = "bm.weight"
 
   package static let suffixes =
     [a1, a2, b1, b2, core].map { FactorSuffix($0) } + [scalarSuffix]
@@ -122,12 +122,15 @@ package enum GLoRA: AdapterAlgorithm {
     for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let (shape, rank) = (base.shape, settings.rank)
+    func last(_ shape: Shape) -> Tensor {
+      settings.usesScalar ? Tensor(kaiming: shape, using: &generator) : Tensor(zeros: shape)
+    }
     return Factors(
       [
         a1: Tensor(kaiming: [shape.inputs, rank], using: &generator),
-        a2: Tensor(zeros: [rank, shape.inputs]),
+        a2: last([rank, shape.inputs]),
         b1: Tensor(kaiming: [shape.rows, rank], using: &generator),
-        b2: Tensor(zeros: Shape([rank] + shape.dimensions.dropFirst())),
+        b2: last(Shape([rank] + shape.dimensions.dropFirst())),
       ], scale: settings.scale)
   }
 }

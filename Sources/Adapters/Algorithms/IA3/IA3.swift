@@ -12,7 +12,7 @@ package enum IA3: AdapterAlgorithm {
   package static let name = "ia3"
 
   package static let weight = "weight"
-  static let side = "on_input"
+  package static let side = "on_input"
 
   package static let suffixes = [FactorSuffix(weight, needsMarker: true), FactorSuffix(side)]
   package static let markers: Set<String> = [side]

@@ -97,7 +97,8 @@ package enum LoHa: AdditiveAlgorithm {
     var values: [String: Tensor] = [
       first.left: Tensor(normal: left, deviation: 0.1, using: &generator),
       first.right: Tensor(normal: right, deviation: 1, using: &generator),
-      second.left: Tensor(zeros: left),
+      second.left: settings.usesScalar
+        ? Tensor(normal: left, deviation: 0.1, using: &generator) : Tensor(zeros: left),
       second.right: Tensor(normal: right, deviation: 1, using: &generator),
     ]
     if isTucker {

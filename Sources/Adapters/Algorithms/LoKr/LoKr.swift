@@ -15,12 +15,12 @@ package enum LoKr: AdditiveAlgorithm {
   package static let name = "lokr"
 
   package static let w1 = "lokr_w1"
-  static let w1Left = "lokr_w1_a"
-  static let w1Right = "lokr_w1_b"
-  static let w2 = "lokr_w2"
-  static let w2Left = "lokr_w2_a"
-  static let w2Right = "lokr_w2_b"
-  static let core = "lokr_t2"
+  package static let w1Left = "lokr_w1_a"
+  package static let w1Right = "lokr_w1_b"
+  package static let w2 = "lokr_w2"
+  package static let w2Left = "lokr_w2_a"
+  package static let w2Right = "lokr_w2_b"
+  package static let core = "lokr_t2"
 
   package static let suffixes =
     [w1, w1Left, w1Right, w2, w2Left, w2Right, core].map { FactorSuffix($0) }
@@ -92,7 +92,7 @@ package enum LoKr: AdditiveAlgorithm {
   }
 
   /// w1 `[a, c]`
-  static func outer<V: TensorAlgebra>(of factors: Factors<V>) throws(AdapterError) -> V {
+  package static func outer<V: TensorAlgebra>(of factors: Factors<V>) throws(AdapterError) -> V {
     if let whole = factors[w1] { return whole.reshaped(whole.shape.asMatrix) }
     return try factors.require(w1Left).matmul(try factors.require(w1Right))
   }
@@ -105,7 +105,7 @@ package enum LoKr: AdditiveAlgorithm {
   }
 
   /// The factors of w2, a core absorbed: `[b, rank]` and `[rank, d · kernel]`.
-  static func innerMatrices<V: TensorAlgebra>(
+  package static func innerMatrices<V: TensorAlgebra>(
     of factors: Factors<V>
   ) throws(AdapterError) -> (left: V, right: V) {
     let (left, right) = (try factors.require(w2Left), try factors.require(w2Right))
@@ -128,15 +128,18 @@ package enum LoKr: AdditiveAlgorithm {
       values[w1] = Tensor(kaiming: layout.outer, using: &generator)
     }
     let (b, d) = (layout.inner.rows, layout.inner.columns)
+    func last(_ shape: Shape) -> Tensor {
+      settings.usesScalar ? Tensor(kaiming: shape, using: &generator) : Tensor(zeros: shape)
+    }
     if !divides.inner {
-      values[w2] = Tensor(zeros: Shape([b, d] + kernel))
+      values[w2] = last(Shape([b, d] + kernel))
     } else if settings.usesTucker && kernel.contains(where: { $0 != 1 }) {
       values[core] = Tensor(kaiming: Shape([rank, rank] + kernel), using: &generator)
       values[w2Left] = Tensor(kaiming: [rank, b], using: &generator)
-      values[w2Right] = Tensor(zeros: [rank, d])
+      values[w2Right] = last([rank, d])
     } else {
       values[w2Left] = Tensor(kaiming: [b, rank], using: &generator)
-      values[w2Right] = Tensor(zeros: [rank, d * kernel.reduce(1, *)])
+      values[w2Right] = last([rank, d * kernel.reduce(1, *)])
     }
     let isProduct = values[w1] == nil || values[w2] == nil
     return Factors(values, scale: isProduct ? settings.scale : 1)

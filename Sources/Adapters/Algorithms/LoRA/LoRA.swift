@@ -129,7 +129,9 @@ package enum LoRA: AdditiveAlgorithm {
     let ones = shape.kernel.map { _ in 1 }
     let isTucker = settings.usesTucker && shape.kernel.contains { $0 != 1 }
     var values = [
-      up: Tensor(zeros: Shape([shape.rows, rank] + ones)),
+      up: settings.usesScalar
+        ? Tensor(kaiming: Shape([shape.rows, rank] + ones), using: &generator)
+        : Tensor(zeros: Shape([shape.rows, rank] + ones)),
       down: Tensor(
         kaiming: Shape(
           isTucker ? [rank, shape.inputs] + ones : [rank] + shape.dimensions.dropFirst()),

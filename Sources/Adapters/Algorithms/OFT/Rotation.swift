@@ -8,9 +8,9 @@ import Tensors
 /// c per output, and 0 means none.
 ///
 /// Sources: Qiu et al. 2023, arXiv 2306.07280; LyCORIS `functional/diag_oft.py`, `get_r`.
-enum Rotation {
-  static let blocks = "oft_blocks"
-  static let rescale = "rescale"
+package enum Rotation {
+  package static let blocks = "oft_blocks"
+  package static let rescale = "rescale"
 
   /// R of every block of `[…, b, b]`, as `[n, b, b]`.
   static func cayley<V: TensorAlgebra>(_ blocks: V, constraint: Float) -> V {
