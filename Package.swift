@@ -63,6 +63,8 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+    .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("dl")]),
+    .target(name: "CLayers", dependencies: ["COneDNN"], linkerSettings: [.linkedLibrary("m")]),
 
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
@@ -88,6 +90,9 @@ let package = Package(
         orderedCollections, systemPackage,
       ],
       resources: [.embedInCode("Presets")], swiftSettings: house),
+    .target(
+      name: "Autograd", dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers"],
+      swiftSettings: house),
     .target(
       name: "Operations",
       dependencies: [
@@ -153,6 +158,13 @@ let package = Package(
       ],
       swiftSettings: tests),
     .testTarget(
+      name: "AutogradTests",
+      dependencies: [
+        "Autograd", "LinearAlgebra", "Adapters", "Safetensors", "Tensors", "TestSupport",
+        "COneDNN", "CLayers", systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
       name: "OperationsTests",
       dependencies: [
         "Operations", "Checkpoints", "Adapters", "ModelFamilies", "LinearAlgebra", "Safetensors",
@@ -165,7 +177,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "TestSupport", "Safetensors", "Tensors", systemPackage, orderedCollections, "lyco-extract",
+        "TestSupport", "Safetensors", "Tensors", "CommandSupport", argumentParser, systemPackage,
+        orderedCollections, "lyco-extract",
         "lyco-merge", "lyco-convert", "lyco-inspect",
       ],
       swiftSettings: tests),

@@ -2,7 +2,10 @@
 # Installs the system libraries that the build needs, if any is missing. Debian or Ubuntu.
 set -euo pipefail
 
-packages=(libopenblas-dev liblapacke-dev libzstd-dev libssl-dev pkg-config)
+packages=(
+  libopenblas-dev liblapacke-dev libzstd-dev libssl-dev libdnnl-dev libpng-dev libjpeg-dev libwebp-dev
+  pkg-config
+)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||

@@ -1,0 +1,93 @@
+import CLayers
+import COneDNN
+import Tensors
+
+extension Variable {
+  /// softmax(q·kᵀ / √d) · v for every head: q `[batch, n, heads · d]`, k and v `[batch, m, heads · d]`.
+  ///
+  /// Scores are computed block by block and again for the backward pass: only the result and one number per
+  /// row and head are kept.
+  /// - Parameters:
+  ///   - isCausal: whether row i sees rows 0 to i only.
+  ///   - compute: the format of the factors of both products; exponentials and sums are f32.
+  package static func attention(
+    _ q: Variable, _ k: Variable, _ v: Variable, heads: Int, isCausal: Bool = false,
+    compute: ComputeType = .f32
+  ) -> Variable {
+    let (rows, columns) = (q.shape.dimensions, k.shape.dimensions)
+    precondition(
+      rows.count == 3 && columns.count == 3 && k.shape == v.shape && rows[0] == columns[0]
+        && rows[2] == columns[2] && heads > 0 && rows[2] % heads == 0
+        && (!isCausal || rows[1] <= columns[1]),
+      "attention of \(q.shape) to \(k.shape) and \(v.shape) with \(heads) heads")
+    let width = rows[2] / heads
+    let extents = lyco_attention(
+      batch: rows[0], heads: heads, queries: rows[1], keys: columns[1], width: width,
+      scale: 1 / Float(width).squareRoot(), causal: isCausal ? 1 : 0, compute: compute.oneDNN)
+    let operands = AttentionOperands(extents: extents, q: q.value, k: k.value, v: v.value)
+    let (output, logs) = operands.forward()
+    let needsKeys = k.needsGradient || v.needsGradient
+    return .record(output, from: [q, k, v]) {
+      operands.backward($0, output, logs, needsKeys: needsKeys)
+    }
+  }
+}
+
+private struct AttentionOperands {
+  let extents: lyco_attention
+  let q, k, v: Tensor
+
+  /// The output, and logarithms of the sums of exponentials.
+  func forward() -> (output: Tensor, logs: Tensor) {
+    var extents = extents
+    var logs = Tensor(zeros: [extents.batch, extents.heads, extents.queries])
+    let output = unsafe Tensor(filling: q.shape) { y in
+      unsafe logs.changing { logs in
+        unsafe withElements { q, k, v in
+          check(unsafe lyco_attention_forward(&extents, q, k, v, y, logs), "attention")
+        }
+      }
+    }
+    return (output, logs)
+  }
+
+  func backward(
+    _ dy: Tensor, _ y: Tensor, _ logs: Tensor, needsKeys: Bool
+  ) -> [Tensor?] {
+    var extents = extents
+    var (dk, dv): (Tensor?, Tensor?)
+    let dq = unsafe Tensor(filling: q.shape) { dq in
+      func run(_ dk: UnsafeMutablePointer<Float>?, _ dv: UnsafeMutablePointer<Float>?) {
+        unsafe withElements { q, k, v in
+          unsafe y.reading { y in
+            unsafe logs.reading { logs in
+              unsafe dy.reading { dy in
+                check(
+                  unsafe lyco_attention_backward(
+                    &extents, q, k, v, y, logs, dy, dq, dk, dv), "gradient of attention")
+              }
+            }
+          }
+        }
+      }
+      guard needsKeys else {
+        run(nil, nil)
+        return
+      }
+      dk = unsafe Tensor(filling: k.shape) { keys in
+        dv = unsafe Tensor(filling: v.shape) { unsafe run(keys, $0) }
+      }
+    }
+    return [dq, dk, dv]
+  }
+
+  private func withElements(
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
+  ) {
+    unsafe q.reading { q in
+      unsafe k.reading { k in
+        unsafe v.reading { unsafe body(q, k, $0) }
+      }
+    }
+  }
+}

@@ -1,0 +1,348 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "CLayers.h"
+#include "panels.h"
+#include "vectors.h"
+
+// Scores are computed for blocks of this many queries and keys, and never stored beyond one. The number of
+// keys is a multiple of that of queries, so that with a causal mask every block that is taken shows
+// something to each of its rows.
+#define QUERIES ((size_t)64)
+#define KEYS ((size_t)128)
+// Queries of a task of the forward pass, keys of one of the backward pass.
+#define TASK_QUERIES ((size_t)256)
+#define TASK_KEYS ((size_t)1024)
+
+#define FEWER(a, b) ((a) < (b) ? (a) : (b))
+
+struct attention {
+  const lyco_attention *extents;
+  const panel_kernel *kernel;
+  const float *q, *k, *v, *y, *dy, *logs;
+  float *written, *written_logs, *dk, *dv;
+  // Elements of a row, and between the parts of samples.
+  size_t stride;
+  // Units of one head in units: keys and values, packed (forward).
+  size_t keys_size, values_size;
+  unit *packed;
+  // Backward: gradients of queries from each segment of keys.
+  size_t segments;
+  float *parts;
+  int failed;
+};
+
+static struct attention described(const lyco_attention *e) {
+  const panel_kernel *kernel = lyco_panel_kernel(e->compute);
+  return (struct attention){
+      .extents = e,
+      .kernel = kernel,
+      .stride = e->heads * e->width,
+      .keys_size = padded(e->keys) * units(kernel, e->width),
+      .values_size = padded(e->width) * units(kernel, KEYS) * ((e->keys + KEYS - 1) / KEYS),
+      .segments = (e->keys + TASK_KEYS - 1) / TASK_KEYS,
+  };
+}
+
+// Where the part of a head begins among `rows` rows per sample.
+static size_t head_offset(const lyco_attention *e, size_t head, size_t rows) {
+  return head / e->heads * rows * e->heads * e->width + head % e->heads * e->width;
+}
+
+// Keys of a block that a query sees.
+INLINE size_t visible(const lyco_attention *e, size_t query, size_t first_key, size_t count) {
+  if (!e->causal) return count;
+  return query < first_key ? 0 : FEWER(query + 1 - first_key, count);
+}
+
+// MARK: Forward
+
+static void pack_head(size_t head, void *context) {
+  const struct attention *work = context;
+  const lyco_attention *e = work->extents;
+  const panel_kernel *kernel = work->kernel;
+  unit *keys = work->packed + head * (work->keys_size + work->values_size);
+  const size_t offset = head_offset(e, head, e->keys);
+  kernel->pack_transposed(work->k + offset, work->stride, e->keys, e->width, keys);
+  unit *values = keys + work->keys_size;
+  for (size_t key = 0; key < e->keys; key += KEYS) {
+    kernel->pack_depth(work->v + offset + key * work->stride, work->stride,
+                       FEWER(KEYS, e->keys - key), e->width, values);
+    values += padded(e->width) * units(kernel, KEYS);
+  }
+}
+
+// Turns scores into exponentials below the largest so far, and scales back what was summed before.
+static CLONED void exponentiate(float *scores, size_t keys, size_t rows, float scale,
+                                const size_t *seen, float *largest, vector *sums, float *output,
+                                size_t width) {
+  for (size_t i = 0; i < rows; i++) {
+    float *row = scores + i * KEYS;
+    for (size_t j = seen[i]; j < padded(keys); j++) row[j] = -INFINITY;
+    vector top = *(vector *)row;
+    for (size_t j = LANES; j < padded(keys); j += LANES)
+      top = __builtin_elementwise_max(top, *(vector *)(row + j));
+    const float before = largest[i], now = fmaxf(before, largest_of(top) * scale);
+    vector sum = {0};
+    for (size_t j = 0; j < padded(keys); j += LANES) {
+      const vector p = exponential(*(vector *)(row + j) * scale - now);
+      *(vector *)(row + j) = p;
+      sum += p;
+    }
+    const float correction = before == now ? 1 : expf(before - now);
+    sums[i] = sums[i] * correction + sum;
+    largest[i] = now;
+    if (correction != 1)
+      for (size_t j = 0; j < width; j += LANES) *(vector *)(output + i * width + j) *= correction;
+  }
+}
+
+static CLONED void attend(const struct attention *work, size_t head, size_t query, size_t rows,
+                   float *scores, float *output, unit *a) {
+  const lyco_attention *e = work->extents;
+  const panel_kernel *kernel = work->kernel;
+  const size_t width = padded(e->width), depth = units(kernel, e->width);
+  const unit *keys = work->packed + head * (work->keys_size + work->values_size);
+  const unit *values = keys + work->keys_size;
+  unit *probabilities = a + QUERIES * depth;
+  // Sums of exponentials, every 16th key in a lane of its own.
+  vector sums[QUERIES] = {{0}};
+  float largest[QUERIES];
+  for (size_t i = 0; i < rows; i++) largest[i] = -INFINITY;
+  memset(output, 0, QUERIES * width * sizeof(float));
+  const size_t offset = head_offset(e, head, e->queries) + query * work->stride;
+  kernel->pack_rows(work->q + offset, work->stride, rows, e->width, a);
+  for (size_t key = 0; key < e->keys; key += KEYS) {
+    if (e->causal && key > query + rows - 1) break;
+    const size_t count = FEWER(KEYS, e->keys - key);
+    size_t seen[QUERIES];
+    for (size_t i = 0; i < rows; i++) seen[i] = visible(e, query + i, key, count);
+    kernel->multiply(a, depth, 1, keys + key * depth, LANES * depth, depth, scores, KEYS, rows,
+                     padded(count), 0);
+    exponentiate(scores, count, rows, e->scale, seen, largest, sums, output, width);
+    const unit *p = (const unit *)scores;
+    size_t p_stride = KEYS;
+    if (kernel->pair > 1) {
+      kernel->pack_rows(scores, KEYS, rows, count, probabilities);
+      p = probabilities;
+      p_stride = units(kernel, count);
+    }
+    kernel->multiply(p, p_stride, 1, values, LANES * units(kernel, count), units(kernel, count),
+                     output, width, rows, width, 1);
+    values += width * units(kernel, KEYS);
+  }
+  for (size_t i = 0; i < rows; i++) {
+    const float sum = sum_of(sums[i]), inverse = 1 / sum;
+    for (size_t j = 0; j < e->width; j++)
+      work->written[offset + i * work->stride + j] = output[i * width + j] * inverse;
+    work->written_logs[head * e->queries + query + i] = largest[i] + logf(sum);
+  }
+}
+
+static void forward_task(size_t index, void *context) {
+  struct attention *work = context;
+  const lyco_attention *e = work->extents;
+  const size_t tasks = (e->queries + TASK_QUERIES - 1) / TASK_QUERIES;
+  const size_t head = index / tasks, first = index % tasks * TASK_QUERIES;
+  const size_t last = FEWER(first + TASK_QUERIES, e->queries);
+  float *scores = malloc((QUERIES * (2 * KEYS + 2 * padded(e->width))) * sizeof(float));
+  if (!scores) {
+    work->failed = 1;
+    return;
+  }
+  float *output = scores + QUERIES * KEYS;
+  for (size_t query = first; query < last; query += QUERIES)
+    attend(work, head, query, FEWER(QUERIES, last - query), scores, output,
+           (unit *)output + QUERIES * padded(e->width));
+  free(scores);
+}
+
+int lyco_attention_forward(const lyco_attention *extents, const float *q, const float *k,
+                           const float *v, float *y, float *logs) {
+  struct attention work = described(extents);
+  work.q = q, work.k = k, work.v = v, work.written = y, work.written_logs = logs;
+  const size_t heads = extents->batch * extents->heads;
+  work.packed = malloc(heads * (work.keys_size + work.values_size) * sizeof(unit));
+  if (!work.packed) return 1;
+  lyco_parallel(heads, pack_head, &work);
+  lyco_parallel(heads * ((extents->queries + TASK_QUERIES - 1) / TASK_QUERIES), forward_task, &work);
+  free(work.packed);
+  return work.failed;
+}
+
+// MARK: Backward
+
+// Scores to probabilities, and their gradients to those of the scores.
+static CLONED void differentiate(float *scores, float *gradients, size_t keys, size_t rows,
+                                 float scale, const size_t *seen, const float *logs,
+                                 const float *means) {
+  for (size_t i = 0; i < rows; i++) {
+    float *p = scores + i * KEYS, *g = gradients + i * KEYS;
+    const float log = logs[i], mean = means[i];
+    for (size_t j = seen[i]; j < padded(keys); j++) p[j] = -INFINITY;
+    for (size_t j = 0; j < padded(keys); j += LANES) {
+      const vector probability = exponential(*(vector *)(p + j) * scale - log);
+      *(vector *)(p + j) = probability;
+      *(vector *)(g + j) = probability * (*(vector *)(g + j) - mean) * scale;
+    }
+  }
+}
+
+static CLONED float dot(const float *x, const float *y, size_t count) {
+  vector sum = {0};
+  for (size_t i = 0; i < count; i += LANES) sum += load(x + i, count - i) * load(y + i, count - i);
+  return sum_of(sum);
+}
+
+// Gradients of the keys and values of a segment, and what they give to those of the queries.
+struct segment {
+  size_t head, first, count;
+  // Packed: Kᵀ and Vᵀ by blocks of keys as they give scores, K as it gives dq.
+  unit *keys, *values, *keys_deep;
+  // `[count][padded width]`
+  float *dk, *dv;
+  // Blocks: scores, their gradients, dq, and the queries and gradients of the output in both forms.
+  float *scores, *gradients, *dq;
+  unit *q, *dy, *q_deep, *dy_deep, *p_columns, *g_columns, *g_rows;
+};
+
+static void differentiate_block(const struct attention *work, const struct segment *part,
+                                size_t query, size_t rows) {
+  const lyco_attention *e = work->extents;
+  const panel_kernel *kernel = work->kernel;
+  const size_t width = padded(e->width), depth = units(kernel, e->width);
+  const size_t stride = work->stride;
+  const size_t offset = head_offset(e, part->head, e->queries) + query * stride;
+  const float *logs = work->logs + part->head * e->queries + query;
+  float means[QUERIES];
+  for (size_t i = 0; i < rows; i++)
+    means[i] = dot(work->dy + offset + i * stride, work->y + offset + i * stride, e->width);
+  kernel->pack_rows(work->q + offset, stride, rows, e->width, part->q);
+  kernel->pack_rows(work->dy + offset, stride, rows, e->width, part->dy);
+  if (part->dk) {
+    kernel->pack_depth(work->q + offset, stride, rows, e->width, part->q_deep);
+    kernel->pack_depth(work->dy + offset, stride, rows, e->width, part->dy_deep);
+  }
+  memset(part->dq, 0, rows * width * sizeof(float));
+  for (size_t key = 0; key < part->count; key += KEYS) {
+    if (e->causal && part->first + key > query + rows - 1) break;
+    const size_t count = FEWER(KEYS, part->count - key);
+    size_t seen[QUERIES];
+    for (size_t i = 0; i < rows; i++) seen[i] = visible(e, query + i, part->first + key, count);
+    kernel->multiply(part->q, depth, 1, part->keys + key * depth, LANES * depth, depth,
+                     part->scores, KEYS, rows, padded(count), 0);
+    kernel->multiply(part->dy, depth, 1, part->values + key * depth, LANES * depth, depth,
+                     part->gradients, KEYS, rows, padded(count), 0);
+    differentiate(part->scores, part->gradients, count, rows, e->scale, seen, logs, means);
+    const unit *g = (const unit *)part->gradients;
+    size_t g_stride = KEYS;
+    if (kernel->pair > 1) {
+      kernel->pack_rows(part->gradients, KEYS, rows, count, part->g_rows);
+      g = part->g_rows;
+      g_stride = units(kernel, count);
+    }
+    kernel->multiply(g, g_stride, 1, part->keys_deep + key / KEYS * width * units(kernel, KEYS),
+                     LANES * units(kernel, count), units(kernel, count), part->dq, width, rows,
+                     width, 1);
+    if (!part->dk) continue;
+    const unit *p_columns = (const unit *)part->scores, *g_columns = (const unit *)part->gradients;
+    size_t columns_stride = KEYS;
+    if (kernel->pair > 1) {
+      kernel->pack_columns(part->scores, KEYS, rows, count, part->p_columns);
+      kernel->pack_columns(part->gradients, KEYS, rows, count, part->g_columns);
+      p_columns = part->p_columns, g_columns = part->g_columns;
+      columns_stride = count;
+    }
+    const size_t row_units = units(kernel, rows);
+    kernel->multiply(p_columns, 1, columns_stride, part->dy_deep, LANES * row_units, row_units,
+                     part->dv + key * width, width, count, width, 1);
+    kernel->multiply(g_columns, 1, columns_stride, part->q_deep, LANES * row_units, row_units,
+                     part->dk + key * width, width, count, width, 1);
+  }
+}
+
+static void copy_out(const float *source, size_t width, float *target, size_t stride, size_t rows,
+                     size_t count) {
+  for (size_t i = 0; i < rows; i++)
+    memcpy(target + i * stride, source + i * width, count * sizeof(float));
+}
+
+// Takes the next `count` floats or units of memory.
+static void *take(float **memory, size_t count) {
+  void *start = *memory;
+  *memory += (count + LANES - 1) / LANES * LANES;
+  return start;
+}
+
+static void backward_task(size_t index, void *context) {
+  struct attention *work = context;
+  const lyco_attention *e = work->extents;
+  const panel_kernel *kernel = work->kernel;
+  const size_t width = padded(e->width), stride = work->stride;
+  struct segment part = {.head = index / work->segments,
+                         .first = index % work->segments * TASK_KEYS};
+  part.count = FEWER(TASK_KEYS, e->keys - part.first);
+  const size_t whole = (part.count + KEYS - 1) / KEYS * KEYS;
+  float *memory = malloc((5 * whole * width + QUERIES * (5 * KEYS + 5 * width) + 32 * LANES) *
+                         sizeof(float));
+  if (!memory) {
+    work->failed = 1;
+    return;
+  }
+  float *next = memory;
+  part.keys = take(&next, whole * width);
+  part.values = take(&next, whole * width);
+  part.keys_deep = take(&next, whole * width);
+  part.scores = take(&next, QUERIES * KEYS);
+  part.gradients = take(&next, QUERIES * KEYS);
+  part.p_columns = take(&next, QUERIES * KEYS);
+  part.g_columns = take(&next, QUERIES * KEYS);
+  part.g_rows = take(&next, QUERIES * KEYS);
+  part.dq = take(&next, QUERIES * width);
+  part.q = take(&next, QUERIES * width);
+  part.dy = take(&next, QUERIES * width);
+  part.q_deep = take(&next, QUERIES * width);
+  part.dy_deep = take(&next, QUERIES * width);
+  if (work->dk) {
+    part.dk = take(&next, whole * width);
+    part.dv = take(&next, whole * width);
+    memset(part.dk, 0, part.count * width * sizeof(float));
+    memset(part.dv, 0, part.count * width * sizeof(float));
+  }
+  const size_t offset = head_offset(e, part.head, e->keys) + part.first * stride;
+  kernel->pack_transposed(work->k + offset, stride, part.count, e->width, part.keys);
+  kernel->pack_transposed(work->v + offset, stride, part.count, e->width, part.values);
+  for (size_t key = 0; key < part.count; key += KEYS)
+    kernel->pack_depth(work->k + offset + key * stride, stride, FEWER(KEYS, part.count - key),
+                       e->width, part.keys_deep + key / KEYS * width * units(kernel, KEYS));
+  float *dq = work->parts + index % work->segments * e->batch * e->queries * stride;
+  for (size_t query = 0; query < e->queries; query += QUERIES) {
+    const size_t rows = FEWER(QUERIES, e->queries - query);
+    differentiate_block(work, &part, query, rows);
+    copy_out(part.dq, width, dq + head_offset(e, part.head, e->queries) + query * stride, stride,
+             rows, e->width);
+  }
+  if (work->dk) {
+    copy_out(part.dk, width, work->dk + offset, stride, part.count, e->width);
+    copy_out(part.dv, width, work->dv + offset, stride, part.count, e->width);
+  }
+  free(memory);
+}
+
+int lyco_attention_backward(const lyco_attention *extents, const float *q, const float *k,
+                            const float *v, const float *y, const float *logs, const float *dy,
+                            float *dq, float *dk, float *dv) {
+  struct attention work = described(extents);
+  work.q = q, work.k = k, work.v = v, work.y = y, work.logs = logs, work.dy = dy;
+  work.dk = dk, work.dv = dv;
+  const size_t count = extents->batch * extents->queries * work.stride;
+  work.parts = work.segments > 1 ? malloc(work.segments * count * sizeof(float)) : dq;
+  if (!work.parts) return 1;
+  lyco_parallel(extents->batch * extents->heads * work.segments, backward_task, &work);
+  if (work.segments > 1) {
+    lyco_sum(work.parts, work.parts + count, 1, dq, count);
+    for (size_t i = 2; i < work.segments; i++) lyco_add(dq, work.parts + i * count, 1, count);
+    free(work.parts);
+  }
+  return work.failed;
+}

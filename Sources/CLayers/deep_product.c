@@ -1,0 +1,70 @@
+#include <stdlib.h>
+
+#include "CLayers.h"
+#include "panels.h"
+#include "vectors.h"
+
+// The gradient of a thin factor: few columns (or rows), summed over as many products as there are tokens.
+// A library shares such sums out among threads; here each task has some rows of C, and adds up their
+// products from the first to the last.
+#define ROWS ((size_t)64)
+#define DEPTH ((size_t)512)
+
+struct deep {
+  size_t m, n, k, row_stride, column_stride;
+  const float *a;
+  unit *panels;
+  // C, or its transpose.
+  float *c;
+  int is_transposed, accumulates, failed;
+};
+
+static void multiply_rows(size_t index, void *context) {
+  struct deep *work = context;
+  const panel_kernel *kernel = lyco_panel_kernel(LYCO_F32);
+  const size_t first = index * ROWS, width = padded(work->n);
+  const size_t rows = ROWS < work->m - first ? ROWS : work->m - first;
+  float *sums = malloc(ROWS * width * sizeof(float));
+  if (!sums) {
+    work->failed = 1;
+    return;
+  }
+  memset(sums, 0, ROWS * width * sizeof(float));
+  for (size_t k = 0; k < work->k; k += DEPTH) {
+    const size_t depth = DEPTH < work->k - k ? DEPTH : work->k - k;
+    kernel->multiply((const unit *)work->a + first * work->row_stride + k * work->column_stride,
+                     work->row_stride, work->column_stride, work->panels + k * LANES,
+                     work->k * LANES, depth, sums, width, rows, width, 1);
+  }
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < work->n; j++) {
+      float *target = work->c + (work->is_transposed ? j * work->m + first + i
+                                                     : (first + i) * work->n + j);
+      *target = work->accumulates ? *target + sums[i * width + j] : sums[i * width + j];
+    }
+  free(sums);
+}
+
+int lyco_deep_product(size_t m, size_t n, size_t k, const float *a, int a_transposed, const float *b,
+                      int b_transposed, float *c, int accumulates) {
+  if (m == 0 || n == 0) return 0;
+  // Cᵀ = op(B)ᵀ·op(A)ᵀ where that has fewer columns.
+  const int is_transposed = m < n;
+  struct deep work = {.k = k, .c = c, .is_transposed = is_transposed, .accumulates = accumulates};
+  work.m = is_transposed ? n : m, work.n = is_transposed ? m : n;
+  work.a = is_transposed ? b : a;
+  const float *thin = is_transposed ? a : b;
+  const int by_columns = is_transposed ? !b_transposed : a_transposed;
+  const int thin_by_columns = is_transposed ? !a_transposed : b_transposed;
+  work.row_stride = by_columns ? 1 : k, work.column_stride = by_columns ? work.m : 1;
+  work.panels = malloc(padded(work.n) * (k ? k : 1) * sizeof(unit));
+  if (!work.panels) return 1;
+  const panel_kernel *kernel = lyco_panel_kernel(LYCO_F32);
+  if (thin_by_columns)
+    kernel->pack_transposed(thin, k, work.n, k, work.panels);
+  else
+    kernel->pack_depth(thin, work.n, k, work.n, work.panels);
+  lyco_parallel((work.m + ROWS - 1) / ROWS, multiply_rows, &work);
+  free(work.panels);
+  return work.failed;
+}

@@ -1,0 +1,126 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "CLayers.h"
+#include "chunks.h"
+
+#define ROWS ((size_t)32)
+
+struct pass {
+  size_t rows, width;
+  float epsilon;
+  const float *x, *dy, *weight, *bias;
+  float *y, *statistics;
+  // [chunks, 2, width]: gradients of weight and bias
+  float *sums;
+};
+
+INLINE size_t last_row(const struct pass *pass, size_t index) {
+  const size_t end = (index + 1) * ROWS;
+  return end < pass->rows ? end : pass->rows;
+}
+
+static size_t chunks(size_t rows) { return (rows + ROWS - 1) / ROWS; }
+
+static CLONED void normalize(size_t index, void *context) {
+  const struct pass *pass = context;
+  const size_t width = pass->width;
+  for (size_t row = index * ROWS; row < last_row(pass, index); row++) {
+    const float *x = pass->x + row * width;
+    vector sum = {0}, squares = {0};
+    // About the first element, so that a mean far from zero takes no digits away.
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES) sum += load(x + i, LANES) - x[0];
+    for (; i < width; i++) sum[0] += x[i] - x[0];
+    const float mean = x[0] + sum_of(sum) / (float)width;
+    for (i = 0; i + LANES <= width; i += LANES) {
+      const vector d = load(x + i, LANES) - mean;
+      squares += d * d;
+    }
+    for (; i < width; i++) squares[0] += (x[i] - mean) * (x[i] - mean);
+    const float inverse = 1 / sqrtf(sum_of(squares) / (float)width + pass->epsilon);
+    pass->statistics[2 * row] = mean;
+    pass->statistics[2 * row + 1] = inverse;
+    for (size_t i = 0; i < width; i += LANES) {
+      const size_t left = width - i;
+      store(pass->y + row * width + i,
+            (load(x + i, left) - mean) * inverse * load(pass->weight + i, left) +
+                load(pass->bias + i, left),
+            left);
+    }
+  }
+}
+
+void lyco_layer_norm_forward(size_t rows, size_t width, float epsilon, const float *x,
+                             const float *weight, const float *bias, float *y, float *statistics) {
+  struct pass pass = {.rows = rows,
+                      .width = width,
+                      .epsilon = epsilon,
+                      .x = x,
+                      .weight = weight,
+                      .bias = bias,
+                      .y = y,
+                      .statistics = statistics};
+  lyco_parallel(chunks(rows), normalize, &pass);
+}
+
+static CLONED void differentiate(size_t index, void *context) {
+  const struct pass *pass = context;
+  const size_t width = pass->width;
+  float *dweight = pass->sums ? pass->sums + index * 2 * width : NULL;
+  if (dweight) memset(dweight, 0, 2 * width * sizeof(float));
+  for (size_t row = index * ROWS; row < last_row(pass, index); row++) {
+    const float *x = pass->x + row * width, *dy = pass->dy + row * width;
+    const float mean = pass->statistics[2 * row], inverse = pass->statistics[2 * row + 1];
+    vector sum = {0}, dot = {0};
+    for (size_t i = 0; i < width; i += LANES) {
+      const size_t left = width - i;
+      const vector g = load(dy + i, left), normal = (load(x + i, left) - mean) * inverse;
+      const vector weighted = g * load(pass->weight + i, left);
+      sum += weighted;
+      dot += weighted * normal;
+      if (dweight) {
+        store(dweight + i, load(dweight + i, left) + g * normal, left);
+        store(dweight + width + i, load(dweight + width + i, left) + g, left);
+      }
+    }
+    if (!pass->y) continue;
+    const float offset = sum_of(sum) / (float)width, slope = sum_of(dot) / (float)width;
+    for (size_t i = 0; i < width; i += LANES) {
+      const size_t left = width - i;
+      const vector normal = (load(x + i, left) - mean) * inverse;
+      store(pass->y + row * width + i,
+            inverse * (load(dy + i, left) * load(pass->weight + i, left) - offset - normal * slope),
+            left);
+    }
+  }
+}
+
+int lyco_layer_norm_backward(size_t rows, size_t width, const float *x, const float *dy,
+                             const float *weight, const float *statistics, float *dx,
+                             float *dweight, float *dbias) {
+  struct pass pass = {.rows = rows,
+                      .width = width,
+                      .x = x,
+                      .dy = dy,
+                      .weight = weight,
+                      .y = dx,
+                      .statistics = (float *)(uintptr_t)statistics};
+  if (dweight || dbias) {
+    pass.sums = malloc(chunks(rows) * 2 * width * sizeof(float));
+    if (!pass.sums) return 1;
+  }
+  lyco_parallel(chunks(rows), differentiate, &pass);
+  for (int part = 0; part < 2; part++) {
+    float *target = part == 0 ? dweight : dbias;
+    if (!target) continue;
+    for (size_t i = 0; i < width; i++) {
+      double sum = 0;
+      for (size_t chunk = 0; chunk < chunks(rows); chunk++)
+        sum += pass.sums[(2 * chunk + (size_t)part) * width + i];
+      target[i] = (float)sum;
+    }
+  }
+  free(pass.sums);
+  return 0;
+}

@@ -1,0 +1,229 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "convolution.h"
+
+// A 1×1 kernel is multiplied as a matrix wherever that is the same. Any other takes the layout that the
+// first convolution asks for, and keeps it.
+struct lyco_kernel {
+  size_t outputs, inputs, height, width;
+  lyco_compute compute;
+  lyco_matrix *matrix;
+  // What its numbers are stored as, where they lie, and the layout they lie in.
+  dnnl_data_type_t type;
+  void *values;
+  dnnl_memory_desc_t layout;
+  // The same turned, for gradients, where both are kept.
+  int keeps_both;
+  void *turned;
+  dnnl_memory_desc_t turned_layout;
+};
+
+static size_t size_of(dnnl_data_type_t type) { return type == dnnl_bf16 ? 2 : 4; }
+
+static size_t count_of(const lyco_kernel *kernel) {
+  return kernel->outputs * kernel->inputs * kernel->height * kernel->width;
+}
+
+lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inputs, size_t height,
+                                size_t width, lyco_compute compute) {
+  lyco_kernel *kernel = calloc(1, sizeof(lyco_kernel));
+  if (!kernel) return NULL;
+  kernel->outputs = outputs, kernel->inputs = inputs;
+  kernel->height = height, kernel->width = width;
+  kernel->compute = compute;
+  if (height == 1 && width == 1) {
+    kernel->matrix = lyco_matrix_create(
+        weight, outputs, inputs, compute == LYCO_BF16 ? LYCO_STORED_BF16 : LYCO_STORED_F32, compute);
+    if (kernel->matrix) return kernel;
+    free(kernel);
+    return NULL;
+  }
+  kernel->type = compute == LYCO_BF16 ? dnnl_bf16 : dnnl_f32;
+  kernel->values = malloc(count_of(kernel) * size_of(kernel->type));
+  if (!kernel->values || lyco_describe_kernel(&kernel->layout, outputs, inputs, height, width,
+                                              kernel->type) != dnnl_success) {
+    free(kernel->values);
+    free(kernel);
+    return NULL;
+  }
+  if (kernel->type == dnnl_bf16)
+    lyco_narrow(weight, kernel->values, count_of(kernel));
+  else
+    memcpy(kernel->values, weight, count_of(kernel) * sizeof(float));
+  return kernel;
+}
+
+static void forget_turned(lyco_kernel *kernel) {
+  if (kernel->turned) DESTROY_DESCRIPTOR(kernel->turned_layout);
+  free(kernel->turned);
+  kernel->turned = NULL;
+}
+
+void lyco_kernel_destroy(lyco_kernel *kernel) {
+  if (!kernel) return;
+  lyco_matrix_destroy(kernel->matrix);
+  if (kernel->values) DESTROY_DESCRIPTOR(kernel->layout);
+  forget_turned(kernel);
+  free(kernel->values);
+  free(kernel);
+}
+
+void lyco_kernel_keep_both(lyco_kernel *kernel, int keeps_both) {
+  kernel->keeps_both = keeps_both;
+  if (!keeps_both) forget_turned(kernel);
+}
+
+size_t lyco_kernel_size(const lyco_kernel *kernel) {
+  if (kernel->matrix) return lyco_matrix_size(kernel->matrix);
+  return (kernel->turned ? 2 : 1) * count_of(kernel) * size_of(kernel->type);
+}
+
+static int is_pointwise(const lyco_kernel *kernel, const lyco_convolution *e) {
+  return kernel->matrix && e->stride == 1 && !e->top && !e->bottom && !e->left && !e->right;
+}
+
+// The kernel in a layout: its own, which it takes on if it had none yet, or converted for this product.
+static dnnl_status_t place(lyco_kernel *kernel, queried_descriptor wanted, dnnl_data_type_t type,
+                           void **placed) {
+  *placed = kernel->values;
+  if (dnnl_memory_desc_equal(BY_REFERENCE(kernel->layout), wanted)) return dnnl_success;
+  dnnl_memory_desc_t plain, copy;
+  dnnl_status_t status = lyco_describe_kernel(&plain, kernel->outputs, kernel->inputs,
+                                              kernel->height, kernel->width, kernel->type);
+  if (status != dnnl_success) return status;
+  const int takes_on = kernel->type == type &&
+                       dnnl_memory_desc_equal(BY_REFERENCE(kernel->layout), BY_REFERENCE(plain));
+  DESTROY_DESCRIPTOR(plain);
+  const size_t size = dnnl_memory_desc_get_size(wanted);
+  *placed = takes_on ? malloc(size) : lyco_kept_memory(LYCO_WEIGHT, size);
+  if (!*placed) return dnnl_out_of_memory;
+  status = lyco_reorder(BY_REFERENCE(kernel->layout), kernel->values, wanted, *placed);
+  if (!takes_on) return status;
+  if (status == dnnl_success) status = lyco_copy_descriptor(&copy, wanted);
+  if (status != dnnl_success) {
+    free(*placed);
+    return status;
+  }
+  free(kernel->values);
+  DESTROY_DESCRIPTOR(kernel->layout);
+  kernel->values = *placed;
+  kernel->layout = copy;
+  return dnnl_success;
+}
+
+int lyco_kernel_forward(lyco_kernel *kernel, const lyco_convolution *e, const float *x,
+                        const float *bias, float *y) {
+  if (is_pointwise(kernel, e))
+    return lyco_matrix_forward(kernel->matrix, e->batch * e->height * e->width, x, bias, y);
+  if (kernel->matrix) {
+    float *weight = malloc(count_of(kernel) * sizeof(float));
+    if (!weight) return dnnl_out_of_memory;
+    lyco_matrix_read(kernel->matrix, weight);
+    const int status = lyco_convolution_forward(e, x, weight, bias, y, kernel->compute);
+    free(weight);
+    return status;
+  }
+  const dnnl_data_type_t type = lyco_multiplied_type(kernel->compute);
+  lyco_hold_engine();
+  lyco_prepared *prepared;
+  void *placed;
+  dnnl_status_t status = lyco_prepare_convolution(e, LYCO_FORWARD, type, bias != NULL, &prepared);
+  const void *image = lyco_image_as(type, LYCO_FIRST, x, lyco_input_count(e));
+  if (status == dnnl_success && !image) status = dnnl_out_of_memory;
+  if (status == dnnl_success)
+    status = place(kernel, lyco_wanted(prepared, DNNL_ARG_WEIGHTS), type, &placed);
+  if (status == dnnl_success)
+    status = lyco_run(prepared, (void *[]){(void *)(uintptr_t)image, placed, y,
+                                           (void *)(uintptr_t)bias});
+  lyco_release_engine();
+  return status;
+}
+
+// The turned kernel in a layout: as it is kept, or made for this product.
+static dnnl_status_t turn(lyco_kernel *kernel, const lyco_convolution *e, queried_descriptor wanted,
+                          dnnl_data_type_t type, void **placed) {
+  if (kernel->turned && dnnl_memory_desc_equal(BY_REFERENCE(kernel->turned_layout), wanted)) {
+    *placed = kernel->turned;
+    return dnnl_success;
+  }
+  const size_t size = dnnl_memory_desc_get_size(wanted);
+  const int keeps = kernel->keeps_both && !kernel->turned && kernel->type == type;
+  *placed = keeps ? malloc(size) : lyco_kept_memory(LYCO_WEIGHT, size);
+  if (!*placed) return dnnl_out_of_memory;
+  dnnl_status_t status = dnnl_success;
+  if (kernel->type == type) {
+    status = lyco_turn_kernel(e, size_of(type), BY_REFERENCE(kernel->layout), kernel->values,
+                              wanted, *placed);
+  } else {
+    float *wide = lyco_kept_memory(LYCO_CONVERTED, count_of(kernel) * sizeof(float));
+    dnnl_memory_desc_t plain;
+    if (!wide) return dnnl_out_of_memory;
+    status = lyco_describe_kernel(&plain, kernel->outputs, kernel->inputs, kernel->height,
+                                  kernel->width, type);
+    if (status == dnnl_success)
+      status = lyco_reorder(BY_REFERENCE(kernel->layout), kernel->values, BY_REFERENCE(plain), wide);
+    if (status == dnnl_success)
+      status = lyco_turn_kernel(e, size_of(type), BY_REFERENCE(plain), wide, wanted, *placed);
+    DESTROY_DESCRIPTOR(plain);
+  }
+  if (!keeps) return status;
+  if (status == dnnl_success) status = lyco_copy_descriptor(&kernel->turned_layout, wanted);
+  if (status == dnnl_success)
+    kernel->turned = *placed;
+  else
+    free(*placed);
+  return status;
+}
+
+int lyco_kernel_backward(lyco_kernel *kernel, const lyco_convolution *e, const float *dy,
+                         float *dx) {
+  if (is_pointwise(kernel, e))
+    return lyco_matrix_backward(kernel->matrix, e->batch * e->height * e->width, dy, dx);
+  const dnnl_data_type_t type = lyco_multiplied_type(kernel->compute);
+  lyco_convolution turned;
+  const int is_turned = lyco_turned_extents(e, &turned);
+  if (kernel->matrix) {
+    float *weight = malloc(count_of(kernel) * sizeof(float));
+    if (!weight) return dnnl_out_of_memory;
+    lyco_matrix_read(kernel->matrix, weight);
+    const int status = lyco_convolution_backward_data(e, dy, weight, dx, kernel->compute);
+    free(weight);
+    return status;
+  }
+  lyco_hold_engine();
+  lyco_prepared *prepared;
+  void *placed;
+  dnnl_status_t status = lyco_prepare_convolution(
+      is_turned ? &turned : e, is_turned ? LYCO_FORWARD : LYCO_BACKWARD_DATA, type, 0, &prepared);
+  const void *image = lyco_image_as(type, LYCO_FIRST, dy, lyco_output_count(e));
+  if (status == dnnl_success && !image) status = dnnl_out_of_memory;
+  if (status == dnnl_success) {
+    queried_descriptor wanted = lyco_wanted(prepared, DNNL_ARG_WEIGHTS);
+    status = is_turned ? turn(kernel, e, wanted, type, &placed)
+                       : place(kernel, wanted, type, &placed);
+  }
+  if (status == dnnl_success)
+    status = lyco_run(prepared, is_turned
+                                    ? (void *[]){(void *)(uintptr_t)image, placed, dx}
+                                    : (void *[]){dx, placed, (void *)(uintptr_t)image});
+  lyco_release_engine();
+  return status;
+}
+
+int lyco_kernel_read(const lyco_kernel *kernel, float *weight) {
+  if (kernel->matrix) {
+    lyco_matrix_read(kernel->matrix, weight);
+    return dnnl_success;
+  }
+  lyco_hold_engine();
+  dnnl_memory_desc_t plain;
+  dnnl_status_t status = lyco_describe_kernel(&plain, kernel->outputs, kernel->inputs,
+                                              kernel->height, kernel->width, dnnl_f32);
+  if (status == dnnl_success) {
+    status = lyco_reorder(BY_REFERENCE(kernel->layout), kernel->values, BY_REFERENCE(plain), weight);
+    DESTROY_DESCRIPTOR(plain);
+  }
+  lyco_release_engine();
+  return status;
+}

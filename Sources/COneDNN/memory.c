@@ -1,0 +1,76 @@
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include "COneDNN.h"
+#include "engine.h"
+
+// MARK: Memory that is kept
+
+static struct {
+  void *start;
+  size_t size;
+} kept[LYCO_PURPOSES];
+
+#define HUGE_PAGE ((size_t)1 << 21)
+
+void *lyco_kept_memory(lyco_purpose purpose, size_t size) {
+  if (size <= kept[purpose].size && kept[purpose].start) return kept[purpose].start;
+  free(kept[purpose].start);
+  kept[purpose].size = 0;
+  size_t rounded = (size + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
+  if (posix_memalign(&kept[purpose].start, HUGE_PAGE, rounded) != 0) {
+    kept[purpose].start = NULL;
+    return NULL;
+  }
+  kept[purpose].size = rounded;
+#ifdef __linux__
+  madvise(kept[purpose].start, rounded, MADV_HUGEPAGE);
+#endif
+  return kept[purpose].start;
+}
+
+// MARK: Conversion
+
+#define CHUNK ((size_t)1 << 15)
+
+struct conversion {
+  const void *source;
+  void *target;
+  size_t count;
+};
+
+static LYCO_CLONED void narrow_chunk(size_t index, void *context) {
+  const struct conversion *work = context;
+  const size_t start = index * CHUNK;
+  const size_t end = start + CHUNK < work->count ? start + CHUNK : work->count;
+  const uint32_t *restrict bits = work->source;
+  uint16_t *restrict target = work->target;
+  for (size_t i = start; i < end; i++) {
+    const uint32_t value = bits[i];
+    const uint32_t rounded = (value + 0x7FFF + ((value >> 16) & 1)) >> 16;
+    target[i] = (uint16_t)((value & 0x7FFFFFFF) > 0x7F800000 ? 0x7FC0 : rounded);
+  }
+}
+
+static LYCO_CLONED void widen_chunk(size_t index, void *context) {
+  const struct conversion *work = context;
+  const size_t start = index * CHUNK;
+  const size_t end = start + CHUNK < work->count ? start + CHUNK : work->count;
+  const uint16_t *restrict source = work->source;
+  uint32_t *restrict bits = work->target;
+  for (size_t i = start; i < end; i++) bits[i] = (uint32_t)source[i] << 16;
+}
+
+void lyco_narrow(const float *source, uint16_t *target, size_t count) {
+  struct conversion work = {source, target, count};
+  lyco_parallel((count + CHUNK - 1) / CHUNK, narrow_chunk, &work);
+}
+
+void lyco_widen(const uint16_t *source, float *target, size_t count) {
+  struct conversion work = {source, target, count};
+  lyco_parallel((count + CHUNK - 1) / CHUNK, widen_chunk, &work);
+}

@@ -1,0 +1,108 @@
+import Autograd
+import Tensors
+import Testing
+
+/// The same bits for one and two threads: of every primitive, and of the products of a UNet, whose images
+/// and widths are those of Stable Diffusion 1.5 with fewer pixels and tokens.
+@Suite(.serialized) struct ThreadTests {
+  /// Outputs and all gradients of a function with each number of threads.
+  private func check(
+    _ what: String, _ inputs: [Tensor], sourceLocation: SourceLocation = #_sourceLocation,
+    _ function: ([Variable]) -> Variable
+  ) {
+    let results = [1, 2].map { threads -> [Tensor] in
+      ComputeThreads.set(threads)
+      let parameters = inputs.map { Parameter("", $0) }
+      return Recording().record {
+        let y = function(parameters.map(\.variable))
+        y.backpropagate(random(y.shape, seed: 99))
+        return [y.value] + parameters.compactMap(\.gradient)
+      }
+    }
+    #expect(results[0].count == inputs.count + 1, "\(what)", sourceLocation: sourceLocation)
+    for (index, (one, two)) in zip(results[0], results[1]).enumerated() {
+      let isEqual = one.elements.elementsEqual(two.elements) { $0.bitPattern == $1.bitPattern }
+      #expect(
+        isEqual,
+        "\(what): result \(index)", sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test(arguments: ComputeType.allCases) func layers(_ compute: ComputeType) {
+    let image = random([2, 24, 16, 64], seed: 1)
+    let (row, other) = (random([64], seed: 2), random([64], seed: 3))
+    for activation in Activation.allCases {
+      check("\(activation)", [image]) { $0[0].activated(activation) }
+    }
+    check("geglu", [image]) { $0[0].geglu() }
+    check("group norm", [image, row, other]) {
+      $0[0].groupNormalized(groups: 8, weight: $0[1], bias: $0[2], epsilon: 1e-5, silu: true)
+    }
+    check("layer norm", [image, row, other]) {
+      $0[0].layerNormalized(weight: $0[1], bias: $0[2], epsilon: 1e-5)
+    }
+    check("upsampled", [image]) { $0[0].upsampled() }
+    check("channels", [image, image]) { $0[0].appendingChannels($0[1]) }
+    check("vectors", [image, random([2, 64], seed: 4)]) { $0[0].addingToChannels($0[1]) }
+    check("row", [image, row]) { $0[0].addingRow($0[1]) }
+    check("arithmetic", [image, image]) { $0[0] * $0[1] + $0[0] * 3 }
+    for (n, m) in [(1100, 1100), (300, 77)] {
+      check(
+        "attention",
+        [
+          random([1, n, 64], seed: 1), random([1, m, 64], seed: 2),
+          random([1, m, 64], seed: 3),
+        ]
+      ) { Variable.attention($0[0], $0[1], $0[2], heads: 2, compute: compute) }
+    }
+  }
+
+  @Test(arguments: ComputeType.allCases) func products(_ compute: ComputeType) {
+    for (rows, inputs, outputs) in [
+      (1024, 320, 320), (128, 320, 2560), (128, 1280, 320), (256, 640, 640), (64, 1280, 1280),
+      (77, 768, 320), (77, 768, 1280), (1, 1280, 1280),
+    ] {
+      let (x, w) = (random([rows, inputs], seed: 1), random([outputs, inputs], seed: 2))
+      for storage in [FrozenStorage.compute, .int8] {
+        let matrix = FrozenMatrix(w, storage: storage, compute: compute)
+        check("\(rows) rows, \(inputs) to \(outputs), \(compute)", [x]) { $0[0].linear(matrix) }
+      }
+      check("trained, \(rows) rows, \(inputs) to \(outputs), \(compute)", [x, w]) {
+        $0[0].linear($0[1], compute: compute)
+      }
+      check(
+        "rank 16, \(rows) rows, \(inputs) to \(outputs)",
+        [x, random([16, inputs], seed: 3), random([outputs, 16], seed: 4)]
+      ) { $0[0].linear($0[1]).linear($0[2]) }
+    }
+    check(
+      "rank 16, 4096 rows",
+      [
+        random([4096, 320], seed: 1), random([16, 320], seed: 3), random([320, 16], seed: 4),
+      ]
+    ) { $0[0].linear($0[1]).linear($0[2]) }
+  }
+
+  @Test(arguments: ComputeType.allCases) func convolutions(_ compute: ComputeType) {
+    for (extent, inputs, outputs, stride) in [
+      (32, 4, 320, 1), (32, 320, 320, 1), (32, 320, 320, 2), (16, 320, 640, 1),
+      (8, 640, 640, 1), (8, 1280, 640, 1), (32, 320, 4, 1),
+    ] {
+      let x = random([1, extent, extent, inputs], seed: 1)
+      let w = random([outputs, inputs, 3, 3], seed: 2)
+      let geometry = ConvolutionGeometry(stride: stride, padding: 1)
+      let kernel = FrozenKernel(w, compute: compute)
+      check("\(extent) pixels, \(inputs) to \(outputs), \(compute)", [x]) {
+        $0[0].convolved(kernel, geometry)
+      }
+      guard inputs * outputs <= 640 * 640 else { continue }
+      check("trained, \(extent) pixels, \(inputs) to \(outputs), \(compute)", [x, w]) {
+        $0[0].convolved($0[1], geometry, compute: compute)
+      }
+    }
+    // Rank 16 in place of outputs, as adapters of convolutions have it.
+    check(
+      "rank 16", [random([1, 32, 32, 320], seed: 1), random([16, 320, 3, 3], seed: 2)]
+    ) { $0[0].convolved($0[1], ConvolutionGeometry(padding: 1)) }
+  }
+}
