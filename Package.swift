@@ -65,6 +65,9 @@ let package = Package(
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("dl")]),
     .target(name: "CLayers", dependencies: ["COneDNN"], linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "CImages",
+      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp")]),
 
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
@@ -93,6 +96,8 @@ let package = Package(
     .target(
       name: "Autograd", dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers"],
       swiftSettings: house),
+    .target(
+      name: "Images", dependencies: ["Tensors", "CImages", systemPackage], swiftSettings: house),
     .target(
       name: "Operations",
       dependencies: [
@@ -163,6 +168,10 @@ let package = Package(
         "Autograd", "LinearAlgebra", "Adapters", "Safetensors", "Tensors", "TestSupport",
         "COneDNN", "CLayers", systemPackage, orderedCollections,
       ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ImagesTests",
+      dependencies: ["Images", "Safetensors", "Tensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "OperationsTests",
