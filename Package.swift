@@ -97,6 +97,9 @@ let package = Package(
       name: "Autograd", dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers"],
       swiftSettings: house),
     .target(
+      name: "DiffusionModels", dependencies: ["Tensors", "Autograd"],
+      swiftSettings: house),
+    .target(
       name: "Images", dependencies: ["Tensors", "CImages", systemPackage], swiftSettings: house),
     .target(
       name: "Operations",

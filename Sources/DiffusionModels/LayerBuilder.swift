@@ -1,0 +1,128 @@
+import Autograd
+import Tensors
+
+/// Makes the layers of one component from a source, checks that they fit, and lists them.
+struct LayerBuilder {
+  let source: any ParameterSource
+  let component: String
+  let compute: ComputeType
+  /// Of linear layers.
+  let storage: FrozenStorage
+  /// In the order in which they were made.
+  private(set) var layers: [Layer] = []
+
+  init(
+    _ source: any ParameterSource, component: String, compute: ComputeType,
+    storage: FrozenStorage = .compute
+  ) {
+    self.storage = storage
+    self.source = source
+    self.component = component
+    self.compute = compute
+  }
+
+  /// Whether there is a module of that path.
+  func has(_ path: String) -> Bool { source.shape(component, path, "weight") != nil }
+
+  /// How many of `prefix.0`, `prefix.1`, … there are: those that have any of the modules, so that the
+  /// lack of one is not taken for the end.
+  func count(_ prefix: String, having modules: String...) -> Int {
+    var count = 0
+    while modules.contains(where: { has("\(prefix).\(count).\($0)") }) { count += 1 }
+    return count
+  }
+
+  /// `[…, inputs]` to `[…, outputs]`, nil for any width. The weight may be a 1×1 kernel.
+  /// - Throws: `ModelError.missingParameter`, `.parameterShape`, and what the source throws.
+  mutating func linear(
+    _ path: String, from inputs: Int?, to outputs: Int? = nil, hasBias: Bool = true
+  ) throws -> Layer {
+    let shape = try shape(of: path)
+    let kernel = shape.kernel.isEmpty ? [] : [1, 1]
+    return try layer(path, .linear, [outputs, inputs] + kernel, hasBias: hasBias)
+  }
+
+  /// A square kernel of that size.
+  /// - Throws: as `linear`
+  mutating func convolution(
+    _ path: String, from inputs: Int, to outputs: Int? = nil, size: Int = 3,
+    _ geometry: ConvolutionGeometry = ConvolutionGeometry(padding: 1)
+  ) throws -> Layer {
+    try layer(path, .convolution(geometry), [outputs, inputs, size, size])
+  }
+
+  /// A 1×1 convolution, which is a product of pixels; the checkpoint may have it as a matrix.
+  /// - Throws: as `linear`
+  mutating func pointwise(_ path: String, from inputs: Int, to outputs: Int) throws -> Layer {
+    try linear(path, from: inputs, to: outputs)
+  }
+
+  /// - Throws: as `linear`, and `ModelError.indivisible`
+  mutating func groupNorm(
+    _ path: String, _ width: Int, groups: Int, epsilon: Float, silu: Bool
+  ) throws -> Layer {
+    guard groups > 0, width % groups == 0 else {
+      throw ModelError.indivisible(
+        component: component, name: path, width: width, by: groups, of: "groups")
+    }
+    return try layer(path, .groupNorm(groups: groups, epsilon: epsilon, silu: silu), [width])
+  }
+
+  /// - Throws: as `linear`
+  mutating func layerNorm(_ path: String, _ width: Int, epsilon: Float = 1e-5) throws -> Layer {
+    try layer(path, .layerNorm(epsilon: epsilon), [width])
+  }
+
+  /// A table `[entries, width]`, which is no layer.
+  /// - Throws: as `linear`
+  func table(_ path: String, width: Int? = nil) throws -> Tensor {
+    try parameter(path, "weight", [nil, width])
+  }
+
+  /// The shape of a module's weight.
+  /// - Throws: `ModelError.missingParameter`
+  func shape(of path: String) throws -> Shape {
+    guard let shape = source.shape(component, path, "weight") else {
+      throw ModelError.missingParameter(component: component, name: path + ".weight")
+    }
+    return shape
+  }
+
+  /// How many heads of attention a width has.
+  /// - Throws: `ModelError.indivisible`
+  func heads(_ rule: HeadRule, level: Int = 0, of width: Int, at path: String) throws -> Int {
+    let count = rule.count(level: level, width: width)
+    guard count > 0, width % count == 0 else {
+      throw ModelError.indivisible(
+        component: component, name: path, width: width, by: count, of: "heads")
+    }
+    return count
+  }
+
+  private mutating func layer(
+    _ path: String, _ operation: Layer.Operation, _ expected: [Int?], hasBias: Bool = true
+  ) throws -> Layer {
+    let weight = try parameter(path, "weight", expected)
+    let bias = hasBias ? try parameter(path, "bias", [weight.shape.rows]) : nil
+    let layer = Layer(
+      component: component, path: path, operation, weight: weight, bias: bias, storage: storage,
+      compute: compute)
+    layers.append(layer)
+    return layer
+  }
+
+  private func parameter(_ path: String, _ kind: String, _ expected: [Int?]) throws -> Tensor {
+    let name = "\(path).\(kind)"
+    guard let tensor = try source.parameter(component, path, kind) else {
+      throw ModelError.missingParameter(component: component, name: name)
+    }
+    let extents = tensor.shape.dimensions
+    guard extents.count == expected.count,
+      zip(extents, expected).allSatisfy({ $1 == nil || $0 == $1 })
+    else {
+      throw ModelError.parameterShape(
+        component: component, name: name, expected: expected, found: tensor.shape)
+    }
+    return tensor
+  }
+}

@@ -1,0 +1,71 @@
+package import Autograd
+import Tensors
+
+/// A CLIP text encoder: vectors for the tokens of a caption.
+package final class CLIPTextModel {
+  /// Every layer with weights, by the paths of transformers.
+  package let layers: [Layer]
+  /// Whether blocks keep only their inputs for the backward pass, and compute the rest again.
+  package var checkpointsBlocks = false
+  /// Of the vectors.
+  package let width: Int
+  /// How many kinds of tokens it knows.
+  package let vocabularySize: Int
+  /// How many tokens it takes at a time: 77.
+  package let positionCount: Int
+
+  private let tokenTable, positionTable: Tensor
+  private let blocks: [CLIPTextLayer]
+  private let finalNorm: Layer
+
+  /// - Throws: `ModelError`, and what the source throws.
+  package init(
+    _ source: some ParameterSource, component: String = "te1",
+    configuration: CLIPTextConfiguration, compute: ComputeType,
+    storage: FrozenStorage = .compute
+  ) throws {
+    var builder = LayerBuilder(source, component: component, compute: compute, storage: storage)
+    tokenTable = try builder.table("text_model.embeddings.token_embedding")
+    let width = tokenTable.shape.columns
+    self.width = width
+    vocabularySize = tokenTable.shape.rows
+    positionTable = try builder.table("text_model.embeddings.position_embedding", width: width)
+    positionCount = positionTable.shape.rows
+    let prefix = "text_model.encoder.layers"
+    let count =
+      configuration.layerCount
+      ?? builder.count(prefix, having: "layer_norm1", "self_attn.q_proj", "mlp.fc1")
+    blocks = try (0..<count).map {
+      try CLIPTextLayer(&builder, "\(prefix).\($0)", width: width, configuration)
+    }
+    finalNorm = try builder.layerNorm("text_model.final_layer_norm", width)
+    layers = builder.layers
+  }
+
+  /// - Parameters:
+  ///   - tokens: rows of equal length, at most `positionCount`.
+  ///   - clipSkip: 1 for what the last layer says, 2 for what the one before it says, and so on; at most
+  ///     the number of layers. The final norm comes behind it in any case.
+  /// - Returns: `[rows, length, width]`
+  /// - Precondition: tokens below `vocabularySize`.
+  package func callAsFunction(_ tokens: [[Int]], clipSkip: Int = 1) -> Variable {
+    let length = tokens.first?.count ?? 0
+    precondition(
+      length <= positionCount && tokens.allSatisfy { $0.count == length },
+      "rows of equal length, at most \(positionCount)")
+    precondition(
+      tokens.joined().allSatisfy { (0..<vocabularySize).contains($0) },
+      "tokens below \(vocabularySize)")
+    let embedded = Variable.rows(Array(tokens.joined()), of: tokenTable)
+    let positions = (0..<tokens.count).flatMap { _ in Array(0..<length) }
+    var hidden = (embedded + Variable.rows(positions, of: positionTable))
+      .reshaped([tokens.count, length, width])
+    for block in blocks.dropLast(max(clipSkip, 1) - 1) {
+      hidden = Checkpoint(isActive: checkpointsBlocks, block.layers).run([hidden]) { block($0[0]) }
+    }
+    return finalNorm(hidden)
+  }
+
+  /// How many layers there are to skip of.
+  package var layerCount: Int { blocks.count }
+}

@@ -1,0 +1,109 @@
+package import Autograd
+import Tensors
+
+/// The denoiser of Stable Diffusion 1 and 2: what noise, or velocity, is in noisy latents.
+///
+/// Levels, blocks and widths are those that the weights have.
+package final class UNet2DCondition {
+  /// Every layer with weights, by the paths of diffusers.
+  package let layers: [Layer]
+  /// Whether blocks keep only their inputs for the backward pass, and compute the rest again.
+  package var checkpointsBlocks = false
+  /// Channels of the latents.
+  package let channels: Int
+  /// Of the text's tokens.
+  package let contextWidth: Int
+
+  private let embedding: TimestepEmbedding
+  private let convIn, normOut, convOut: Layer
+  private let down: [UNetDownLevel]
+  private let middle: [UNetStage]
+  private let up: [UNetUpLevel]
+
+  /// - Throws: `ModelError`, and what the source throws.
+  package init(
+    _ source: some ParameterSource, configuration: UNetConfiguration, compute: ComputeType,
+    storage: FrozenStorage = .compute
+  ) throws {
+    var builder = LayerBuilder(source, component: "unet", compute: compute, storage: storage)
+    channels = try builder.shape(of: "conv_in").dimensions.dropFirst().first ?? 0
+    convIn = try builder.convolution("conv_in", from: channels)
+    let first = convIn.weightShape.rows
+    embedding = try TimestepEmbedding(&builder, width: first)
+    contextWidth = try builder.shape(
+      of: "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
+    ).columns
+    let widths = UNetWidths(embedding: embedding.width, context: contextWidth)
+
+    var width = first
+    var skips = [width]
+    let count = builder.count("down_blocks", having: "resnets.0.conv1", "resnets.0.norm1")
+    guard count > 0 else {
+      throw ModelError.missingParameter(
+        component: "unet", name: "down_blocks.0.resnets.0.conv1.weight")
+    }
+    down = try (0..<count).map {
+      let level = try UNetDownLevel(
+        &builder, level: $0, from: width, widths: widths, configuration)
+      skips += level.stages.map(\.outputs)
+      width = level.stages.last?.outputs ?? width
+      if level.downsampler != nil { skips.append(width) }
+      return level
+    }
+    let last = count - 1
+    // Some distilled models have none.
+    middle = try (0..<builder.count("mid_block.resnets", having: "conv1", "norm1", "conv2")).map {
+      let stage = try UNetStage(
+        &builder, "mid_block", $0, from: width, widths: widths, level: last, configuration)
+      width = stage.outputs
+      return stage
+    }
+    up = try (0..<count).map {
+      let level = try UNetUpLevel(
+        &builder, $0, level: last - $0, from: width, skips: &skips, widths: widths, configuration)
+      width = level.outputs
+      return level
+    }
+    normOut = try builder.groupNorm(
+      "conv_norm_out", width, groups: configuration.groups, epsilon: configuration.epsilon,
+      silu: true)
+    convOut = try builder.convolution("conv_out", from: width)
+    layers = builder.layers
+  }
+
+  /// - Parameters:
+  ///   - latents: `[batch, height, width, channels]`
+  ///   - timesteps: one for every sample.
+  ///   - context: the text's tokens, `[batch, n, contextWidth]`.
+  /// - Returns: of the shape of the latents.
+  package func callAsFunction(
+    _ latents: Variable, timesteps: [Float], context: Variable
+  ) -> Variable {
+    let conditions = UNetConditions(
+      time: embedding(timesteps).activated(.silu), context: context,
+      checkpointing: checkpointsBlocks)
+    var hidden = convIn(latents)
+    var skips = [hidden]
+    for level in down {
+      for stage in level.stages {
+        hidden = stage(hidden, conditions)
+        skips.append(hidden)
+      }
+      if let downsampler = level.downsampler {
+        hidden = downsampler(hidden)
+        skips.append(hidden)
+      }
+    }
+    for stage in middle { hidden = stage(hidden, conditions) }
+    for level in up {
+      for stage in level.stages {
+        hidden = stage(hidden.appendingChannels(skips.removeLast()), conditions)
+      }
+      if let upsampler = level.upsampler, let next = skips.last?.shape.dimensions {
+        // An odd extent was rounded up on the way down.
+        hidden = upsampler(hidden.upsampled().cropped(height: next[1], width: next[2]))
+      }
+    }
+    return convOut(normOut(hidden))
+  }
+}
