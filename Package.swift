@@ -102,6 +102,14 @@ let package = Package(
     .target(
       name: "Images", dependencies: ["Tensors", "CImages", systemPackage], swiftSettings: house),
     .target(
+      name: "Training",
+      dependencies: [
+        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
+        "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", tomlKit, orderedCollections,
+        systemPackage,
+      ],
+      swiftSettings: lifetimes),
+    .target(
       name: "Operations",
       dependencies: [
         "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
@@ -175,6 +183,14 @@ let package = Package(
     .testTarget(
       name: "ImagesTests",
       dependencies: ["Images", "Safetensors", "Tensors", "TestSupport", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "DiffusionModels", "Autograd", "Images", "Checkpoints", "Adapters",
+        "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
+        orderedCollections, tomlKit,
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "OperationsTests",

@@ -1,0 +1,52 @@
+import FoundationEssentials
+package import SystemPackage
+
+/// A log as a table of comma-separated values: a line for every step, a column for every number.
+package final class TableLog {
+  package let path: FilePath
+  /// After `step` and `epoch`.
+  package let columns: [String]
+  private let file: FileDescriptor
+
+  /// Goes on with a table of the same columns, and replaces any other file.
+  /// - Throws: `LogError`
+  package init(_ path: FilePath, columns: [String]) throws(LogError) {
+    self.path = path
+    self.columns = columns
+    let header = Self.line(["step", "epoch"] + columns)
+    let existing = try? String(contentsOfFile: path.string, encoding: .utf8)
+    let goesOn = existing?.hasPrefix(header) == true
+    do {
+      file = try FileDescriptor.open(
+        path, .writeOnly, options: goesOn ? [.append] : [.create, .truncate],
+        permissions: FilePermissions(rawValue: 0o666))
+      if !goesOn { _ = try file.writeAll(header.utf8) }
+    } catch {
+      throw .io(path, error as? Errno ?? .ioError)
+    }
+  }
+
+  deinit { try? file.close() }
+
+  /// Writes a line; columns without a number stay empty.
+  /// - Precondition: every tag is a column
+  /// - Throws: `LogError`
+  package func append(
+    _ scalars: [(tag: String, value: Double)], step: Int, epoch: Int
+  ) throws(LogError) {
+    precondition(scalars.allSatisfy { columns.contains($0.tag) }, "numbers of other columns")
+    let values = Dictionary(scalars.map { ($0.tag, "\($0.value)") }, uniquingKeysWith: { $1 })
+    do {
+      _ = try file.writeAll(
+        Self.line(["\(step)", "\(epoch)"] + columns.map { values[$0] ?? "" }).utf8)
+    } catch {
+      throw .io(path, error as? Errno ?? .ioError)
+    }
+  }
+
+  private static func line(_ cells: [String]) -> String {
+    cells.map { cell in
+      cell.contains { "\",\n".contains($0) } ? "\"\(cell.replacing("\"", with: "\"\""))\"" : cell
+    }.joined(separator: ",") + "\n"
+  }
+}

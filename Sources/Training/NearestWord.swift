@@ -1,0 +1,26 @@
+extension Collection<String> {
+  /// The word that takes the fewest changes to get to, for a message; nil where none is near.
+  package func nearest(to word: String) -> String? {
+    let found = self.min { (word.editDistance(to: $0), $0) < (word.editDistance(to: $1), $1) }
+    return found.flatMap { word.editDistance(to: $0) <= Swift.max(2, word.count / 2) ? $0 : nil }
+  }
+}
+
+extension String {
+  /// Insertions, deletions and replacements of bytes between the two.
+  /// - Complexity: O(n · m)
+  fileprivate func editDistance(to other: String) -> Int {
+    let (a, b) = (Array(utf8), Array(other.utf8))
+    var row = Array(0...b.count)
+    for i in a.indices {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in b.indices {
+        let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = Swift.min(replaced, row[j] + 1, row[j + 1] + 1)
+      }
+    }
+    return row[b.count]
+  }
+}

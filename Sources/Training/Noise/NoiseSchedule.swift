@@ -1,0 +1,90 @@
+package import Tensors
+
+/// How much of an image is left at every timestep, and how much noise is in its place.
+///
+/// βs are linear in their roots from 0.00085 to 0.012 (`scaled_linear`), in the precision of the trainers
+/// whose models are adapted.
+package struct NoiseSchedule: Sendable {
+  package static let timestepCount = 1000
+
+  /// ᾱ, the share of the image in the variance.
+  package let cumulativeAlphas: [Float]
+  /// ᾱ / (1 − ᾱ), of the schedule before its end was moved to zero: the weights of losses that other
+  /// trainers compute are from this one, and so are thresholds that users know.
+  package let signalToNoise: [Float]
+
+  /// - Parameter zeroTerminal: whether nothing of the image is to be left at the last timestep
+  ///   (Lin et al. 2023, "Common diffusion noise schedules and sample steps are flawed").
+  package init(zeroTerminal: Bool = false) {
+    let betas = Self.scaledLinearBetas
+    let alphas = Self.cumulativeProducts(betas.map { 1 - $0 })
+    signalToNoise = alphas.map {
+      let ratio = $0.squareRoot() / (1 - $0).squareRoot()
+      return ratio * ratio
+    }
+    cumulativeAlphas = zeroTerminal ? Self.rescaled(alphas) : alphas
+  }
+
+  /// What the model sees: √ᾱ x + √(1 − ᾱ) ε.
+  /// - Parameters: tensors `[batch, …]`, a timestep for each sample.
+  package func noisy(_ latents: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
+    combination(latents, noise, at: timesteps) { ($0.squareRoot(), (1 - $0).squareRoot()) }
+  }
+
+  /// What a model of velocities is to find: √ᾱ ε − √(1 − ᾱ) x.
+  package func velocity(_ latents: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
+    combination(latents, noise, at: timesteps) { (-(1 - $0).squareRoot(), $0.squareRoot()) }
+  }
+
+  private func combination(
+    _ latents: Tensor, _ noise: Tensor, at timesteps: [Int], _ factors: (Float) -> (Float, Float)
+  ) -> Tensor {
+    precondition(
+      latents.shape == noise.shape && latents.shape.rows == timesteps.count,
+      "\(timesteps.count) timesteps of \(latents.shape) and \(noise.shape)")
+    var result = latents
+    let width = latents.shape.columns
+    let source = noise.elements.span
+    var target = result.elements.mutableSpan
+    for (sample, timestep) in timesteps.enumerated() {
+      let (signal, error) = factors(cumulativeAlphas[timestep])
+      for i in sample * width..<(sample + 1) * width {
+        target[i] = signal * target[i] + error * source[i]
+      }
+    }
+    return result
+  }
+
+  private static var scaledLinearBetas: [Float] {
+    let (first, last) = (Float(0.00085.squareRoot()), Float(0.012.squareRoot()))
+    let step = (last - first) / Float(timestepCount - 1)
+    return (0..<timestepCount).map { i in
+      let root =
+        i < timestepCount / 2
+        ? first + step * Float(i) : last - step * Float(timestepCount - 1 - i)
+      return root * root
+    }
+  }
+
+  /// Summed up in double precision, each rounded.
+  private static func cumulativeProducts(_ factors: [Float]) -> [Float] {
+    var product = 1.0
+    return factors.map {
+      product *= Double($0)
+      return Float(product)
+    }
+  }
+
+  /// √ᾱ shifted so that the last is 0, scaled so that the first is what it was.
+  private static func rescaled(_ alphas: [Float]) -> [Float] {
+    let roots = alphas.map { $0.squareRoot() }
+    let (first, last) = (roots[0], roots[roots.count - 1])
+    let squares = roots.map {
+      let root = ($0 - last) * (first / (first - last))
+      return root * root
+    }
+    // Through βs and back, as other trainers do: the rounding belongs to the schedule.
+    let betas = squares.indices.map { i in 1 - (i == 0 ? squares[0] : squares[i] / squares[i - 1]) }
+    return cumulativeProducts(betas.map { 1 - $0 })
+  }
+}

@@ -1,0 +1,166 @@
+import Autograd
+import Tensors
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+/// Adam with averages of squares for rows and columns alone (Shazeer and Stern 2018), as transformers.
+package struct Adafactor: Optimizer {
+  private let epsilons: (Double, Double)
+  private let clipThreshold: Double
+  private let decayRate: Double
+  private let beta: Double?
+  private let weightDecay: Double
+  private let scalesByParameter: Bool
+  private let isRelative: Bool
+  private let warmsUp: Bool
+  private var slots = Slots("exp_avg_sq_row", "exp_avg_sq_col", "exp_avg")
+
+  /// - Throws: `SettingError`
+  init(_ arguments: inout KeyedArguments) throws(SettingError) {
+    epsilons = try arguments.pair("eps", (1e-30, 1e-3))
+    clipThreshold = try arguments.number("clip_threshold", 1, in: 0...)
+    decayRate = try arguments.number("decay_rate", -0.8, in: (-.infinity)...)
+    beta = try arguments.optionalNumber("beta1", in: 0...)
+    weightDecay = try arguments.number("weight_decay", 0, in: 0...)
+    scalesByParameter = try arguments.flag("scale_parameter", true)
+    isRelative = try arguments.flag("relative_step", true)
+    warmsUp = try arguments.flag("warmup_init", false)
+    if warmsUp, !isRelative {
+      throw .combination("Adafactor: warmup_init=True needs relative_step=True")
+    }
+  }
+
+  /// Whether rates come from the number of steps; the learning rate and its schedule then have no effect.
+  package var schedulesItself: Bool { isRelative }
+
+  package func effectiveRates(_ groups: [ParameterGroup], rates: [Double]) -> [Double] {
+    zip(groups, rates).map { group, rate in
+      guard let parameter = group.parameters.first else { return rate }
+      let step = slots[existing: parameter]?.step ?? 0
+      return step == 0 ? rate : self.rate(step, parameter.value.rootMeanSquare, given: rate)
+    }
+  }
+
+  private func rate(_ step: Int, _ magnitude: Double, given: Double) -> Double {
+    let bound = warmsUp ? 1e-6 * Double(step) : 1e-2
+    let rate = isRelative ? min(bound, 1 / Double(step).squareRoot()) : given
+    return scalesByParameter ? rate * max(epsilons.1, magnitude) : rate
+  }
+
+  package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
+    for (group, parameter, gradient) in groups.withGradients {
+      let form = FactoredForm(parameter.value.shape)
+      var slot = slots[existing: parameter] ?? Slot()
+      if slot.step == 0 {
+        slot.first = [Float](repeating: 0, count: form.rowCount)
+        slot.second = [Float](repeating: 0, count: form.columnCount)
+        slot.third = [Float](repeating: 0, count: beta == nil ? 0 : gradient.count)
+      }
+      slot.step += 1
+      let rate = rate(slot.step, parameter.value.rootMeanSquare, given: rates[group])
+      let kept = 1 - pow(Double(slot.step), decayRate)
+      var update = form.update(
+        gradient, kept: Float(kept), epsilon: Float(epsilons.0), &slot.first, &slot.second)
+      update.scale(
+        by: Float(rate / max(1, update.rootMeanSquare / clipThreshold)))
+      if let beta {
+        var average = Tensor(update.shape, slot.third)
+        average.scale(by: Float(beta))
+        average.add(update, times: Float(1 - beta))
+        slot.third = average.elements
+        update = average
+      }
+      if weightDecay != 0 { update.add(parameter.value, times: Float(weightDecay * rate)) }
+      parameter.value.subtract(update)
+      slots[parameter] = slot
+    }
+  }
+
+  package var state: OptimizerState { OptimizerState(tensors: slots.tensors) }
+
+  package mutating func restore(
+    _ state: OptimizerState, for groups: [ParameterGroup]
+  ) throws(OptimizerStateError) {
+    let hasAverage = beta != nil
+    try slots.restore(state, for: groups) { field, parameter in
+      let form = FactoredForm(parameter.value.shape)
+      return switch field {
+      case 0: form.rowCount
+      case 1: form.columnCount
+      default: hasAverage ? nil : 0
+      }
+    }
+  }
+}
+
+/// A tensor as matrices of its last two axes; vectors and scalars are not factored.
+private struct FactoredForm {
+  let shape: Shape
+  let matrices, rows, columns: Int
+  let isFactored: Bool
+
+  init(_ shape: Shape) {
+    self.shape = shape
+    isFactored = shape.dimensions.count >= 2
+    columns = isFactored ? shape.dimensions[shape.dimensions.count - 1] : 1
+    rows = isFactored ? shape.dimensions[shape.dimensions.count - 2] : shape.count
+    matrices = isFactored ? shape.dimensions.dropLast(2).reduce(1, *) : 1
+  }
+
+  var rowCount: Int { matrices * rows }
+  var columnCount: Int { isFactored ? matrices * columns : 0 }
+
+  /// The gradient over the root of its average square; the averages of rows and columns go on.
+  func update(
+    _ gradient: [Float], kept: Float, epsilon: Float, _ byRow: inout [Float],
+    _ byColumn: inout [Float]
+  ) -> Tensor {
+    var result = gradient
+    guard isFactored else {
+      for i in gradient.indices {
+        byRow[i] = byRow[i] * kept + (gradient[i] * gradient[i] + epsilon) * (1 - kept)
+        result[i] = gradient[i] / byRow[i].squareRoot()
+      }
+      return Tensor(shape, result)
+    }
+    var target = result.mutableSpan
+    let source = gradient.span
+    for matrix in 0..<matrices {
+      var (mean, columnSums) = (0.0, [Double](repeating: 0, count: columns))
+      for row in matrix * rows..<(matrix + 1) * rows {
+        var sum = 0.0
+        for column in 0..<columns {
+          let square = Double(
+            source[row * columns + column] * source[row * columns + column] + epsilon)
+          sum += square
+          columnSums[column] += square
+        }
+        byRow[row] = byRow[row] * kept + Float(sum / Double(columns)) * (1 - kept)
+        mean += Double(byRow[row])
+      }
+      mean /= Double(rows)
+      let scales = (0..<columns).map { column in
+        let i = matrix * columns + column
+        byColumn[i] = byColumn[i] * kept + Float(columnSums[column] / Double(rows)) * (1 - kept)
+        return 1 / byColumn[i].squareRoot()
+      }
+      for row in matrix * rows..<(matrix + 1) * rows {
+        let scale = 1 / (byRow[row] / Float(mean)).squareRoot()
+        for column in 0..<columns {
+          target[row * columns + column] *= scale * scales[column]
+        }
+      }
+    }
+    return Tensor(shape, result)
+  }
+}
+
+extension Tensor {
+  fileprivate var rootMeanSquare: Double {
+    (sumOfSquares / Double(Swift.max(count, 1))).squareRoot()
+  }
+}

@@ -1,0 +1,106 @@
+/// Options `key=value` of an optimizer or a schedule, taken one by one; what is left over is unknown.
+struct KeyedArguments {
+  /// Where they come from, for messages.
+  let option: String
+  /// Whose they are.
+  let subject: String
+  private var values: [String: String] = [:]
+  private var known: [String] = []
+
+  /// - Throws: `SettingError.pair`
+  init(parsing texts: [String], option: String, subject: String) throws(SettingError) {
+    self.option = option
+    self.subject = subject
+    for text in texts {
+      guard let separator = text.firstIndex(of: "="), separator > text.startIndex else {
+        throw .pair(option: option, found: text)
+      }
+      let key = String(text[..<separator].trimmingBlanks)
+      values[key] = String(text[text.index(after: separator)...])
+    }
+  }
+
+  /// - Throws: `SettingError.key` if a key was not asked for
+  func finish() throws(SettingError) {
+    if let unknown = values.keys.sorted().first {
+      throw .key(option: option, of: subject, found: unknown, known: known)
+    }
+  }
+
+  /// Keys that change nothing of the result, and are taken as they are.
+  mutating func ignore(_ keys: String...) {
+    for key in keys { _ = take(key) }
+  }
+
+  mutating func number(
+    _ key: String, _ standard: Double, in range: PartialRangeFrom<Double>
+  ) throws(SettingError) -> Double {
+    try optionalNumber(key, in: range) ?? standard
+  }
+
+  mutating func optionalNumber(
+    _ key: String, in range: PartialRangeFrom<Double>
+  ) throws(SettingError) -> Double? {
+    guard let text = take(key) else { return nil }
+    switch PythonLiteral(text) {
+    case .none?: return nil
+    case .number(let number)? where range.contains(number): return number
+    default:
+      let expected =
+        range.lowerBound == -.infinity ? "a number" : "a number from \(range.lowerBound) on"
+      throw error(key, expected, text)
+    }
+  }
+
+  mutating func integer(
+    _ key: String, _ standard: Int, in range: PartialRangeFrom<Int>
+  ) throws(SettingError) -> Int {
+    guard let text = take(key) else { return standard }
+    guard case .number(let number)? = PythonLiteral(text), let integer = Int(exactly: number),
+      range.contains(integer)
+    else { throw error(key, "an integer from \(range.lowerBound) on", text) }
+    return integer
+  }
+
+  mutating func flag(_ key: String, _ standard: Bool) throws(SettingError) -> Bool {
+    guard let text = take(key) else { return standard }
+    guard case .bool(let flag)? = PythonLiteral(text) else {
+      throw error(key, "True or False", text)
+    }
+    return flag
+  }
+
+  mutating func word(_ key: String) -> String? {
+    take(key).map { text in
+      if case .string(let word)? = PythonLiteral(text) { word } else { text }
+    }
+  }
+
+  mutating func pair(
+    _ key: String, _ standard: (Double, Double)
+  ) throws(SettingError) -> (Double, Double) {
+    guard let text = take(key) else { return standard }
+    guard case .tuple(let elements)? = PythonLiteral(text), elements.count == 2,
+      case .number(let first) = elements[0], case .number(let second) = elements[1]
+    else { throw error(key, "two numbers as 0.9,0.99", text) }
+    return (first, second)
+  }
+
+  /// Two decays of moving averages.
+  mutating func betas(_ standard: (Double, Double)) throws(SettingError) -> (Double, Double) {
+    let betas = try pair("betas", standard)
+    guard 0..<1 ~= betas.0, 0..<1 ~= betas.1 else {
+      throw error("betas", "two numbers from 0 up to below 1", "\(betas.0),\(betas.1)")
+    }
+    return betas
+  }
+
+  private mutating func take(_ key: String) -> String? {
+    known.append(key)
+    return values.removeValue(forKey: key)
+  }
+
+  private func error(_ key: String, _ expected: String, _ found: String) -> SettingError {
+    .value(option: "\(option) \(key)", expected: expected, found: "'\(found)'")
+  }
+}

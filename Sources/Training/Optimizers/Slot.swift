@@ -1,0 +1,86 @@
+import Autograd
+import Tensors
+
+/// What an optimizer keeps of one parameter: how often it was moved, and up to four numbers per element.
+struct Slot {
+  var step = 0
+  var first: [Float] = []
+  var second: [Float] = []
+  var third: [Float] = []
+  var fourth: [Float] = []
+
+  /// Their fields, in order.
+  static var fields: [WritableKeyPath<Slot, [Float]>] { [\.first, \.second, \.third, \.fourth] }
+}
+
+/// The slots of all parameters, by name.
+package struct Slots {
+  /// What the numbers of a slot are called in a state, in the order of its fields.
+  let names: [String]
+  private var slots: [String: Slot] = [:]
+
+  init(_ names: String...) {
+    precondition(names.count <= Slot.fields.count, "fields of a slot")
+    self.names = names
+  }
+
+  /// That of a parameter, to be changed in place; zeros at first.
+  subscript(parameter: Parameter) -> Slot {
+    get { slots[parameter.name] ?? initial(parameter.value.count) }
+    _modify {
+      if slots[parameter.name] == nil { slots[parameter.name] = initial(parameter.value.count) }
+      yield &slots[parameter.name]!
+    }
+  }
+
+  /// nil before its first step.
+  subscript(existing parameter: Parameter) -> Slot? { slots[parameter.name] }
+
+  private func initial(_ count: Int) -> Slot {
+    var slot = Slot()
+    for field in Slot.fields.prefix(names.count) {
+      slot[keyPath: field] = [Float](repeating: 0, count: count)
+    }
+    return slot
+  }
+
+  /// All of it, for a file.
+  var tensors: [String: EncodedTensor] {
+    var tensors: [String: EncodedTensor] = [:]
+    for (parameter, slot) in slots {
+      tensors["\(parameter).step"] = EncodedTensor(Tensor(scalar: Float(slot.step)), as: .f32)
+      for (name, field) in zip(names, Slot.fields) {
+        let values = slot[keyPath: field]
+        tensors["\(parameter).\(name)"] = EncodedTensor(Tensor([values.count], values), as: .f32)
+      }
+    }
+    return tensors
+  }
+
+  /// - Parameter counts: how many numbers a field has, other than one for each element
+  /// - Throws: `OptimizerStateError` if tensors are missing, of another size, or of no parameter
+  mutating func restore(
+    _ state: OptimizerState, for groups: [ParameterGroup],
+    counts: (_ field: Int, _ parameter: Parameter) -> Int? = { _, _ in nil }
+  ) throws(OptimizerStateError) {
+    var (restored, known) = ([String: Slot](), Set<String>())
+    for group in groups {
+      for parameter in group.parameters where state.tensors["\(parameter.name).step"] != nil {
+        let name = parameter.name
+        var slot = Slot(step: Int(try state.elements("\(name).step", count: 1)[0]))
+        known.insert("\(name).step")
+        for (field, suffix) in names.enumerated() {
+          let key = "\(name).\(suffix)"
+          known.insert(key)
+          let count = counts(field, parameter) ?? parameter.value.count
+          slot[keyPath: Slot.fields[field]] = try state.elements(key, count: count)
+        }
+        restored[name] = slot
+      }
+    }
+    if let surplus = state.tensors.keys.filter({ !known.contains($0) }).min() {
+      throw .surplus(surplus)
+    }
+    slots = restored
+  }
+}

@@ -1,0 +1,86 @@
+package import SystemPackage
+
+/// What the files and folders of a training are called, and which of them are removed again: the rules of
+/// sd-scripts.
+package struct SaveNames: Equatable, Sendable {
+  /// `--output_dir`
+  package let folder: FilePath
+  /// `--output_name`
+  package let name: String
+
+  package init(folder: FilePath, name: String) {
+    self.folder = folder
+    self.name = name
+  }
+
+  /// A moment at which something is saved.
+  package enum Moment: Equatable, Sendable {
+    /// After so many epochs.
+    case epoch(Int)
+    /// After so many steps.
+    case step(Int)
+    case end
+  }
+
+  /// `name-000002.safetensors`, `name-step00000100.safetensors` or `name.safetensors`
+  package func adapter(_ moment: Moment, suffix: String = ".safetensors") -> FilePath {
+    folder.appending(stem(moment) + suffix)
+  }
+
+  /// `name-000002-state`, `name-step00000100-state` or `name-state`
+  package func state(_ moment: Moment) -> FilePath { folder.appending(stem(moment) + "-state") }
+
+  private func stem(_ moment: Moment) -> String {
+    switch moment {
+    case .epoch(let epoch): "\(name)-\(Self.padded(epoch, 6))"
+    case .step(let step): "\(name)-step\(Self.padded(step, 8))"
+    case .end: name
+    }
+  }
+
+  private static func padded(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+  }
+}
+
+/// How many of the saves of one kind are kept.
+package struct Retention: Equatable, Sendable {
+  /// Epochs or steps from one save to the next.
+  package var every: Int
+  /// How many epochs, or for how many steps, adapters are kept; nil for all.
+  package var last: Int?
+  /// The same of states; nil for as of adapters.
+  package var lastStates: Int?
+
+  package init(every: Int, last: Int? = nil, lastStates: Int? = nil) {
+    self.every = every
+    self.last = last
+    self.lastStates = lastStates
+  }
+
+  /// The moment whose adapter goes when that of `moment` is saved.
+  package func removed(at moment: SaveNames.Moment) -> SaveNames.Moment? {
+    removed(at: moment, keeping: last)
+  }
+
+  /// The moment whose state goes when that of `moment` is saved.
+  package func removedState(at moment: SaveNames.Moment) -> SaveNames.Moment? {
+    removed(at: moment, keeping: lastStates ?? last)
+  }
+
+  private func removed(at moment: SaveNames.Moment, keeping last: Int?) -> SaveNames.Moment? {
+    guard let last else { return nil }
+    switch moment {
+    case .epoch(let epoch):
+      // So many saves are kept.
+      let old = epoch - every * last
+      return old > 0 ? .epoch(old) : nil
+    case .step(let step):
+      // Saves of so many steps are kept: with one every 10 and the last 30, step 50 removes step 10.
+      let old = step - last - 1
+      return old >= every ? .step(old - old % every) : nil
+    case .end: return nil
+    }
+  }
+}

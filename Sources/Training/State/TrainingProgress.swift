@@ -1,0 +1,65 @@
+package import SystemPackage
+
+/// Where a training stands, apart from tensors: the contents of `train_state.json`.
+///
+/// Numbers are written so that they are read to the same bits.
+package struct TrainingProgress: Codable, Equatable, Sendable {
+  /// Of the format of the folder.
+  package static let currentVersion = 1
+
+  package private(set) var version = Self.currentVersion
+  /// Epochs that are complete.
+  package var epoch: Int
+  /// Steps of the optimizer that are complete.
+  package var step: Int
+  /// Batches of the epoch that follows that are complete; 0 at the end of an epoch.
+  package var batchInEpoch: Int
+  package var seed: UInt64
+  package var losses: LossAverage
+  /// The optimizer's class, `OptimizerChoice.className`.
+  package var optimizer: String
+  /// Options that a resumed run must have as they were, by their names.
+  package var settings: [String: String]
+  /// `OptimizerState.numbers`
+  package internal(set) var optimizerNumbers: [String: Double] = [:]
+  /// `ParameterAverage.count`
+  package internal(set) var averageCount = 0
+
+  private enum CodingKeys: String, CodingKey {
+    case version = "format_version"
+    // The names of sd-scripts' train_state.json.
+    case epoch = "current_epoch"
+    case step = "current_step"
+    case batchInEpoch = "batch_in_epoch"
+    case seed, losses, optimizer, settings
+    case optimizerNumbers = "optimizer_numbers"
+    case averageCount = "average_count"
+  }
+
+  package init(
+    epoch: Int, step: Int, batchInEpoch: Int, seed: UInt64, losses: LossAverage, optimizer: String,
+    settings: [String: String]
+  ) {
+    self.epoch = epoch
+    self.step = step
+    self.batchInEpoch = batchInEpoch
+    self.seed = seed
+    self.losses = losses
+    self.optimizer = optimizer
+    self.settings = settings
+  }
+
+  /// Checks that a run is the one that the state is of.
+  /// - Throws: `StateError.setting` for the first option, by name, that is not as it was
+  package func check(
+    _ settings: [String: String], optimizer: String, in folder: FilePath
+  ) throws(StateError) {
+    guard optimizer == self.optimizer else {
+      throw .setting(folder, "--optimizer_type", was: self.optimizer, is: optimizer)
+    }
+    for name in Set(settings.keys).union(self.settings.keys).sorted()
+    where settings[name] != self.settings[name] {
+      throw .setting(folder, name, was: self.settings[name], is: settings[name])
+    }
+  }
+}

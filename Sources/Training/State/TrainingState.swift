@@ -1,0 +1,144 @@
+import Autograd
+import FoundationEssentials
+import OrderedCollections
+import Safetensors
+package import SystemPackage
+package import Tensors
+
+/// All that a training needs to go on as if it had not been interrupted: a folder.
+///
+/// | file | contents |
+/// | --- | --- |
+/// | `parameters.safetensors` | what is trained, F32, by name |
+/// | `optimizer.safetensors` | `OptimizerState.tensors` |
+/// | `average.safetensors` | `ParameterAverage.values`, if there is one |
+/// | `train_state.json` | `TrainingProgress` |
+///
+/// Random numbers need nothing: they follow from seed, epoch and sample.
+package struct TrainingState {
+  package let progress: TrainingProgress
+  package let parameters: [String: Tensor]
+  package let optimizer: OptimizerState
+  package let average: [String: Tensor]
+
+  enum Name {
+    static let parameters = "parameters.safetensors"
+    static let optimizer = "optimizer.safetensors"
+    static let average = "average.safetensors"
+    static let progress = "train_state.json"
+  }
+
+  /// As things are: not during an evaluation, and without gradients.
+  package init(
+    _ progress: TrainingProgress, _ groups: [ParameterGroup], _ optimizer: any Optimizer,
+    _ average: ParameterAverage?
+  ) {
+    let state = optimizer.state
+    var progress = progress
+    progress.optimizerNumbers = state.numbers
+    progress.averageCount = average?.count ?? 0
+    self.progress = progress
+    self.optimizer = state
+    self.average = average?.values ?? [:]
+    parameters = Dictionary(
+      groups.flatMap(\.parameters).map { ($0.name, $0.value) },
+      uniquingKeysWith: { _, _ in preconditionFailure("two parameters of one name") })
+  }
+
+  /// Reads a folder.
+  /// - Throws: `StateError`
+  package init(opening folder: FilePath) throws(StateError) {
+    let progress = try Self.readProgress(folder)
+    self.progress = progress
+    let files = try [Name.parameters, Name.optimizer].map { name throws(StateError) in
+      try Self.open(folder.appending(name))
+    }
+    parameters = files[0].tensors.reduce(into: [:]) { $0[$1.key] = $1.value.tensor() }
+    optimizer = OptimizerState(
+      tensors: files[1].tensors.reduce(into: [:]) {
+        $0[$1.key] = EncodedTensor(copying: $1.value)
+      }, numbers: progress.optimizerNumbers)
+    guard progress.averageCount > 0 else {
+      average = [:]
+      return
+    }
+    average = try Self.open(folder.appending(Name.average)).tensors
+      .reduce(into: [:]) { $0[$1.key] = $1.value.tensor() }
+  }
+
+  /// Puts it all back.
+  /// - Parameter average: nil for none; what the state has of one is then let go
+  /// - Throws: `StateError` if parameters or the optimizer's tensors are not those of the state
+  package func restore(
+    _ groups: [ParameterGroup], _ optimizer: inout any Optimizer,
+    _ average: inout ParameterAverage?, from folder: FilePath
+  ) throws(StateError) {
+    var names: Set<String> = []
+    for parameter in groups.flatMap(\.parameters) {
+      names.insert(parameter.name)
+      guard let value = parameters[parameter.name], value.shape == parameter.value.shape else {
+        let found = parameters[parameter.name].map { "shape \($0.shape)" } ?? "none of that name"
+        throw .parameter(
+          folder, parameter.name, expected: "shape \(parameter.value.shape)", found: found)
+      }
+    }
+    if let surplus = parameters.keys.filter({ !names.contains($0) }).min() {
+      throw .parameter(
+        folder, surplus, expected: "a network that has it", found: "none of that name")
+    }
+    do throws(OptimizerStateError) {
+      try optimizer.restore(self.optimizer, for: groups)
+      try average?.restore(count: progress.averageCount, self.average, for: groups)
+    } catch {
+      throw .optimizer(folder, error)
+    }
+    for parameter in groups.flatMap(\.parameters) {
+      if let value = parameters[parameter.name] { parameter.value = value }
+    }
+  }
+
+  private static func readProgress(_ folder: FilePath) throws(StateError) -> TrainingProgress {
+    let path = folder.appending(Name.progress)
+    guard let data = try? Data(contentsOf: URL(filePath: path.string)) else {
+      throw .notAState(folder, "found no '\(Name.progress)' in it")
+    }
+    guard let text = String(data: data, encoding: .utf8), let value = JSONValue(parsing: text)
+    else {
+      throw .notAState(folder, "but '\(Name.progress)' is not readable JSON")
+    }
+    guard let number = value["format_version"]?.integer else {
+      throw .notAState(folder, "found one of sd-scripts, which only sd-scripts can go on from")
+    }
+    guard number == TrainingProgress.currentVersion else { throw .version(folder, found: number) }
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    do {
+      return try decoder.decode(TrainingProgress.self, from: data)
+    } catch {
+      throw .notAState(folder, "but '\(Name.progress)' lacks entries of this format")
+    }
+  }
+
+  private static func open(_ path: FilePath) throws(StateError) -> TensorFile {
+    do throws(SafetensorsError) {
+      return try TensorFile(opening: path)
+    } catch {
+      throw .file(error)
+    }
+  }
+}
+
+extension EncodedTensor {
+  fileprivate init(copying view: TensorView) {
+    let bytes = view.bytes
+    self.init(
+      view.dtype, view.shape,
+      unsafe [UInt8](unsafeUninitializedCapacity: bytes.byteCount) { target, count in
+        unsafe bytes.withUnsafeBytes {
+          unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: $0)
+        }
+        count = bytes.byteCount
+      })
+  }
+}

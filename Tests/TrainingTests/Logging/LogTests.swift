@@ -1,0 +1,89 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite struct LogTests {
+  private func bytes(_ path: FilePath) throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(filePath: path.string)))
+  }
+
+  /// RFC 3720, B.4.
+  @Test func checksumIsThatOfTheStandard() {
+    #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
+    #expect(CRC32C.checksum([UInt8](repeating: 0xFF, count: 32)) == 0x62A8_AB43)
+    #expect(CRC32C.checksum(0..<32 as Range<UInt8>) == 0x46DD_794E)
+  }
+
+  /// The bytes that tensorboard's own writer makes of the same events.
+  @Test func eventsAreThoseOfTensorBoard() throws {
+    var expected: [UInt8] = EventRecord.version(at: 1_700_000_000.25).bytes
+    for (step, tag, value) in [
+      (0, "loss/current", 0.125), (1, "loss/average", 1e-3), (300, "lr/d*lr/unet", 12.5),
+      (1 << 40, "loss/current", -0.1),
+    ] as [(Int, String, Float)] {
+      expected +=
+        EventRecord.scalar(tag, value, step: step, at: 1_700_000_001.5 + Double(step)).bytes
+    }
+    #expect(try bytes(Fixtures.path("training/numerics/events.tfevents")) == expected)
+  }
+
+  @Test func eventLogIsWrittenAsItGoes() throws {
+    let folder = TemporaryFolder()
+    let run = EventLog.runFolder(
+      folder.path, prefix: "try-", tracker: "network_train", at: 1_700_000_000)
+    #expect(run.lastComponent?.string == "network_train")
+    let parent = try #require(run.removingLastComponent().lastComponent?.string)
+    #expect(parent.hasPrefix("try-2023111") && parent.count == "try-".count + 14)
+    let log = try EventLog(in: run, at: 1_700_000_000)
+    try log.append([("loss/current", 0.5), ("lr/unet", 1e-4)], step: 3, at: 1_700_000_001)
+    let expected =
+      EventRecord.version(at: 1_700_000_000).bytes
+      + EventRecord.scalar("loss/current", 0.5, step: 3, at: 1_700_000_001).bytes
+      + EventRecord.scalar("lr/unet", 1e-4, step: 3, at: 1_700_000_001).bytes
+    #expect(try bytes(log.path) == expected)
+    #expect(log.path.lastComponent?.string.hasPrefix("events.out.tfevents.1700000000.") == true)
+  }
+
+  @Test func folderThatCannotBeMadeIsNamed() throws {
+    let folder = TemporaryFolder()
+    let file = folder.file("file")
+    try "x".write(toFile: file.string, atomically: true, encoding: .utf8)
+    let error = #expect(throws: LogError.self) { try EventLog(in: file.appending("logs")) }
+    #expect(error?.description.hasPrefix("\(file)/logs/events.out") == true)
+  }
+
+  @Test func tableGoesOnWhereItsColumnsAreTheSame() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("log.csv")
+    func write(_ columns: [String], step: Int) throws {
+      let log = try TableLog(path, columns: columns)
+      try log.append([(columns[0], 0.1)], step: step, epoch: 1)
+    }
+    try write(["loss/current", "lr/unet, plus"], step: 1)
+    try write(["loss/current", "lr/unet, plus"], step: 2)
+    let text = "step,epoch,loss/current,\"lr/unet, plus\"\n1,1,0.1,\n2,1,0.1,\n"
+    #expect(try String(contentsOfFile: path.string, encoding: .utf8) == text)
+    try write(["loss/average"], step: 3)
+    #expect(
+      try String(contentsOfFile: path.string, encoding: .utf8)
+        == "step,epoch,loss/average\n3,1,0.1\n")
+  }
+
+  @Test func namesAreThoseOfTheField() {
+    let log = StepLog(
+      loss: 0.5, averageLoss: 0.25, rates: [("textencoder", 1), ("unet", 0.5), ("unet plus", 2)],
+      adaptedRate: 0.01, norms: StepLog.Norms(scaledCount: 3, average: 0.1, largest: 0.9),
+      gradientNorm: 2)
+    #expect(
+      log.scalars.map(\.tag) == [
+        "loss/current", "loss/average", "max_norm/keys_scaled", "max_norm/average_key_norm",
+        "max_norm/max_key_norm", "norm/grad_norm", "lr/textencoder", "lr/d*lr/textencoder",
+        "lr/unet",
+        "lr/d*lr/unet", "lr/unet plus", "lr/d*lr/unet plus",
+      ])
+    #expect(log.scalars.last?.value == 0.02)
+  }
+}
