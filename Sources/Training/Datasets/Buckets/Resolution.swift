@@ -1,0 +1,31 @@
+/// Width and height in pixels.
+package struct Resolution: Hashable, Sendable {
+  package let width: Int
+  package let height: Int
+
+  package init(_ width: Int, _ height: Int) { (self.width, self.height) = (width, height) }
+
+  /// `512`, or `width,height` as on the command line; nil for anything else.
+  package init?(parsing text: String) {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+      .map { Int(String($0).trimmed).flatMap { $0 > 0 ? $0 : nil } }
+    guard let first = parts[0], parts.count <= 2, let last = parts.last, let last else {
+      return nil
+    }
+    self.init(first, last)
+  }
+
+  package var area: Int { width * height }
+}
+
+extension Resolution: Comparable {
+  /// By width, then by height: the order in which sd-scripts numbers buckets.
+  package static func < (a: Resolution, b: Resolution) -> Bool {
+    (a.width, a.height) < (b.width, b.height)
+  }
+}
+
+extension Resolution: CustomStringConvertible {
+  /// `512x768`
+  package var description: String { "\(width)x\(height)" }
+}

@@ -1,0 +1,188 @@
+import Images
+import SystemPackage
+import Tensors
+
+/// Latents of all images of a set, in memory or on disk.
+package struct LatentCache: Sendable {
+  /// Which image: of those that are trained, or of those that are held out.
+  package struct Place: Hashable, Sendable {
+    package let index: Int
+    package let isValidation: Bool
+  }
+
+  /// How far the making of a cache is.
+  package struct Progress: Equatable, Sendable {
+    /// Images that are encoded, and all that had to be.
+    package let done: Int
+    package let total: Int
+    /// Images whose caches were there.
+    package let reused: Int
+  }
+
+  private let set: TrainingSet
+  private let settings: LatentCacheSettings
+  private let inMemory: [Place: EncodedImage]
+
+  /// Encodes what is not there yet. Images are decoded ahead of the encoder.
+  /// - Parameter progress: called behind every batch; returns whether to go on
+  /// - Throws: `DatasetError`, what the encoder throws, `CancellationError`
+  package init(
+    preparing set: TrainingSet, _ settings: LatentCacheSettings, with encoder: some LatentEncoder,
+    progress: (Progress) -> Bool = { _ in true }
+  ) throws {
+    guard set.isCacheable else {
+      throw DatasetError.setting(
+        "cache_latents", expected: "images that are the same in every epoch",
+        found: "'random_crop' or 'color_aug'")
+    }
+    self.set = set
+    self.settings = settings
+    let places =
+      set.examples.indices.map { Place(index: $0, isValidation: false) }
+      + set.validation.indices.map { Place(index: $0, isValidation: true) }
+    let missing = try Self.missing(of: places, set, settings)
+    inMemory = try Self.encode(
+      missing, reused: places.count - missing.count, set, settings, encoder, progress)
+  }
+
+  /// - Throws: `DatasetError.cache` if a file is not what it was when the cache was made
+  package func encoded(_ place: Place) throws(DatasetError) -> EncodedImage {
+    switch settings.place {
+    case .memory:
+      guard let encoded = inMemory[place] else {
+        preconditionFailure("no latents of image \(place)")
+      }
+      return encoded
+    case .disk(let format):
+      let example = set[place]
+      return try LatentFile(of: example, format)
+        .read(try Self.expectation(of: example, set, settings))
+    }
+  }
+
+  // MARK: Preparation
+
+  /// Images that are to be encoded.
+  private static func missing(
+    of places: [Place], _ set: TrainingSet, _ settings: LatentCacheSettings
+  ) throws(DatasetError) -> [Place] {
+    guard case .disk(let format) = settings.place else { return places }
+    var users: [FilePath: TrainingExample] = [:]
+    var missing: [Place] = []
+    for place in places {
+      let example = set[place]
+      let file = LatentFile(of: example, format)
+      if let other = users.updateValue(example, forKey: file.path) {
+        guard other.path == example.path, other.choice == example.choice else {
+          throw .sharedCache(
+            file.path, "\(other.path) (\(other.bucket))", "\(example.path) (\(example.bucket))")
+        }
+        continue
+      }
+      if case .missing = try file.check(try expectation(of: example, set, settings)) {
+        missing.append(place)
+      }
+    }
+    return missing
+  }
+
+  private static func expectation(
+    of example: TrainingExample, _ set: TrainingSet, _ settings: LatentCacheSettings
+  ) throws(DatasetError) -> LatentFile.Expectation {
+    let subset = set.settings(of: example)
+    return LatentFile.Expectation(
+      identity: try CacheIdentity(
+        of: example, set.interpolation(of: example)?.rawValue ?? "standard", vae: settings.vae),
+      needsFlipped: subset.flips, needsMask: subset.usesAlphaMask && example.mask == nil,
+      stride: settings.stride, trusts: settings.trustsDisk)
+  }
+
+  /// A batch of images of one bucket, with their mirror images where these are needed.
+  private struct Decoded: Sendable {
+    let place: Place
+    let plain: ImagePreparation.Prepared
+    let flipped: Tensor?
+  }
+
+  private static func encode(
+    _ missing: [Place], reused: Int, _ set: TrainingSet, _ settings: LatentCacheSettings,
+    _ encoder: some LatentEncoder, _ progress: (Progress) -> Bool
+  ) throws -> [Place: EncodedImage] {
+    let ordered = missing.sorted {
+      (set[$0].bucket, $0.isValidation ? 1 : 0, $0.index)
+        < (set[$1].bucket, $1.isValidation ? 1 : 0, $1.index)
+    }
+    let batches = ordered.chunked(by: settings.batchSize) { set[$0].bucket == set[$1].bucket }
+    let reader = ReadAhead(batches, threads: settings.threads, ahead: settings.threads + 1) {
+      try $0.map { place in
+        let example = set[place]
+        let preparation = ImagePreparation(example, of: set)
+        let plain = try preparation.prepared(isFlipped: false, at: nil)
+        return Decoded(
+          place: place, plain: plain,
+          flipped: set.settings(of: example).flips ? plain.pixels.mirrored() : nil)
+      }
+    }
+    var kept: [Place: EncodedImage] = [:]
+    var done = 0
+    while let batch = try reader.next() {
+      let plain = try encoder.encode(Tensor(stacking: batch.map(\.plain.pixels)))
+      let mirrored = batch.compactMap(\.flipped)
+      // Subsets of one batch may differ in whether they mirror.
+      let flipped = mirrored.isEmpty ? nil : try encoder.encode(Tensor(stacking: mirrored))
+      var next = 0
+      for (i, image) in batch.enumerated() {
+        let distribution = LatentDistribution(i, of: plain)
+        guard distribution.mean.elements.allSatisfy(\.isFinite) else {
+          throw DatasetError.notFinite(set[image.place].path)
+        }
+        var flippedDistribution: LatentDistribution?
+        if let flipped, image.flipped != nil {
+          flippedDistribution = LatentDistribution(next, of: flipped)
+          next += 1
+        }
+        let example = set[image.place]
+        // Masks that lie in a folder are read for every step: they are no part of the cache.
+        let mask = example.mask == nil ? image.plain.mask : nil
+        if case .disk(let format) = settings.place {
+          let expectation = try expectation(of: example, set, settings)
+          try LatentFile(of: example, format).write(
+            plain: distribution, flipped: flippedDistribution, mask: mask, expectation.identity,
+            sample: CounterGenerator(
+              seed: settings.seed, epoch: 0, sample: example.firstSample,
+              purpose: image.place.isValidation ? .validationLatent : .latent))
+        } else {
+          kept[image.place] = EncodedImage(
+            plain: distribution, flipped: flippedDistribution,
+            mask: mask?.averaged(over: settings.stride))
+        }
+      }
+      done += batch.count
+      guard progress(Progress(done: done, total: missing.count, reused: reused)) else {
+        throw CancellationError()
+      }
+    }
+    return kept
+  }
+}
+
+extension TrainingSet {
+  package subscript(_ place: LatentCache.Place) -> TrainingExample {
+    place.isValidation ? validation[place.index] : examples[place.index]
+  }
+}
+
+extension Array {
+  /// Runs of neighbours that belong together, none longer than `count`.
+  fileprivate func chunked(by count: Int, _ belong: (Element, Element) -> Bool) -> [[Element]] {
+    var chunks: [[Element]] = []
+    for element in self {
+      if let last = chunks.last, last.count < count, belong(last[0], element) {
+        chunks[chunks.count - 1].append(element)
+      } else {
+        chunks.append([element])
+      }
+    }
+    return chunks
+  }
+}

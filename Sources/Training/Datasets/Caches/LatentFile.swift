@@ -1,0 +1,225 @@
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// The cache of one image on disk.
+struct LatentFile {
+  /// What is asked of it.
+  struct Expectation {
+    let identity: CacheIdentity
+    let needsFlipped: Bool
+    let needsMask: Bool
+    let stride: Int
+    let trusts: Bool
+
+    /// Of the latents, `[channels, height, width]`.
+    var shape: Shape {
+      [4, identity.bucket.height / stride, identity.bucket.width / stride]
+    }
+  }
+
+  /// What was found in its place.
+  enum Finding {
+    case good
+    /// Nothing, or a cache of our own that does not match any more.
+    case missing
+  }
+
+  let path: FilePath
+  private let format: LatentCacheSettings.Format
+  private let example: TrainingExample
+
+  init(of example: TrainingExample, _ format: LatentCacheSettings.Format) {
+    self.example = example
+    self.format = format
+    let stem = example.path.withoutEnding
+    let folder = stem.removingLastComponent()
+    let name = stem.lastComponent?.string ?? ""
+    func digits(_ size: Resolution) -> String {
+      [size.width, size.height].map { side in
+        String(repeating: "0", count: max(0, 4 - "\(side)".count)) + "\(side)"
+      }.joined(separator: "x")
+    }
+    switch format {
+    case .npz:
+      let old = folder.appending("\(name).npz")
+      path =
+        FileListing.exists(old)
+        ? old : folder.appending("\(name)_\(digits(example.size))_sd.npz")
+    case .safetensors:
+      path = folder.appending("\(name)_\(digits(example.bucket))_sd.safetensors.zst")
+    }
+  }
+
+  /// Compares what is there with what is asked.
+  /// - Throws: `DatasetError.cache` if it does not match and was not written here, so that it is not
+  ///   ours to replace
+  func check(_ expectation: Expectation) throws(DatasetError) -> Finding {
+    guard FileListing.exists(path) else { return .missing }
+    let content = try self.content()
+    if let fault = fault(of: content, expectation) {
+      guard content.isOurs else {
+        throw .cache(path, expected: fault.expected, found: fault.found)
+      }
+      return .missing
+    }
+    guard content.isOurs, !expectation.trusts else { return .good }
+    let difference = try expectation.identity.difference(
+      from: content.entries, path: example.path)
+    return difference == nil ? .good : .missing
+  }
+
+  /// - Throws: `DatasetError.cache`, `.file`
+  func read(_ expectation: Expectation) throws(DatasetError) -> EncodedImage {
+    let content = try self.content()
+    if let fault = fault(of: content, expectation) {
+      throw .cache(path, expected: fault.expected, found: fault.found)
+    }
+    func distribution(_ names: (mean: String, variance: String)) -> LatentDistribution? {
+      content.tensors[names.mean].map {
+        LatentDistribution(
+          mean: $0.channelsLast(), logVariance: content.tensors[names.variance]?.channelsLast())
+      }
+    }
+    guard let plain = distribution(Self.plain) else {
+      throw .cache(path, expected: "latents", found: "none")
+    }
+    return EncodedImage(
+      plain: plain,
+      flipped: expectation.needsFlipped ? distribution(Self.flipped) : nil,
+      mask: expectation.needsMask
+        ? content.tensors[Self.mask]?.averaged(over: expectation.stride) : nil)
+  }
+
+  // MARK: Content
+
+  private static let plain = (mean: "latents", variance: "log_variance")
+  private static let flipped = (mean: "latents_flipped", variance: "log_variance_flipped")
+  private static let mask = "alpha_mask"
+  /// The array of an `.npz` that holds our entries; sd-scripts passes over it.
+  private static let entries = "lyco"
+
+  /// Both formats alike: latents `[channels, height, width]`, mask `[height, width]` of the image.
+  private struct Content {
+    var tensors: [String: Tensor] = [:]
+    var entries: [String: String] = [:]
+    /// Size of the image that sd-scripts noted.
+    var originalSize: Resolution?
+
+    var isOurs: Bool { entries["format"] == CacheIdentity.format }
+  }
+
+  private func content() throws(DatasetError) -> Content {
+    var content = Content()
+    switch format {
+    case .npz:
+      let archive = try NumpyArchive(reading: path)
+      for (name, array) in archive.arrays { content.tensors[name] = array.tensor }
+      if let size = archive["original_size"]?.numbers, size.count == 2 {
+        content.originalSize = Resolution(
+          Int(exactly: size[0]) ?? 0, Int(exactly: size[1]) ?? 0)
+      }
+      if let text = archive[Self.entries]?.text, let value = JSONValue(parsing: text) {
+        content.entries = Dictionary(
+          value.members.map { ($0.key, $0.value.text) }, uniquingKeysWith: { $1 })
+      }
+    case .safetensors:
+      let file: TensorFile
+      do { file = try TensorFile(opening: path) } catch { throw .wrapped(error, path) }
+      for (name, view) in file.tensors where view.dtype == .f32 {
+        content.tensors[name] = view.tensor()
+      }
+      content.entries = file.metadata
+    }
+    return content
+  }
+
+  private func fault(
+    of content: Content, _ expectation: Expectation
+  ) -> (expected: String, found: String)? {
+    var names = [Self.plain]
+    if expectation.needsFlipped { names.append(Self.flipped) }
+    for (name, variance) in names {
+      guard let tensor = content.tensors[name] else {
+        let found = content.tensors.keys.sorted().joined(separator: ", ")
+        return ("array '\(name)'", found.isEmpty ? "none" : found)
+      }
+      let shape = expectation.shape
+      guard tensor.shape == shape else {
+        return ("latents \(shape) of bucket \(example.bucket)", "\(tensor.shape)")
+      }
+      if let variance = content.tensors[variance], variance.shape != shape {
+        return ("variances \(shape)", "\(variance.shape)")
+      }
+    }
+    if expectation.needsMask {
+      let shape: Shape = [example.bucket.height, example.bucket.width]
+      guard let mask = content.tensors[Self.mask] else {
+        return ("array '\(Self.mask)'", "none")
+      }
+      guard mask.shape == shape else { return ("a mask \(shape)", "\(mask.shape)") }
+    }
+    if let size = content.originalSize, size != example.size {
+      return ("an image of \(example.size)", "\(size)")
+    }
+    return nil
+  }
+
+  // MARK: Writing
+
+  /// Writes the file, which appears whole or not at all.
+  /// - Parameters:
+  ///   - mask: `[height, width]` of the bucket
+  ///   - sample: draws the latents that an `.npz` holds
+  func write(
+    plain: LatentDistribution, flipped: LatentDistribution?, mask: Tensor?,
+    _ identity: CacheIdentity, sample: CounterGenerator
+  ) throws(DatasetError) {
+    let entries = identity.entries(hash: try CacheIdentity.hash(of: example.path))
+    switch format {
+    case .npz:
+      let edges = BucketRule.edges(of: example.size, in: example.bucket)
+      var arrays: [(name: String, array: NumpyArray)] = [
+        (Self.plain.mean, NumpyArray(plain.sample(using: sample).channelsFirst())),
+        ("original_size", NumpyArray([example.size.width, example.size.height])),
+        ("crop_ltrb", NumpyArray([edges.left, edges.top, edges.right, edges.bottom])),
+      ]
+      if let flipped {
+        arrays.append(
+          (Self.flipped.mean, NumpyArray(flipped.sample(using: sample).channelsFirst())))
+      }
+      if let mask { arrays.append((Self.mask, NumpyArray(mask))) }
+      let text = JSONValue.object(entries.map { ($0.key, .string($0.value)) }).pythonText
+      arrays.append((Self.entries, NumpyArray(text)))
+      try NumpyArchive(arrays).write(to: path)
+    case .safetensors:
+      var tensors: [String: Tensor] = [
+        Self.plain.mean: plain.mean.channelsFirst(),
+        Self.plain.variance: plain.logVariance?.channelsFirst(),
+        Self.flipped.mean: flipped?.mean.channelsFirst(),
+        Self.flipped.variance: flipped?.logVariance?.channelsFirst(),
+        Self.mask: mask,
+      ].compactMapValues { $0 }
+      try write(&tensors, Dictionary(entries.map { ($0.key, $0.value) }) { $1 })
+    }
+  }
+
+  private func write(
+    _ tensors: inout [String: Tensor], _ metadata: [String: String]
+  ) throws(DatasetError) {
+    do {
+      var writer = try SafetensorsWriter.create(
+        path,
+        announcing: tensors.map { TensorInfo(name: $0, dtype: .f32, shape: $1.shape) },
+        metadata: metadata)
+      for info in writer.order {
+        guard let tensor = tensors[info.name] else { continue }
+        try unsafe writer.append(info.name, tensor.elements.span.bytes)
+      }
+      try writer.finish()
+    } catch {
+      throw .wrapped(error, path)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package import Images
+package import SystemPackage
+
+/// What is wrong with the images and captions of a training.
+package enum DatasetError: Error {
+  case io(FilePath, Errno)
+  case writing(FilePath, Errno)
+  /// `detail` names the file itself.
+  case file(FilePath, detail: String)
+  /// None of the ways to name images was used.
+  case nothingGiven
+  case conflictingSources(String, String)
+  case syntax(FilePath, detail: String)
+  case unknownKey(FilePath, section: String, key: String, near: String?)
+  /// A key of another level, or one that is not served.
+  case refusedKey(FilePath, section: String, key: String, why: String)
+  case wrongValue(FilePath, section: String, key: String, expected: String, found: String)
+  case missingKey(FilePath, section: String, key: String)
+  case mixedSubsets(FilePath, section: String)
+  /// A value of the command line, or one that follows from several keys.
+  case setting(String, expected: String, found: String)
+  case notAFolder(FilePath, flag: String)
+  case noImages(FilePath, detail: String)
+  case noTrainingImages
+  case image(ImageError)
+  case missingCaptions(count: Int, of: Int, first: [String], wanted: String, otherEnding: String?)
+  case caption(FilePath, detail: String)
+  case metadata(FilePath, entry: String?, detail: String)
+  case missingMask(FilePath, folder: FilePath)
+  case maskSize(FilePath, expected: Resolution, found: Resolution)
+  case imageTooSmall(FilePath, size: Resolution, step: Int)
+  case imageTooLarge(FilePath, size: Resolution, resized: Resolution, bucket: Resolution)
+  case cache(FilePath, expected: String, found: String)
+  case notFinite(FilePath)
+  case sharedCache(FilePath, String, String)
+  case imageChanged(FilePath, expected: Resolution, found: Resolution)
+}
+
+extension DatasetError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .io(let file, let error): "\(file): cannot be read: \(error)"
+    case .writing(let file, let error): "\(file): cannot be written: \(error)"
+    case .file(_, let detail): detail
+    case .nothingGiven:
+      "no images: expected '--train_data_dir' or '--dataset_config'"
+    case .conflictingSources(let a, let b):
+      "'\(a)' and '\(b)': expected one of them; what both say belongs into the configuration"
+    case .syntax(let file, let detail): "\(file): \(detail)"
+    case .unknownKey(let file, let section, let key, let near):
+      "\(file): \(section): unknown key '\(key)'" + (near.map { ", did you mean '\($0)'?" } ?? "")
+    case .refusedKey(let file, let section, let key, let why):
+      "\(file): \(section): key '\(key)': \(why)"
+    case .wrongValue(let file, let section, let key, let expected, let found):
+      "\(file): \(section): key '\(key)': expected \(expected), found \(found)"
+    case .missingKey(let file, let section, let key): "\(file): \(section): missing key '\(key)'"
+    case .mixedSubsets(let file, let section):
+      "\(file): \(section): subsets of different kinds ('image_dir', 'metadata_file', "
+        + "'conditioning_data_dir'); put each kind into a dataset of its own"
+    case .setting(let name, let expected, let found):
+      "\(name): expected \(expected), found \(found)"
+    case .notAFolder(let path, let flag): "\(path): expected the folder of '\(flag)', found none"
+    case .noImages(let path, let detail):
+      "\(path): expected PNG, JPEG or WebP images, found none\(detail)"
+    case .noTrainingImages:
+      "no images to train on: all subsets are regularization images or held out for validation"
+    case .image(let error): error.description
+    case .missingCaptions(let count, let all, let first, let wanted, let other):
+      "\(first.first ?? ""): no caption: expected a file ending in '\(wanted)' or 'class_tokens'; "
+        + "\(count) of \(all) images have neither: \(first.joined(separator: ", "))"
+        + (count > first.count ? ", …" : "")
+        + (other.map { "; there are files ending in '\($0)': say '--caption_extension \($0)'" }
+          ?? "")
+    case .caption(let file, let detail): "\(file): \(detail)"
+    case .metadata(let file, let entry, let detail):
+      "\(file): " + (entry.map { "\($0): " } ?? "") + detail
+    case .missingMask(let image, let folder):
+      "\(image): expected a mask of the same name in \(folder), found none"
+    case .maskSize(let mask, let expected, let found):
+      "\(mask): expected a mask of its image's size \(expected), found \(found)"
+    case .imageTooSmall(let file, let size, let step):
+      "\(file): expected at least \(step) pixels on each side with 'bucket_no_upscale', found "
+        + "\(size); remove it or leave 'bucket_no_upscale' out"
+    case .imageTooLarge(let file, let size, let resized, let bucket):
+      "\(file): \(size) pixels would grow to \(resized) to cover \(bucket); crop the image to less extreme "
+        + "proportions"
+    case .cache(let file, let expected, let found):
+      "\(file): expected a cache of \(expected), found \(found); remove it to have it made anew"
+    case .notFinite(let file):
+      "\(file): expected finite latents, found NaN or infinity; the VAE overflows or is broken, try another "
+        + "one with '--vae'"
+    case .sharedCache(let file, let a, let b):
+      "\(file): expected a cache of one image, found two that would share it: \(a) and \(b); rename "
+        + "one, or cache as safetensors.zst if both are one image in two resolutions"
+    case .imageChanged(let file, let expected, let found):
+      "\(file): expected an image of \(expected) as when the run began, found \(found)"
+    }
+  }
+}

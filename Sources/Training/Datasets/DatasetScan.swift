@@ -1,0 +1,174 @@
+import Images
+import SystemPackage
+
+/// Finds the images of datasets, one after the other.
+struct DatasetScan {
+  private let seed: UInt64
+  private(set) var training: [TrainingExample] = []
+  private(set) var validation: [TrainingExample] = []
+  private(set) var notices: [String] = []
+  private(set) var subsets: [[SubsetSummary]] = []
+  /// Training samples of all datasets so far.
+  private var samples = 0
+
+  /// Beyond these a number of repeats is a slip: an epoch would take years.
+  private static let (mostRepeats, mostSamples) = (1_000_000, 100_000_000)
+
+  /// Images that ask to be turned, and the first of them.
+  private var turned: (count: Int, first: FilePath?) = (0, nil)
+
+  init(seed: UInt64) { self.seed = seed }
+
+  /// - Throws: `DatasetError`
+  mutating func add(_ dataset: DatasetSettings, at index: Int) throws(DatasetError) {
+    let rule =
+      dataset.buckets.map { BucketRule(dataset.resolution, $0) }
+      ?? BucketRule(fixed: dataset.resolution)
+    let split = ValidationSplit(
+      dataset.validationSplit,
+      seed: dataset.validationSeed.map { UInt64(bitPattern: Int64($0)) } ?? seed)
+    var trained: [TrainingExample] = []
+    var regularization: [TrainingExample] = []
+    var summaries: [SubsetSummary] = []
+    var seen: Set<FilePath> = []
+    for (place, subset) in dataset.subsets.enumerated() {
+      guard (1...Self.mostRepeats).contains(subset.repeats) else {
+        throw .setting(
+          "repeats of \(subset.source)", expected: "1 to \(Self.mostRepeats)",
+          found: "\(subset.repeats)")
+      }
+      guard seen.insert(subset.source.lexicallyNormalized()).inserted else {
+        notices.append("\(subset.source): named twice in one dataset, the first counts")
+        summaries.append(SubsetSummary(subset, images: 0, captions: []))
+        continue
+      }
+      let entries = try entries(of: subset)
+      // Regularization images are all trained.
+      let parts =
+        subset.isRegularization
+        ? (training: Array(entries.indices), validation: [])
+        : split.divided(entries.count, subset: place)
+      func examples(
+        _ positions: [Int], repeats: Int, _ turned: inout (count: Int, first: FilePath?)
+      ) throws(DatasetError) -> [TrainingExample] {
+        var examples: [TrainingExample] = []
+        for position in positions {
+          examples.append(
+            try Self.example(
+              entries[position], subset, (index, place), repeats, rule, dataset, &turned))
+        }
+        return examples
+      }
+      let found = try examples(parts.training, repeats: subset.repeats, &turned)
+      if subset.isRegularization { regularization += found } else { trained += found }
+      validation += try examples(parts.validation, repeats: 1, &turned)
+      summaries.append(
+        SubsetSummary(
+          subset, images: found.count, captions: parts.training.map { entries[$0].caption }))
+    }
+    subsets.append(summaries)
+    samples += trained.reduce(0) { $0 + $1.repeats }
+    guard samples <= Self.mostSamples else {
+      throw .setting(
+        "images x repeats", expected: "at most \(Self.mostSamples)", found: "\(samples)")
+    }
+    training += trained + balanced(regularization, with: trained, dataset: index)
+  }
+
+  /// Notices that count over all datasets.
+  mutating func finish() {
+    guard let first = turned.first else { return }
+    notices.append(
+      "\(turned.count) \(turned.count == 1 ? "image asks" : "images ask") to be turned by Exif, which "
+        + "training does not follow, as in sd-scripts; the first is \(first)")
+  }
+
+  private mutating func entries(of subset: SubsetSettings) throws(DatasetError) -> [ImageEntry] {
+    let entries: [ImageEntry]
+    if subset.metadataFile != nil {
+      entries = try CaptionMetadata(of: subset).entries()
+    } else {
+      let folder = subset.source
+      guard FileListing.isFolder(folder) else { throw .notAFolder(folder, flag: "image_dir") }
+      let images = try FileListing.images(in: folder).map { folder.appending($0) }
+      entries = try CaptionFiles(of: subset).entries(images)
+    }
+    guard !entries.isEmpty else { throw .noImages(subset.source, detail: "") }
+    let ofClass = entries.filter(\.isOfClass)
+    if !ofClass.isEmpty, let tokens = subset.classTokens {
+      let other = CaptionFiles(of: subset).otherEnding(beside: ofClass.map(\.path))
+      notices.append(
+        "\(subset.source): \(ofClass.count) of \(entries.count) images have no caption, theirs is "
+          + "'\(tokens)'" + (other.map { "; there are files ending in '\($0)'" } ?? ""))
+    }
+    return entries
+  }
+
+  private static func example(
+    _ entry: ImageEntry, _ subset: SubsetSettings, _ place: (dataset: Int, subset: Int),
+    _ repeats: Int, _ rule: BucketRule, _ dataset: DatasetSettings,
+    _ turned: inout (count: Int, first: FilePath?)
+  ) throws(DatasetError) -> TrainingExample {
+    let header = try header(of: entry.path)
+    let size = Resolution(header.width, header.height)
+    if header.orientation != nil { turned = (turned.count + 1, turned.first ?? entry.path) }
+    guard let choice = rule.choice(for: size) else {
+      throw .imageTooSmall(entry.path, size: size, step: dataset.buckets?.step ?? 1)
+    }
+    guard choice.resized.area <= ImageHeader.pixelLimit else {
+      throw .imageTooLarge(
+        entry.path, size: size, resized: choice.resized, bucket: choice.bucket)
+    }
+    return TrainingExample(
+      path: entry.path, caption: entry.caption, size: size, repeats: repeats,
+      isRegularization: subset.isRegularization, dataset: place.dataset, subset: place.subset,
+      mask: try mask(of: entry.path, size, in: subset), choice: choice)
+  }
+
+  private static func header(of path: FilePath) throws(DatasetError) -> ImageHeader {
+    do { return try ImageHeader(reading: path) } catch { throw .image(error) }
+  }
+
+  private static func mask(
+    of image: FilePath, _ size: Resolution, in subset: SubsetSettings
+  ) throws(DatasetError) -> FilePath? {
+    guard let folder = subset.maskFolder else { return nil }
+    let stem = image.stem ?? ""
+    for ending in ["png", "webp", "jpg", "jpeg", "PNG", "WEBP", "JPG", "JPEG"] {
+      let mask = folder.appending(stem + "." + ending)
+      guard FileListing.exists(mask) else { continue }
+      let header = try header(of: mask)
+      let found = Resolution(header.width, header.height)
+      guard found == size else { throw .maskSize(mask, expected: size, found: found) }
+      return mask
+    }
+    throw .missingMask(image, folder: folder)
+  }
+
+  /// Regularization images as often as training images: too many are left out, too few are repeated
+  /// (sd-scripts, `DreamBoothDataset`).
+  private mutating func balanced(
+    _ regularization: [TrainingExample], with trained: [TrainingExample], dataset: Int
+  ) -> [TrainingExample] {
+    let goal = trained.reduce(0) { $0 + $1.repeats }
+    guard !regularization.isEmpty, goal > 0 else {
+      if !regularization.isEmpty {
+        notices.append("dataset \(dataset + 1): regularization images without training images")
+      }
+      return []
+    }
+    var used: [TrainingExample] = []
+    var count = 0
+    for example in regularization where count < goal {
+      used.append(example)
+      count += example.repeats
+    }
+    if used.count < regularization.count {
+      notices.append(
+        "dataset \(dataset + 1): \(regularization.count - used.count) of \(regularization.count) "
+          + "regularization images are not used, there are more than training images")
+    }
+    for i in 0..<max(0, goal - count) { used[i % used.count].repeats += 1 }
+    return used
+  }
+}

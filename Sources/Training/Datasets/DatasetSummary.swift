@@ -1,0 +1,86 @@
+/// The arithmetic of a run's images, as sd-scripts prints it.
+package struct DatasetSummary: Equatable, Sendable {
+  package struct Dataset: Equatable, Sendable {
+    package struct Bucket: Equatable, Sendable {
+      package let resolution: Resolution
+      /// Samples of an epoch, repeats included.
+      package let count: Int
+    }
+
+    /// Training images times repeats.
+    package let trainingSamples: Int
+    /// Regularization images times their own repeats, before they are balanced.
+    package let regularizationImages: Int
+    /// Samples of an epoch, balanced regularization images included.
+    package let samples: Int
+    package let batchSize: Int
+    package let batches: Int
+    package let resolution: Resolution
+    /// Ascending; one where the dataset has no buckets.
+    package let buckets: [Bucket]
+    package let hasBuckets: Bool
+    /// Mean distance between the proportions of images and of their buckets, without repeats.
+    package let meanProportionError: Double
+    package let subsets: [SubsetSummary]
+  }
+
+  package let datasets: [Dataset]
+  package let validationImages: Int
+
+  /// Training images times repeats, of all datasets.
+  package var trainingSamples: Int { datasets.reduce(0) { $0 + $1.trainingSamples } }
+  package var regularizationImages: Int { datasets.reduce(0) { $0 + $1.regularizationImages } }
+  package var batchesPerEpoch: Int { datasets.reduce(0) { $0 + $1.batches } }
+}
+
+extension TrainingSet {
+  package var summary: DatasetSummary {
+    let buckets = buckets(of: examples)
+    return DatasetSummary(
+      datasets: configuration.datasets.enumerated().map { index, settings in
+        let own = examples.filter { $0.dataset == index }
+        let found = buckets.filter { $0.dataset == index }
+        let samples = found.reduce(0) { $0 + $1.samples.count }
+        let errors = own.map { abs($0.choice.proportionError) }
+        return DatasetSummary.Dataset(
+          trainingSamples: own.reduce(0) { $0 + ($1.isRegularization ? 0 : $1.repeats) },
+          regularizationImages: subsets[index].reduce(0) {
+            $0 + ($1.isRegularization ? $1.images * $1.repeats : 0)
+          },
+          samples: samples, batchSize: settings.batchSize,
+          batches: found.reduce(0) {
+            $0 + ($1.samples.count + settings.batchSize - 1) / settings.batchSize
+          },
+          resolution: settings.resolution,
+          buckets: found.map { .init(resolution: $0.resolution, count: $0.samples.count) },
+          hasBuckets: settings.buckets != nil,
+          meanProportionError: errors.isEmpty ? 0 : errors.reduce(0, +) / Double(errors.count),
+          subsets: subsets[index])
+      },
+      validationImages: validation.count)
+  }
+}
+
+extension DatasetSummary: CustomStringConvertible {
+  /// Several lines, for the plan.
+  package var description: String {
+    var lines: [String] = []
+    for (i, dataset) in datasets.enumerated() {
+      lines.append(
+        "dataset \(i + 1): \(dataset.resolution), batch size \(dataset.batchSize), "
+          + "\(dataset.samples) samples in \(dataset.batches) batches")
+      for subset in dataset.subsets {
+        lines.append(
+          "  \(subset.source): \(subset.images) \(subset.isRegularization ? "regularization " : "")"
+            + "images x \(subset.repeats) = \(subset.images * subset.repeats)")
+      }
+      guard dataset.hasBuckets else { continue }
+      lines += dataset.buckets.map { "  bucket \($0.resolution): \($0.count)" }
+    }
+    lines.append("images x repeats: \(trainingSamples)")
+    if regularizationImages > 0 { lines.append("regularization images: \(regularizationImages)") }
+    if validationImages > 0 { lines.append("held out for validation: \(validationImages)") }
+    lines.append("batches per epoch: \(batchesPerEpoch)")
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,66 @@
+import FoundationEssentials
+import SystemPackage
+
+/// What lies in folders of images.
+enum FileListing {
+  /// Endings of images. Content decides what is read; the rest are formats that other trainers take,
+  /// so that they are named rather than passed over.
+  static let imageEndings: Set<String> = [
+    "png", "jpg", "jpeg", "webp", "bmp", "gif", "avif", "heic", "heif", "jxl", "tif", "tiff",
+  ]
+
+  static func isFolder(_ path: FilePath) -> Bool {
+    var isFolder = false
+    return FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder) && isFolder
+  }
+
+  static func exists(_ path: FilePath) -> Bool {
+    FileManager.default.fileExists(atPath: path.string)
+  }
+
+  /// Names in a folder without hidden ones, sorted by their bytes.
+  /// - Throws: `DatasetError.io`
+  static func names(in folder: FilePath) throws(DatasetError) -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder.string)
+        .filter { !$0.hasPrefix(".") }
+        .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    } catch {
+      throw .io(folder, exists(folder) ? .permissionDenied : .noSuchFileOrDirectory)
+    }
+  }
+
+  /// Names of the images directly in a folder.
+  static func images(in folder: FilePath) throws(DatasetError) -> [String] {
+    try names(in: folder).filter { name in
+      guard let ending = FilePath(name).extension else { return false }
+      return imageEndings.contains(ending.lowercased()) && !isFolder(folder.appending(name))
+    }
+  }
+
+  static func folders(in folder: FilePath) throws(DatasetError) -> [String] {
+    try names(in: folder).filter { isFolder(folder.appending($0)) }
+  }
+
+  /// A file of text.
+  /// - Throws: `DatasetError.io`, `.caption` if it is not UTF-8
+  static func text(of path: FilePath) throws(DatasetError) -> String {
+    guard let data = try? Data(contentsOf: URL(filePath: path.string)) else {
+      throw .io(path, exists(path) ? .permissionDenied : .noSuchFileOrDirectory)
+    }
+    // A byte order mark is what Windows' editors put before UTF-8.
+    let bytes = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw .caption(path, detail: "expected text in UTF-8, found other bytes")
+    }
+    return text
+  }
+}
+
+extension FilePath {
+  /// The path without the ending of its last component.
+  var withoutEnding: FilePath {
+    guard let stem else { return self }
+    return removingLastComponent().appending(stem)
+  }
+}

@@ -1,0 +1,98 @@
+import Tensors
+
+/// Makes one batch of its plan.
+struct BatchAssembly: Sendable {
+  let set: TrainingSet
+  let cache: LatentCache?
+  let settings: BatchLoader.Settings
+
+  /// A sample on its way into a batch.
+  private struct Part {
+    let content: Tensor
+    /// At the size of latents.
+    let mask: Tensor?
+    let isFlipped: Bool
+  }
+
+  func batch(_ plan: BatchPlan, step: Int) throws(DatasetError) -> TrainingBatch {
+    var parts: [Part] = []
+    var captions: [String] = []
+    for sample in plan.samples {
+      let place = LatentCache.Place(index: sample.example, isValidation: settings.isValidation)
+      let moment = CaptionPipeline.Moment(
+        seed: settings.seed, epoch: settings.isValidation ? 0 : settings.epoch,
+        sample: sample.number, step: step, stepCount: settings.stepCount)
+      parts.append(try part(place, moment))
+      captions.append(caption(of: set[place], moment))
+    }
+    let examples = plan.samples.map {
+      set[LatentCache.Place(index: $0.example, isValidation: settings.isValidation)]
+    }
+    let dataset = set.configuration.datasets[plan.dataset]
+    let content = Tensor(stacking: parts.map(\.content))
+    return TrainingBatch(
+      plan: plan, content: cache == nil ? .pixels(content) : .latents(content),
+      captions: captions,
+      lossWeights: examples.map { $0.isRegularization ? dataset.priorLossWeight : 1 },
+      flipped: parts.map(\.isFlipped), mask: mask(of: parts, plan.bucket),
+      paths: examples.map(\.path), networkMultiplier: dataset.networkMultiplier, draws: draws)
+  }
+
+  private var draws: SampleDraws {
+    SampleDraws(
+      seed: settings.seed, epoch: settings.isValidation ? 0 : settings.epoch,
+      isValidation: settings.isValidation)
+  }
+
+  private func caption(of example: TrainingExample, _ moment: CaptionPipeline.Moment) -> String {
+    let captions = set.settings(of: example).captions
+    return CaptionPipeline(settings.isValidation ? captions.fixed : captions)
+      .caption(example.caption, at: moment)
+  }
+
+  private func part(
+    _ place: LatentCache.Place, _ moment: CaptionPipeline.Moment
+  ) throws(DatasetError) -> Part {
+    let example = set[place]
+    let preparation = ImagePreparation(example, of: set)
+    var flip = moment.generator(.flip)
+    let isFlipped =
+      !settings.isValidation && set.settings(of: example).flips && flip.uniform() < 0.5
+    guard let cache else {
+      let prepared = try preparation.prepared(
+        isFlipped: isFlipped, at: settings.isValidation ? nil : moment)
+      return Part(
+        content: prepared.pixels, mask: prepared.mask?.averaged(over: settings.stride),
+        isFlipped: isFlipped)
+    }
+    let encoded = try cache.encoded(place)
+    let distribution = isFlipped ? encoded.flipped ?? encoded.plain : encoded.plain
+    var mask = try preparation.mask(isFlipped: isFlipped)?.averaged(over: settings.stride)
+    if mask == nil, let alpha = encoded.mask {
+      let shape = alpha.shape
+      mask =
+        isFlipped ? alpha.reshaped(Shape(shape.dimensions + [1])).mirrored().reshaped(shape) : alpha
+    }
+    return Part(
+      content: distribution.sample(using: draws.generator(of: moment.sample)), mask: mask,
+      isFlipped: isFlipped)
+  }
+
+  /// Images without a mask have weight 1 where another one of the batch has one.
+  private func mask(of parts: [Part], _ bucket: Resolution) -> Tensor? {
+    guard parts.contains(where: { $0.mask != nil }) else { return nil }
+    let shape: Shape = [bucket.height / settings.stride, bucket.width / settings.stride]
+    let ones = Tensor(shape, [Float](repeating: 1, count: shape.count))
+    return Tensor(stacking: parts.map { $0.mask ?? ones })
+  }
+}
+
+extension CaptionSettings {
+  /// The same captions with nothing drawn but wildcards.
+  var fixed: CaptionSettings {
+    var settings = self
+    (settings.dropout, settings.dropoutInterval, settings.tagDropout) = (0, 0, 0)
+    (settings.shuffles, settings.warmupSteps) = (false, 0)
+    return settings
+  }
+}

@@ -1,0 +1,73 @@
+package import Images
+
+/// All images of a run: which are trained, which are held out, in what resolution each is trained, and in
+/// what batches.
+package struct TrainingSet: Sendable {
+  package let configuration: DatasetConfiguration
+  package let examples: [TrainingExample]
+  /// Images that are held out, each once.
+  package let validation: [TrainingExample]
+  /// What a user should know and nothing needs to stop for.
+  package let notices: [String]
+  /// What subsets count, by dataset.
+  package let subsets: [[SubsetSummary]]
+
+  /// Reads folders, captions and the heads of images.
+  /// - Parameter seed: of the run; it decides what is held out where the dataset has no seed for that
+  /// - Throws: `DatasetError`
+  package init(_ configuration: DatasetConfiguration, seed: UInt64) throws(DatasetError) {
+    self.configuration = configuration
+    var scan = DatasetScan(seed: seed)
+    for index in configuration.datasets.indices {
+      try scan.add(configuration.datasets[index], at: index)
+    }
+    scan.finish()
+    guard scan.training.contains(where: { !$0.isRegularization }) else {
+      throw .noTrainingImages
+    }
+    examples = Self.numbered(scan.training)
+    validation = Self.numbered(scan.validation)
+    notices = configuration.notices + scan.notices
+    subsets = scan.subsets
+  }
+
+  private static func numbered(_ examples: [TrainingExample]) -> [TrainingExample] {
+    var next = 0
+    return examples.map { example in
+      var example = example
+      example.firstSample = next
+      next += example.repeats
+      return example
+    }
+  }
+
+  /// The settings that an example follows.
+  package func settings(of example: TrainingExample) -> SubsetSettings {
+    configuration.datasets[example.dataset].subsets[example.subset]
+  }
+
+  package func interpolation(of example: TrainingExample) -> Interpolation? {
+    settings(of: example).interpolation ?? configuration.datasets[example.dataset].interpolation
+  }
+
+  /// Whether latents may be kept: no image is cropped or coloured anew in every epoch.
+  package var isCacheable: Bool {
+    (examples + validation).allSatisfy { settings(of: $0).isCacheable }
+  }
+
+  /// Whether the loss of some images is masked.
+  package var hasMasks: Bool {
+    examples.contains { $0.mask != nil || settings(of: $0).usesAlphaMask }
+  }
+
+  /// All captions of the run, where each is the same in every epoch, so that text encoder outputs may be
+  /// kept; nil where captions vary.
+  package var fixedCaptions: Set<String>? {
+    guard examples.allSatisfy({ settings(of: $0).captions.isFixed }) else { return nil }
+    let moment = CaptionPipeline.Moment(seed: 0, epoch: 0, sample: 0, step: 0, stepCount: 1)
+    return Set(
+      (examples + validation).map {
+        CaptionPipeline(settings(of: $0).captions.fixed).caption($0.caption, at: moment)
+      })
+  }
+}
