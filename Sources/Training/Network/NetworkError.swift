@@ -1,0 +1,67 @@
+package import Adapters
+package import Tensors
+
+/// What keeps a network from being made, loaded or saved.
+package enum NetworkError: Error, Equatable {
+  case moduleName(String, known: [String])
+  case moduleUnsupported(String, instead: String)
+  case argumentForm(String)
+  case argumentTwice(String)
+  case unknownArgument(String, module: String, nearest: String?)
+  case value(String, expected: String, found: String)
+  case unknownAlgorithm(String, known: [String])
+  case presetOption(String, target: String, reason: String)
+  case conflict(String, String, reason: String)
+  case blocksOfFamily(String, family: String)
+  case noModules(selection: String, hints: [String])
+  case missingLayer(component: String, path: String)
+  case layerShape(path: String, expected: Shape, found: Shape)
+  case settings(module: String, AdapterError)
+  case fileAlgorithm(file: String, module: String, expected: String, found: String)
+  case fileFactor(file: String, module: String, suffix: String, expected: Shape, found: Shape?)
+  case fileWithoutModules(file: String, first: [String])
+}
+
+extension NetworkError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .moduleName(let name, let known):
+      "'--network_module': expected \(known.joined(separator: ", ")), found '\(name)'"
+    case .moduleUnsupported(let name, let instead):
+      "'--network_module \(name)' is not known here; say \(instead)"
+    case .argumentForm(let text):
+      "'--network_args': expected key=value, found '\(text)'"
+    case .argumentTwice(let key): "'--network_args': '\(key)' is given more than once"
+    case .unknownArgument(let key, let module, let nearest):
+      "'--network_args': \(module) knows no '\(key)'"
+        + (nearest.map { ", did you mean '\($0)'?" } ?? "")
+    case .value(let key, let expected, let found):
+      "'--network_args': \(key): expected \(expected), found '\(found)'"
+    case .unknownAlgorithm(let name, let known):
+      "'--network_args': algo: expected \(known.joined(separator: ", ")), found '\(name)'"
+    case .presetOption(let preset, let target, let reason):
+      "preset '\(preset)', '\(target)': \(reason)"
+    case .conflict(let first, let second, let reason):
+      "'--network_args': \(first) does not go with \(second): \(reason)"
+    case .blocksOfFamily(let key, let family):
+      "'--network_args': \(key): blocks are numbered for Stable Diffusion 1.x and 2.x, found "
+        + "family '\(family)'"
+    case .noModules(let selection, let hints):
+      "no module is selected by \(selection)" + hints.map { "; \($0)" }.joined()
+    case .missingLayer(let component, let path):
+      "\(component): the model has no layer '\(path)' to attach an adapter to"
+    case .layerShape(let path, let expected, let found):
+      "layer '\(path)': expected a weight \(expected), found \(found)"
+    case .settings(let module, let error): "module '\(module)': \(error)"
+    case .fileAlgorithm(let file, let module, let expected, let found):
+      "\(file): module '\(module)': expected \(expected), found \(found); '--network_args algo' "
+        + "must name what the file holds"
+    case .fileFactor(let file, let module, let suffix, let expected, let found):
+      "\(file): module '\(module)': '\(suffix)': expected shape \(expected), found "
+        + "\(found.map { "\($0)" } ?? "none"); '--dim_from_weights' takes ranks from the file"
+    case .fileWithoutModules(let file, let first):
+      "\(file): none of its modules is among those that are trained; first: "
+        + first.joined(separator: ", ")
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/// What `--network_module` names: a trainer's module, with the arguments and the selection that it has.
+package enum NetworkModule: Sendable {
+  /// `networks.lora` of kohya's scripts: LoRA on transformers and text encoders.
+  case kohya
+  /// `lycoris.kohya`: every algorithm, selected by presets.
+  case lycoris
+  /// `networks.loha`, `networks.lokr` of musubi-tuner: another algorithm, selected as LoRA is.
+  case musubi(NetworkAlgorithm)
+
+  /// - Throws: `NetworkError.moduleName`, `.moduleUnsupported`
+  package init(named name: String) throws(NetworkError) {
+    switch name {
+    case "networks.lora", "lora", "networks.lora_sd": self = .kohya
+    case "lycoris.kohya", "lycoris", "lycoris.kohya_utils": self = .lycoris
+    case "networks.loha", "loha": self = .musubi(.loha)
+    case "networks.lokr", "lokr": self = .musubi(.lokr)
+    case "networks.dylora":
+      throw .moduleUnsupported(name, instead: "'--network_module lycoris.kohya' with algo=dylora")
+    case "networks.oft":
+      throw .moduleUnsupported(
+        name, instead: "'--network_module lycoris.kohya' with algo=diag-oft")
+    case "networks.lora_fa":
+      throw .moduleUnsupported(name, instead: "'--network_module networks.lora'")
+    default:
+      throw .moduleName(
+        name, known: ["networks.lora", "lycoris.kohya", "networks.loha", "networks.lokr"])
+    }
+  }
+
+  package var name: String {
+    switch self {
+    case .kohya: "networks.lora"
+    case .lycoris: "lycoris.kohya"
+    case .musubi(let algorithm): "networks.\(algorithm.rawValue)"
+    }
+  }
+
+  /// Whether modules are selected and neurons dropped as `networks.lora` does.
+  var followsKohya: Bool { if case .lycoris = self { false } else { true } }
+
+  /// The keys of its `--network_args`.
+  var arguments: Set<String> {
+    switch self {
+    case .kohya:
+      Self.shared.union(Self.blocks).union([
+        "conv_dim", "conv_alpha",
+      ])
+    case .musubi(.lokr): Self.shared.union(["factor"])
+    case .musubi: Self.shared
+    case .lycoris: Self.shared.union(ModuleOptions.keys).union(Self.ofNetwork)
+    }
+  }
+
+  private static let shared: Set<String> = [
+    "rank_dropout", "module_dropout", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
+    "loraplus_text_encoder_lr_ratio", "verbose", "exclude_patterns", "include_patterns",
+  ]
+  private static let blocks: Set<String> = [
+    "block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas", "down_lr_weight",
+    "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold",
+  ]
+  private static let ofNetwork: Set<String> = [
+    "algo", "preset", "conv_dim", "conv_alpha", "train_norm", "train_t5xxl", "train_llm_adapter",
+    "warn_on_unmatched",
+  ]
+}

@@ -1,0 +1,165 @@
+import Checkpoints
+package import ModelFamilies
+import Tensors
+
+/// Which modules of a model are trained and how, decided from names and shapes alone.
+///
+/// LyCORIS 4.1.3 counts two modules more for presets such as `attn-mlp`, because a class that it names for
+/// another family, `TimestepEmbedding`, is also that of a UNet's time embedding, and stops at preset
+/// `full`, which then has them twice. Here they count once, and only where a name asks for them: 282 modules
+/// of `full`, 192 of `attn-mlp`, as before that class was added.
+package struct NetworkPlan {
+  package let settings: NetworkSettings
+  /// Text encoders first, then the denoiser, each in the order of the checkpoint.
+  package private(set) var modules: [PlannedModule] = []
+  package private(set) var omitted: [OmittedModule] = []
+  package private(set) var notices: [String]
+
+  /// - Parameter family: whose modules they are, as far as that matters to presets and blocks.
+  /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`, `.blocksOfFamily`,
+  ///   `CheckpointError.presetWithoutClasses`
+  package init(
+    modules candidates: [FamilyModule], family: ModelFamily, settings: NetworkSettings
+  ) throws {
+    self.settings = settings
+    notices = settings.notices
+    try settings.preset?.check(for: family)
+    if settings.blocks != nil, !["sd1", "sd2"].contains(family.name) {
+      throw NetworkError.blocksOfFamily("block_dims and lr weights", family: family.name)
+    }
+    for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
+    where module.kind != .embedding && module.component != "vae" {
+      switch try Self.decision(on: module, family, settings) {
+      case .train(let planned): modules.append(planned)
+      case .omit(let reason): omitted.append(OmittedModule(module: module, reason: reason))
+      }
+    }
+    guard !modules.isEmpty else {
+      throw NetworkError.noModules(
+        selection: Self.selection(of: settings), hints: Self.hints(candidates, omitted, settings))
+    }
+    notices += try ModuleOptions.notices(on: modules, settings)
+    if let preset = settings.preset, !preset.isBuiltIn {
+      let missing = preset.unmatched(among: candidates)
+      if !missing.isEmpty {
+        notices.append(
+          "preset '\(preset.name)': matched by nothing: \(missing.joined(separator: ", "))")
+      }
+    }
+  }
+
+  /// How many modules a part of the model has: `unet`, `te1`.
+  package func count(_ component: String) -> Int {
+    modules.count { $0.module.component == component }
+  }
+
+  /// Replaces every module, or leaves it out.
+  mutating func select(
+    _ replacement: (PlannedModule) throws(NetworkError) -> PlannedModule?
+  ) throws(NetworkError) {
+    var kept: [PlannedModule] = []
+    for module in modules {
+      if let module = try replacement(module) {
+        kept.append(module)
+      } else {
+        omitted.append(OmittedModule(module: module.module, reason: "the file has none of it"))
+      }
+    }
+    modules = kept
+  }
+
+  // MARK: One module
+
+  private enum Decision {
+    case train(PlannedModule)
+    case omit(String)
+  }
+
+  private static func decision(
+    on module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings
+  ) throws -> Decision {
+    if module.isTextEncoder ? !settings.flags.trainsTextEncoders : !settings.flags.trainsUNet {
+      return .omit("this part of the model is not trained")
+    }
+    if let reason = selectionReason(module, family, settings) { return .omit(reason) }
+    guard settings.filter.keeps(module.path) else { return .omit("an exclude pattern matches") }
+    if module.kind == .norm { return .train(norm(module, settings)) }
+    var options = settings.options
+    if let preset = settings.preset, let override = preset.override(for: module) {
+      options = try options.overridden(by: override, preset: preset.name, target: module.path)
+    }
+    var block: Int?
+    var rateWeight: Float = 1
+    if let blocks = settings.blocks, !module.isTextEncoder {
+      guard let number = BlockNumber.of(module.path), number < BlockNumber.count else {
+        return .omit("it lies in no block")
+      }
+      options.rank = blocks.ranks[number]
+      options.alpha = blocks.alphas[number]
+      options.convolutionRank = blocks.convolutionRanks?[number]
+      options.convolutionAlpha = blocks.convolutionAlphas[number]
+      if let weights = blocks.rateWeights { (block, rateWeight) = (number, weights[number]) }
+    }
+    // LyCORIS looks at the first extent alone.
+    if let extent = module.shape.kernel.first, extent != 1 {
+      guard let rank = options.convolutionRank else {
+        return .omit("a convolution, and no conv_dim")
+      }
+      options.rank = rank
+      options.alpha = options.convolutionAlpha
+    }
+    guard options.rank > 0 else { return .omit("its rank is 0") }
+    if options.algorithm == .tlora, module.shape.kernel.contains(where: { $0 != 1 }) {
+      return .omit("tlora has no form for a convolution with a kernel")
+    }
+    return .train(
+      PlannedModule(
+        module: module, options: options, dropsAsKohya: settings.module.followsKohya,
+        rateWeight: rateWeight, block: block))
+  }
+
+  private static func norm(_ module: FamilyModule, _ settings: NetworkSettings) -> PlannedModule {
+    var options = settings.options
+    options.algorithm = .norm
+    return PlannedModule(
+      module: module, options: options, dropsAsKohya: false, rateWeight: 1, block: nil)
+  }
+
+  /// Why a module is not selected; nil where it is.
+  private static func selectionReason(
+    _ module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings
+  ) -> String? {
+    if module.kind == .norm, !settings.trainsNorms { return "a norm, and no train_norm" }
+    guard let preset = settings.preset else {
+      return kohyaSelects(module, settings) ? nil : "it lies in none of the layers that are trained"
+    }
+    guard preset.selects(module) else {
+      return "preset '\(preset.name)' does not select it"
+    }
+    if preset.isBuiltIn, family.name != "anima", module.containers.last == "TimestepEmbedding",
+      !preset.names(module)
+    {
+      return "preset '\(preset.name)' means the time embeddings of another family"
+    }
+    return nil
+  }
+
+  /// The layers of kohya's `networks.lora`.
+  private static func kohyaSelects(_ module: FamilyModule, _ settings: NetworkSettings) -> Bool {
+    guard module.kind != .norm else { return false }
+    let containers = Set(module.containers)
+    if module.isTextEncoder {
+      return module.kind == .linear
+        && !containers.isDisjoint(with: ["CLIPAttention", "CLIPSdpaAttention", "CLIPMLP"])
+    }
+    if containers.contains("Transformer2DModel") { return true }
+    let hasConvolutions =
+      settings.options.convolutionRank != nil || settings.blocks?.convolutionRanks != nil
+    return hasConvolutions
+      && !containers.isDisjoint(with: ["ResnetBlock2D", "Downsample2D", "Upsample2D"])
+  }
+}
+
+extension FamilyModule {
+  var isTextEncoder: Bool { component.hasPrefix("te") }
+}

@@ -1,0 +1,37 @@
+package import ModelFamilies
+
+/// A module that gets an adapter.
+package struct PlannedModule: Sendable {
+  package let module: FamilyModule
+  /// With the rank and alpha of this module, convolution or not.
+  package let options: ModuleOptions
+  /// Whether neurons are dropped as `networks.lora` does, rather than as LyCORIS.
+  package let dropsAsKohya: Bool
+  /// The factor of its learning rate, by the block it lies in.
+  package let rateWeight: Float
+  /// kohya's number of that block where blocks have rates of their own.
+  package let block: Int?
+
+  package var algorithm: NetworkAlgorithm { options.algorithm }
+
+  /// In an adapter file.
+  package var name: String { module.adapterName }
+
+  package var isTextEncoder: Bool { module.component.hasPrefix("te") }
+
+  /// `lora_unet_…: lokr, rank 8, alpha 4`
+  package var summary: String {
+    guard algorithm.hasRank || algorithm == .diagOFT || algorithm == .boft else {
+      return "\(name): \(algorithm.rawValue)"
+    }
+    let alpha = options.alpha.map { $0 == 0 ? Float(options.rank) : $0 } ?? Float(options.rank)
+    let rank = "\(name): \(algorithm.rawValue), rank \(options.rank)"
+    return algorithm.hasRank ? rank + ", alpha \(alpha)" : rank
+  }
+}
+
+/// A module that gets none, and why.
+package struct OmittedModule: Sendable {
+  package let module: FamilyModule
+  package let reason: String
+}

@@ -1,0 +1,106 @@
+import Checkpoints
+import Foundation
+import Testing
+
+@testable import Training
+
+/// The grammar of `--network_args`, and what is said where it is not kept.
+struct NetworkArgumentsTests {
+  private func settings(_ module: String, _ arguments: String...) throws -> NetworkSettings {
+    var flags = NetworkSettings.Flags()
+    flags.module = module
+    return try NetworkSettings(flags, NetworkArguments(parsing: arguments))
+  }
+
+  @Test func firstEqualsSign() throws {
+    let arguments = try NetworkArguments(parsing: ["exclude_patterns=[r'a=b']", " algo = loha "])
+    #expect(arguments["exclude_patterns"] == "[r'a=b']")
+    #expect(arguments["algo"] == "loha")
+    #expect(throws: NetworkError.argumentForm("algo")) { try NetworkArguments(parsing: ["algo"]) }
+    #expect(throws: NetworkError.argumentForm("=1")) { try NetworkArguments(parsing: ["=1"]) }
+    #expect(throws: NetworkError.argumentTwice("factor")) {
+      try NetworkArguments(parsing: ["factor=1", "factor=2"])
+    }
+  }
+
+  @Test func unknownKeys() throws {
+    let error = #expect(throws: NetworkError.self) { try settings("lycoris.kohya", "conv_dims=4") }
+    #expect(
+      error?.description
+        == "'--network_args': lycoris.kohya knows no 'conv_dims', did you mean 'conv_dim'?")
+    // What one module knows another may not.
+    #expect(throws: NetworkError.self) { try settings("networks.lora", "algo=loha") }
+    #expect(throws: NetworkError.self) { try settings("lycoris.kohya", "block_dims=1") }
+    #expect(throws: NetworkError.self) { try settings("networks.lokr", "conv_dim=1") }
+    #expect(throws: NetworkError.self) { try settings("networks.oft") }
+    #expect(throws: NetworkError.self) { try settings("networks.lorra") }
+  }
+
+  @Test func values() throws {
+    for (text, value) in [
+      ("True", true), ("true", true), ("1", true), ("False", false), ("no", false),
+    ] {
+      #expect(try settings("lycoris.kohya", "dora_wd=\(text)").options.decomposesWeight == value)
+    }
+    for bad in [
+      "dora_wd=maybe", "conv_dim=4.5", "conv_dim=-1", "factor=0", "rank_dropout=1", "dropout=-0.1",
+      "constraint=-1", "block_size=0", "algo=lorra", "loraplus_lr_ratio=0", "conv_alpha=x",
+      "bypass_mode=auto", "preset=nothing",
+    ] {
+      #expect(throws: (any Error).self, "\(bad)") { try settings("lycoris.kohya", bad) }
+    }
+    // decompose_both=False means what it says, unlike in LyCORIS 4.1.3.
+    #expect(try !settings("lycoris.kohya", "decompose_both=False").options.decomposesBoth)
+    #expect(try settings("lycoris.kohya", "bypass_mode=None").options.bypasses == nil)
+    #expect(try settings("lycoris.kohya", "bypass_mode=True").options.bypasses == true)
+  }
+
+  @Test func oldNames() throws {
+    for name in ["use_cp", "use_conv_cp", "use_tucker"] {
+      #expect(try settings("lycoris.kohya", "\(name)=True").options.usesTucker)
+    }
+    #expect(try !settings("lycoris.kohya", "disable_conv_cp=True").options.usesTucker)
+    #expect(try settings("lycoris.kohya", "constrain=0.1").options.constraint == 0.1)
+    #expect(try settings("lycoris.kohya", "constraint=0.1").options.constraint == 0.1)
+    #expect(try !settings("lycoris.kohya", "use_cp=True").notices.isEmpty)
+  }
+
+  @Test func algorithms() throws {
+    for name in [
+      "lora", "locon", "loha", "lokr", "ia3", "dylora", "full", "glora", "diag-oft", "boft",
+      "tlora",
+      "LoKr",
+    ] {
+      _ = try settings("lycoris.kohya", "algo=\(name)")
+    }
+    #expect(try settings("lycoris.kohya", "algo=locon").options.algorithm == .lora)
+  }
+
+  @Test func ratiosOfLoRAPlus() throws {
+    let common = try settings("networks.lora", "loraplus_lr_ratio=4")
+    #expect(common.rateRatios == .init(unet: 4, textEncoders: 4))
+    let apart = try settings(
+      "lycoris.kohya", "loraplus_lr_ratio=4", "loraplus_text_encoder_lr_ratio=2")
+    #expect(apart.rateRatios == .init(unet: 4, textEncoders: 2))
+  }
+
+  /// Options that an algorithm does not know are said to be ignored; contradictions are settled or refused.
+  @Test func notices() throws {
+    func notices(_ arguments: String..., quantized: Bool = false) throws -> [String] {
+      try NetworkPlanTests.plan("lycoris.kohya", arguments) { $0.hasQuantizedBase = quantized }
+        .notices
+    }
+    #expect(try notices("algo=loha", "factor=4").contains { $0.contains("'factor'") })
+    #expect(try notices("algo=loha", "factor=4", "use_scalar=True").count == 1)
+    #expect(try notices("algo=lokr", "factor=4").isEmpty)
+    #expect(
+      try notices("dora_wd=True", "bypass_mode=True").contains { $0.contains("bypass_mode=False") })
+    #expect(try notices("dropout=0.1").contains { $0.contains("bypass_mode") })
+    #expect(try notices("algo=lokr", "loraplus_lr_ratio=4").contains { $0.contains("lora_up") })
+    #expect(try notices("algo=ia3").contains { $0.contains("preset=ia3") })
+    #expect(throws: NetworkError.self) { try notices("algo=dylora", "block_size=3") }
+    #expect(throws: NetworkError.self) { try notices("algo=full", quantized: true) }
+    #expect(throws: NetworkError.self) { try notices("dora_wd=True", quantized: true) }
+    #expect(throws: NetworkError.self) { try notices("bypass_mode=False", quantized: true) }
+  }
+}
