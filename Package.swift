@@ -105,7 +105,8 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
-        "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", tomlKit, orderedCollections,
+        "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", tomlKit,
+        orderedCollections,
         systemPackage,
       ],
       swiftSettings: lifetimes),
@@ -178,6 +179,13 @@ let package = Package(
       dependencies: [
         "Autograd", "LinearAlgebra", "Adapters", "Safetensors", "Tensors", "TestSupport",
         "COneDNN", "CLayers", systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "DiffusionModelsTests",
+      dependencies: [
+        "DiffusionModels", "Training", "Autograd", "Checkpoints", "ModelFamilies", "Safetensors",
+        "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(

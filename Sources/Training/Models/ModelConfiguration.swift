@@ -1,0 +1,93 @@
+import Autograd
+package import DiffusionModels
+package import ModelFamilies
+import Safetensors
+package import SystemPackage
+
+/// What the weights of a pipeline do not tell about it.
+package struct ModelConfiguration: Hashable, Sendable {
+  package var unet: UNetConfiguration
+  package var text: CLIPTextConfiguration
+  package var vae: VAEConfiguration
+  /// Whether the UNet was trained to predict velocity; nil where nothing says so.
+  package var predictsVelocity: Bool?
+
+  /// What all models of the family have in common.
+  package init(of family: ModelFamily) {
+    let isV2 = family.name == "sd2"
+    unet = isV2 ? .sd2 : .sd1
+    text = isV2 ? .sd2 : .sd1
+    vae = VAEConfiguration()
+  }
+
+  /// What the `config.json` files of a folder in diffusers' layout say, and what the family has in
+  /// common for the rest.
+  /// - Throws: `ModelLoadingError.configuration`
+  package init(reading folder: FilePath, family: ModelFamily) throws {
+    self.init(of: family)
+    if let file = try ConfigurationFile(folder.appending("unet").appending("config.json")) {
+      try unet.read(file)
+    }
+    if let file = try ConfigurationFile(folder.appending("text_encoder").appending("config.json")) {
+      try text.read(file)
+    }
+    if let file = try ConfigurationFile(folder.appending("vae").appending("config.json")) {
+      try vae.read(file)
+    }
+    let scheduler = folder.appending("scheduler").appending("scheduler_config.json")
+    if let type = try ConfigurationFile(scheduler)?.string("prediction_type") {
+      predictsVelocity = type == "v_prediction"
+    }
+  }
+}
+
+extension UNetConfiguration {
+  /// - Throws: `ModelLoadingError.configuration`
+  mutating func read(_ file: ConfigurationFile) throws {
+    try file.expect("act_fn", ["silu", "swish"])
+    // diffusers' name for the number of heads, but for models that came after these.
+    for key in ["num_attention_heads", "attention_head_dim"] {
+      guard let counts = try file.integers(key) else { continue }
+      heads = counts.count == 1 ? .count(counts[0]) : .counts(counts)
+      break
+    }
+    groups = try file.integers("norm_num_groups")?.first ?? groups
+    epsilon = try file.number("norm_eps").map { Float($0) } ?? epsilon
+  }
+}
+
+extension CLIPTextConfiguration {
+  /// - Throws: `ModelLoadingError.configuration`
+  mutating func read(_ file: ConfigurationFile) throws {
+    let activations = ["quick_gelu": Activation.quickGELU, "gelu": .gelu]
+    try file.expect("hidden_act", activations.keys.sorted())
+    if let name = try file.string("hidden_act") { activation = activations[name] ?? activation }
+    if let count = try file.integers("num_attention_heads")?.first { heads = .count(count) }
+    layerCount = try file.integers("num_hidden_layers")?.first ?? layerCount
+  }
+}
+
+extension VAEConfiguration {
+  /// - Throws: `ModelLoadingError.configuration`
+  mutating func read(_ file: ConfigurationFile) throws {
+    try file.expect("act_fn", ["silu", "swish"])
+    groups = try file.integers("norm_num_groups")?.first ?? groups
+    scale = try file.number("scaling_factor").map { Float($0) } ?? scale
+  }
+}
+
+extension VAEConfiguration {
+  /// Of an autoencoder in a folder of its own; nil if nothing there says that it is one.
+  /// - Throws: `ModelLoadingError.configuration`
+  init?(of path: FilePath) throws {
+    for folder in [path, path.removingLastComponent()] {
+      guard let file = try ConfigurationFile(folder.appending("config.json")),
+        try file.string("_class_name") == "AutoencoderKL"
+      else { continue }
+      self.init()
+      try read(file)
+      return
+    }
+    return nil
+  }
+}

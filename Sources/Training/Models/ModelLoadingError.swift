@@ -1,0 +1,57 @@
+package import DiffusionModels
+package import ModelFamilies
+package import SystemPackage
+
+/// What keeps a checkpoint from being trained on.
+package enum ModelLoadingError: Error, Equatable {
+  /// A family that is not built.
+  case unsupportedFamily(FilePath, ModelFamily)
+  /// A checkpoint that is of no known family and has not the structure either.
+  case notStableDiffusion(FilePath)
+  case missingComponent(FilePath, component: String)
+  /// An adapter to be merged that has a module without a place.
+  case unmatchedAdapter(FilePath, module: String)
+  case model(FilePath, ModelError)
+  /// A module of the UNet for which the model has no place.
+  case unknownModule(FilePath, module: String)
+  /// An inpainting, depth or upscaling model.
+  case latentChannels(FilePath, found: Int)
+  /// A text encoder and a UNet that do not belong together.
+  case contextWidth(FilePath, unet: Int, text: Int)
+  /// A text encoder that does not know the tokenizer's tokens.
+  case vocabulary(FilePath, expected: Int, found: Int)
+  case configuration(FilePath, key: String?, expected: String)
+}
+
+extension ModelLoadingError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .unmatchedAdapter(let path, let module):
+      "\(path): '--base_weights': module '\(module)' has no single place in the checkpoint; "
+        + "merge it with lyco-merge first, and train upon the result"
+    case .unsupportedFamily(let file, let family):
+      "\(file): a checkpoint of \(family.title) (\(family.name)): this trains sd1 and sd2 so far"
+    case .notStableDiffusion(let file):
+      "\(file): expected a checkpoint of Stable Diffusion 1 or 2, found no UNet of that structure"
+    case .missingComponent(let file, let component):
+      "\(file): no \(Self.title(component)) in the checkpoint; give a single file with all parts, or "
+        + "a diffusers folder with 'unet', 'text_encoder' and 'vae'"
+    case .model(let file, let error): "\(file): \(error)"
+    case .unknownModule(let file, let module):
+      "\(file): module '\(module)' of the UNet has no place in Stable Diffusion 1 or 2"
+    case .latentChannels(let file, let found):
+      "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
+        + "upscaling models cannot be trained"
+    case .contextWidth(let file, let unet, let text):
+      "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
+    case .vocabulary(let file, let expected, let found):
+      "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
+    case .configuration(let file, let key, let expected):
+      "\(file):" + (key.map { " '\($0)':" } ?? "") + " expected \(expected)"
+    }
+  }
+
+  private static func title(_ component: String) -> String {
+    ["unet": "UNet", "te1": "text encoder", "vae": "image autoencoder"][component] ?? component
+  }
+}

@@ -1,0 +1,149 @@
+package import Autograd
+package import Checkpoints
+package import DiffusionModels
+package import ModelFamilies
+import Safetensors
+package import SystemPackage
+import Tensors
+
+/// A checkpoint of Stable Diffusion 1 or 2, ready to compute with.
+package final class StableDiffusionModel {
+  /// The checkpoint, whose modules have the components and paths of `layers`.
+  package let base: BaseModel
+  package let configuration: ModelConfiguration
+  package let unet: UNet2DCondition
+  package let textEncoder: CLIPTextModel
+  /// nil if neither the checkpoint nor a file of its own has one; may be let go of once latents are
+  /// cached.
+  package var vae: VAEEncoder?
+  package let tokenizer: CLIPTokenizer
+
+  /// Opens a single file or a folder in diffusers' layout, f32, f16, bf16 or 8-bit.
+  /// - Parameters:
+  ///   - family: `sd1` or `sd2`; told by names and shapes if nil.
+  ///   - compute: for the UNet and the text encoder.
+  ///   - vae: a file or folder whose autoencoder takes the place of the checkpoint's own.
+  ///   - vaeCompute: for the autoencoder.
+  ///   - configuration: what the weights do not tell; if nil, what the folder says or the family has in
+  ///     common.
+  /// - Throws: `ModelLoadingError`, and what `BaseModel` throws.
+  package convenience init(
+    opening path: FilePath, family: ModelFamily? = nil, compute: ComputeType = .f32,
+    vae vaePath: FilePath? = nil, vaeCompute: ComputeType = .f32,
+    configuration given: ModelConfiguration? = nil
+  ) throws {
+    try self.init(
+      BaseModel(stableDiffusion: path, as: family), compute: compute, vae: vaePath,
+      vaeCompute: vaeCompute, configuration: given)
+  }
+
+  /// The same of a checkpoint that is open.
+  /// - Parameters:
+  ///   - storage: of linear layers.
+  ///   - merged: adapters that are baked into the weights, with their strengths.
+  ///   - loadsVAE: false where images are encoded already.
+  package init(
+    _ base: BaseModel, compute: ComputeType = .f32, storage: FrozenStorage = .compute,
+    merging merged: [(path: FilePath, ratio: Float)] = [], vae vaePath: FilePath? = nil,
+    vaeCompute: ComputeType = .f32, loadsVAE: Bool = true,
+    configuration given: ModelConfiguration? = nil
+  ) throws {
+    let path = base.file.path
+    let source = CheckpointParameters(base)
+    for component in ["unet", "te1"] where !source.has(component) {
+      throw ModelLoadingError.missingComponent(path, component: component)
+    }
+    var configuration = try given ?? ModelConfiguration(reading: path, family: base.layout.family)
+    configuration.text.layerCount = configuration.text.layerCount ?? base.usedTextLayers
+    let weights = try MergedParameters(source, merged)
+    let (unet, textEncoder) = try ModelLoadingError.inFile(path) {
+      (
+        try UNet2DCondition(
+          weights, configuration: configuration.unet, compute: compute, storage: storage),
+        try CLIPTextModel(
+          weights, configuration: configuration.text, compute: compute, storage: storage)
+      )
+    }
+    guard unet.channels == 4 else {
+      throw ModelLoadingError.latentChannels(path, found: unet.channels)
+    }
+    guard unet.contextWidth == textEncoder.width else {
+      throw ModelLoadingError.contextWidth(
+        path, unet: unet.contextWidth, text: textEncoder.width)
+    }
+    let known = Set(unet.layers.map(\.path))
+    if let unknown = base.layout.modules.first(where: {
+      $0.component == "unet" && !known.contains($0.path)
+    }) {
+      throw ModelLoadingError.unknownModule(path, module: unknown.path)
+    }
+    if loadsVAE {
+      vae = try Self.encoder(
+        of: base, vae: vaePath, compute: vaeCompute, configuration: &configuration)
+    }
+    self.base = base
+    self.configuration = configuration
+    self.unet = unet
+    self.textEncoder = textEncoder
+    tokenizer = CLIPTokenizer(padsWith: base.layout.family.name == "sd2" ? 0 : CLIPTokenizer.end)
+  }
+
+  /// The encoder of a checkpoint's autoencoder, or of that in a file of its own; nil if there is none.
+  package static func encoder(
+    of base: BaseModel, vae path: FilePath?, compute: ComputeType = .f32
+  ) throws -> VAEEncoder? {
+    var configuration = try ModelConfiguration(
+      reading: base.file.path, family: base.layout.family)
+    return try encoder(of: base, vae: path, compute: compute, configuration: &configuration)
+  }
+
+  private static func encoder(
+    of base: BaseModel, vae path: FilePath?, compute: ComputeType,
+    configuration: inout ModelConfiguration
+  ) throws -> VAEEncoder? {
+    var source = CheckpointParameters(base)
+    if let path {
+      configuration.vae = try VAEConfiguration(of: path) ?? configuration.vae
+      source = CheckpointParameters(try BaseModel(opening: path, as: base.layout.family))
+      guard source.has("vae") else {
+        throw ModelLoadingError.missingComponent(path, component: "vae")
+      }
+    }
+    guard source.has("vae") else { return nil }
+    let settings = configuration.vae
+    return try ModelLoadingError.inFile(path ?? base.file.path) {
+      try VAEEncoder(source, configuration: settings, compute: compute)
+    }
+  }
+
+  package var family: ModelFamily { base.layout.family }
+
+  package var isV2: Bool { family.name == "sd2" }
+
+  /// What adapters can be put into.
+  package var layers: [Layer] { unet.layers + textEncoder.layers }
+
+  /// The modules that have a layer in the UNet or the text encoder, in the order of the checkpoint.
+  package var modules: [FamilyModule] {
+    let known = Set(layers.map { "\($0.component)/\($0.path)" })
+    return base.layout.modules.filter { known.contains("\($0.component)/\($0.path)") }
+  }
+
+  /// To be called before captions are encoded.
+  /// - Throws: `ModelLoadingError.vocabulary`
+  package func checkVocabulary() throws {
+    guard textEncoder.vocabularySize == CLIPTokenizer.vocabularySize else {
+      throw ModelLoadingError.vocabulary(
+        base.file.path, expected: CLIPTokenizer.vocabularySize, found: textEncoder.vocabularySize)
+    }
+  }
+}
+
+extension ModelLoadingError {
+  /// Says in which file a model's weights do not fit.
+  fileprivate static func inFile<Result>(
+    _ path: FilePath, _ body: () throws -> Result
+  ) throws -> Result {
+    do { return try body() } catch let error as ModelError { throw Self.model(path, error) }
+  }
+}

@@ -1,0 +1,177 @@
+import Autograd
+import Checkpoints
+import DiffusionModels
+import Foundation
+import ModelFamilies
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// Checkpoints opened as models: layouts, families, and what is wrong with them.
+@Suite struct StableDiffusionModelTests {
+  /// A single file has no `config.json`, and tiny models have other numbers of heads and groups than
+  /// their families, so these are given.
+  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
+  func singleFileAndFolderAreTheSameModel(name: String) throws {
+    let pipeline = TinyPipeline(name)
+    let folder = TemporaryFolder()
+    let whole = try StableDiffusionModel(opening: pipeline.folder)
+    var configuration = whole.configuration
+    configuration.text.layerCount = nil
+    let single = try StableDiffusionModel(
+      opening: try pipeline.writeSingleFile(in: folder), configuration: configuration)
+    #expect(single.family.name == String(name.suffix(3)))
+    #expect(single.family == whole.family)
+    let layers = (whole.layers, single.layers)
+    #expect(layers.0.map(\.path) == layers.1.map(\.path))
+    for (a, b) in zip(layers.0, layers.1) {
+      #expect(a.weightShape == b.weightShape, "\(a.path)")
+      #expect(a.weightValue.elements == b.weightValue.elements, "\(a.path)")
+      #expect(a.bias == b.bias, "\(a.path)")
+    }
+    let tokens = [[Int](repeating: 7, count: 77)]
+    #expect(whole.textEncoder(tokens).value == single.textEncoder(tokens).value)
+    let images = Tensor(random: [1, 16, 16, 3], seed: 1)
+    #expect(try #require(whole.vae).encode(images).mean == #require(single.vae).encode(images).mean)
+  }
+
+  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
+  func everyModuleHasItsLayer(name: String) throws {
+    let model = try StableDiffusionModel(opening: TinyPipeline(name).folder)
+    let layers = Dictionary(
+      uniqueKeysWithValues: model.layers.map { ("\($0.component)/\($0.path)", $0) })
+    #expect(layers.count == model.layers.count)
+    for module in model.base.layout.modules
+    where module.component != "vae" && module.kind != .embedding {
+      let layer = try #require(layers["\(module.component)/\(module.path)"], "\(module.path)")
+      #expect(layer.weightShape == module.shape)
+      #expect((layer.bias != nil) == (module.bias != nil))
+    }
+    #expect(model.modules.count == model.layers.count)
+  }
+
+  /// transformers 5 leaves `text_model.` out, diffusers before 0.18 had other names in the autoencoder.
+  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
+  func otherSpellingsOfAFolder(name: String) throws {
+    let pipeline = TinyPipeline(name)
+    let folder = TemporaryFolder()
+    let before = [
+      ".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn.",
+    ]
+    let path = try pipeline.writeFolder(in: folder) { key, tensor in
+      guard key.hasPrefix("vae/") else {
+        return (key.replacing("text_encoder/text_model.", with: "text_encoder/"), tensor)
+      }
+      return (before.reduce(key) { $0.replacing($1.key, with: $1.value) }, tensor)
+    }
+    let (a, b) = (
+      try StableDiffusionModel(opening: pipeline.folder), try StableDiffusionModel(opening: path)
+    )
+    #expect(a.layers.map(\.path) == b.layers.map(\.path))
+    let tokens = [[Int](repeating: 7, count: 77)]
+    #expect(a.textEncoder(tokens).value == b.textEncoder(tokens).value)
+    let images = Tensor(random: [1, 16, 16, 3], seed: 1)
+    #expect(try #require(a.vae).encode(images).mean == #require(b.vae).encode(images).mean)
+  }
+
+  @Test func anAutoencoderOfItsOwn() throws {
+    let folder = TemporaryFolder()
+    let pipeline = TinyPipeline("tiny-sd1")
+    let path = try pipeline.writeFolder(in: folder) { $0.hasPrefix("vae/") ? nil : ($0, $1) }
+    #expect(try StableDiffusionModel(opening: path).vae == nil)
+    let vae = TinyPipeline("tiny-sd2").folder.appending("vae")
+    let model = try StableDiffusionModel(opening: path, vae: vae)
+    let images = Tensor(random: [1, 16, 16, 3], seed: 1)
+    let other = try StableDiffusionModel(opening: TinyPipeline("tiny-sd2").folder)
+    #expect(
+      try #require(model.vae).encode(images).mean == #require(other.vae).encode(images).mean)
+  }
+
+  @Test func configurationsAreRead() throws {
+    let sd1 = try StableDiffusionModel(opening: TinyPipeline("tiny-sd1").folder).configuration
+    #expect(sd1.unet == UNetConfiguration(heads: .count(4), groups: 8))
+    #expect(sd1.text == .init(heads: .count(4), activation: .quickGELU, layerCount: 3))
+    #expect(sd1.vae == VAEConfiguration(groups: 4))
+    #expect(sd1.predictsVelocity == false)
+    let sd2 = try StableDiffusionModel(opening: TinyPipeline("tiny-sd2").folder).configuration
+    #expect(sd2.unet == UNetConfiguration(heads: .counts([1, 2, 2, 4]), groups: 4))
+    #expect(sd2.text.activation == .gelu)
+    #expect(sd2.predictsVelocity == true)
+  }
+
+  @Test(arguments: [
+    ("{", "config.json: expected a JSON object"),
+    (#"{"norm_num_groups": "many"}"#, "'norm_num_groups': expected a positive whole number"),
+    (#"{"norm_num_groups": 5}"#, "has width 8, which 5 groups do not divide"),
+    (#"{"attention_head_dim": 3, "norm_num_groups": 4}"#, "which 3 heads do not divide"),
+    (#"{"act_fn": "mish"}"#, "'act_fn': expected silu or swish, found 'mish'"),
+  ])
+  func wrongConfigurationsAreRefused(text: String, message: String) throws {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sd2").writeFolder(in: folder) { ($0, $1) }
+    try folder.write("tiny-sd2/unet/config.json", text: text)
+    do {
+      _ = try StableDiffusionModel(opening: path)
+      Issue.record("opened")
+    } catch {
+      #expect("\(error)".contains(message), "\(error)")
+    }
+  }
+
+  /// As distilled models have it.
+  @Test func aModelWithoutMiddle() throws {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sd2").writeFolder(in: folder) {
+      $0.hasPrefix("unet/mid_block.") ? nil : ($0, $1)
+    }
+    let unet = try StableDiffusionModel(opening: path).unet
+    #expect(!unet.layers.contains { $0.path.hasPrefix("mid_block") })
+    let output = unet(
+      Variable(Tensor(random: [1, 8, 8, 4], seed: 3)), timesteps: [500],
+      context: Variable(Tensor(random: [1, 5, 32], seed: 4)))
+    #expect(output.shape == [1, 8, 8, 4])
+  }
+
+  @Test func whatIsWrongIsSaid() throws {
+    let folder = TemporaryFolder()
+    let pipeline = TinyPipeline("tiny-sd1")
+    func message(_ path: FilePath, as family: String? = nil) -> String {
+      do {
+        _ = try StableDiffusionModel(opening: path, family: family.flatMap { .named($0) })
+        return "opened"
+      } catch { return "\(error)" }
+    }
+    func without(_ part: String, _ name: String) throws -> FilePath {
+      let inner = TemporaryFolder()
+      let path = try pipeline.writeFolder(in: inner) { $0.hasPrefix(part) ? nil : ($0, $1) }
+      let target = folder.file(name)
+      try FileManager.default.copyItem(atPath: path.string, toPath: target.string)
+      return target
+    }
+    #expect(
+      try message(without("text_encoder/", "a")).contains("no text encoder in the checkpoint"))
+    #expect(try message(without("unet/", "b")).contains("no UNet of that structure"))
+    let lost = "up_blocks.1.resnets.2.conv2.weight"
+    #expect(
+      try message(without("unet/" + lost, "c")).contains(
+        "no tensor '\(lost)', which the model needs"))
+    #expect(
+      try message(without("unet/down_blocks.1.resnets.1.conv1", "d"))
+        .contains("no tensor 'down_blocks.1.resnets.1.conv1.weight'"))
+    let xl = try SparseCheckpoint.write("sdxl.sgm", in: folder)
+    #expect(message(xl).contains("this trains sd1 and sd2 so far"))
+    #expect(message(xl, as: "sdxl").contains("this trains sd1 and sd2 so far"))
+    #expect(!message(xl, as: "sd1").contains("opened"))
+    let adapter = Fixtures.path("inspect/locon.safetensors")
+    #expect(message(adapter).contains("found an adapter of"))
+  }
+
+  @Test func aSmallVocabularyIsRefusedForCaptions() throws {
+    let model = try StableDiffusionModel(opening: TinyPipeline("tiny-sd1").folder)
+    #expect(throws: ModelLoadingError.self) { try model.checkVocabulary() }
+  }
+}
