@@ -41,6 +41,7 @@ let package = Package(
     .executable(name: "lyco-merge", targets: ["lyco-merge"]),
     .executable(name: "lyco-convert", targets: ["lyco-convert"]),
     .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
+    .executable(name: "lyco-train", targets: ["lyco-train"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -130,6 +131,15 @@ let package = Package(
     tool("lyco-merge"),
     tool("lyco-convert"),
     tool("lyco-inspect"),
+    .executableTarget(
+      name: "lyco-train",
+      dependencies: [
+        "CommandSupport", "Operations", "Training", "DiffusionModels", "Autograd", "Images",
+        "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Tensors",
+        "CPlatform", tomlKit,
+        argumentParser, systemPackage,
+      ],
+      swiftSettings: house),
 
     // MARK: Tests
     .target(
@@ -215,7 +225,7 @@ let package = Package(
       dependencies: [
         "TestSupport", "Safetensors", "Tensors", "CommandSupport", argumentParser, systemPackage,
         orderedCollections, "lyco-extract",
-        "lyco-merge", "lyco-convert", "lyco-inspect",
+        "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train",
       ],
       swiftSettings: tests),
   ]

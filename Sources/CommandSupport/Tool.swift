@@ -7,6 +7,9 @@ package import ArgumentParser
 package protocol Tool: AsyncParsableCommand {
   static var normalization: ArgumentNormalization { get }
 
+  /// The arguments that normalized ones stand for: those of a file that they name.
+  static func expanded(_ arguments: [String]) throws -> [String]
+
   /// Does the work. Cancelled on Ctrl-C, whereupon it leaves nothing behind.
   func work() async throws
 }
@@ -15,12 +18,14 @@ extension Tool {
   /// Status of a process that Ctrl-C ended, as shells expect it.
   private static var interrupted: ExitCode { ExitCode(130) }
 
+  package static func expanded(_ arguments: [String]) throws -> [String] { arguments }
+
   /// Parses the command line and runs the command. To be called from `main`.
   package static func start() async {
     let arguments = normalization.normalized(
       Array(CommandLine.arguments.dropFirst()), note: StandardError.write)
     do {
-      let command = try parse(arguments)
+      let command = try parse(try expanded(arguments))
       let signals = InterruptSignals()
       defer { withExtendedLifetime(signals) {} }
       let task = Task { try await command.work() }

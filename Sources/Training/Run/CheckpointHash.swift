@@ -1,0 +1,26 @@
+import Checkpoints
+import FoundationEssentials
+package import SystemPackage
+
+/// The two hashes by which the web UI knows a checkpoint.
+package struct CheckpointHash: Sendable {
+  /// The first 8 digits of the SHA-256 of bytes 0x100000 to 0x110000.
+  package let short: String
+  /// The SHA-256 of the file.
+  package let whole: String
+
+  /// nil for a folder or a file that cannot be read.
+  /// - Complexity: reads the file once.
+  package init?(of path: FilePath) {
+    guard let data = try? Data(contentsOf: URL(filePath: path.string), options: .mappedIfSafe)
+    else { return nil }
+    let part = SHA256()
+    let all = SHA256()
+    let bytes = data.bytes
+    all.update(bytes)
+    let range = (0x100000..<0x110000).clamped(to: 0..<data.count)
+    part.update(bytes.extracting(range))
+    short = String(part.finish().prefix(8))
+    whole = all.finish()
+  }
+}

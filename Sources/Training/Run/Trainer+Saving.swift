@@ -1,0 +1,25 @@
+import Checkpoints
+import Safetensors
+import SystemPackage
+import Tensors
+
+extension Trainer {
+  /// Writes the adapter, and the state if asked, and removes what `--save_last_n_*` no longer keep.
+  /// - Returns: the folder of the state.
+  @discardableResult
+  func save(_ moment: SaveNames.Moment, withState: Bool) throws -> FilePath? {
+    let path = files.names.adapter(moment)
+    let tensors = evaluating { network.tensors(as: plan.configuration.output.dtype) }
+    try AdapterWriter.write(
+      tensors.map { TensorView($0.name, $0.tensor, from: path) },
+      metadata: files.metadata.text(
+        epoch: progress.epoch, step: progress.step, at: EventLog.now), to: path)
+    let state = withState ? files.names.state(moment) : nil
+    if let state { try self.state().write(to: state) }
+    files.removeOutdated(at: moment)
+    observer.saved(path)
+    return state
+  }
+
+  func state() -> TrainingState { TrainingState(progress, groups, optimizer, average) }
+}

@@ -1,0 +1,189 @@
+import Autograd
+import DiffusionModels
+import LinearAlgebra
+import SystemPackage
+import Tensors
+
+extension Trainer {
+  /// Trains to the end, or to where the user stops it.
+  /// - Throws: `TrainingError.interrupted` with the state that was saved, `.notFinite`, and whatever reading
+  ///   images and writing files throws.
+  package func run() throws -> TrainingReport {
+    let total = plan.arithmetic.steps
+    guard progress.step < total else { throw TrainingError.finished(steps: total) }
+    let (first, started) = (progress.step, ContinuousClock.now)
+    observer.begin(.training(from: first, to: total))
+    while progress.step < total { try trainEpoch() }
+    return try finish(since: first, started)
+  }
+
+  /// The rest of an epoch, or of the run.
+  private func trainEpoch() throws {
+    let accumulation = plan.configuration.run.accumulation
+    let batches = plan.images.batches(epoch: progress.epoch, seed: plan.seed)
+    var settings = BatchLoader.Settings(seed: plan.seed, epoch: progress.epoch)
+    settings.firstStep = progress.step
+    settings.stepCount = plan.arithmetic.steps
+    settings.accumulation = accumulation
+    settings.stride = latentStride
+    let loader = BatchLoader(
+      Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, settings)
+    defer { loader.cancel() }
+    // Batches of a step that is not complete count for nothing where the run stops.
+    var (place, losses) = (progress.batchInEpoch, [Double]())
+    while progress.step < plan.arithmetic.steps, let batch = try loader.next() {
+      losses.append(try gradients(of: batch, at: place))
+      place += 1
+      guard place % accumulation == 0 || place == batches.count else { continue }
+      try step(losses, endingAt: place)
+      losses = []
+      if place == batches.count {
+        progress.epoch += 1
+        progress.batchInEpoch = 0
+      }
+      try afterStep(endsEpoch: place == batches.count)
+    }
+  }
+
+  /// Adds the gradients of one batch to the parameters.
+  /// - Returns: its loss.
+  private func gradients(of batch: TrainingBatch, at place: Int) throws -> Double {
+    let randomness = batch.samples.map {
+      SampleRandomness(seed: plan.seed, epoch: progress.epoch, sample: $0)
+    }
+    let problem = objective.problem(try latents(of: batch), randomness)
+    network.multiplier = batch.networkMultiplier
+    network.beginStep(
+      StepIdentity(
+        seed: plan.seed, epoch: progress.epoch, batch: place,
+        timesteps: problem.input.timesteps.map { Float($0) },
+        timestepCount: NoiseSchedule.timestepCount))
+    defer {
+      network.endStep()
+      network.multiplier = 1
+    }
+    let loss = Recording().record {
+      let loss = self.loss(of: problem, batch)
+      if loss.total.value.elements[0].isFinite {
+        loss.total.backpropagate(
+          Tensor(scalar: 1 / Float(plan.configuration.run.accumulation)))
+      }
+      return loss
+    }
+    let value = loss.total.value.elements[0]
+    guard value.isFinite else {
+      let trace = LayerTrace()
+      trace.watch { _ = self.loss(of: problem, batch) }
+      throw TrainingError.notFinite(
+        what: "the loss", step: progress.step + 1,
+        layer: trace.firstNonFinite.map { "\($0.component).\($0.path)" },
+        images: loss.firstNonFiniteSample.map { [batch.paths[$0]] } ?? batch.paths)
+    }
+    return Double(value)
+  }
+
+  private func loss(of problem: DiffusionObjective.Problem, _ batch: TrainingBatch) -> Loss {
+    objective.loss(
+      of: problem, context: text.context(of: batch.captions), weights: batch.lossWeights,
+      mask: batch.mask)
+  }
+
+  /// Scaled latents of a batch, drawn from what the VAE makes of its pixels where they are not kept.
+  func latents(of batch: TrainingBatch) throws -> Tensor {
+    switch batch.content {
+    case .latents(let latents): return latents * Self.latentScale
+    case .pixels(let pixels):
+      guard let vae else { preconditionFailure("a VAE where nothing is cached") }
+      return batch.sampled(vae.encode(pixels)) * Self.latentScale
+    }
+  }
+
+  /// Moves the parameters by what has gathered.
+  private func step(_ losses: [Double], endingAt place: Int) throws {
+    let norm = groups.clipGradients(to: plan.configuration.run.largestGradient)
+    guard norm.isFinite else {
+      throw TrainingError.notFinite(
+        what: "a gradient", step: progress.step + 1,
+        layer: groups.firstNonFiniteGradient?.name, images: [])
+    }
+    let factor = plan.schedule.factor(at: progress.step)
+    let rates = groups.map { $0.rate * factor }
+    optimizer.step(groups, rates: rates)
+    groups.clearGradients()
+    let norms = plan.configuration.network.normLimit.map { network.scaleNorms(to: $0) }
+    average?.update(groups)
+    progress.step += 1
+    progress.batchInEpoch = place
+    let loss = losses.reduce(0, +) / Double(losses.count)
+    progress.losses.add(
+      loss, epoch: progress.epoch, step: (place - 1) / plan.configuration.run.accumulation)
+    let used = optimizer.effectiveRates(groups, rates: rates)
+    try record.append(
+      StepLog(
+        loss: loss, averageLoss: progress.losses.value,
+        rates: zip(groups, used).map { ($0.name, $1) }, adaptedRate: optimizer.adaptedRate,
+        norms: norms.map {
+          .init(
+            scaledCount: $0.scaledCount, average: Double($0.average),
+            largest: Double($0.largest))
+        }, gradientNorm: norm
+      ).scalars, step: progress.step, epoch: progress.epoch + 1)
+    observer.stepped(
+      progress.step, plan.arithmetic.steps, progress.epoch + 1, progress.losses.value,
+      used.last ?? 0)
+  }
+
+  /// Saves, measures and stops where that is due.
+  private func afterStep(endsEpoch: Bool) throws {
+    let (run, total) = (plan.configuration.run, plan.arithmetic.steps)
+    let isLast = progress.step == total
+    if !isLast, let moment = files.due(after: progress, endsEpoch: endsEpoch) {
+      try save(moment, withState: plan.configuration.output.savesState)
+    }
+    if !isLast, run.validationSteps.map({ progress.step % $0 == 0 }) ?? false {
+      try recordValidation(atEpoch: false)
+    }
+    if endsEpoch {
+      try record.append(
+        [(StepLog.epochAverage, progress.losses.value)], step: progress.epoch,
+        epoch: progress.epoch)
+      let isDue = run.validationSteps == nil || run.validationEpochs != nil
+      if !isLast, isDue, progress.epoch % (run.validationEpochs ?? 1) == 0 {
+        try recordValidation(atEpoch: true)
+      }
+    }
+    guard Task.isCancelled, !isLast else { return }
+    let folder = files.names.state(.step(progress.step))
+    try state().write(to: folder)
+    throw TrainingError.interrupted(state: folder)
+  }
+
+  private func recordValidation(atEpoch: Bool) throws {
+    guard let loss = try validate() else { return }
+    let divergence = loss - progress.losses.value
+    try record.append(
+      atEpoch
+        ? [
+          (StepLog.validationEpochAverage, loss),
+          (StepLog.validationEpochDivergence, divergence),
+        ]
+        : [
+          (StepLog.validationStepAverage, loss), (StepLog.validationStepDivergence, divergence),
+        ], step: progress.step, epoch: progress.epoch)
+    observer.validated(progress.step, loss)
+  }
+
+  private func finish(
+    since first: Int, _ started: ContinuousClock.Instant
+  ) throws -> TrainingReport {
+    let seconds = (ContinuousClock.now - started) / .seconds(1)
+    let output = plan.configuration.output
+    let state = try save(.end, withState: output.savesState || output.savesStateAtEnd)
+    let validation = try validate()
+    if let validation { observer.validated(progress.step, validation) }
+    return TrainingReport(
+      output: files.names.adapter(.end), state: state, steps: progress.step,
+      epochs: plan.arithmetic.epochs, loss: progress.losses.value, validationLoss: validation,
+      seconds: seconds, ownSteps: progress.step - first)
+  }
+}

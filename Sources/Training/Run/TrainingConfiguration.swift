@@ -1,0 +1,134 @@
+package import Autograd
+package import ModelFamilies
+package import SystemPackage
+package import Tensors
+
+/// Everything that a run is told.
+package struct TrainingConfiguration: Sendable {
+  /// What is trained upon.
+  package struct Model: Sendable {
+    package var base: FilePath
+    package var vae: FilePath?
+    /// nil to recognize it.
+    package var family: ModelFamily?
+    /// 1 for the last layer of the text encoder.
+    package var clipSkip: Int?
+    /// 75, 150 or 225.
+    package var maxTokenLength = 75
+    package var compute = ComputeType.f32
+    /// Whether frozen linear layers are held in 8 bits.
+    package var holdsInt8 = false
+    /// Adapters that are merged into the base first, with their strengths.
+    package var merged: [(path: FilePath, ratio: Float)] = []
+
+    package init(base: FilePath) { self.base = base }
+  }
+
+  /// What is trained.
+  package struct Network: Sendable {
+    package var flags = NetworkSettings.Flags()
+    /// `key=value`
+    package var arguments: [String] = []
+    /// An adapter to go on from.
+    package var weights: FilePath?
+    package var takesRanksFromWeights = false
+    /// Bound of the norm of every module's change.
+    package var normLimit: Float?
+
+    package init() {}
+  }
+
+  /// Whether and how latents are kept.
+  package struct Cache: Sendable {
+    /// nil to encode every image each time.
+    package var place: LatentCacheSettings.Place?
+    package var isTrusted = false
+    /// Images that the VAE sees at a time.
+    package var batchSize = 1
+
+    package init() {}
+  }
+
+  /// Learning rates before any schedule; nil for that of the whole.
+  package struct Rates: Sendable {
+    package var common = 2e-6
+    package var unet: Double?
+    package var textEncoder: Double?
+
+    package init() {}
+
+    package var unetRate: Double { unet ?? common }
+    package var textEncoderRate: Double { textEncoder ?? common }
+  }
+
+  /// How long, and what is looked at on the way.
+  package struct Run: Sendable {
+    package var steps = 1600
+    package var epochs: Int?
+    package var accumulation = 1
+    package var checkpointsBlocks = false
+    /// nil for that of the state that is resumed, or one that is drawn.
+    package var seed: UInt64?
+    package var threads = 1
+    package var resumed: FilePath?
+    /// Bound of the norm of all gradients; 0 for none.
+    package var largestGradient = 1.0
+    package var averageDecay: Double?
+    package var validationSeed: UInt64?
+    package var validationSteps: Int?
+    package var validationEpochs: Int?
+    package var mostValidationBatches: Int?
+
+    package init() {}
+  }
+
+  /// What is written.
+  package struct Output: Sendable {
+    package var folder: FilePath
+    package var name: String
+    package var dtype = DType.f32
+    package var everyEpochs: Int?
+    package var everySteps: Int?
+    package var epochRatio: Int?
+    package var lastEpochs: Int?
+    package var lastEpochStates: Int?
+    package var lastSteps: Int?
+    package var lastStepStates: Int?
+    package var savesState = false
+    package var savesStateAtEnd = false
+    package var omitsMetadata = false
+    package var comment: String?
+    /// `modelspec.title` and the like, by the word behind the dot.
+    package var description: [String: String] = [:]
+    package var logFolder: FilePath?
+    package var logPrefix = ""
+    package var tracker = "network_train"
+    package var table: FilePath?
+
+    package init(folder: FilePath, name: String) {
+      self.folder = folder
+      self.name = name
+    }
+  }
+
+  package var model: Model
+  package var network = Network()
+  package var images = DatasetDefaults()
+  package var cache = Cache()
+  package var noise = NoiseSettings()
+  package var hasZeroTerminalSNR = false
+  package var loss = LossSettings()
+  /// Whether images are expected to have masks.
+  package var masksLoss = false
+  package var optimizer = ""
+  package var optimizerArguments: [String] = []
+  package var schedule = ScheduleSettings()
+  package var rates = Rates()
+  package var run = Run()
+  package var output: Output
+
+  package init(model: Model, output: Output) {
+    self.model = model
+    self.output = output
+  }
+}

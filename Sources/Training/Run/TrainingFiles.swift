@@ -1,0 +1,133 @@
+import Autograd
+import Checkpoints
+import FoundationEssentials
+import ModelFamilies
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// What a run writes: when, under which names, with which metadata.
+struct TrainingFiles {
+  let names: SaveNames
+  let metadata: TrainingMetadata
+  private let byEpoch, byStep: Retention?
+  private let epochs: Int
+
+  init(_ plan: TrainingPlan) {
+    let output = plan.configuration.output
+    names = SaveNames(folder: output.folder, name: output.name)
+    epochs = plan.arithmetic.epochs
+    // At least so many saves: the fewest epochs between them.
+    let every = output.everyEpochs ?? output.epochRatio.map { max(1, plan.arithmetic.epochs / $0) }
+    byEpoch = every.map {
+      Retention(every: $0, last: output.lastEpochs, lastStates: output.lastEpochStates)
+    }
+    byStep = output.everySteps.map {
+      Retention(every: $0, last: output.lastSteps, lastStates: output.lastStepStates)
+    }
+    metadata = plan.metadata(startedAt: EventLog.now)
+  }
+
+  /// Makes sure of the folder before anything is computed.
+  /// - Throws: `TrainingError.output`
+  func prepareFolder() throws(TrainingError) {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: names.folder.string, withIntermediateDirectories: true)
+    } catch {
+      throw .output(names.folder, "it cannot be made")
+    }
+    guard FileManager.default.isWritableFile(atPath: names.folder.string) else {
+      throw .output(names.folder, "it cannot be written to")
+    }
+  }
+
+  /// What is to be saved after a step; nil for nothing.
+  func due(after progress: TrainingProgress, endsEpoch: Bool) -> SaveNames.Moment? {
+    if let byStep, progress.step % byStep.every == 0 { return .step(progress.step) }
+    if endsEpoch, let byEpoch, progress.epoch % byEpoch.every == 0, progress.epoch < epochs {
+      return .epoch(progress.epoch)
+    }
+    return nil
+  }
+
+  /// Removes what a later save makes superfluous. What cannot be removed stays.
+  func removeOutdated(at moment: SaveNames.Moment) {
+    let retention: Retention?
+    switch moment {
+    case .epoch: retention = byEpoch
+    case .step: retention = byStep
+    case .end: retention = nil
+    }
+    guard let retention else { return }
+    for path in [
+      retention.removed(at: moment).map { names.adapter($0) },
+      retention.removedState(at: moment).map { names.state($0) },
+    ].compactMap(\.self) {
+      try? FileManager.default.removeItem(atPath: path.string)
+    }
+  }
+}
+
+extension TrainingPlan {
+  /// What every adapter of the run says about itself.
+  func metadata(startedAt time: Double) -> TrainingMetadata {
+    var settings = configuration.noise.metadata(zeroTerminal: configuration.hasZeroTerminalSNR)
+    settings.merge(configuration.loss.metadata) { $1 }
+    let summary = images.summary
+    settings["num_train_images"] = PythonText(summary.trainingSamples)
+    settings["num_reg_images"] = PythonText(summary.regularizationImages)
+    settings["num_validation_images"] = PythonText(summary.validationImages)
+    settings["cache_latents"] = PythonText(configuration.cache.place != nil)
+    settings["lr_scheduler"] = PythonText(configuration.schedule.name)
+    settings["lr_warmup_steps"] = PythonText(schedule.warmup)
+    settings["optimizer"] = PythonText(
+      optimizer.className + (optimizer.arguments.isEmpty ? "" : "(\(optimizer.arguments))"))
+    for (key, value) in images.metadata(accumulation: configuration.run.accumulation) {
+      settings[String(key.dropFirst("ss_".count))] = PythonText(value)
+    }
+    if !configuration.network.arguments.isEmpty {
+      settings["network_args"] = PythonText(
+        JSONValue.object(
+          network.settings.arguments.entries.map { ($0.key, .string($0.value)) }
+        ).pythonText)
+    }
+    settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
+    if let hash = CheckpointHash(of: configuration.model.base) {
+      settings["sd_model_hash"] = PythonText(hash.short)
+      settings["new_sd_model_hash"] = PythonText(hash.whole)
+    }
+    if let vae = configuration.model.vae {
+      settings["vae_name"] = PythonText(vae.lastComponent?.string)
+      if let hash = CheckpointHash(of: vae) {
+        settings["vae_hash"] = PythonText(hash.short)
+        settings["new_vae_hash"] = PythonText(hash.whole)
+      }
+    }
+    let range = configuration.noise.timesteps
+    return TrainingMetadata(
+      settings, of: configuration, seed: seed, family: base.layout.family,
+      resolution: summary.datasets.first.map { "\($0.resolution)" }, steps: arithmetic,
+      timesteps: range == 0..<NoiseSchedule.timestepCount
+        ? nil : range.lowerBound...range.upperBound, startedAt: time)
+  }
+
+  /// Options without which a resumed run would not be the one that was interrupted.
+  var resumedSettings: [String: String] {
+    let flags = network.settings.flags
+    var settings = [
+      "--seed": "\(seed)", "--network_module": flags.module,
+      "--gradient_accumulation_steps": "\(configuration.run.accumulation)",
+      "--mixed_precision": configuration.model.compute == .bf16 ? "bf16" : "no",
+      "images of an epoch": "\(images.summary.datasets.map(\.samples))",
+      "--train_batch_size": "\(images.summary.datasets.map(\.batchSize))",
+      "--network_alpha": "\(flags.alpha)",
+    ]
+    settings["--network_dim"] = flags.rank.map { "\($0)" }
+    settings["--network_args"] =
+      configuration.network.arguments.isEmpty
+      ? nil : configuration.network.arguments.sorted().joined(separator: " ")
+    settings["--ema_decay"] = configuration.run.averageDecay.map { "\($0)" }
+    return settings
+  }
+}

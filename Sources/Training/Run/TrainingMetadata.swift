@@ -1,0 +1,111 @@
+import Autograd
+import Checkpoints
+import FoundationEssentials
+package import ModelFamilies
+
+/// What a trained adapter says about itself, in the words of kohya's scripts: `ss_*` for the settings,
+/// `modelspec.*` for what loaders show. `sshs_*` are added where it is written.
+///
+/// Source: sd-scripts `train_network.py`, `library/sai_model_spec.py`.
+package struct TrainingMetadata: Sendable {
+  /// Settings that do not change while training.
+  package private(set) var settings: [String: String]
+  private let description: [String: String]
+  private let omits: Bool
+
+  /// Kept where a user wants no metadata, because loaders go by them.
+  private static let least: Set<String> = [
+    "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha",
+    "ss_network_args",
+  ]
+
+  /// - Parameters:
+  ///   - settings: under their names without `ss_`.
+  ///   - resolution: `512x512`, of the first dataset.
+  package init(
+    _ settings: [String: PythonText], of configuration: TrainingConfiguration, seed: UInt64,
+    family: ModelFamily, resolution: String?, steps: StepArithmetic, timesteps: ClosedRange<Int>?,
+    startedAt: Double
+  ) {
+    let (model, network) = (configuration.model, configuration.network)
+    let (run, output) = (configuration.run, configuration.output)
+    let facts = FamilyMetadata(of: family)
+    let isV2 = family.name == "sd2"
+    var all: [String: PythonText] = [
+      "session_id": PythonText(Int(seed % 4_294_967_296)),
+      "training_started_at": PythonText(startedAt),
+      "output_name": PythonText(output.name),
+      "learning_rate": PythonText(configuration.rates.common),
+      "text_encoder_lr": PythonText(configuration.rates.textEncoder),
+      "unet_lr": PythonText(configuration.rates.unet),
+      "num_batches_per_epoch": PythonText(steps.batchesPerEpoch),
+      "num_epochs": PythonText(steps.epochs),
+      "gradient_checkpointing": PythonText(run.checkpointsBlocks),
+      "gradient_accumulation_steps": PythonText(run.accumulation),
+      "max_train_steps": PythonText(steps.steps),
+      "network_module": PythonText(network.flags.module),
+      "network_dim": PythonText(network.flags.rank),
+      "network_alpha": PythonText(network.flags.alpha),
+      "network_dropout": PythonText(network.flags.dropout),
+      "mixed_precision": model.compute == .bf16 ? "bf16" : "no",
+      "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
+      "v2": PythonText(isV2),
+      "base_model_version": PythonText(facts?.baseModelVersion),
+      "clip_skip": PythonText(model.clipSkip),
+      "max_token_length": PythonText(model.maxTokenLength == 75 ? nil : model.maxTokenLength),
+      "seed": PythonText(seed),
+      "training_comment": PythonText(output.comment),
+      "max_grad_norm": PythonText(run.largestGradient),
+      "prior_loss_weight": PythonText(configuration.images.priorLossWeight),
+      "scale_weight_norms": PythonText(network.normLimit),
+      "validation_seed": PythonText(run.validationSeed),
+      "max_validation_steps": PythonText(run.mostValidationBatches),
+      "validate_every_n_epochs": PythonText(run.validationEpochs),
+      "validate_every_n_steps": PythonText(run.validationSteps),
+    ]
+    all.merge(settings) { $1 }
+    self.settings = Dictionary(
+      uniqueKeysWithValues: all.map { ("ss_" + $0.key, $0.value.text) })
+    var description = [
+      "sai_model_spec": "1.0.1", "title": output.description["title"] ?? output.name,
+      "architecture": Self.architecture(facts?.architecture, configuration) + "/lora",
+      "implementation": "https://github.com/Stability-AI/generative-models",
+      "resolution": resolution ?? facts?.resolution ?? "512x512",
+      "prediction_type": configuration.loss.predictsVelocity ? "v" : "epsilon",
+    ]
+    if let timesteps {
+      description["timestep_range"] = "\(timesteps.lowerBound),\(timesteps.upperBound)"
+    }
+    if let clipSkip = model.clipSkip { description["encoder_layer"] = "\(clipSkip)" }
+    description.merge(output.description) { $1 }
+    self.description = description
+    omits = output.omitsMetadata
+  }
+
+  /// SD2 models that predict v have a name of their own.
+  private static func architecture(
+    _ name: String?, _ configuration: TrainingConfiguration
+  ) -> String {
+    guard let name else { return "stable-diffusion-v1" }
+    return name == "stable-diffusion-v2-512" && configuration.loss.predictsVelocity
+      ? "stable-diffusion-v2-768-v" : name
+  }
+
+  /// Adds what takes time to find out.
+  package mutating func add(_ settings: [String: PythonText]) {
+    for (key, value) in settings { self.settings["ss_" + key] = value.text }
+  }
+
+  /// Of an adapter written now.
+  package func text(epoch: Int, step: Int, at time: Double) -> [String: String] {
+    var result = settings
+    result["ss_steps"] = "\(step)"
+    result["ss_epoch"] = "\(epoch)"
+    result["ss_training_finished_at"] = PythonText(time).text
+    if omits { result = result.filter { Self.least.contains($0.key) } }
+    for (key, value) in description { result["modelspec." + key] = value }
+    result["modelspec.date"] = Date(timeIntervalSince1970: time.rounded(.down))
+      .formatted(.iso8601.dateTimeSeparator(.standard)).replacing("Z", with: "")
+    return result
+  }
+}

@@ -1,0 +1,170 @@
+import Autograd
+package import Checkpoints
+package import ModelFamilies
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// A run before anything is computed: what is trained on what, how long, and what that takes. Whatever is
+/// wrong with the input is found here.
+package struct TrainingPlan {
+  package let configuration: TrainingConfiguration
+  /// Of everything that is drawn.
+  package let seed: UInt64
+  /// The state that is resumed.
+  let state: TrainingState?
+  /// The checkpoint, and those adapters that are merged into it first.
+  package let base: BaseModel
+  /// What can be adapted, in the order of the checkpoint.
+  package let modules: [FamilyModule]
+  package let network: NetworkPlan
+  /// The adapter to go on from.
+  package let weights: AdapterFile?
+  package let images: TrainingSet
+  package let arithmetic: StepArithmetic
+  package let optimizer: OptimizerChoice
+  package let schedule: RateSchedule
+  package let estimate: StepEstimate
+  /// What the user should know before it starts.
+  package private(set) var notices: [String]
+
+  /// - Throws: whatever is wrong with checkpoint, network, images or settings.
+  package init(_ given: TrainingConfiguration) throws {
+    var configuration = given
+    state = try configuration.run.resumed.map { try TrainingState(opening: $0) }
+    seed =
+      configuration.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
+    optimizer = try OptimizerChoice(
+      named: configuration.optimizer, arguments: configuration.optimizerArguments)
+    let settings = try NetworkSettings(
+      configuration.network.flags, NetworkArguments(parsing: configuration.network.arguments))
+    images = try TrainingSet(
+      DatasetConfiguration(configuration.images), seed: seed)
+    if configuration.cache.place != nil, !images.isCacheable {
+      throw TrainingError.uncacheable
+    }
+    base = try BaseModel(stableDiffusion: configuration.model.base, as: configuration.model.family)
+    let known = CheckpointParameters(base)
+    for component in ["unet", "te1"] where !known.has(component) {
+      throw ModelLoadingError.missingComponent(base.file.path, component: component)
+    }
+    let model = try ModelConfiguration(reading: base.file.path, family: base.layout.family)
+    let followsScheduler = model.predictsVelocity == true && !configuration.loss.predictsVelocity
+    if followsScheduler { configuration.loss.predictsVelocity = true }
+    self.configuration = configuration
+    try configuration.noise.check()
+    try configuration.loss.check()
+    modules = base.layout.modules.filter { $0.component == "unet" || $0.component == "te1" }
+    let layers = modules.count { $0.path.hasSuffix("self_attn.q_proj") }
+    if let clipSkip = configuration.model.clipSkip, clipSkip > layers {
+      throw SettingError.value(
+        option: "--clip_skip", expected: "1 to \(layers), the layers of the text encoder",
+        found: "\(clipSkip)")
+    }
+    var network = try NetworkPlan(
+      modules: modules, family: base.layout.family, settings: settings)
+    weights = try configuration.network.weights.map { try AdapterFile(opening: $0) }
+    if configuration.network.takesRanksFromWeights, let weights {
+      network = try network.takingRanks(from: weights, layout: base.layout)
+    }
+    self.network = network
+    let run = configuration.run
+    arithmetic = StepArithmetic(
+      batchesPerEpoch: images.summary.batchesPerEpoch, accumulation: run.accumulation,
+      steps: run.steps, epochs: run.epochs)
+    schedule = try RateSchedule(
+      configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
+      schedulesItself: optimizer.optimizer.schedulesItself)
+    estimate = Self.estimate(configuration, modules, network, images)
+    notices = images.notices + network.notices + optimizer.notices
+    if optimizer.optimizer.schedulesItself,
+      !["constant", "adafactor"].contains(configuration.schedule.name.prefix { $0 != ":" })
+    {
+      notices.append(
+        "'--lr_scheduler' has no effect: the optimizer has a schedule of its own")
+    }
+    if followsScheduler {
+      notices.append(
+        "the checkpoint's scheduler says v_prediction: trained as with '--v_parameterization'")
+    }
+    if !configuration.model.compute.isNative {
+      notices.append(
+        "this processor has no bf16 instructions: weights are held in bf16 and computed in f32")
+    }
+    if configuration.model.holdsInt8 {
+      let count = modules.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
+      let width = configuration.model.compute == .bf16 ? 2 : 4
+      notices.append(
+        "linear layers are held in 8 bits: \(Self.megabytes(count)) instead of "
+          + Self.megabytes(width * count))
+    }
+    if configuration.masksLoss, !images.hasMasks {
+      notices.append(
+        "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
+          + "or from '--alpha_mask'")
+    }
+    if configuration.network.flags.trainsTextEncoders, network.count("te1") == 0 {
+      notices.append("no module of the text encoder is trained")
+    }
+  }
+
+  /// Multiplications and additions per second of this processor, measured.
+  package var speed: Double {
+    ComputeThreads.set(configuration.run.threads)
+    return ComputeSpeed.measured(configuration.model.compute)
+  }
+
+  /// - Throws: `TrainingError.memory` for a run that cannot fit.
+  package func checkMemory() throws {
+    guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
+    throw TrainingError.memory(
+      needed: estimate.bytes, available: available,
+      checkpointsBlocks: configuration.run.checkpointsBlocks,
+      isNarrow: configuration.model.compute == .bf16)
+  }
+
+  private static func megabytes(_ bytes: Int) -> String {
+    "\((Double(bytes) / 1e5).rounded() / 10) MB"
+  }
+
+  private static func estimate(
+    _ configuration: TrainingConfiguration, _ modules: [FamilyModule], _ network: NetworkPlan,
+    _ images: TrainingSet
+  ) -> StepEstimate {
+    let width = configuration.model.compute == .bf16 ? 2 : 4
+    let frozen = modules.reduce(0) { sum, module in
+      let bytes = configuration.model.holdsInt8 && module.kind == .linear ? 1 : width
+      return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
+    }
+    let largest = images.summary.datasets.max {
+      $0.batchSize * $0.resolution.area < $1.batchSize * $1.resolution.area
+    }
+    let trained = network.modules.reduce(0) { $0 + $1.parameterEstimate }
+    // The value, its gradient and what optimizers keep; an average beside it.
+    let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
+    return StepEstimate(
+      layers: modules.filter { $0.component == "unet" && $0.kind != .embedding },
+      adapted: Set(
+        network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
+      latent: (
+        (largest?.resolution.height ?? 512) / 8, (largest?.resolution.width ?? 512) / 8
+      ), batch: largest?.batchSize ?? 1, tokens: configuration.model.maxTokenLength + 2,
+      frozen: frozen, parameters: trained, copies: copies,
+      checkpointsBlocks: configuration.run.checkpointsBlocks)
+  }
+}
+
+extension PlannedModule {
+  /// How many numbers its factors hold, about.
+  fileprivate var parameterEstimate: Int {
+    let shape = module.shape
+    switch algorithm {
+    case .lora, .dylora, .tlora: return options.rank * (shape.rows + shape.columns)
+    case .loha, .glora: return 2 * options.rank * (shape.rows + shape.columns)
+    case .full: return shape.count
+    case .norm: return 2 * shape.count
+    case .ia3: return shape.rows
+    case .lokr, .diagOFT, .boft: return min(options.rank * shape.rows * 2, shape.count)
+    }
+  }
+}

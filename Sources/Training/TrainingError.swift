@@ -1,0 +1,53 @@
+package import SystemPackage
+
+/// What keeps a training from starting or going on.
+package enum TrainingError: Error, Equatable {
+  /// Latents are to be kept, and images vary.
+  case uncacheable
+  /// The run cannot fit, in bytes.
+  case memory(needed: Int, available: Int, checkpointsBlocks: Bool, isNarrow: Bool)
+  /// The loss or a gradient is no number.
+  case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
+  /// The folder that is to be written to.
+  case output(FilePath, String)
+  /// There is nothing to encode images with.
+  case missingVAE(FilePath)
+  /// The state that was to be resumed is past the end.
+  case finished(steps: Int)
+  /// Stopped by the user; the state, where one was saved.
+  case interrupted(state: FilePath?)
+}
+
+extension TrainingError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .uncacheable:
+      "'--cache_latents': images that are cropped or colored anew in every epoch cannot be kept; "
+        + "remove it, or random_crop and color_aug"
+    case .memory(let needed, let available, let checkpointsBlocks, let isNarrow):
+      "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
+        + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")
+        + (isNarrow ? "" : "'--mixed_precision bf16', ")
+        + "a smaller '--resolution' or '--train_batch_size' take less"
+    case .notFinite(let what, let step, let layer, let images):
+      "step \(step): \(what) is not a number"
+        + (layer.map { ", first in layer '\($0)'" } ?? "")
+        + (images.isEmpty ? "" : ", at \(images.map(\.string).joined(separator: ", "))")
+        + "; a lower '--learning_rate' is the usual cure"
+    case .output(let folder, let reason):
+      "'--output_dir': expected a folder to write to, found '\(folder)': \(reason)"
+    case .missingVAE(let path):
+      "\(path): expected a VAE to encode images with, found none; name one with '--vae'"
+    case .finished(let steps):
+      "'--resume': the state has taken all \(steps) steps; raise '--max_train_steps' or "
+        + "'--max_train_epochs' to go on"
+    case .interrupted(let state):
+      state.map { "interrupted; to go on, add '--resume \($0)'" } ?? "interrupted"
+    }
+  }
+
+  private static func size(_ bytes: Int) -> String {
+    let tenths = Int((Double(bytes) / 1e8).rounded())
+    return "\(tenths / 10).\(tenths % 10) GB"
+  }
+}

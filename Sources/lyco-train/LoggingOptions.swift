@@ -1,0 +1,45 @@
+import ArgumentParser
+
+/// What is recorded on the way.
+struct LoggingOptions: ParsableArguments {
+  @Option(
+    name: .customLong("logging_dir"),
+    help: ArgumentHelp("Folder for logs: TensorBoard's event files.", valueName: "folder"))
+  var folder: String?
+
+  @Option(
+    name: .customLong("log_with"), help: ArgumentHelp("tensorboard, csv or all.", valueName: "name")
+  )
+  var format: String?
+
+  @Option(
+    name: .customLong("log_prefix"),
+    help: ArgumentHelp("What its folder's name begins with.", valueName: "text"))
+  var prefix = ""
+
+  @Option(
+    name: .customLong("log_tracker_name"), help: ArgumentHelp(valueName: "name"))
+  var tracker = "network_train"
+
+  @Option(
+    name: .customLong("log_csv"),
+    help: ArgumentHelp("A table of the steps.", valueName: "path"))
+  var table: String?
+
+  func validate() throws {
+    guard [nil, "tensorboard", "csv", "all", "wandb"].contains(format) else {
+      throw ValidationError(
+        "'--log_with': expected tensorboard, csv or all, found '\(format ?? "")'")
+    }
+  }
+
+  /// Whether event files are written; nothing is uploaded, so they stand for other services.
+  var writesEvents: Bool { folder != nil && format != "csv" }
+
+  /// Where the table of steps goes, of an adapter of that name.
+  func tablePath(for name: String) -> String? {
+    if let table { return table }
+    guard let folder, format == "csv" || format == "all" else { return nil }
+    return "\(folder)/\(name).csv"
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+
+/// What is trained upon.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    name: [.customLong("pretrained_model_name_or_path"), .customLong("base")],
+    help: ArgumentHelp(
+      "The checkpoint to train upon: a single file or a folder of diffusers.", valueName: "path"))
+  var base: String?
+
+  @Option(
+    help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"))
+  var vae: String?
+
+  @Flag(help: "The checkpoint is Stable Diffusion 2.x. Recognized anyway, unless it is odd.")
+  var v2 = false
+
+  @Flag(name: .customLong("v_parameterization"), help: "The model predicts v, not the noise.")
+  var predictsVelocity = false
+
+  @Option(
+    name: .customLong("clip_skip"),
+    help: ArgumentHelp(
+      "Use the text encoder's output so many layers from the end; 1 is the last.", valueName: "n"))
+  var clipSkip: Int?
+
+  @Option(
+    name: .customLong("max_token_length"),
+    help: ArgumentHelp(
+      "Tokens of a caption that count: 75, 150 or 225.", valueName: "n"))
+  var maxTokenLength = 75
+
+  @Option(
+    name: .customLong("mixed_precision"),
+    help: ArgumentHelp(
+      "Format in which the frozen weights are held and multiplied: no (f32) or bf16. Adapter and "
+        + "optimizer are always f32.", valueName: "format"))
+  var mixedPrecision = "no"
+
+  @Option(
+    name: .customLong("base_weights_dtype"),
+    help: ArgumentHelp(
+      "int8 holds the frozen linear layers in 8 bits, with a scale for every row (QLyCORIS).",
+      valueName: "dtype"))
+  var baseWeightsFormat: String?
+
+  @Option(
+    name: .customLong("base_weights"), parsing: .singleValue,
+    help: ArgumentHelp("Adapters to merge into the checkpoint before training.", valueName: "path"))
+  var mergedAdapters: [String] = []
+
+  @Option(
+    name: .customLong("base_weights_multiplier"), parsing: .singleValue,
+    help: ArgumentHelp("Their strengths, 1 where missing.", valueName: "ratio"))
+  var mergedRatios: [Float] = []
+
+  func validate() throws {
+    guard ["no", "bf16", "fp16"].contains(mixedPrecision) else {
+      throw ValidationError(
+        "'--mixed_precision': expected no, bf16 or fp16, found '\(mixedPrecision)'")
+    }
+    guard [75, 150, 225].contains(maxTokenLength) else {
+      throw ValidationError(
+        "'--max_token_length': expected 75, 150 or 225, found \(maxTokenLength)")
+    }
+    if let clipSkip, clipSkip < 1 {
+      throw ValidationError("'--clip_skip': expected 1 or more, found \(clipSkip)")
+    }
+    guard [nil, "int8"].contains(baseWeightsFormat) else {
+      throw ValidationError(
+        "'--base_weights_dtype': expected int8, found '\(baseWeightsFormat ?? "")'")
+    }
+  }
+}

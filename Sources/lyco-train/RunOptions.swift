@@ -1,0 +1,77 @@
+import ArgumentParser
+
+/// How long, and with what.
+struct RunOptions: ParsableArguments {
+  @Option(name: .customLong("max_train_steps"), help: ArgumentHelp(valueName: "n"))
+  var steps = 1600
+
+  @Option(
+    name: .customLong("max_train_epochs"),
+    help: ArgumentHelp("Takes precedence over steps.", valueName: "n"))
+  var epochs: Int?
+
+  @Option(name: .customLong("gradient_accumulation_steps"), help: ArgumentHelp(valueName: "n"))
+  var accumulation = 1
+
+  @Flag(
+    name: .customLong("gradient_checkpointing"),
+    help: "Compute blocks twice instead of keeping what they computed.")
+  var checkpointsBlocks = false
+
+  @Option(help: ArgumentHelp("Of everything that is drawn. Default: drawn.", valueName: "n"))
+  var seed: UInt64?
+
+  @Option(help: ArgumentHelp("Default: the number of cores.", valueName: "n"))
+  var threads: Int?
+
+  @Option(
+    name: .customLong("resume"),
+    help: ArgumentHelp("A state to go on from, to the bit.", valueName: "folder"))
+  var state: String?
+
+  @Option(
+    name: .customLong("validation_split"),
+    help: ArgumentHelp("Share of the images that is held out.", valueName: "share"))
+  var validationSplit = 0.0
+
+  @Option(name: .customLong("validation_seed"), help: ArgumentHelp(valueName: "n"))
+  var validationSeed: UInt64?
+
+  @Option(name: .customLong("validate_every_n_steps"), help: ArgumentHelp(valueName: "n"))
+  var validationSteps: Int?
+
+  @Option(name: .customLong("validate_every_n_epochs"), help: ArgumentHelp(valueName: "n"))
+  var validationEpochs: Int?
+
+  @Option(
+    name: .customLong("max_validation_steps"),
+    help: ArgumentHelp("Batches of one validation.", valueName: "n"))
+  var mostValidationBatches: Int?
+
+  @Flag(
+    name: [.customLong("plan"), .customLong("dry_run")],
+    help: "Print modules, arithmetic, memory and time, and train nothing.")
+  var isPlan = false
+
+  @Flag(name: .shortAndLong, help: "Print errors only.")
+  var quiet = false
+
+  @Flag(name: .customLong("json"), help: "Print the result as JSON.")
+  var asJSON = false
+
+  func validate() throws {
+    for (name, value) in [
+      ("max_train_steps", steps), ("max_train_epochs", epochs ?? 1),
+      ("gradient_accumulation_steps", accumulation), ("threads", threads ?? 1),
+      ("validate_every_n_steps", validationSteps ?? 1),
+      ("validate_every_n_epochs", validationEpochs ?? 1),
+      ("max_validation_steps", mostValidationBatches ?? 1),
+    ] where value < 1 {
+      throw ValidationError("'--\(name)': expected 1 or more, found \(value)")
+    }
+    guard (0..<1).contains(validationSplit) else {
+      throw ValidationError(
+        "'--validation_split': expected 0 up to below 1, found \(validationSplit)")
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import ArgumentParser
+import Autograd
+import CommandSupport
+import FoundationEssentials
+import ModelFamilies
+import SystemPackage
+import Tensors
+import Training
+
+extension Train {
+  /// What the options ask for.
+  func trainingConfiguration() throws -> TrainingConfiguration {
+    guard let base = model.base else {
+      throw ValidationError("expected a checkpoint: '--pretrained_model_name_or_path PATH'")
+    }
+    var configuration = TrainingConfiguration(
+      model: modelSettings(base), output: outputSettings())
+    configuration.network = networkSettings()
+    configuration.run = runSettings()
+    configuration.rates.common = optimizer.learningRate
+    configuration.rates.unet = optimizer.unetRate
+    configuration.rates.textEncoder = optimizer.textEncoderRates.first
+    configuration.optimizer = optimizer.name
+    configuration.optimizerArguments = optimizer.optimizerArguments
+    configuration.schedule = scheduleSettings()
+    configuration.noise = try noiseSettings()
+    configuration.hasZeroTerminalSNR = loss.hasZeroTerminalSNR
+    configuration.loss = try lossSettings()
+    configuration.masksLoss = loss.isMasked
+    configuration.images = try dataset.defaults(
+      validationSplit: run.validationSplit, validationSeed: run.validationSeed)
+    configuration.cache.place = cachePlace
+    configuration.cache.isTrusted = dataset.trustsCache
+    configuration.cache.batchSize = dataset.encoderBatchSize
+    return configuration
+  }
+
+  private func modelSettings(_ base: String) -> TrainingConfiguration.Model {
+    var settings = TrainingConfiguration.Model(base: FilePath(base))
+    settings.vae = model.vae.map { FilePath($0) }
+    settings.family = family.family ?? (model.v2 ? ModelFamily.named("sd2") : nil)
+    settings.clipSkip = model.clipSkip
+    settings.maxTokenLength = model.maxTokenLength
+    // Half precision is for graphics cards: here bf16 takes its place.
+    settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
+    settings.holdsInt8 = model.baseWeightsFormat == "int8"
+    settings.merged = model.mergedAdapters.enumerated().map { index, path in
+      (FilePath(path), index < model.mergedRatios.count ? model.mergedRatios[index] : 1)
+    }
+    return settings
+  }
+
+  private func networkSettings() -> TrainingConfiguration.Network {
+    var settings = TrainingConfiguration.Network()
+    settings.flags.module = network.module
+    settings.flags.rank = network.rank
+    settings.flags.alpha = network.alpha
+    settings.flags.dropout = network.dropout
+    settings.flags.trainsUNet = !network.trainsTextEncoderOnly && optimizer.unetRate != 0
+    settings.flags.trainsTextEncoders =
+      !network.trainsUNetOnly && optimizer.textEncoderRates.first != 0
+    settings.flags.hasQuantizedBase = model.baseWeightsFormat == "int8"
+    settings.arguments = network.arguments
+    settings.weights = network.weights.map { FilePath($0) }
+    settings.takesRanksFromWeights = network.takesRanksFromWeights
+    settings.normLimit = network.normLimit
+    return settings
+  }
+
+  private func runSettings() -> TrainingConfiguration.Run {
+    var settings = TrainingConfiguration.Run()
+    settings.steps = run.steps
+    settings.epochs = run.epochs
+    settings.accumulation = run.accumulation
+    settings.checkpointsBlocks = run.checkpointsBlocks
+    settings.seed = run.seed ?? UInt64(UInt32.random(in: 0 ... .max))
+    settings.threads = run.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    settings.resumed = run.state.map { FilePath($0) }
+    settings.largestGradient = optimizer.largestGradient
+    settings.averageDecay = optimizer.averageDecay
+    settings.validationSeed = run.validationSeed
+    settings.validationSteps = run.validationSteps
+    settings.validationEpochs = run.validationEpochs
+    settings.mostValidationBatches = run.mostValidationBatches
+    return settings
+  }
+
+  private func outputSettings() -> TrainingConfiguration.Output {
+    var settings = TrainingConfiguration.Output(
+      folder: FilePath(output.folder), name: output.name)
+    settings.dtype = output.precision?.dtype ?? .f32
+    settings.everyEpochs = output.everyEpochs
+    settings.everySteps = output.everySteps
+    settings.epochRatio = output.epochRatio
+    settings.lastEpochs = output.lastEpochs
+    settings.lastEpochStates = output.lastEpochStates
+    settings.lastSteps = output.lastSteps
+    settings.lastStepStates = output.lastStepStates
+    settings.savesState = output.savesState
+    settings.savesStateAtEnd = output.savesStateAtEnd
+    settings.omitsMetadata = output.omitsMetadata
+    settings.comment = output.comment
+    for (word, text) in [
+      ("title", output.title), ("author", output.author), ("description", output.description),
+      ("license", output.license), ("tags", output.tags), ("usage_hint", output.usageHint),
+      ("trigger_phrase", output.triggerPhrase), ("merged_from", output.mergedFrom),
+    ] {
+      settings.description[word] = text
+    }
+    settings.logFolder = log.writesEvents ? log.folder.map { FilePath($0) } : nil
+    settings.logPrefix = log.prefix
+    settings.tracker = log.tracker
+    settings.table = log.tablePath(for: output.name).map { FilePath($0) }
+    return settings
+  }
+
+  private func scheduleSettings() -> ScheduleSettings {
+    var settings = ScheduleSettings()
+    settings.name = optimizer.schedule
+    settings.warmup = optimizer.warmup
+    settings.decay = optimizer.decay
+    settings.cycles = optimizer.cycles
+    settings.power = optimizer.power
+    settings.timescale = optimizer.timescale
+    settings.lowestRatio = optimizer.lowestRatio
+    settings.arguments = optimizer.scheduleArguments
+    return settings
+  }
+
+  private func noiseSettings() throws -> NoiseSettings {
+    var settings = NoiseSettings()
+    settings.offset = loss.noiseOffset
+    settings.drawsOffset = loss.drawsNoiseOffset
+    settings.adaptiveScale = loss.adaptiveNoiseScale
+    settings.multiresIterations = loss.multiresIterations
+    settings.multiresDiscount = loss.multiresDiscount
+    settings.inputPerturbation = loss.inputPerturbation
+    settings.drawsInputPerturbation = loss.drawsInputPerturbation
+    settings.timesteps = try NoiseSettings.timesteps(
+      from: loss.firstTimestep, to: loss.lastTimestep)
+    return settings
+  }
+
+  private func lossSettings() throws -> LossSettings {
+    var settings = LossSettings()
+    settings.kind = try LossSettings.kind(named: loss.loss)
+    settings.huberSchedule = try LossSettings.huberSchedule(named: loss.huberSchedule)
+    settings.huberC = loss.huberC
+    settings.huberScale = loss.huberScale
+    settings.minSNRGamma = loss.minSNRGamma
+    settings.scalesVelocityLikeNoise = loss.scalesVelocityLoss
+    settings.velocityLike = loss.velocityLikeLoss
+    settings.isDebiased = loss.isDebiased
+    settings.predictsVelocity = model.predictsVelocity
+    return settings
+  }
+
+  private var cachePlace: LatentCacheSettings.Place? {
+    if dataset.cachesLatentsToDisk {
+      return .disk(LatentCacheSettings.Format(rawValue: dataset.cacheFormat) ?? .npz)
+    }
+    return dataset.cachesLatents ? .memory : nil
+  }
+}

@@ -1,0 +1,73 @@
+import CommandSupport
+import Training
+
+/// Says on standard error how a run gets on: one line that changes on a terminal, a line now and then
+/// elsewhere.
+final class TrainingProgressLine {
+  private let isQuiet: Bool
+  private let isTerminal = StandardError.isTerminal
+  private var started = ContinuousClock.now
+  private var first = 0
+  private var lastWritten: ContinuousClock.Instant?
+  private var isDrawn = false
+
+  init(isQuiet: Bool) { self.isQuiet = isQuiet }
+
+  var observer: TrainingObserver {
+    var observer = TrainingObserver()
+    observer.begin = { [self] in begin($0) }
+    observer.progress = { [self] phase, done, total in
+      if phase == .caching { draw("encoding images  \(done) / \(total)") }
+    }
+    observer.stepped = { [self] step, total, epoch, average, rate in
+      draw(text(step, total, epoch, average, rate), isLast: step == total)
+    }
+    observer.validated = { [self] step, loss in
+      say("step \(step): loss of images held out \(TrainingSummary.rounded(loss, 5))")
+    }
+    observer.saved = { [self] in say("saved \($0)") }
+    observer.note = { [self] in say("note: \($0)") }
+    return observer
+  }
+
+  func finish() {
+    if isDrawn { StandardError.write("\r\u{1B}[K") }
+    isDrawn = false
+  }
+
+  private func begin(_ phase: TrainingObserver.Phase) {
+    switch phase {
+    case .loading: draw("reading the checkpoint")
+    case .training(let from, _):
+      (started, first, lastWritten) = (.now, from, nil)
+    case .caching, .validating: break
+    }
+  }
+
+  /// `epoch 2  step 41 / 500  loss 0.0912  lr 1e-04  2.31 s/step  17 min 40 s left`
+  private func text(
+    _ step: Int, _ total: Int, _ epoch: Int, _ average: Double, _ rate: Double
+  ) -> String {
+    let seconds = (ContinuousClock.now - started) / .seconds(1) / Double(max(step - first, 1))
+    return "epoch \(epoch)  step \(step) / \(total)  loss \(TrainingSummary.rounded(average, 5))  "
+      + "lr \(Float(rate))  \(TrainingSummary.rounded(seconds, 2)) s/step  "
+      + "\(TrainingSummary.duration(seconds * Double(total - step))) left"
+  }
+
+  /// At most five times a second on a terminal, once in ten seconds elsewhere.
+  private func draw(_ line: String, isLast: Bool = false) {
+    guard !isQuiet else { return }
+    let now = ContinuousClock.now
+    let pause: Duration = isTerminal ? .milliseconds(200) : .seconds(10)
+    if !isLast, let lastWritten, now - lastWritten < pause { return }
+    lastWritten = now
+    StandardError.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")
+    isDrawn = isTerminal
+  }
+
+  private func say(_ line: String) {
+    guard !isQuiet else { return }
+    finish()
+    StandardError.write(line + "\n")
+  }
+}

@@ -1,0 +1,132 @@
+import Checkpoints
+import CommandSupport
+import ModelFamilies
+import Operations
+import Safetensors
+import SystemPackage
+import Training
+
+/// What the tool says of a run, before it and after it.
+struct TrainingSummary {
+  let isQuiet: Bool
+  let asJSON: Bool
+
+  // MARK: Before
+
+  func print(_ plan: TrainingPlan, verbose: Bool) {
+    for notice in plan.notices { warn(notice) }
+    guard !isQuiet else { return }
+    StandardError.write(text(of: plan, verbose: verbose))
+  }
+
+  /// The plan on standard output, for `--plan`.
+  func printPlan(_ plan: TrainingPlan) {
+    for notice in plan.notices { warn(notice) }
+    guard asJSON else {
+      Swift.print(text(of: plan, verbose: true), terminator: "")
+      return
+    }
+    Swift.print(PlanFacts(plan).json, terminator: "")
+  }
+
+  private func text(of plan: TrainingPlan, verbose: Bool) -> String {
+    let (arithmetic, estimate) = (plan.arithmetic, plan.estimate)
+    var lines = [
+      "\(plan.base.file.path): \(plan.base.layout.family.title)",
+      plan.network.summary,
+    ]
+    if verbose { lines += plan.network.details.map { "  " + $0 } }
+    lines += "\(plan.images.summary)".split(separator: "\n").map(String.init)
+    lines.append(
+      "\(arithmetic.epochs) epochs of \(arithmetic.stepsPerEpoch) steps, "
+        + "\(arithmetic.steps) steps in all")
+    lines.append(
+      "about \(ByteCount(estimate.bytes)) of memory: \(ByteCount(estimate.frozen)) frozen weights, "
+        + "\(ByteCount(estimate.trained)) adapter and optimizer, \(ByteCount(estimate.kept)) for a "
+        + "step")
+    let seconds = estimate.seconds(at: plan.speed)
+    lines.append(
+      "about \(Self.rounded(seconds, 2)) s per step "
+        + "(\(Self.rounded(estimate.operations / 1e12, 2)) TFLOP at \(Int(plan.speed / 1e9)) GFLOP/s), "
+        + "\(Self.duration(seconds * Double(arithmetic.steps))) in all")
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  // MARK: After
+
+  func print(_ report: TrainingReport) {
+    if asJSON {
+      Swift.print(RunFacts(report).json, terminator: "")
+      return
+    }
+    guard !isQuiet else { return }
+    var line = "\(report.output): \(report.steps) steps, loss \(Self.rounded(report.loss, 4))"
+    if let loss = report.validationLoss { line += ", held out \(Self.rounded(loss, 4))" }
+    Swift.print(
+      line
+        + ", \(Self.rounded(report.seconds / Double(max(report.ownSteps, 1)), 2)) s per step")
+  }
+
+  func warn(_ text: String) { StandardError.write("note: \(text)\n") }
+
+  // MARK: Numbers
+
+  static func rounded(_ value: Double, _ digits: Int) -> String {
+    let factor = (0..<digits).reduce(1.0) { product, _ in product * 10 }
+    return "\((value * factor).rounded() / factor)"
+  }
+
+  /// `2 h 05 min`, `7 min 30 s`
+  static func duration(_ seconds: Double) -> String {
+    let total = Int(min(max(seconds, 0), 1e9).rounded())
+    let (hours, minutes) = (total / 3600, total / 60 % 60)
+    return hours > 0
+      ? "\(hours) h \(minutes < 10 ? "0" : "")\(minutes) min"
+      : minutes > 0 ? "\(minutes) min \(total % 60) s" : "\(total) s"
+  }
+}
+
+/// `--plan --json`
+private struct PlanFacts: Encodable {
+  let family: String
+  let modules, unetModules, textEncoderModules: Int
+  let images, validationImages: Int
+  let batchesPerEpoch, epochs, steps: Int
+  let memoryBytes: Int
+  let operationsPerStep: Double
+
+  init(_ plan: TrainingPlan) {
+    family = plan.base.layout.family.name
+    modules = plan.network.modules.count
+    unetModules = plan.network.count("unet")
+    textEncoderModules = plan.network.count("te1")
+    images = plan.images.examples.count
+    validationImages = plan.images.validation.count
+    batchesPerEpoch = plan.arithmetic.batchesPerEpoch
+    epochs = plan.arithmetic.epochs
+    steps = plan.arithmetic.steps
+    memoryBytes = plan.estimate.bytes
+    operationsPerStep = plan.estimate.operations
+  }
+}
+
+/// `--json`
+private struct RunFacts: Encodable {
+  let output: String
+  let state: String?
+  let steps, epochs: Int
+  let loss: Double
+  let validationLoss: Double?
+  let seconds, secondsPerStep: Double
+
+  init(_ report: TrainingReport) {
+    output = report.output.string
+    state = report.state?.string
+    steps = report.steps
+    epochs = report.epochs
+    loss = report.loss
+    validationLoss = report.validationLoss
+    seconds = report.seconds
+    secondsPerStep = report.seconds / Double(max(report.ownSteps, 1))
+  }
+}

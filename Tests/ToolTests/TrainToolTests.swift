@@ -1,0 +1,177 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The built trainer on the small pipeline of the fixtures.
+@Suite(.serialized) struct TrainToolTests {
+  private static let base = Fixtures.path("training/tiny").string
+
+  /// A folder with `10_bag`, two images with captions.
+  private func images(in folder: borrowing TemporaryFolder, captions: Bool = true) throws
+    -> FilePath
+  {
+    let target = folder.file(captions ? "images/10_bag" : "images")
+    try FileManager.default.createDirectory(
+      atPath: target.string, withIntermediateDirectories: true)
+    let source = Fixtures.path("training/tiny/images/10_bag")
+    let names = try FileManager.default.contentsOfDirectory(atPath: source.string).sorted()
+      .filter { $0.hasSuffix(".png") }.prefix(2)
+    for name in names {
+      try FileManager.default.copyItem(
+        atPath: source.appending(name).string, toPath: target.appending(name).string)
+      guard captions else { continue }
+      let caption = name.replacingOccurrences(of: ".png", with: ".txt")
+      try FileManager.default.copyItem(
+        atPath: source.appending(caption).string, toPath: target.appending(caption).string)
+    }
+    return folder.file("images")
+  }
+
+  private func train(
+    _ images: FilePath, in folder: borrowing TemporaryFolder, _ arguments: String...,
+    base: String = Self.base
+  ) -> ToolRun {
+    ToolRun(
+      "lyco-train",
+      [
+        "--pretrained_model_name_or_path", base, "--train_data_dir", images.string,
+        "--resolution", "64", "--output_dir", folder.file("out").string, "--output_name", "bag",
+        "--network_dim", "2", "--max_train_steps", "2", "--seed", "1", "--threads", "1",
+        "--network_train_unet_only",
+      ] + arguments)
+  }
+
+  /// Each in one line that says what was expected and found, with nothing left behind.
+  @Test(arguments: [
+    (["--network_args", "include_patern=x"], "did you mean 'include_patterns'"),
+    (
+      ["--network_module", "lycoris.kohya", "--network_args", "algo=lorra"],
+      "found 'lorra'"
+    ),
+    (["--network_args", "exclude_patterns=[r'.*']"], "no module is selected"),
+    (["--network_module", "lycoris.kohya", "--network_args", "dora_wd=maybe"], "dora_wd"),
+    (["--optimizer_type", "AdamX"], "--optimizer_type"),
+    (["--optimizer_args", "weight_decai=1"], "weight_decay"),
+    (["--lr_scheduler", "cosinus"], "did you mean 'cosine'"),
+    (["--resume", "nowhere"], "nowhere"),
+    (["--network_weights", "nowhere.safetensors"], "nowhere.safetensors"),
+    (["--clip_skip", "99"], "--clip_skip"),
+    (["--dataset_config", "x.toml"], "--dataset_config"),
+  ])
+  func refusesSettings(arguments: [String], says: String) throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder)
+    let run = ToolRun(
+      "lyco-train",
+      [
+        "--pretrained_model_name_or_path", Self.base, "--train_data_dir", images.string,
+        "--resolution", "64", "--output_dir", folder.file("out").string, "--quiet",
+      ] + arguments)
+    #expect(run.status == 1, "\(run.errors)")
+    #expect(run.errors.contains(says), "\(run.errors)")
+    let lines = run.errors.split(separator: "\n").filter { !$0.hasPrefix("note: ") }
+    #expect(lines.count == 1, "\(run.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
+  }
+
+  @Test func refusesImagesWithoutCaptions() throws {
+    let folder = TemporaryFolder()
+    let run = train(try images(in: folder, captions: false), in: folder)
+    #expect(run.status == 1 && run.errors.contains("caption"), "\(run.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
+  }
+
+  @Test func refusesWhatIsNoImageAndWhatIsNoModel() throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder)
+    let foreign = train(
+      images, in: folder, base: Fixtures.path("real/fashion-ddpm/base.safetensors").string)
+    #expect(foreign.status == 1 && foreign.errors.contains("Stable Diffusion"), "\(foreign.errors)")
+
+    try Data("<html>not found</html>".utf8).write(
+      to: URL(filePath: images.appending("10_bag/zz.jpg").string))
+    let unreadable = train(images, in: folder)
+    #expect(unreadable.status == 1 && unreadable.errors.contains("zz.jpg"), "\(unreadable.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
+  }
+
+  /// A file system without room: one line, and no part of a file.
+  @Test func saysThatTheDiskIsFull() throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder)
+    let tool = ToolRun.executable("lyco-train").path
+    let command = """
+      trap '' XFSZ; ulimit -f 8; exec '\(tool)' --pretrained_model_name_or_path '\(Self.base)' \
+      --train_data_dir '\(images)' --resolution 64 --output_dir '\(folder.file("out"))' \
+      --output_name bag --network_dim 16 --max_train_steps 1 --seed 1 --threads 1 --quiet \
+      --network_train_unet_only
+      """
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = ["-c", command]
+    let errors = Pipe()
+    process.standardError = errors
+    try process.run()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 1, "\(text)")
+    #expect(text.split(separator: "\n").count == 1 && text.contains("bag.safetensors"), "\(text)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out").string).isEmpty)
+  }
+
+  /// The first interrupt finishes the step, saves the state and says how to go on; that then ends as the
+  /// uninterrupted run.
+  @Test func anInterruptedRunGoesOn() throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder)
+    func arguments(_ name: String) -> [String] {
+      [
+        "--pretrained_model_name_or_path", Self.base, "--train_data_dir", images.string,
+        "--resolution", "64", "--output_dir", folder.file("out").string, "--output_name", name,
+        "--network_dim", "2", "--max_train_steps", "12", "--seed", "1", "--threads", "1",
+        "--network_train_unet_only", "--quiet", "--cache_latents", "--log_csv",
+        folder.file("\(name).csv").string,
+      ]
+    }
+    let process = Process()
+    process.executableURL = ToolRun.executable("lyco-train")
+    process.arguments = arguments("stopped")
+    let errors = Pipe()
+    process.standardError = errors
+    try process.run()
+    // After the first line of the table a step has been taken.
+    let table = folder.file("stopped.csv").string
+    while process.isRunning,
+      (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 < 2
+    {
+      usleep(20_000)
+    }
+    process.interrupt()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130, "\(text)")
+    let state = try #require(text.firstMatch(of: /--resume (\S+-state)'/)?.1)
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out/stopped.safetensors").string))
+
+    let rest = ToolRun("lyco-train", arguments("stopped") + ["--resume", String(state)])
+    #expect(rest.status == 0, "\(rest.errors)")
+    let whole = ToolRun("lyco-train", arguments("whole"))
+    #expect(whole.status == 0, "\(whole.errors)")
+    let inspected = ["stopped", "whole"].map { name in
+      ToolRun("lyco-inspect", [folder.file("out/\(name).safetensors").string, "--json"]).output
+        .firstMatch(of: /"sshs_model_hash" : "([0-9a-f]+)"/)?.1
+    }
+    #expect(inspected[0] != nil && inspected[0] == inspected[1])
+  }
+
+  @Test func printsThePlan() throws {
+    let folder = TemporaryFolder()
+    let run = train(try images(in: folder), in: folder, "--plan")
+    #expect(run.status == 0, "\(run.errors)")
+    for part in ["modules:", "batches per epoch: 20", "2 steps in all", "of memory", "per step"] {
+      #expect(run.output.contains(part), "\(part): \(run.output)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
+  }
+}

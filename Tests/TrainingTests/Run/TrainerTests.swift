@@ -1,0 +1,159 @@
+import Checkpoints
+import Foundation
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+@Suite(.serialized) struct TrainerTests {
+  /// What each optimizer is run with: its name, a rate, its arguments.
+  static let optimizers: [(name: String, rate: Double, arguments: [String])] = [
+    ("AdamW", 1e-2, []), ("AdamW8bit", 1e-2, []), ("Lion", 1e-3, []), ("SGDNesterov", 1e-1, []),
+    ("Adafactor", 1e-2, ["relative_step=False", "scale_parameter=False"]), ("Prodigy", 1, []),
+    ("DAdaptAdam", 1, []), ("AdamWScheduleFree", 1e-2, []),
+  ]
+
+  /// N steps, a stop and M steps more give the bits of N + M, in the middle of an epoch too.
+  @Test(arguments: optimizers.map(\.name), ["lora", "lokr"])
+  func resumesToTheBit(optimizer: String, algorithm: String) throws {
+    let choice = try #require(Self.optimizers.first { $0.name == optimizer })
+    var whole = try SmallRun("whole")
+    defer { whole.remove() }
+    whole.set("algo=\(algorithm)", "dropout=0.1", "rank_dropout=0.2")
+    whole.configuration.optimizer = choice.name
+    whole.configuration.optimizerArguments = choice.arguments
+    whole.configuration.rates.common = choice.rate
+    whole.configuration.schedule.name = "cosine"
+    whole.configuration.run.averageDecay = 0.9
+    whole.configuration.run.accumulation = 2
+    whole.configuration.output.everySteps = 2
+    whole.configuration.output.savesState = true
+    _ = try whole.run()
+
+    var rest = whole
+    rest.configuration.output.name = "rest"
+    rest.configuration.run.resumed = whole.folder.appending("whole-step00000002-state")
+    let report = try rest.run()
+    #expect(report.ownSteps == 2)
+    let (expected, found) = (try whole.adapter(), try rest.adapter())
+    #expect(!expected.isEmpty && found == expected)
+    for file in ["parameters", "optimizer", "average"] {
+      let states = try ["whole", "rest"].map {
+        try Data(
+          contentsOf: URL(
+            filePath: whole.folder.appending("\($0)-state/\(file).safetensors").string))
+      }
+      #expect(states[0] == states[1], "\(file)")
+    }
+  }
+
+  /// What is computed does not depend on how many threads compute it.
+  @Test(arguments: ["lora", "loha", "diag-oft"])
+  func oneThreadOrTwo(algorithm: String) throws {
+    var run = try SmallRun("one")
+    defer { run.remove() }
+    run.set("algo=\(algorithm)", "conv_dim=2")
+    run.configuration.run.steps = 2
+    _ = try run.run()
+    run.configuration.output.name = "two"
+    run.configuration.run.threads = 2
+    _ = try run.run()
+    #expect(try run.adapter("one") == run.adapter("two"))
+  }
+
+  /// Blocks that are computed twice give the gradients of those that are kept, dropout included: to
+  /// rounding, because sums of three gradients are formed in another order. A rate of plain descent passes
+  /// the difference on as it is.
+  @Test func checkpointing() throws {
+    var run = try SmallRun("kept")
+    defer { run.remove() }
+    run.set("rank_dropout=0.5")
+    run.configuration.optimizer = "SGDNesterov"
+    run.configuration.rates.common = 1e-1
+    run.configuration.run.steps = 2
+    _ = try run.run()
+    run.configuration.output.name = "twice"
+    run.configuration.run.checkpointsBlocks = true
+    _ = try run.run()
+    let files = try ["kept", "twice"].map {
+      try TensorFile(opening: run.folder.appending("\($0).safetensors"))
+    }
+    // Of all that started at zero together: some gradients are rounding alone.
+    var (error, norm) = (0.0, 0.0)
+    for (name, view) in files[0].tensors where name.hasSuffix("lora_up.weight") {
+      let other = try #require(files[1].tensors[name])
+      error += other.tensor().squaredDistance(to: view.tensor())
+      norm += view.tensor().sumOfSquares
+    }
+    let relative = (error / norm).squareRoot()
+    #expect(norm > 0 && relative < 1e-5, "off by \(relative)")
+  }
+
+  /// Kohya's names of files, what is removed again, logs, and what the adapter says of itself.
+  @Test func whatIsWritten() throws {
+    var run = try SmallRun("style")
+    defer { run.remove() }
+    run.configuration.run.steps = 100
+    run.configuration.run.epochs = 3
+    run.configuration.output.everyEpochs = 1
+    run.configuration.output.lastEpochs = 1
+    run.configuration.output.table = run.folder.appending("log.csv")
+    run.configuration.images.values.validationSplit = 0.3
+    run.configuration.images.values.batchSize = 2
+    let report = try run.run()
+    #expect(report.epochs == 3)
+    #expect(report.validationLoss?.isFinite == true)
+    let files = try FileManager.default.contentsOfDirectory(atPath: run.folder.string).sorted()
+    #expect(files == ["log.csv", "style-000002.safetensors", "style.safetensors"])
+    let lines = try String(contentsOfFile: run.folder.appending("log.csv").string, encoding: .utf8)
+      .split(separator: "\n")
+    #expect(lines.count > report.steps + 3)
+    let file = try AdapterFile(opening: run.folder.appending("style.safetensors"))
+    #expect(file.unrecognized.isEmpty)
+    let metadata = file.file.metadata
+    for (key, value) in [
+      "ss_network_module": "lycoris.kohya", "ss_network_dim": "2", "ss_network_alpha": "1.0",
+      "ss_base_model_version": "sd_v1", "ss_epoch": "3", "ss_steps": "\(report.steps)",
+      "ss_seed": "7", "ss_output_name": "style", "ss_v2": "False", "ss_num_epochs": "3",
+      "modelspec.architecture": "stable-diffusion-v1/lora", "modelspec.title": "style",
+      "modelspec.resolution": "32x32", "modelspec.prediction_type": "epsilon",
+    ] {
+      #expect(metadata[key] == value, "\(key)")
+    }
+    #expect(metadata["sshs_model_hash"]?.count == 64)
+  }
+
+  /// A rate that makes numbers overflow is told with its step, layer and image; nothing is written.
+  @Test func stopsWhereNumbersEnd() throws {
+    var run = try SmallRun()
+    defer { run.remove() }
+    run.configuration.optimizer = "SGDNesterov"
+    run.configuration.rates.common = 1e38
+    run.configuration.run.largestGradient = 0
+    let error = #expect(throws: TrainingError.self) { try run.run() }
+    guard case .notFinite(_, let step, _, _) = error else {
+      Issue.record("found \(error as Any)")
+      return
+    }
+    #expect(step > 1)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: run.folder.string).isEmpty)
+  }
+
+  /// A state of another run is refused by the first option that differs.
+  @Test func refusesAnotherRunsState() throws {
+    var run = try SmallRun("a")
+    defer { run.remove() }
+    run.configuration.run.steps = 1
+    run.configuration.output.savesState = true
+    _ = try run.run()
+    run.configuration.run.resumed = run.folder.appending("a-state")
+    #expect(throws: TrainingError.finished(steps: 1)) { try run.run() }
+    run.configuration.run.steps = 2
+    run.configuration.network.flags.rank = 3
+    let error = #expect(throws: StateError.self) { try run.run() }
+    #expect("\(error as Any)".contains("'--network_dim' was '2'"))
+  }
+}
