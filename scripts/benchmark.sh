@@ -2,6 +2,7 @@
 # Measures lyco on checkpoints of real size and prints the table of docs/performance.md.
 #
 # usage: benchmark.sh [WORKDIR]
+#        benchmark.sh train [WORKDIR]    (benchmark-train.sh)
 #
 # WORKDIR (default: a folder lyco-benchmark below TMPDIR) needs 10 GB; the generated checkpoints
 # stay there for the next run. Environment: PYTHON (a Python with scripts/requirements.txt,
@@ -10,6 +11,7 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+if [[ "${1:-}" == train ]]; then exec "$root/scripts/benchmark-train.sh" "${@:2}"; fi
 work="${1:-${TMPDIR:-/tmp}/lyco-benchmark}"
 python="${PYTHON:-python3}"
 # Spinning OpenMP threads of the peer would slow down everything measured beside it.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system libraries, builds lyco and runs its main job on a bundled real pair: a small
-# diffusion model and its fine-tune. Extract, inspect, merge, verify, convert.
+# diffusion model and its fine-tune. Extract, inspect, merge, verify, convert; then train an adapter.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -45,6 +45,15 @@ echo "5. The adapter for diffusers and PEFT, and at half its rank"
 show "$bin/lyco-convert" "$work/adapter.safetensors" --base $pair/base.safetensors --to peft \
   -o "$work/peft"
 show "$bin/lyco-convert" "$work/adapter.safetensors" --dim 4 -o "$work/smaller.safetensors"
+
+echo
+echo "6. A new adapter: a small pipeline learns pictures of bags, which it has never seen (docs/training.md)"
+tiny=Fixtures/training/tiny
+show "$bin/lyco-train" --pretrained_model_name_or_path $tiny --train_data_dir $tiny/images \
+  --resolution 64 --train_batch_size 4 --max_train_steps 100 --learning_rate 2e-3 --cache_latents \
+  --network_module lycoris.kohya --network_args algo=lokr factor=8 --network_dim 8 --network_alpha 8 \
+  --seed 7 --output_dir "$work" --output_name bag
+show "$bin/lyco-inspect" "$work/bag.safetensors" --limit 5
 
 echo
 echo "The tools are in $bin; each explains itself with --help."
