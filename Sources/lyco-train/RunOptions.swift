@@ -21,7 +21,10 @@ struct RunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Of everything that is drawn. Default: drawn.", valueName: "n"))
   var seed: UInt64?
 
-  @Option(help: ArgumentHelp("Default: the number of cores.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Default: the number of cores, 1 for small models. Results do not depend on it.",
+      valueName: "n"))
   var threads: Int?
 
   @Option(

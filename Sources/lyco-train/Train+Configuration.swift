@@ -74,7 +74,7 @@ extension Train {
     settings.accumulation = run.accumulation
     settings.checkpointsBlocks = run.checkpointsBlocks
     settings.seed = run.seed ?? UInt64(UInt32.random(in: 0 ... .max))
-    settings.threads = run.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    settings.threads = run.threads
     settings.resumed = run.state.map { FilePath($0) }
     settings.largestGradient = optimizer.largestGradient
     settings.averageDecay = optimizer.averageDecay

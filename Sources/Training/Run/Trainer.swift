@@ -35,7 +35,7 @@ package final class Trainer {
   /// - Throws: whatever is wrong with the checkpoint's weights, with images or with the state.
   package init(_ plan: TrainingPlan, observer: TrainingObserver) throws {
     let configuration = plan.configuration
-    ComputeThreads.set(configuration.run.threads)
+    ComputeThreads.set(plan.threads)
     self.plan = plan
     self.observer = observer
     files = TrainingFiles(plan)

@@ -69,7 +69,8 @@ package struct TrainingConfiguration: Sendable {
     package var checkpointsBlocks = false
     /// nil for that of the state that is resumed, or one that is drawn.
     package var seed: UInt64?
-    package var threads = 1
+    /// nil for as many as help.
+    package var threads: Int?
     package var resumed: FilePath?
     /// Bound of the norm of all gradients; 0 for none.
     package var largestGradient = 1.0

@@ -1,5 +1,6 @@
 import Autograd
 package import Checkpoints
+import FoundationEssentials
 package import ModelFamilies
 import Safetensors
 import SystemPackage
@@ -108,9 +109,16 @@ package struct TrainingPlan {
     }
   }
 
+  /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose
+  /// threads would spend their time waiting for each other. Results do not depend on it.
+  var threads: Int {
+    configuration.run.threads
+      ?? (estimate.operations < 2e10 ? 1 : ProcessInfo.processInfo.activeProcessorCount)
+  }
+
   /// Multiplications and additions per second of this processor, measured.
   package var speed: Double {
-    ComputeThreads.set(configuration.run.threads)
+    ComputeThreads.set(threads)
     return ComputeSpeed.measured(configuration.model.compute)
   }
 
