@@ -8,7 +8,7 @@
 # WORKDIR (default: a folder lyco-benchmark below TMPDIR, as of benchmark.sh) needs 5 GB; the generated
 # checkpoints stay there for the next run. Needs 11 GB of memory for the peer. Environment: PYTHON (a
 # Python with scripts/requirements.txt, default python3), RUNS (default 2), STEPS (timed in each run,
-# default 3), ONLY (of f32 and bf16, by blanks; default both), BINDIR (built tools; without it a release
+# default 6), ONLY (of f32 and bf16, by blanks; default both), BINDIR (built tools; without it a release
 # build is made).
 set -euo pipefail
 
@@ -23,4 +23,4 @@ source "$root/scripts/prepare-benchmark.sh"
 only=()
 [[ -z "${ONLY:-}" ]] || read -ra only <<<"--only $ONLY"
 exec "$python" "$root/scripts/benchmark-train.py" "$BINDIR" "$work" --runs "${RUNS:-2}" \
-  --steps "${STEPS:-3}" "${only[@]}"
+  --steps "${STEPS:-6}" "${only[@]}"
