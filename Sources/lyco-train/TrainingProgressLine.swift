@@ -40,7 +40,7 @@ final class TrainingProgressLine {
     case .loading: draw("reading the checkpoint")
     case .training(let from, _):
       (started, first, lastWritten) = (.now, from, nil)
-    case .caching, .validating: break
+    case .caching: break
     }
   }
 

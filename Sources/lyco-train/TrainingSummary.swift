@@ -44,10 +44,11 @@ struct TrainingSummary {
       "about \(ByteCount(estimate.bytes)) of memory: \(ByteCount(estimate.frozen)) frozen weights, "
         + "\(ByteCount(estimate.trained)) adapter and optimizer, \(ByteCount(estimate.kept)) for a "
         + "step")
-    let seconds = estimate.seconds(at: plan.speed)
+    let speed = plan.speed
+    let seconds = estimate.seconds(at: speed)
     lines.append(
       "about \(Self.rounded(seconds, 2)) s per step "
-        + "(\(Self.rounded(estimate.operations / 1e12, 2)) TFLOP at \(Int(plan.speed / 1e9)) GFLOP/s), "
+        + "(\(Self.rounded(estimate.operations / 1e12, 2)) TFLOP at \(Int(speed / 1e9)) GFLOP/s), "
         + "\(Self.duration(seconds * Double(arithmetic.steps))) in all")
     return lines.joined(separator: "\n") + "\n"
   }

@@ -137,8 +137,10 @@ extension Trainer {
   private func afterStep(endsEpoch: Bool) throws {
     let (run, total) = (plan.configuration.run, plan.arithmetic.steps)
     let isLast = progress.step == total
-    if !isLast, let moment = files.due(after: progress, endsEpoch: endsEpoch) {
-      try save(moment, withState: plan.configuration.output.savesState)
+    if !isLast {
+      for moment in files.due(after: progress, endsEpoch: endsEpoch) {
+        try save(moment, withState: plan.configuration.output.savesState)
+      }
     }
     if !isLast, run.validationSteps.map({ progress.step % $0 == 0 }) ?? false {
       try recordValidation(atEpoch: false)

@@ -42,13 +42,15 @@ struct TrainingFiles {
     }
   }
 
-  /// What is to be saved after a step; nil for nothing.
-  func due(after progress: TrainingProgress, endsEpoch: Bool) -> SaveNames.Moment? {
-    if let byStep, progress.step % byStep.every == 0 { return .step(progress.step) }
+  /// What is to be saved after a step: under its own number, that of the epoch that ends with it, both or
+  /// neither.
+  func due(after progress: TrainingProgress, endsEpoch: Bool) -> [SaveNames.Moment] {
+    var moments: [SaveNames.Moment] = []
+    if let byStep, progress.step % byStep.every == 0 { moments.append(.step(progress.step)) }
     if endsEpoch, let byEpoch, progress.epoch % byEpoch.every == 0, progress.epoch < epochs {
-      return .epoch(progress.epoch)
+      moments.append(.epoch(progress.epoch))
     }
-    return nil
+    return moments
   }
 
   /// Removes what a later save makes superfluous. What cannot be removed stays.
@@ -93,13 +95,15 @@ extension TrainingPlan {
         ).pythonText)
     }
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
-    if let hash = CheckpointHash(of: configuration.model.base) {
+    // Whole files are read for hashes: not for metadata that nobody wants.
+    let hashes = !configuration.output.omitsMetadata
+    if hashes, let hash = CheckpointHash(of: configuration.model.base) {
       settings["sd_model_hash"] = PythonText(hash.short)
       settings["new_sd_model_hash"] = PythonText(hash.whole)
     }
     if let vae = configuration.model.vae {
       settings["vae_name"] = PythonText(vae.lastComponent?.string)
-      if let hash = CheckpointHash(of: vae) {
+      if hashes, let hash = CheckpointHash(of: vae) {
         settings["vae_hash"] = PythonText(hash.short)
         settings["new_vae_hash"] = PythonText(hash.whole)
       }

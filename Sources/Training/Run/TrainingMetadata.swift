@@ -9,7 +9,7 @@ package import ModelFamilies
 /// Source: sd-scripts `train_network.py`, `library/sai_model_spec.py`.
 package struct TrainingMetadata: Sendable {
   /// Settings that do not change while training.
-  package private(set) var settings: [String: String]
+  private let settings: [String: String]
   private let description: [String: String]
   private let omits: Bool
 
@@ -89,11 +89,6 @@ package struct TrainingMetadata: Sendable {
     guard let name else { return "stable-diffusion-v1" }
     return name == "stable-diffusion-v2-512" && configuration.loss.predictsVelocity
       ? "stable-diffusion-v2-768-v" : name
-  }
-
-  /// Adds what takes time to find out.
-  package mutating func add(_ settings: [String: PythonText]) {
-    for (key, value) in settings { self.settings["ss_" + key] = value.text }
   }
 
   /// Of an adapter written now.

@@ -7,7 +7,6 @@ package struct TrainingObserver {
     case loading
     case caching
     case training(from: Int, to: Int)
-    case validating
   }
 
   /// A phase begins.

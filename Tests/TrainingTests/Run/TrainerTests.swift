@@ -103,11 +103,19 @@ import Training
     run.configuration.output.table = run.folder.appending("log.csv")
     run.configuration.images.values.validationSplit = 0.3
     run.configuration.images.values.batchSize = 2
+    // The end of the second epoch is a step that is saved as well.
+    let perEpoch = try TrainingPlan(run.configuration).arithmetic.stepsPerEpoch
+    run.configuration.output.everySteps = 2 * perEpoch
     let report = try run.run()
     #expect(report.epochs == 3)
     #expect(report.validationLoss?.isFinite == true)
     let files = try FileManager.default.contentsOfDirectory(atPath: run.folder.string).sorted()
-    #expect(files == ["log.csv", "style-000002.safetensors", "style.safetensors"])
+    let numbered = SaveNames(folder: run.folder, name: "style").adapter(.step(2 * perEpoch))
+    #expect(
+      files == [
+        "log.csv", "style-000002.safetensors", numbered.lastComponent?.string,
+        "style.safetensors",
+      ])
     let lines = try String(contentsOfFile: run.folder.appending("log.csv").string, encoding: .utf8)
       .split(separator: "\n")
     #expect(lines.count > report.steps + 3)
