@@ -21,7 +21,6 @@ let argumentParser = Target.Dependency.product(
 let orderedCollections = Target.Dependency.product(
   name: "OrderedCollections", package: "swift-collections")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
-let tomlKit = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 
 /// One command line tool: words only, the work is in `Operations`.
 func tool(_ name: String) -> Target {
@@ -47,7 +46,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
-    .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
   ],
   targets: [
     // MARK: C and system libraries
@@ -75,6 +73,7 @@ let package = Package(
     .target(
       name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "COpenBLAS", "CLAPACKE"],
       swiftSettings: house),
+    .target(name: "TOML", swiftSettings: house),
     .target(name: "TorchFiles", dependencies: ["Tensors"], swiftSettings: lifetimes),
     .target(
       name: "Safetensors",
@@ -84,13 +83,13 @@ let package = Package(
       swiftSettings: lifetimes),
     .target(name: "Adapters", dependencies: ["Tensors", "LinearAlgebra"], swiftSettings: house),
     .target(
-      name: "ModelFamilies", dependencies: ["Tensors", tomlKit],
+      name: "ModelFamilies", dependencies: ["Tensors", "TOML"],
       resources: [.embedInCode("Families")],
       swiftSettings: house),
     .target(
       name: "Checkpoints",
       dependencies: [
-        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "CCrypto", tomlKit,
+        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "CCrypto", "TOML",
         orderedCollections, systemPackage,
       ],
       resources: [.embedInCode("Presets")], swiftSettings: house),
@@ -106,7 +105,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
-        "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", tomlKit,
+        "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", "TOML",
         orderedCollections,
         systemPackage,
       ],
@@ -136,7 +135,7 @@ let package = Package(
       dependencies: [
         "CommandSupport", "Operations", "Training", "DiffusionModels", "Autograd", "Images",
         "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Tensors",
-        "CPlatform", tomlKit,
+        "CPlatform", "TOML",
         argumentParser, systemPackage,
       ],
       swiftSettings: house),
@@ -153,6 +152,9 @@ let package = Package(
     .testTarget(
       name: "LinearAlgebraTests",
       dependencies: ["LinearAlgebra", "CKernels", "Tensors", "TestSupport", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
+      name: "TOMLTests", dependencies: ["TOML", "Safetensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "TorchFilesTests",
@@ -207,7 +209,7 @@ let package = Package(
       dependencies: [
         "Training", "DiffusionModels", "Autograd", "Images", "Checkpoints", "Adapters",
         "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
-        orderedCollections, tomlKit,
+        orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(

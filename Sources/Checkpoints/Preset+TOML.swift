@@ -1,5 +1,5 @@
 import ModelFamilies
-import TOMLKit
+import TOML
 
 extension Preset {
   /// The presets that come with the suite, LyCORIS' own.
@@ -36,9 +36,9 @@ extension Preset {
     self.init(name: name)
     let table: TOMLTable
     do {
-      table = try TOMLTable(string: toml)
+      table = try TOMLParser.table(parsing: toml)
     } catch {
-      throw .presetSyntax(name, detail: "\(error)".prefixLine)
+      throw .presetSyntax(name, detail: error.description)
     }
     for key in table.keys where !Self.keys.contains(key) {
       throw .presetKey(name, key: key, known: Self.keys)
@@ -96,12 +96,7 @@ private struct TableReader {
 
   func strings(_ key: String) throws(CheckpointError) -> [String]? {
     guard let value = table[key] else { return nil }
-    guard let array = value.array else { throw invalid(key, "a list of strings") }
-    var strings: [String] = []
-    for element in array {
-      guard let string = element.string else { throw invalid(key, "a list of strings") }
-      strings.append(string)
-    }
+    guard let strings = value.strings else { throw invalid(key, "a list of strings") }
     return strings
   }
 
@@ -134,8 +129,8 @@ private struct TableReader {
     for key in table.keys where !known.contains(key) {
       guard let value = table[key] else { continue }
       guard
-        let text = value.string ?? value.bool.map({ "\($0)" }) ?? value.int.map({ "\($0)" })
-          ?? value.double.map({ "\($0)" })
+        let text = value.string ?? value.bool.map({ "\($0)" }) ?? value.integer.map({ "\($0)" })
+          ?? value.number.map({ "\($0)" })
       else { throw invalid(key, "a number, a string or true or false") }
       texts[key] = text
     }
@@ -152,7 +147,7 @@ private struct TableReader {
   private func rank(_ keys: String...) throws(CheckpointError) -> Int? {
     for key in keys {
       guard let value = table[key] else { continue }
-      guard let rank = value.int, rank > 0 else { throw invalid(key, "a positive integer") }
+      guard let rank = value.integer, rank > 0 else { throw invalid(key, "a positive integer") }
       return rank
     }
     return nil
@@ -160,7 +155,7 @@ private struct TableReader {
 
   private func factor(_ key: String) throws(CheckpointError) -> Int? {
     guard let value = table[key] else { return nil }
-    guard let factor = value.int, factor == -1 || factor > 0 else {
+    guard let factor = value.integer, factor == -1 || factor > 0 else {
       throw invalid(key, "a positive integer or -1")
     }
     return factor
@@ -169,8 +164,4 @@ private struct TableReader {
   private func invalid(_ key: String, _ expected: String) -> CheckpointError {
     .presetValue(preset, key: key, expected: expected)
   }
-}
-
-extension String {
-  fileprivate var prefixLine: String { String(prefix { !$0.isNewline }) }
 }

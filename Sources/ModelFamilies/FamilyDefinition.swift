@@ -1,9 +1,9 @@
-import TOMLKit
+import TOML
 
 /// What the file of a family says: how to know it, its components, and where their names are listed.
-struct FamilyDefinition: Decodable, Sendable {
+struct FamilyDefinition: Sendable {
   /// A tensor whose extent tells the family: present with another extent, the family is excluded.
-  struct Sign: Decodable, Sendable {
+  struct Sign: Sendable {
     let component: String
     /// Names within the component, without the prefix of the checkpoint.
     let keys: [String]
@@ -12,7 +12,7 @@ struct FamilyDefinition: Decodable, Sendable {
   }
 
   /// A part of the model with its own prefix in checkpoints and adapters.
-  struct Component: Decodable, Sendable {
+  struct Component: Sendable {
     let name: String
     /// Files that list the names; the blocks of all of them make one table.
     let tables: [String]
@@ -30,7 +30,7 @@ struct FamilyDefinition: Decodable, Sendable {
 
   /// One spelling of the component's keys in checkpoints, and what adapters call the modules of a
   /// checkpoint spelled so.
-  struct Layout: Decodable, Sendable {
+  struct Layout: Sendable {
     /// Column of the table that lists the checkpoint's names.
     let column: String
     /// Prefixes of the checkpoint's keys.
@@ -44,7 +44,7 @@ struct FamilyDefinition: Decodable, Sendable {
   }
 
   /// How to know an adapter for the family from its module names.
-  struct Adapters: Decodable, Sendable {
+  struct Adapters: Sendable {
     /// Beginnings of `ss_base_model_version` and `modelspec.architecture`.
     let metadata: [String]
     /// Endings of module names, dots as underscores, and the input widths they may have.
@@ -72,15 +72,7 @@ struct FamilyDefinition: Decodable, Sendable {
 
 extension FamilyDefinition {
   /// The definitions of all families but `generic`, in order of preference.
-  static let all: [FamilyDefinition] = FamilyResources.families.map(read)
-
-  /// Decodes an embedded file. The files are part of the program: a mistake in one is a defect that
-  /// every test meets, so it traps.
-  static func read<T: Decodable>(_ bytes: [UInt8]) -> T {
-    do {
-      return try TOMLDecoder().decode(T.self, from: String(decoding: bytes, as: UTF8.self))
-    } catch {
-      preconditionFailure("embedded family table: \(error)")
-    }
+  static let all: [FamilyDefinition] = FamilyResources.families.map {
+    FamilyDefinition(EmbeddedTable($0))
   }
 }

@@ -1,4 +1,3 @@
-import TOMLKit
 import Tensors
 
 /// The module names of one component in every spelling: a grammar of blocks whose rows say, column by
@@ -95,32 +94,23 @@ extension NameTable.Row {
 }
 
 extension NameTable {
-  /// A file of blocks as written.
-  private struct File: Decodable {
-    struct Block: Decodable {
-      let classes: [String]?
-      let rows: String
-    }
-    let columns: [String]
-    let blocks: [String: Block]
-  }
-
   /// Reads the blocks of the named files into one table that starts in block `root`.
   init(files: [String], root: String) {
-    let contents = files.map { FamilyDefinition.read(FamilyResources.nameTable($0)) as File }
-    columns = contents[0].columns
+    let contents = files.map { EmbeddedTable(FamilyResources.nameTable($0)) }
+    columns = contents[0].strings("columns")
     // In one order, so that a row has the same number whenever the table is read.
-    let blocks = contents.flatMap { $0.blocks }.sorted { $0.key < $1.key }
+    let blocks = contents.flatMap { $0.table("blocks").entries { $0.table($1) } }
+      .sorted { $0.key < $1.key }
     for (number, block) in blocks.enumerated() { blockNumbers[block.key] = number }
     start = blockNumbers[root]!
     entries = blocks.indices.map { _ in [] }
     for (number, block) in blocks.enumerated() {
       entries[number] = columns.indices.map { nodes.count + $0 }
       nodes += columns.map { _ in Node() }
-      for line in block.value.rows.utf8.split(separator: UInt8(ascii: "\n")) {
+      for line in block.value.string("rows").utf8.split(separator: UInt8(ascii: "\n")) {
         add(
           line.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }, number,
-          block.value.classes ?? [])
+          block.value.strings(ifAny: "classes") ?? [])
       }
     }
   }

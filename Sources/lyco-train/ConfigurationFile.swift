@@ -1,6 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
-import TOMLKit
+import TOML
 import Training
 
 /// A TOML file of command line options, `--config_file`.
@@ -23,9 +23,9 @@ struct ConfigurationFile {
     else { throw ValidationError("\(path): expected a TOML file, found none that can be read") }
     let table: TOMLTable
     do {
-      table = try TOMLTable(string: String(decoding: data, as: UTF8.self))
+      table = try TOMLParser.table(parsing: Array(data))
     } catch {
-      throw ValidationError("\(name): not valid TOML: \("\(error)".prefix { !$0.isNewline })")
+      throw ValidationError("\(name): not valid TOML: \(error)")
     }
     var entries: [(key: String, arguments: [String])] = []
     func add(_ table: TOMLTable) throws {
@@ -56,7 +56,7 @@ struct ConfigurationFile {
 
   /// `key = true` is the option alone; false, empty texts and empty lists are as if they were not there.
   private static func arguments(
-    _ key: String, _ value: any TOMLValueConvertible, isList: Bool, _ file: String
+    _ key: String, _ value: TOMLValue, isList: Bool, _ file: String
   ) throws -> [String] {
     if let flag = value.bool { return flag ? ["--\(key)"] : [] }
     if let array = value.array {
@@ -70,11 +70,16 @@ struct ConfigurationFile {
   }
 
   private static func text(
-    _ value: any TOMLValueConvertible, _ key: String, _ file: String
+    _ value: TOMLValue, _ key: String, _ file: String
   ) throws -> String {
-    if let text = value.string { return text }
-    if let number = value.int { return "\(number)" }
-    if let number = value.double {
+    if let text = value.string {
+      guard !text.isMisquotedWindowsPath else {
+        throw ValidationError("\(file): key '\(key)': \(String.misquotedWindowsPath)")
+      }
+      return text
+    }
+    if let number = value.integer { return "\(number)" }
+    if let number = value.number {
       return Int(exactly: number).map { String($0) } ?? "\(number)"
     }
     throw ValidationError("\(file): key '\(key)': expected a text, a number or true or false")

@@ -1,5 +1,5 @@
 import Safetensors
-import TOMLKit
+import TOML
 
 /// A value of a configuration file, whichever of TOML and JSON it was written in.
 package indirect enum ConfigurationValue: Equatable, Sendable {
@@ -14,26 +14,23 @@ package indirect enum ConfigurationValue: Equatable, Sendable {
   /// A date or a time of day, which no key takes.
   case other
 
-  init(_ value: any TOMLValueConvertible) {
-    if let bool = value.bool {
-      self = .bool(bool)
-    } else if let integer = value.int {
-      self = .integer(integer)
-    } else if let number = value.double {
-      self = .number(number)
-    } else if let string = value.string {
-      self = .string(string)
-    } else if let array = value.array {
-      self = .array(array.map { ConfigurationValue($0) })
-    } else if let table = value.table {
-      self = .table(
-        Dictionary(
-          uniqueKeysWithValues: table.keys.compactMap { key in
-            table[key].map { (key, ConfigurationValue($0)) }
-          }))
-    } else {
-      self = .other
+  init(_ value: TOMLValue) {
+    switch value {
+    case .bool(let bool): self = .bool(bool)
+    case .integer(let integer): self = .integer(integer)
+    case .float(let number): self = .number(number)
+    case .string(let string): self = .string(string)
+    case .date: self = .other
+    case .array(let elements): self = .array(elements.map { ConfigurationValue($0) })
+    case .table(let table): self.init(table)
     }
+  }
+
+  init(_ table: TOMLTable) {
+    self = .table(
+      Dictionary(
+        table.keys.compactMap { key in table[key].map { (key, ConfigurationValue($0)) } },
+        uniquingKeysWith: { $1 }))
   }
 
   init(_ value: JSONValue) {

@@ -1,6 +1,6 @@
 import Safetensors
 import SystemPackage
-import TOMLKit
+import TOML
 
 /// A dataset configuration as it stands in its TOML or JSON file.
 struct DatasetFile {
@@ -32,12 +32,15 @@ struct DatasetFile {
     }
   }
 
+  private static func isJSON(_ path: FilePath) -> Bool {
+    path.extension?.lowercased() == "json"
+  }
+
   private static func table(
     of path: FilePath
   ) throws(DatasetError) -> [String: ConfigurationValue] {
     let text = try FileListing.text(of: path)
-    let isJSON = path.extension?.lowercased() == "json"
-    if isJSON {
+    if isJSON(path) {
       guard let value = JSONValue(parsing: text) else {
         throw .syntax(path, detail: "not valid JSON")
       }
@@ -47,9 +50,9 @@ struct DatasetFile {
       return table
     }
     do {
-      return ConfigurationValue(try TOMLTable(string: text)).table ?? [:]
+      return ConfigurationValue(try TOMLParser.table(parsing: text)).table ?? [:]
     } catch {
-      throw .syntax(path, detail: "not valid TOML: \("\(error)".prefix { !$0.isNewline })")
+      throw .syntax(path, detail: "not valid TOML: \(error)")
     }
   }
 
@@ -111,6 +114,11 @@ struct DatasetFile {
           path, section: section, key: name,
           why: key.levels == .subset
             ? "belongs into [[datasets.subsets]]" : "belongs into [general] or [[datasets]]")
+      }
+      if key.isPath, let text = value.string, text.isMisquotedWindowsPath,
+        !Self.isJSON(path)
+      {
+        throw .refusedKey(path, section: section, key: name, why: .misquotedWindowsPath)
       }
       guard key.read(value, &values) else {
         throw .wrongValue(

@@ -16,6 +16,9 @@ struct DatasetKey: Sendable {
   /// Whether the value is of the right kind and in range; stores it if so.
   let read: @Sendable (ConfigurationValue, inout DatasetValues) -> Bool
 
+  /// Whether the value names a file or a folder.
+  var isPath: Bool { name.hasSuffix("_dir") || name.hasSuffix("_file") }
+
   private typealias Place<Value> = any WritableKeyPath<DatasetValues, Value?> & Sendable
 
   private init(

@@ -1,0 +1,52 @@
+extension FamilyDefinition {
+  init(_ table: EmbeddedTable) {
+    name = table.string("name")
+    title = table.string("title")
+    signs = table.tables("signs").map(Sign.init)
+    absent = table.strings(ifAny: "absent")
+    components = table.tables("components").map(Component.init)
+    others = table.lists(ifAny: "others")
+    adapters = Adapters(table.table("adapters"))
+  }
+}
+
+extension FamilyDefinition.Sign {
+  init(_ table: EmbeddedTable) {
+    component = table.string("component")
+    keys = table.strings("keys")
+    axis = table.integer("axis")
+    extents = table.integers("extents")
+  }
+}
+
+extension FamilyDefinition.Component {
+  init(_ table: EmbeddedTable) {
+    name = table.string("name")
+    tables = table.strings("tables")
+    root = table.string(ifAny: "root")
+    aliases = table.strings("aliases")
+    implied = table.string(ifAny: "implied")
+    layouts = table.tables("layouts").map(FamilyDefinition.Layout.init)
+    names = table.lists(ifAny: "names")
+  }
+}
+
+extension FamilyDefinition.Layout {
+  init(_ table: EmbeddedTable) {
+    column = table.string("column")
+    keys = table.strings("keys")
+    inserting = table.string(ifAny: "inserting")
+    naming = table.string("naming")
+    prefix = table.string("prefix")
+  }
+}
+
+extension FamilyDefinition.Adapters {
+  init(_ table: EmbeddedTable) {
+    metadata = table.strings("metadata")
+    widths = table.table(ifAny: "widths")?.entries { $0.integers($1) }
+    lacks = table.strings(ifAny: "lacks")
+    needs = table.strings(ifAny: "needs")
+    blocks = table.table(ifAny: "blocks")?.entries { $0.integer($1) }
+  }
+}
