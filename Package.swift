@@ -120,8 +120,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Operations", "Checkpoints", "ModelFamilies", "LinearAlgebra", "Tensors", "CPlatform",
-        argumentParser, systemPackage,
+        "Operations", "Checkpoints", "ModelFamilies", "Adapters", "LinearAlgebra", "Tensors",
+        "CPlatform", argumentParser, systemPackage,
       ],
       swiftSettings: house),
 

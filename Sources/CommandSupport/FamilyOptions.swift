@@ -13,14 +13,6 @@ package struct FamilyOptions: ParsableArguments {
 
   package init() {}
 
-  package func validate() throws {
-    guard name == "auto" || ModelFamily.named(name) != nil else {
-      throw ValidationError(
-        "'--family': expected auto, "
-          + ModelFamily.all.map(\.name).joined(separator: ", ") + ", found '\(name)'")
-    }
-  }
-
   /// nil to recognize it.
   package var family: ModelFamily? { name == "auto" ? nil : ModelFamily.named(name) }
 }

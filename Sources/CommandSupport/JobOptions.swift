@@ -14,8 +14,15 @@ package struct JobOptions: ParsableArguments {
   @Flag(name: .customLong("dry_run"), help: "Print the plan and write nothing.")
   package var isDryRun = false
 
-  @Flag(name: .shortAndLong, help: "Print errors only.")
+  @Flag(
+    name: .shortAndLong,
+    help:
+      "Print errors and warnings only. What '--json' and '--dry_run' ask for is printed all the same."
+  )
   package var quiet = false
+
+  @Flag(name: .shortAndLong, help: "List everything that was done, module by module.")
+  package var verbose = false
 
   @Flag(name: .customLong("json"), help: "Print the result as JSON.")
   package var asJSON = false

@@ -1,17 +1,24 @@
 package import ArgumentParser
+import Checkpoints
 
 /// A tool of the suite: a command whose work can be interrupted.
 ///
-/// Exit statuses: 0 done; 1 the work failed; 64 wrong usage; 130 interrupted; `lyco-inspect
-/// --check` adds 2 for faults found.
+/// Exit statuses: 0 done; 1 the work failed; 64 wrong usage; 130 interrupted; `lyco-inspect` adds 2 for
+/// faults and differences found.
 package protocol Tool: AsyncParsableCommand {
   static var normalization: ArgumentNormalization { get }
+
+  /// Every option, and what reads it.
+  static var options: OptionTable { get }
 
   /// The arguments that normalized ones stand for: those of a file that they name.
   static func expanded(_ arguments: [String]) throws -> [String]
 
+  /// Whether an error of the work is one of the command line.
+  static func isUsage(_ error: any Error) -> Bool
+
   /// Does the work. Cancelled on Ctrl-C, whereupon it leaves nothing behind.
-  func work() async throws
+  func work(_ given: GivenOptions) async throws
 }
 
 extension Tool {
@@ -20,15 +27,23 @@ extension Tool {
 
   package static func expanded(_ arguments: [String]) throws -> [String] { arguments }
 
+  package static func isUsage(_ error: any Error) -> Bool {
+    switch error as? CheckpointError {
+    case .presetNotFound, .pattern: true
+    default: false
+    }
+  }
+
   /// Parses the command line and runs the command. To be called from `main`.
   package static func start() async {
-    let arguments = normalization.normalized(
-      Array(CommandLine.arguments.dropFirst()), note: StandardError.write)
     do {
-      let command = try parse(try expanded(arguments))
+      let arguments = normalization.normalized(
+        Array(CommandLine.arguments.dropFirst()), note: StandardError.write)
+      let given = try options.read(expanded(arguments), note: StandardError.write)
+      let command = try parse(given.arguments)
       let signals = InterruptSignals()
       defer { withExtendedLifetime(signals) {} }
-      let task = Task { try await command.work() }
+      let task = Task { try await command.work(given) }
       signals.onInterrupt { task.cancel() }
       try await task.value
     } catch is CancellationError {
@@ -36,11 +51,26 @@ extension Tool {
       exit(withError: interrupted)
     } catch let code as ExitCode {
       exit(withError: code)
-    } catch {
+    } catch let error as ValidationError {
+      exit(withError: ValidationError(error.message.printable))
+    } catch  where isUsage(error) {
+      exit(withError: ValidationError("\(error)".printable))
+    } catch  where isOfParser(error) {
       exit(withError: error)
+    } catch {
+      // What a file says of itself stands in messages.
+      StandardError.write("Error: \("\(error)".printable)\n")
+      exit(withError: ExitCode(1))
     }
   }
 
-  /// The parser's own entry; `start` is used instead.
-  package func run() async throws { try await work() }
+  /// Whether the parser has its own words for an error, as for a missing argument or the help.
+  private static func isOfParser(_ error: any Error) -> Bool {
+    exitCode(for: error) != .failure
+  }
+
+  /// The parser's own entry, which `start` takes the place of.
+  package func run() async throws {
+    preconditionFailure("expected 'start', which reads the options first")
+  }
 }

@@ -12,15 +12,19 @@ package struct ExtractionMetadata: Sendable {
   /// `ss_output_name` and `modelspec.title`.
   package let name: String
 
-  package init(isWritten: Bool, name: String) {
+  /// Entries that are set, or removed where they are empty, whatever else is written.
+  package let added: [String: String]
+
+  package init(isWritten: Bool, name: String, added: [String: String] = [:]) {
     self.isWritten = isWritten
     self.name = name
+    self.added = added
   }
 
   /// kohya's minimum set and the modelspec fields that loaders show. Contains no time and no path,
   /// so that the same inputs give the same bytes.
   func metadata(of plan: ExtractionPlan, _ results: [Factorization]) -> [String: String]? {
-    guard isWritten else { return nil }
+    guard isWritten else { return added.isEmpty ? nil : [:].setting(added) }
     let network = NetworkDescription(of: results)
     let family = plan.base.layout.family
     var metadata = [
@@ -40,7 +44,7 @@ package struct ExtractionMetadata: Sendable {
       metadata["modelspec.implementation"] = facts.implementation
       metadata["modelspec.resolution"] = facts.resolution
     }
-    return metadata
+    return metadata.setting(added)
   }
 
   /// An upper bound of what header length, metadata and hashes take in the file.

@@ -1,3 +1,5 @@
+import ModelFamilies
+
 /// A setting of a training run that cannot be followed.
 package enum SettingError: Error, Equatable {
   /// A value outside of what an option takes.

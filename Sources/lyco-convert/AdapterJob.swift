@@ -52,6 +52,6 @@ struct AdapterJob {
     summary.print(report)
     guard let reshaping = report.reshaping else { return }
     try rank.write(reshaping)
-    if !job.asJSON, !job.quiet { ReshapingSummary(isVerbose: rank.verbose).print(reshaping) }
+    if !job.asJSON, !job.quiet { ReshapingSummary(isVerbose: job.verbose).print(reshaping) }
   }
 }

@@ -19,11 +19,6 @@ struct BundleOptions: ParsableArguments {
       valueName: "folder"))
   var unpackedFolder: String?
 
-  /// The first option that only adapters can be given.
-  var adapterFlag: String? {
-    !added.isEmpty ? "bundle_add" : unpackedFolder == nil ? nil : "unbundle"
-  }
-
   /// - Throws: `SafetensorsError` from opening, `BundleError`.
   func bundle() throws -> EmbeddingBundle {
     EmbeddingBundle(

@@ -55,16 +55,6 @@ struct CheckpointArithmeticOptions: ParsableArguments {
     }
   }
 
-  /// The first option that only checkpoints can be given.
-  var checkpointFlag: String? {
-    let flags: [(name: String, isUsed: Bool)] = [
-      ("prune", !pruned.isEmpty), ("extract_ema", extractsAverages),
-      ("add_difference", addsDifference), ("vae_ratio", !autoencoderRatios.isEmpty),
-      ("pattern_ratio", !patterns.isEmpty), ("unet_only", mergesDenoiserOnly),
-    ]
-    return flags.first(where: \.isUsed)?.name
-  }
-
   func arithmetic(_ strength: StrengthOptions) throws -> CheckpointArithmetic {
     return CheckpointArithmetic(
       method: addsDifference ? .addDifference : .weightedSum, ratios: strength.ratios,

@@ -57,15 +57,6 @@ struct CombinationOptions: ParsableArguments {
 
   @OptionGroup(title: "Block weights") var blocks: BlockOptions
 
-  /// One of the flags given that is about adapters; nil for none.
-  var adapterFlag: String? {
-    let flags: [(name: String, isUsed: Bool)] = [
-      ("combine", method != nil), ("concat", concatenates), ("density", density != nil),
-      ("block_weights", !blocks.texts.isEmpty),
-    ]
-    return flags.first(where: \.isUsed)?.name
-  }
-
   func validate() throws {
     if let density, !(density > 0 && density <= 1) {
       throw ValidationError("'--density': expected a number above 0, up to 1, found \(density)")

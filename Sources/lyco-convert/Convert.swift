@@ -29,8 +29,10 @@ struct Convert: Tool {
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted
-      """)
+      """,
+    version: Suite.version)
 
+  static let options = OptionTable.convert
   static let normalization = ArgumentNormalization(
     lists: BlockOptions.lists.union(["bundle_add"]),
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio", "vae_ratio"],
@@ -77,37 +79,35 @@ struct Convert: Tool {
   }
 
   /// What is to be done follows from what the inputs are.
-  func work() async throws {
+  func work(_ given: GivenOptions) async throws {
     let threads = job.prepareThreads()
     if movingAverage.isWanted {
       return try await movingAverage.run(inputs, output: output ?? "", job: job)
     }
     let paths = inputs.map { FilePath($0) }
     guard let target = folder.output else {
-      return try await convert(paths, to: FilePath(output ?? ""), threads)
+      return try await convert(paths, to: FilePath(output ?? ""), given, threads)
     }
     let folderJob = FolderJob(
       inputs: paths, output: FilePath(target), options: folder, job: job,
       format: format.format)
-    try await folderJob.run { try await convert([$0], to: $1, threads) }
+    try await folderJob.run { try await convert([$0], to: $1, given, threads) }
   }
 
-  private func convert(_ inputs: [FilePath], to output: FilePath, _ threads: Int) async throws {
+  private func convert(
+    _ inputs: [FilePath], to output: FilePath, _ given: GivenOptions, _ threads: Int
+  ) async throws {
     let files = try inputs.map { try TensorFile(opening: $0) }
     let areCheckpoints = files.map(\.isCheckpoint)
-    if areCheckpoints.allSatisfy({ $0 }) {
-      let flags = [
-        format.adapterFlag, rank.adapterFlag, combination.adapterFlag, bundle.adapterFlag,
-      ]
-      try expect(nil: flags.lazy.compactMap { $0 }.first, "an adapter", files[0])
-      return try await checkpointJob(threads: threads).run(files, writing: output)
-    }
-    if let index = areCheckpoints.firstIndex(of: true) {
+    if Set(areCheckpoints).count > 1, let index = areCheckpoints.firstIndex(of: true) {
       throw ValidationError(
         "\(files[index].path): expected an adapter like other inputs, found a checkpoint; lyco-merge "
           + "puts adapters into one")
     }
-    try expect(nil: arithmetic.checkpointFlag, "a checkpoint", files[0])
+    try given.check(Self.facts(files))
+    if areCheckpoints[0] {
+      return try await checkpointJob(threads: threads).run(files, writing: output)
+    }
     let embeddings = try bundle.unpackedFolder.map { _ in try EmbeddingBundle.embeddings(in: files)
     }
     try await adapterJob(threads: threads).run(files, writing: output)
@@ -119,11 +119,14 @@ struct Convert: Tool {
     )
   }
 
-  /// - Parameter flag: one that the input has no use for.
-  private func expect(nil flag: String?, _ expected: String, _ file: TensorFile) throws {
-    guard let flag else { return }
-    throw ValidationError(
-      "'--\(flag)': expected \(expected), found \(file.path), which is none")
+  /// What the inputs, which are all of one kind, tell of which options are read.
+  private static func facts(_ files: [TensorFile]) -> [InputFact] {
+    let kind = files[0].isCheckpoint ? "checkpoint" : "adapter"
+    return [
+      InputFact("input", kind, found: "\(files[0].path), which is \(InputFact.text(kind))"),
+      InputFact(
+        "inputs", files.count > 1 ? "several" : "one", found: "\(files[0].path) alone"),
+    ]
   }
 
   private func checkpointJob(threads: Int) throws -> CheckpointJob {
@@ -132,7 +135,7 @@ struct Convert: Tool {
         storage: storage.precision, pruned: Set(arithmetic.pruned.joined()),
         extractsAverages: arithmetic.extractsAverages,
         arithmetic: try arithmetic.arithmetic(strength), metadata: metadata.policy,
-        addedMetadata: metadata.added, threads: threads, shardSize: storage.shards.bytes),
+        addedMetadata: metadata.entries.added, threads: threads, shardSize: storage.shards.bytes),
       family: family.family, job: job)
   }
 
@@ -140,7 +143,7 @@ struct Convert: Tool {
     var settings = AdapterConversionSettings(
       format: format.format, source: format.source, family: family.family, alpha: format.alpha,
       storage: try storage.adapterFormat(), metadata: metadata.policy,
-      addedMetadata: metadata.added, isLenient: format.isLenient, threads: threads)
+      addedMetadata: metadata.entries.added, isLenient: format.isLenient, threads: threads)
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,

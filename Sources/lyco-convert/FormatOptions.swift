@@ -36,9 +36,6 @@ struct FormatOptions: ParsableArguments {
         + "be computed without weights.", valueName: "file"))
   var base: String?
 
-  /// One of the flags given that is about adapters; nil for none.
-  var adapterFlag: String? { format != nil ? "to" : alpha != nil ? "alpha" : nil }
-
   @Flag(
     name: .customLong("lenient"),
     help: "Copy modules that no table knows under their own names instead of refusing.")

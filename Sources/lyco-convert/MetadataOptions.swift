@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Operations
 
 /// What becomes of the metadata.
@@ -13,30 +14,9 @@ struct MetadataOptions: ParsableArguments {
   @Flag(name: .customLong("no_metadata"), help: "The same as '--metadata none'.")
   var omitsMetadata = false
 
-  @Option(
-    name: .customLong("set_meta"),
-    help: ArgumentHelp(
-      "Set an entry, whatever the policy; an empty value removes it. Several.",
-      valueName: "key=value"))
-  var entries: [String] = []
+  @OptionGroup var entries: MetadataEntryOptions
 
   var policy: MetadataPolicy { omitsMetadata ? .none : chosenPolicy }
-
-  /// Entries to be set.
-  var added: [String: String] {
-    Dictionary(entries.compactMap(Self.split), uniquingKeysWith: { $1 })
-  }
-
-  func validate() throws {
-    if let entry = entries.first(where: { Self.split($0) == nil }) {
-      throw ValidationError("'--set_meta': expected key=value, found '\(entry)'")
-    }
-  }
-
-  private static func split(_ entry: String) -> (String, String)? {
-    guard let end = entry.firstIndex(of: "="), end > entry.startIndex else { return nil }
-    return (String(entry[..<end]), String(entry[entry.index(after: end)...]))
-  }
 }
 
 extension MetadataPolicy: ExpressibleByArgument {}

@@ -104,9 +104,6 @@ struct RankOptions: ParsableArguments {
   @Option(help: "auto, randomized or exact: how changes multiplied out are decomposed.")
   var svd = SVDMethod.auto
 
-  @Flag(name: .shortAndLong, help: "List every module with its rank and error.")
-  var verbose = false
-
   @Option(
     name: .customLong("report"),
     help: ArgumentHelp(
@@ -118,11 +115,6 @@ struct RankOptions: ParsableArguments {
       if let value, value < 1 {
         throw ValidationError("'--\(name)': expected a number of at least 1, found \(value)")
       }
-    }
-    if let algorithm, !Self.algorithms.contains(algorithm.lowercased()) {
-      throw ValidationError(
-        "'--algo': expected one of \(Self.algorithms.joined(separator: ", ")), found '\(algorithm)'"
-      )
     }
     guard (dynamicMethod == nil) == (dynamicParameter == nil) else {
       throw ValidationError("'--dynamic_method' and '--dynamic_param' need each other")
@@ -146,10 +138,6 @@ struct RankOptions: ParsableArguments {
     if let factor, factor != -1, factor < 1 {
       throw ValidationError("'--factor': expected a positive number or -1, found \(factor)")
     }
-    if [dynamicMethod != nil, largestError != nil, largestSize != nil].count(where: { $0 }) > 1 {
-      throw ValidationError(
-        "'--dynamic_method', '--max_error' and '--max_size' exclude each other")
-    }
     if largestSize != nil, rank != nil || convolutionRank != nil {
       throw ValidationError("'--max_size' chooses ranks by itself and takes no '--dim'")
     }
@@ -162,17 +150,6 @@ struct RankOptions: ParsableArguments {
     {
       throw ValidationError("'--dylora_unit' cuts as training meant and takes no other rank")
     }
-  }
-
-  /// One of the flags given that is about adapters; nil for none.
-  var adapterFlag: String? {
-    let flags: [(name: String, isUsed: Bool)] = [
-      ("algo", algorithm != nil), ("dim", rank != nil), ("conv_dim", convolutionRank != nil),
-      ("dynamic_method", dynamicMethod != nil), ("max_error", largestError != nil),
-      ("max_size", largestSize != nil), ("dylora_unit", unit != nil),
-      ("bake_dora", bakesMagnitudes),
-    ]
-    return flags.first(where: \.isUsed)?.name
   }
 
   private var target: ReshapingSettings.Target? {

@@ -48,14 +48,7 @@ struct AlgorithmOptions: ParsableArguments {
   @Option(
     name: .customLong("wd_on_output"),
     help: ArgumentHelp(
-      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"),
-    // Users write Python's True and False.
-    transform: {
-      guard let value = Bool($0.lowercased()) else {
-        throw ValidationError("expected true or false")
-      }
-      return value
-    })
+      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"))
   var normsOfOutputs = true
 
   @Option(name: .customLong("ia3_side"), help: "ia3: auto takes the side that fits better.")
@@ -67,22 +60,8 @@ struct AlgorithmOptions: ParsableArguments {
   var rescales = false
 
   func validate() throws {
-    guard Self.names.contains(name.lowercased()) else {
-      // The first of those that share the longest beginning.
-      let common = Self.names.map { ($0, $0.commonPrefix(with: name.lowercased()).count) }
-      let longest = common.map(\.1).max() ?? 0
-      let nearest = longest > 1 ? common.first { $0.1 == longest }?.0 : nil
-      throw ValidationError(
-        "'--algo': expected one of \(Self.names.joined(separator: ", ")), found '\(name)'"
-          + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
-    }
     guard factor == "auto" || parsedFactor != nil else {
       throw ValidationError("'--factor': expected a positive number, -1 or auto, found '\(factor)'")
-    }
-    let chosen = algorithms
-    if decomposesWeight, !chosen.contains(where: { WeightDecomposition<Tensor>.wraps($0) }) {
-      throw ValidationError(
-        "'--dora_wd' is not valid with '--algo \(name)': lora, loha, lokr, auto")
     }
   }
 
@@ -111,11 +90,5 @@ struct AlgorithmOptions: ParsableArguments {
       case .output: .outputs
       }
     settings.magnitudes = decomposesWeight ? (normsOfOutputs ? .outputs : .inputs) : nil
-  }
-}
-
-extension String {
-  fileprivate func commonPrefix(with other: String) -> Substring {
-    prefix(zip(self, other).prefix { $0 == $1 }.count)
   }
 }

@@ -35,8 +35,10 @@ struct Extract: Tool {
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted
-      """)
+      """,
+    version: Suite.version)
 
+  static let options = OptionTable.extract
   static let normalization = ArgumentNormalization(
     lists: ["exclude_patterns", "include_patterns"], positionals: ["model_org", "model_tuned"],
     ignored: KohyaOptions.ignored)
@@ -69,9 +71,6 @@ struct Extract: Tool {
     guard (namedOutput == nil) != (positionalOutput == nil) else {
       throw ValidationError("expected one output: '-o ADAPTER'")
     }
-    guard ranks.resolvedMode != .size || !factors.keepsResidual else {
-      throw ValidationError("'--use_sparse_bias' is not valid with '--mode size'")
-    }
     guard !algorithm.isAutomatic || [.error, .size].contains(ranks.resolvedMode) else {
       throw ValidationError("'--algo auto' needs '--max_error' or '--max_size'")
     }
@@ -94,7 +93,7 @@ struct Extract: Tool {
     }
   }
 
-  func work() async throws {
+  func work(_ given: GivenOptions) async throws {
     let settings = try settings
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.

@@ -91,12 +91,6 @@ struct RankOptions: ParsableArguments {
     if mode == .size, largestSize == nil {
       throw ValidationError("'--mode size' needs '--max_size', such as '--max_size 64MiB'")
     }
-    if largestSize != nil, resolvedMode != .size || largestError != nil {
-      throw ValidationError("'--max_size' is only valid with '--mode size'")
-    }
-    if largestError != nil, resolvedMode != .error {
-      throw ValidationError("'--max_error' is only valid with '--mode error'")
-    }
   }
 
   /// The mode asked for, or the one that a bound implies.

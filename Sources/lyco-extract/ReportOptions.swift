@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import FoundationEssentials
 import Operations
 import SystemPackage
@@ -15,10 +16,12 @@ struct ReportOptions: ParsableArguments {
   @Flag(name: .customLong("no_metadata"), help: "Write no metadata into the adapter.")
   var omitsMetadata = false
 
+  @OptionGroup var entries: MetadataEntryOptions
+
   func metadata(for output: FilePath) -> ExtractionMetadata {
     let file = output.lastComponent?.string ?? ""
     let name = file.split(separator: ".").first.map(String.init) ?? file
-    return ExtractionMetadata(isWritten: !omitsMetadata, name: name)
+    return ExtractionMetadata(isWritten: !omitsMetadata, name: name, added: entries.added)
   }
 
   func write(_ report: ExtractionReport) throws {

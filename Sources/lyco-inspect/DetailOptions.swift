@@ -5,6 +5,11 @@ import Operations
 
 /// What is told beyond the headers' summary.
 struct DetailOptions: ParsableArguments {
+  @Flag(
+    name: .customLong("metadata"),
+    help: "List every entry of the metadata under its own key, whole and as it stands in the file.")
+  var showsMetadata = false
+
   @Flag(name: .customLong("keys"), help: "List every tensor, in the order of the file.")
   var showsKeys = false
 

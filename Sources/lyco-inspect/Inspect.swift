@@ -25,8 +25,10 @@ struct Inspect: Tool {
       EXIT STATUS
         0 done, 1 a file could not be inspected, 2 '--check' found a fault or '--against' a module \
       without its layer, 64 wrong usage, 130 interrupted
-      """)
+      """,
+    version: Suite.version)
 
+  static let options = OptionTable.inspect
   static let normalization = ArgumentNormalization()
 
   @Argument(help: ArgumentHelp("What to inspect.", valueName: "file"))
@@ -41,7 +43,7 @@ struct Inspect: Tool {
     guard !files.isEmpty else { throw ValidationError("expected at least one file") }
   }
 
-  func work() async throws {
+  func work(_ given: GivenOptions) async throws {
     let work = InspectionWork(
       details: details, comparison: try comparison.open(as: family.family),
       family: family.family, output: output)
@@ -50,9 +52,11 @@ struct Inspect: Tool {
     for file in files {
       do {
         let report = try await work.report(on: FilePath(file))
-        if !output.asJSON {
-          StandardOutput.write(
-            (reports.isEmpty ? "" : "\n") + InspectionText(report, limit: details.limit).text)
+        if !output.asJSON, !output.quiet {
+          let text = InspectionText(
+            report, limit: details.limit, isVerbose: output.verbose,
+            showsMetadata: details.showsMetadata)
+          StandardOutput.write((reports.isEmpty ? "" : "\n") + text.text)
         }
         reports.append(report)
       } catch let error where files.count > 1 && !(error is CancellationError) {

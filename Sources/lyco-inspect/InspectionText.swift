@@ -6,18 +6,28 @@ struct InspectionText {
   let report: InspectionReport
   /// Rows of the tables that were asked for; 0 for all.
   let limit: Int?
+  /// Whether long values are shown whole.
+  let isVerbose: Bool
   private(set) var text = ""
 
-  static let width = 100
+  static let width = 80
 
-  init(_ report: InspectionReport, limit: Int?) {
+  /// - Parameter showsMetadata: every entry by its own key.
+  init(
+    _ report: InspectionReport, limit: Int?, isVerbose: Bool = false, showsMetadata: Bool = false
+  ) {
     self.report = report
-    self.limit = limit
+    self.limit = limit ?? (isVerbose ? 0 : nil)
+    self.isVerbose = isVerbose
     writeOverview()
     writeAdapter()
     writeTotals()
     writeCache()
-    if report.asksForNothing { writeTraining() }
+    if showsMetadata {
+      writeMetadata()
+    } else if report.asksForNothing {
+      writeTraining()
+    }
     writeDetails()
   }
 

@@ -20,7 +20,7 @@ struct InspectionWork {
     if let base = comparison.base { report.match = try inspection.match(with: base) }
     guard needsValues else { return report }
     let threads = details.prepareThreads()
-    let progress = ProgressLine()
+    let progress = output.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
     if details.showsStatistics {
       report.statistics = try await inspection.statistics(

@@ -24,8 +24,10 @@ struct Merge: Tool {
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted
-      """)
+      """,
+    version: Suite.version)
 
+  static let options = OptionTable.merge
   static let normalization = ArgumentNormalization(
     lists: BlockOptions.lists.union(["exclude_patterns", "include_patterns"]),
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
@@ -55,7 +57,7 @@ struct Merge: Tool {
     try strength.check(adapterCount: adapters.count)
   }
 
-  func work() async throws {
+  func work(_ given: GivenOptions) async throws {
     let settings = MergeSettings(
       storage: format.precision?.dtype, filter: try selection.filter(),
       isLenient: format.isLenient, assertions: asserted.assertions,
@@ -77,7 +79,8 @@ struct Merge: Tool {
     defer { progress.finish() }
     let path = FilePath(output)
     let report = try await Merging(plan, settings: settings).run(
-      writing: path, metadata: format.omitsMetadata ? [:] : plan.metadata,
+      writing: path,
+      metadata: (format.omitsMetadata ? [:] : plan.metadata).setting(format.entries.added),
       progress: progress.reporter)
     progress.finish()
     summary.print(report, output: path)

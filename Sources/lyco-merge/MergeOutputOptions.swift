@@ -17,4 +17,6 @@ struct MergeOutputOptions: ParsableArguments {
 
   @Flag(name: .customLong("no_metadata"), help: "Write no metadata.")
   var omitsMetadata = false
+
+  @OptionGroup var entries: MetadataEntryOptions
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import ModelFamilies
 import TOML
 import Training
 

@@ -22,12 +22,14 @@ struct Train: Tool {
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted (resume with '--resume')
-      """)
+      """,
+    version: Suite.version)
 
   static let lists: Set<String> = [
     "network_args", "optimizer_args", "lr_scheduler_args", "base_weights",
   ]
   static let numberLists: Set<String> = ["base_weights_multiplier", "text_encoder_lr"]
+  static let options = OptionTable.train
   static let normalization = ArgumentNormalization(
     lists: lists, numberLists: numberLists, ignored: IgnoredOptions.all)
 
@@ -79,7 +81,7 @@ struct Train: Tool {
     Set(helpMessage(columns: 1000).matches(of: /--([a-z0-9_]+)/).map { String($0.1) })
   }
 
-  func work() async throws {
+  func work(_ given: GivenOptions) async throws {
     lyco_keep_all_freed_memory()
     BLASThreads.set(1)
     let summary = TrainingSummary(isQuiet: run.quiet, asJSON: run.asJSON)

@@ -45,7 +45,8 @@ import Testing
     Usage(tool: "lyco-extract", arguments: ["a", "b"], message: "-o"),
     Usage(
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--mode", "best"],
-      message: "'best' is invalid"),
+      message:
+        "'--mode': expected fixed, threshold, ratio, quantile, full, error or size, found 'best'"),
     Usage(
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--linear_dim", "0"],
       message: "'--linear_dim': expected a rank of at least 1, found 0"),
@@ -88,7 +89,7 @@ import Testing
     Usage(
       tool: "lyco-extract",
       arguments: ["a", "b", "-o", "c", "--dora_wd", "--wd_on_output", "maybe"],
-      message: "expected true or false"),
+      message: "'--wd_on_output': expected true or false, found 'maybe'"),
     Usage(
       tool: "lyco-extract",
       arguments: ["a", "b", "-o", "c", "--algo", "full", "--mode", "error"],

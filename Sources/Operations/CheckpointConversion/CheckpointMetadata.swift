@@ -43,7 +43,7 @@ extension CheckpointConversionPlan {
 
 extension [String: String] {
   /// With entries as the user wants them: an empty value removes one.
-  func setting(_ entries: [String: String]) -> [String: String] {
+  package func setting(_ entries: [String: String]) -> [String: String] {
     merging(entries) { $1 }.filter { !$1.isEmpty || entries[$0] == nil }
   }
 }

@@ -1,4 +1,5 @@
 import Checkpoints
+import ModelFamilies
 
 /// `--network_args`: a list of `key=value`.
 ///

@@ -1,3 +1,4 @@
+import ModelFamilies
 import Safetensors
 import SystemPackage
 import TOML

@@ -9,7 +9,7 @@ extension Collection<String> {
 extension String {
   /// Insertions, deletions and replacements of bytes between the two.
   /// - Complexity: O(n · m)
-  fileprivate func editDistance(to other: String) -> Int {
+  package func editDistance(to other: String) -> Int {
     let (a, b) = (Array(utf8), Array(other.utf8))
     var row = Array(0...b.count)
     for i in a.indices {

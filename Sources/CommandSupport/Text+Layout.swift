@@ -1,8 +1,6 @@
-import CommandSupport
-
 extension String {
   /// With control characters escaped, so that a file's text cannot steer a terminal.
-  var printable: String {
+  package var printable: String {
     guard unicodeScalars.contains(where: \.isControl) else { return self }
     return unicodeScalars.map { scalar in
       scalar.isControl ? scalar.escaped(asASCII: true) : String(Character(scalar))
@@ -10,12 +8,12 @@ extension String {
   }
 
   /// Cut to a number of characters, with a mark that something is missing.
-  func shortened(to length: Int) -> String {
+  package func shortened(to length: Int) -> String {
     count <= length ? self : prefix(length - 1) + "…"
   }
 
   /// In lines of at most `width` characters, broken at spaces where there are any.
-  func wrapped(to width: Int) -> [String] {
+  package func wrapped(to width: Int) -> [String] {
     var lines: [String] = []
     var rest = self[...]
     while rest.count > width {
@@ -42,7 +40,7 @@ extension Unicode.Scalar {
 
 extension Int {
   /// `12,345`
-  var grouped: String {
+  package var grouped: String {
     var digits = String(magnitude)
     var place = digits.count - 3
     while place > 0 {
@@ -53,10 +51,13 @@ extension Int {
   }
 
   /// `1 tensor`, `2 tensors`
-  func counted(_ noun: String) -> String { "\(grouped) \(noun)\(self == 1 ? "" : "s")" }
+  /// - Parameter plural: where it is not the noun with an s.
+  package func counted(_ noun: String, _ plural: String? = nil) -> String {
+    "\(grouped) \(self == 1 ? noun : plural ?? noun + "s")"
+  }
 }
 
 extension Double {
   /// Without decimals where it has none.
-  var plain: String { Int(exactly: self).map(String.init) ?? short }
+  package var plain: String { Int(exactly: self).map(String.init) ?? short }
 }

@@ -1,0 +1,57 @@
+import ModelFamilies
+import Tensors
+
+/// Options that several tools have.
+extension OptionRow {
+  static let output = value("o output save_to")
+  static let family = value("family", in: .families, standard: "auto")
+  static let excluded = value("exclude_patterns")
+  static let included = value("include_patterns", read: "exclude_patterns")
+  /// Threads, and what is said of the work.
+  static let job = [
+    value("threads"), flag("dry_run"), flag("q quiet"), flag("v verbose"), flag("json"),
+  ]
+}
+
+extension OptionWords {
+  package static let families = OptionWords(
+    { ["auto"] + ModelFamily.all.map(\.name) }, "",
+    """
+    sd sd15 sd1.5 sd-1.5 sd1.4 sd14 sd1x sd-v1 sdv1 stable-diffusion stable-diffusion-v1 stable-diffusion-v1-5 1.5 = sd1
+    sd20 sd21 sd2.0 sd2.1 sd-2.1 sd2x sdv2 sd-v2 v2 stable-diffusion-v2 = sd2
+    sd-xl xl sdxl1.0 sdxl10 sdxl-1.0 sdxl-base sdxl-turbo pony ponyxl illustrious noobai animagine stable-diffusion-xl = sdxl
+    refiner sdxlrefiner = sdxl-refiner
+    sd35 sd3.5 sd3.0 sd30 sd3-medium stable-diffusion-3 = sd3
+    flux1 flux.1 flux-1 flux-dev flux1-dev flux-schnell flux.1-dev kontext = flux
+    flux.2 flux-2 flux2-dev klein = flux2
+    wan21 wan22 wan2.1 wan2.2 wan2 wan-2.1 wan-video = wan
+    hunyuan hunyuanvideo hv hyvideo = hunyuan-video
+    hv15 hunyuanvideo1.5 hunyuanvideo15 hunyuan-video15 = hunyuan-video-1.5
+    hydit hunyuandit = hunyuan-dit
+    qwen qwenimage qwen-image-edit = qwen-image
+    zimage z-image-turbo = z-image
+    lumina lumina-image lumina-2 = lumina2
+    cosmos cosmos-predict2 = anima
+    unknown other any custom none = generic
+    """)
+
+  /// Formats of stored numbers as kohya's scripts and torch call them.
+  package static let precisions = OptionWords(
+    "fp16 bf16 fp32 fp8_e4m3 fp8_e5m2",
+    equals: """
+      float16 = fp16
+      bfloat16 = bf16
+      float float32 = fp32
+      fp8_e4m3fn = fp8_e4m3
+      """, hints: precisionHints)
+
+  static let precisionHints = """
+    half f16 16 torch.float16 = fp16
+    bf bfloat torch.bfloat16 = bf16
+    full single f32 32 no none torch.float32 = fp32
+    fp8 float8 f8 8 8bit int8 e4m3 e4m3fn float8_e4m3fn = fp8_e4m3
+    e5m2 float8_e5m2 = fp8_e5m2
+    """
+
+  static let booleans = OptionWords("true false", equals: "1 yes on = true\n0 no off = false")
+}

@@ -1,0 +1,73 @@
+/// One option of a tool: its spellings, what follows it, and what reads it.
+package struct OptionRow: Sendable {
+  package enum Kind: Sendable {
+    /// Nothing follows.
+    case flag
+    /// One value follows.
+    case value
+    /// The same, which is a number of a list: `ArgumentNormalization` has split the list.
+    case number
+  }
+
+  package let kind: Kind
+  /// Without dashes, the one that messages use first; a single letter is a short option.
+  package let names: [String]
+  /// What the value may be; nil for anything.
+  package let words: OptionWords?
+  /// What counts where the option is not given; nil for nothing. To give it changes nothing, so it is never
+  /// out of place.
+  package let standard: String?
+  /// What reads the option.
+  package let condition: OptionCondition
+  /// Whether the option stands for what its condition asks of an option that is not given.
+  package let implies: Bool
+  /// Whether it is said, and no error, that the option is not read: as in kohya's scripts, whose files
+  /// name every option there is.
+  package let isNoted: Bool
+
+  package var name: String { names[0] }
+
+  private init(
+    _ kind: Kind, _ names: String, words: OptionWords? = nil, standard: String? = nil,
+    read condition: String, implies: Bool = false, noted: Bool = false
+  ) {
+    self.kind = kind
+    self.names = names.split(separator: " ").map(String.init)
+    self.words = words
+    self.standard = standard
+    self.condition = OptionCondition(condition)
+    self.implies = implies
+    isNoted = noted
+  }
+
+  /// - Parameters:
+  ///   - names: separated by spaces, the first for messages.
+  ///   - condition: as `OptionCondition` reads it; empty for an option that is always read.
+  package static func flag(
+    _ names: String, read condition: String = "", implies: Bool = false, noted: Bool = false
+  ) -> OptionRow {
+    OptionRow(.flag, names, read: condition, implies: implies, noted: noted)
+  }
+
+  package static func value(
+    _ names: String, in words: OptionWords? = nil, standard: String? = nil,
+    read condition: String = "", implies: Bool = false, noted: Bool = false
+  ) -> OptionRow {
+    OptionRow(
+      .value, names, words: words, standard: standard, read: condition, implies: implies,
+      noted: noted)
+  }
+
+  package static func numbers(_ names: String, read condition: String = "") -> OptionRow {
+    OptionRow(.number, names, read: condition)
+  }
+
+  /// Whether a value is the one that counts anyway.
+  func isStandard(_ value: String) -> Bool {
+    guard let standard else { return false }
+    return value == standard || Double(value).map { $0 == Double(standard) } ?? false
+  }
+
+  /// `--linear_dim`, `-o`
+  static func spelled(_ name: String) -> String { name.count == 1 ? "-\(name)" : "--\(name)" }
+}

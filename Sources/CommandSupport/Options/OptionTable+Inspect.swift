@@ -1,0 +1,31 @@
+extension OptionTable {
+  /// Options of lyco-inspect.
+  package static let inspect = OptionTable(
+    "lyco-inspect",
+    synonyms: """
+      list tensors ls names dump show_keys layers = --keys
+      info summary header show print = it is what the tool does without options: lyco-inspect FILE
+      meta show_metadata raw_metadata raw = --metadata
+      stat norm norms values measure histogram minmax = --stats
+      singular_values sv svd ranks rank effective_rank = --spectrum
+      validate verify test nan sanity hash hashes = --check
+      compare other vs delta with = --diff
+      base base_model model checkpoint fits compatible = --against
+      filter grep include include_patterns name match = --pattern
+      top n num count max_rows rows = --limit
+      output o save report format = results go to standard output; '--json' prints them for programs
+      model_type arch architecture sd_version model_version = --family
+      jobs num_threads workers cpu_threads n_threads = --threads
+      silent no_progress = --quiet
+      gpu cuda cpu = all work is done on the processor
+      """,
+    [
+      .flag("keys"), .flag("stats"), .flag("spectrum"), .flag("check"), .flag("metadata"),
+      .value("pattern", read: "keys or stats or spectrum or diff", implies: true),
+      .value("leading", standard: "8", read: "spectrum", implies: true),
+      .value("limit"), .value("threads"),
+      .value("against"), .value("diff"),
+      .value("family", in: .families, standard: "auto"),
+      .flag("q quiet"), .flag("v verbose"), .flag("json"),
+    ])
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+
+extension OptionTable {
+  /// The options of a command line, checked: every one is known, every value that is one of some words
+  /// is spelled as the tool spells it, what an option stands for is added, and nothing is given that
+  /// would not be read.
+  /// - Parameters:
+  ///   - arguments: as `ArgumentNormalization` leaves them.
+  ///   - note: called with what is said of an option without effect.
+  /// - Throws: `ValidationError`
+  package func read(
+    _ arguments: [String], note: (String) -> Void = { _ in }
+  ) throws -> GivenOptions {
+    guard !arguments.contains(where: Self.asksTheParser) else {
+      return GivenOptions(table: self, arguments: arguments, entries: [])
+    }
+    var given = try parsed(arguments)
+    try checkExclusive(given)
+    try given.addImplied()
+    try given.check(note: note)
+    return given
+  }
+
+  /// Help, version and completions are the parser's own matter.
+  private static func asksTheParser(_ argument: String) -> Bool {
+    guard argument.hasPrefix("-") else { return false }
+    return argument.hasPrefix("---")
+      || builtIn.contains(String(argument.drop { $0 == "-" }.prefix { $0 != "=" }))
+  }
+
+  private func parsed(_ arguments: [String]) throws -> GivenOptions {
+    var result: [String] = []
+    var entries: [GivenOptions.Entry] = []
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
+      guard argument.hasPrefix("-"), argument.count > 1, argument != "--",
+        Double(argument) == nil
+      else {
+        result.append(argument)
+        if argument == "--" {
+          result += rest
+          break
+        }
+        continue
+      }
+      let isShort = !argument.hasPrefix("--")
+      let body = argument.dropFirst(isShort ? 1 : 2)
+      let name = String(body.prefix { $0 != "=" })
+      guard !isShort || name.count == 1, let row = self[name] else {
+        // Several flags in one, which the parser takes apart.
+        if isShort, name.count == body.count, name.allSatisfy({ self[String($0)]?.kind == .flag }) {
+          result.append(argument)
+          entries += name.map { GivenOptions.Entry(row: self[String($0)]!, value: nil) }
+          continue
+        }
+        throw unknown(name, isShort: isShort)
+      }
+      var value = name.count < body.count ? String(body.dropFirst(name.count + 1)) : nil
+      if row.kind == .flag {
+        if let next = value ?? rest.first,
+          ["true", "false", "yes", "no"].contains(next.lowercased())
+        {
+          throw ValidationError(
+            "'\(OptionRow.spelled(name))': expected no value, found '\(next)'; it is on where it is given"
+          )
+        }
+        result.append(argument)
+        entries.append(.init(row: row, value: value))
+        continue
+      }
+      let isAttached = value != nil
+      if value == nil { value = rest.popFirst() }
+      if row.kind == .number, let value, value.contains(",") {
+        let numbers = value.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
+        throw ValidationError(
+          "'--\(name)': expected numbers with spaces between them, '--\(name) "
+            + "\(numbers.joined(separator: " "))', found '\(value.printable)'")
+      }
+      if let words = row.words, let text = value { value = try words.word(text, of: name) }
+      entries.append(.init(row: row, value: value))
+      result +=
+        isAttached
+        ? ["\(argument.prefix(argument.count - body.count))\(name)=\(value ?? "")"]
+        : [argument] + (value.map { [$0] } ?? [])
+    }
+    return GivenOptions(table: self, arguments: result, entries: entries)
+  }
+
+  private func checkExclusive(_ given: GivenOptions) throws {
+    for (names, reason) in exclusive {
+      let found = names.filter(given.contains)
+      guard found.count > 1 else { continue }
+      throw ValidationError("'--\(found[0])' and '--\(found[1])' exclude each other: \(reason)")
+    }
+  }
+}

@@ -1,0 +1,132 @@
+extension OptionTable {
+  /// Options of lyco-train. Files of kohya's scripts name all there are, so what is not read is noted.
+  package static let train = OptionTable(
+    "lyco-train",
+    synonyms: """
+      rank r dim lora_rank lora_dim linear_dim = --network_dim
+      alpha lora_alpha = --network_alpha
+      conv_dim conv_alpha algo algorithm preset factor dropout use_tucker dora_wd rank_dropout module_dropout = --network_args key=value
+      lr = --learning_rate
+      te_lr text_lr = --text_encoder_lr
+      epochs epoch num_epochs num_train_epochs = --max_train_epochs
+      steps iterations max_steps total_steps = --max_train_steps
+      batch batch_size bs = --train_batch_size
+      accumulation grad_accum grad_accumulation gradient_accumulation = --gradient_accumulation_steps
+      model model_path ckpt checkpoint base_model sd_model model_name_or_path = --pretrained_model_name_or_path
+      data data_dir dataset images image_dir train_dir instance_data_dir dataset_dir = --train_data_dir
+      reg_dir regularization class_data_dir = --reg_data_dir
+      out output o save_to out_dir outdir = --output_dir
+      name project = --output_name
+      size res reso image_size = --resolution
+      optimizer optim = --optimizer_type
+      scheduler schedule lr_schedule = --lr_scheduler
+      warmup warmup_steps = --lr_warmup_steps
+      precision dtype fp16 bf16 half = --mixed_precision
+      save_dtype = --save_precision
+      save_every save_steps checkpointing_steps = --save_every_n_steps
+      resume_from resume_from_checkpoint = --resume
+      config toml = --config_file
+      workers num_threads jobs num_workers = --threads
+      dry dryrun simulate = --plan
+      silent = --quiet
+      tensorboard = --log_with tensorboard
+      log_dir logdir = --logging_dir
+      gpu cuda cpu = all work is done on the processor
+      """,
+    modelRows + imageRows + learningRows + lossRows + runRows + outputRows)
+
+  private static let modelRows: [OptionRow] = [
+    .value("pretrained_model_name_or_path base"), .value("vae"), .flag("v2"),
+    .flag("v_parameterization"), .value("clip_skip"),
+    .value("max_token_length", in: "75 150 225", standard: "75"),
+    .value(
+      "mixed_precision",
+      in: OptionWords(
+        "no bf16 fp16", equals: "float16 = fp16\nbfloat16 = bf16\nfp32 float float32 = no",
+        hints: OptionWords.precisionHints), standard: "no"),
+    .value("base_weights_dtype", in: "int8"), .value("base_weights"),
+    .value("base_weights_multiplier", read: "base_weights", noted: true),
+    .value("network_module"), .value("network_dim"), .value("network_alpha"),
+    .value("network_args"), .value("network_dropout"), .value("network_weights"),
+    .flag("dim_from_weights"), .flag("network_train_unet_only"),
+    .flag("network_train_text_encoder_only"), .value("scale_weight_norms"),
+    .value("family", in: .families, standard: "auto"), .value("config_file"),
+  ]
+
+  private static let imageRows: [OptionRow] = [
+    .value("train_data_dir"), .value("reg_data_dir"), .value("in_json"), .value("dataset_config"),
+    .value("train_batch_size"), .value("resolution"),
+    .value("caption_extension caption_extention"), .value("dataset_repeats"),
+    .flag("shuffle_caption"), .value("caption_separator"), .value("keep_tokens"),
+    .value("keep_tokens_separator"), .value("secondary_separator"), .flag("enable_wildcard"),
+    .value("caption_prefix"), .value("caption_suffix"), .value("caption_dropout_rate"),
+    .value("caption_dropout_every_n_epochs"), .value("caption_tag_dropout_rate"),
+    .value("token_warmup_min"), .value("token_warmup_step"), .flag("flip_aug"),
+    .flag("color_aug"), .flag("random_crop"), .flag("alpha_mask"), .flag("enable_bucket"),
+    .value("min_bucket_reso"), .value("max_bucket_reso"), .value("bucket_reso_steps"),
+    .flag("bucket_no_upscale"), .value("resize_interpolation"), .flag("cache_latents"),
+    .flag("cache_latents_to_disk"),
+    .value(
+      "latent_cache_format", in: "npz safetensors.zst", standard: "npz",
+      read: "cache_latents_to_disk", noted: true),
+    .flag("skip_cache_check"), .value("vae_batch_size"),
+    .value("prior_loss_weight"),
+  ]
+
+  private static let learningRows: [OptionRow] = [
+    .value("optimizer_type"), .flag("use_8bit_adam"), .flag("use_lion_optimizer"),
+    .value("optimizer_args"), .value("learning_rate"), .value("unet_lr"),
+    .value("text_encoder_lr"), .value("lr_scheduler"), .value("lr_warmup_steps"),
+    .value("lr_decay_steps"), .value("lr_scheduler_num_cycles"), .value("lr_scheduler_power"),
+    .value("lr_scheduler_timescale"), .value("lr_scheduler_min_lr_ratio"),
+    .value("lr_scheduler_args"), .value("max_grad_norm"), .value("ema_decay"),
+  ]
+
+  private static let lossRows: [OptionRow] = [
+    .value("noise_offset"),
+    .flag("noise_offset_random_strength", read: "noise_offset", noted: true),
+    .value("adaptive_noise_scale", standard: "0", read: "noise_offset", noted: true),
+    .value("multires_noise_iterations"),
+    .value(
+      "multires_noise_discount", standard: "0.3", read: "multires_noise_iterations", noted: true),
+    .value("ip_noise_gamma"),
+    .flag("ip_noise_gamma_random_strength", read: "ip_noise_gamma", noted: true),
+    .flag("zero_terminal_snr"), .value("min_timestep"), .value("max_timestep"),
+    .value(
+      "loss_type", in: OptionWords("l2 l1 huber smooth_l1", equals: "mse = l2"), standard: "l2"),
+    .value(
+      "huber_schedule", in: "snr exponential constant", standard: "snr",
+      read: "loss_type=huber|smooth_l1", noted: true),
+    .value("huber_c", standard: "0.1", read: "loss_type=huber|smooth_l1", noted: true),
+    .value("huber_scale", standard: "1", read: "loss_type=huber|smooth_l1", noted: true),
+    .value("min_snr_gamma"), .flag("scale_v_pred_loss_like_noise_pred"),
+    .value("v_pred_like_loss"), .flag("debiased_estimation_loss"), .flag("masked_loss"),
+  ]
+
+  private static let runRows: [OptionRow] = [
+    .value("max_train_steps"), .value("max_train_epochs"),
+    .value("gradient_accumulation_steps"), .flag("gradient_checkpointing"), .value("seed"),
+    .value("threads"), .value("resume"), .value("validation_split"), .value("validation_seed"),
+    .value("validate_every_n_steps"), .value("validate_every_n_epochs"),
+    .value("max_validation_steps"), .flag("plan dry_run"), .flag("q quiet"), .flag("json"),
+  ]
+
+  private static let outputRows: [OptionRow] = [
+    .value("output_dir"), .value("output_name"), .value("save_precision", in: .precisions),
+    .value("save_every_n_epochs"), .value("save_every_n_steps"), .value("save_n_epoch_ratio"),
+    .value("save_last_n_epochs", read: "save_every_n_epochs or save_n_epoch_ratio", noted: true),
+    .value("save_last_n_epochs_state", read: "save_state", noted: true),
+    .value("save_last_n_steps", read: "save_every_n_steps", noted: true),
+    .value("save_last_n_steps_state", read: "save_state", noted: true), .flag("save_state"),
+    .flag("save_state_on_train_end"), .flag("no_metadata"), .value("training_comment"),
+    .value("metadata_title"), .value("metadata_author"), .value("metadata_description"),
+    .value("metadata_license"), .value("metadata_tags"), .value("metadata_usage_hint"),
+    .value("metadata_trigger_phrase"), .value("metadata_merged_from"),
+    .value("logging_dir"),
+    // As sd-scripts have it: TensorBoard asks for a folder, services do not.
+    .value(
+      "log_with", in: "tensorboard csv all wandb", read: "log_with=wandb or logging_dir or log_csv"),
+    .value("log_prefix", read: "logging_dir", noted: true),
+    .value("log_tracker_name", read: "logging_dir", noted: true), .value("log_csv"),
+  ]
+}
