@@ -1,4 +1,5 @@
 import Adapters
+package import ModelFamilies
 package import SystemPackage
 package import Tensors
 
@@ -6,6 +7,7 @@ package import Tensors
 package enum OperationError: Error {
   case noCommonModules(base: FilePath, tuned: FilePath)
   case pairedShapes(module: String, base: (FilePath, Shape), tuned: (FilePath, Shape))
+  case otherModel(FilePath, ModelFamily, of: String, than: FilePath, ModelFamily)
   case identical(base: FilePath, tuned: FilePath)
   case nothingSelected(available: Int)
   case sizeTooSmall(limit: Int, needed: Int)
@@ -33,6 +35,9 @@ extension OperationError: CustomStringConvertible {
     case .pairedShapes(let module, let base, let tuned):
       "\(tuned.0): module '\(module)': expected shape \(base.1) as in \(base.0), found \(tuned.1); "
         + "leave it out with '--exclude_patterns' if that is meant"
+    case .otherModel(let file, let found, let kind, let first, let expected):
+      "\(file): expected \(kind) \(expected.name) (\(expected.title)) like \(first), found \(kind) "
+        + "\(found.name) (\(found.title)): they are of different models, which no option bridges"
     case .identical(let base, let tuned):
       "\(tuned): every selected tensor equals that of \(base): there is nothing to extract"
     case .nothingSelected(let available):

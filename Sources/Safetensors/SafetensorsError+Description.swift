@@ -2,12 +2,26 @@ import Tensors
 import TorchFiles
 
 extension SafetensorsError: CustomStringConvertible {
+  /// What is said of names that other tools would download: `owner/model`, or an address.
+  private static func download(_ path: String) -> String {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let isAddress = path.hasPrefix("https:") || path.hasPrefix("http:") || path.hasPrefix("hf:")
+    let isHubName =
+      parts.count == 2 && parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
+      && !["safetensors", "zst", "ckpt", "pt", "pth", "bin", "json"]
+        .contains { path.hasSuffix(".\($0)") }
+    return isAddress || isHubName
+      ? "; nothing is downloaded: expected a file or folder that is here"
+      : ""
+  }
+
   /// One line: file, tensor, what was expected and found, what to do.
   package var description: String {
     switch self {
     case .io(let file, let operation, let errno):
       let reason = "\(errno)"
       return "\(file): cannot \(operation): \(reason.prefix(1).lowercased())\(reason.dropFirst())"
+        + (operation == .open && errno == .noSuchFileOrDirectory ? Self.download(file.string) : "")
     case .notAFile(let file, let found):
       return "\(file): expected a file, found \(found.rawValue)"
     case .foreign(let file, let format):

@@ -10,38 +10,38 @@ struct ConversionSummary {
   /// Modules that stay as they are, and what readers of the output will not take.
   func warn(_ report: ConversionReport) {
     for module in report.unmatched {
-      StandardError.write("unmatched: \(module.file): \(module.module): \(module.reason)\n")
+      StandardError.say("unmatched: \(module.file): \(module.module): \(module.reason)")
     }
-    for warning in report.warnings { StandardError.write("warning: \(warning)\n") }
+    for warning in report.warnings { StandardError.say("warning: \(warning)") }
     if report.losses.overflowed > 0 {
-      StandardError.write(
+      StandardError.say(
         "warning: \(report.losses.overflowed) numbers are beyond the format they are stored in; "
-          + "'--save_precision bf16' or 'fp32' holds them\n")
+          + "'--save_precision bf16' or 'fp32' holds them")
     }
     if report.losses.underflowed > 0 {
-      StandardError.write(
+      StandardError.say(
         "warning: \(report.losses.underflowed) of \(report.losses.count) numbers became zero in the "
-          + "format they are stored in; '--save_precision bf16' or 'fp32' holds them\n")
+          + "format they are stored in; '--save_precision bf16' or 'fp32' holds them")
     }
   }
 
   /// The plan of a dry run.
   func print(plan report: ConversionReport) {
     if asJSON { return StandardOutput.write(report.json) }
-    StandardOutput.write(
-      "from \(report.from.joined(separator: ", ")) to \(report.to), alpha \(report.alpha)\n"
-        + "family \(report.family ?? "unknown"): \(report.evidence.joined(separator: "; "))\n"
-        + "\(report.read) modules read, \(counts(report))\n")
+    StandardOutput.say(
+      "from \(report.from.joined(separator: ", ")) to \(report.to), alpha \(report.alpha)",
+      "family \(report.family ?? "unknown"): \(report.evidence.joined(separator: "; "))",
+      "\(report.read) modules read, \(counts(report))")
   }
 
   func print(_ report: ConversionReport) {
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
-    StandardOutput.write(
+    StandardOutput.say(
       "\(report.files.joined(separator: ", ")): \(ByteCount(report.bytes)), "
         + "\(report.family ?? "unknown model"), "
         + "\(report.from.joined(separator: ", ")) to \(report.to), \(counts(report)), "
-        + "\(report.seconds.formatted(decimals: 1)) s\n")
+        + "\(report.seconds.formatted(decimals: 1)) s")
   }
 
   private func counts(_ report: ConversionReport) -> String {

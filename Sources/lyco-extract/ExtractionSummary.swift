@@ -28,11 +28,11 @@ struct ExtractionSummary {
     for item in plan.items {
       table.append([item.module.path, item.part.rawValue, "\(item.shape)"])
     }
-    StandardOutput.write(table.text)
-    StandardOutput.write(
-      "family \(plan.base.layout.family.name): \(plan.base.layout.evidence.joined(separator: "; "))\n"
-        + "\(plan.items.count) parameters to compare, \(plan.leftOut.count) left out; "
-        + "factors stored as \(plan.storage)\n")
+    StandardOutput.write(table.text(width: Terminal.outputWidth))
+    StandardOutput.say(
+      "family \(plan.base.layout.family.name): \(plan.base.layout.evidence.joined(separator: "; "))",
+      "\(plan.items.count) parameters to compare, \(plan.leftOut.count) left out; "
+        + "factors stored as \(plan.storage)")
   }
 
   /// What was done: ranks and errors, the worst modules, and what the adapter does not hold.
@@ -40,7 +40,7 @@ struct ExtractionSummary {
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
     let totals = report.totals
-    var text = "\(output): \(totals.modules) modules, \(ByteCount(totals.bytes))"
+    var text = "\(output.string.printable): \(totals.modules) modules, \(ByteCount(totals.bytes))"
     let ranks = report.modules.compactMap(\.rank)
     if let low = ranks.min(), let high = ranks.max() {
       text += low == high ? ", rank \(low)" : ", ranks \(low) to \(high)"
@@ -73,7 +73,7 @@ struct ExtractionSummary {
           module.relativeError.short,
         ])
       }
-      text += table.text
+      text += table.text(width: Terminal.outputWidth ?? Terminal.usualWidth)
     }
     text += leftOutText(report)
     StandardOutput.write(text)
@@ -89,7 +89,7 @@ struct ExtractionSummary {
         lost.key, lost.change?.short ?? "-", lost.relativeChange?.short ?? "-", lost.reason,
       ])
     }
-    text += table.text
+    text += table.text(width: Terminal.outputWidth ?? Terminal.usualWidth)
     if report.leftOut.count > 8 {
       text += "… and \(report.leftOut.count - 8) more; '--report' lists all\n"
     }

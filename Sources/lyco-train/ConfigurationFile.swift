@@ -26,7 +26,13 @@ struct ConfigurationFile {
     do {
       table = try TOMLParser.table(parsing: Array(data))
     } catch {
-      throw ValidationError("\(name): not valid TOML: \(error)")
+      let isJSON = data.first { $0 > 0x20 } == UInt8(ascii: "{")
+      throw ValidationError(
+        "\(name): "
+          + (isJSON
+            ? "expected TOML, found JSON, as the GUI of kohya_ss saves its settings; the TOML that it "
+              + "trains by is in the output folder"
+            : "not valid TOML: \(error)"))
     }
     var entries: [(key: String, arguments: [String])] = []
     func add(_ table: TOMLTable) throws {

@@ -2,7 +2,9 @@ import ArgumentParser
 
 /// How long, and with what.
 struct RunOptions: ParsableArguments {
-  @Option(name: .customLong("max_train_steps"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("max_train_steps"),
+    help: ArgumentHelp("Steps of the whole run.", valueName: "n"))
   var steps = 1600
 
   @Option(
@@ -10,7 +12,9 @@ struct RunOptions: ParsableArguments {
     help: ArgumentHelp("Takes precedence over steps.", valueName: "n"))
   var epochs: Int?
 
-  @Option(name: .customLong("gradient_accumulation_steps"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("gradient_accumulation_steps"),
+    help: ArgumentHelp("Batches whose gradients make one step.", valueName: "n"))
   var accumulation = 1
 
   @Flag(
@@ -29,7 +33,8 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     name: .customLong("resume"),
-    help: ArgumentHelp("A state to go on from, to the bit.", valueName: "folder"))
+    help: ArgumentHelp("A state to go on from, to the bit.", valueName: "folder"),
+    completion: .directory)
   var state: String?
 
   @Option(
@@ -37,13 +42,21 @@ struct RunOptions: ParsableArguments {
     help: ArgumentHelp("Share of the images that is held out.", valueName: "share"))
   var validationSplit = 0.0
 
-  @Option(name: .customLong("validation_seed"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("validation_seed"),
+    help: ArgumentHelp("Chooses the images held out. Default: that of the run.", valueName: "n"))
   var validationSeed: UInt64?
 
-  @Option(name: .customLong("validate_every_n_steps"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("validate_every_n_steps"),
+    help: ArgumentHelp(
+      "Measure the loss of images held out so often. Default: at the end of every epoch.",
+      valueName: "n"))
   var validationSteps: Int?
 
-  @Option(name: .customLong("validate_every_n_epochs"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("validate_every_n_epochs"),
+    help: ArgumentHelp("Measure it so often.", valueName: "n"))
   var validationEpochs: Int?
 
   @Option(

@@ -14,8 +14,9 @@ struct Train: Tool {
       Options are those of kohya's scripts; files of theirs are read with '--config_file'.
 
       EXAMPLES
-        lyco-train --pretrained_model_name_or_path model.safetensors --train_data_dir images/ \\
-          --output_dir out --output_name style --network_dim 16 --network_alpha 8 \\
+        lyco-train --pretrained_model_name_or_path model.safetensors \\
+          --train_data_dir images/ --output_dir out --output_name style \\
+          --network_dim 16 --network_alpha 8 \\
           --learning_rate 1e-4 --max_train_epochs 10 --cache_latents --plan
         lyco-train --config_file training.toml --dataset_config dataset.toml \\
           --network_module lycoris.kohya --network_args "algo=lokr" "factor=8"
@@ -45,7 +46,8 @@ struct Train: Tool {
 
   @Option(
     name: .customLong("config_file"),
-    help: ArgumentHelp("Options in TOML; the command line wins.", valueName: "path"))
+    help: ArgumentHelp("Options in TOML; the command line wins.", valueName: "path"),
+    completion: .file())
   var configurationFile: String?
 
   /// Options of `--config_file` before those of the command line that they give way to.

@@ -34,7 +34,7 @@ import Testing
     let single = ["/", "  finding: ", "  note: "]
     for line in whole.split(separator: "\n")
     where !single.contains(where: { line.hasPrefix($0) }) {
-      #expect(line.count <= 100, "\(line)")
+      #expect(line.count <= 80, "\(line)")
     }
   }
 
@@ -71,9 +71,10 @@ import Testing
   @Test func differences() {
     let tuned = Fixtures.path("real/chgnet/tuned.safetensors").string
     let changed = run("--diff", tuned, files: ["real/chgnet/base.safetensors"])
-    #expect(changed.status == 0)
+    #expect(changed.status == 2)
     #expect(changed.output.contains("changed, the largest change first"))
     let equal = run("--diff", tuned, files: ["real/chgnet/tuned.safetensors"])
+    #expect(equal.status == 0)
     #expect(equal.output.contains("equal: all 136 tensors and the metadata"))
   }
 

@@ -36,6 +36,7 @@ package struct AdapterConversion {
     }
     // Adapters that are to become one have their names in one format.
     if settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }
+    try Self.checkModels(adapters)
     let largest = adapters.max { $0.file.modules.count < $1.file.modules.count }!.file
     let recognized = ModelFamily.recognize(
       adapterModules: largest.modules.map { ($0.name, $0.inputWidth) },
@@ -46,6 +47,25 @@ package struct AdapterConversion {
       settings.family.map { ["'--family' says \($0.name)"] } ?? recognized.evidence
     naming =
       family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
+  }
+
+  /// That no adapter is plainly for another model than the first, by names and widths alone: what metadata
+  /// say may differ where models share their names.
+  private static func checkModels(_ adapters: [WeightedAdapter]) throws(OperationError) {
+    guard adapters.count > 1 else { return }
+    let families = adapters.map { adapter in
+      ModelFamily.recognize(
+        adapterModules: adapter.file.modules.map { ($0.name, $0.inputWidth) }, metadata: [:]
+      ).family
+    }
+    guard let first = families[0], first != .generic else { return }
+    for (adapter, family) in zip(adapters, families).dropFirst() {
+      guard let family, family != .generic, family != first else { continue }
+      throw .otherModel(
+        adapter.file.file.path, family, of: "an adapter for", than: adapters[0].file.file.path,
+        first
+      )
+    }
   }
 
   /// What is known before any work: formats, family, names.

@@ -34,7 +34,9 @@ extension NetworkError: CustomStringConvertible {
     case .argumentTwice(let key): "'--network_args': '\(key)' is given more than once"
     case .unknownArgument(let key, let module, let nearest):
       "'--network_args': \(module) knows no '\(key)'"
-        + (nearest.map { ", did you mean '\($0)'?" } ?? "")
+        + (module != "lycoris.kohya" && NetworkModule.lycoris.arguments.contains(key)
+          ? "; '--network_module lycoris.kohya' does"
+          : nearest.map { ", did you mean '\($0)'?" } ?? "")
     case .value(let key, let expected, let found):
       "'--network_args': \(key): expected \(expected), found '\(found)'"
     case .unknownAlgorithm(let name, let known):
