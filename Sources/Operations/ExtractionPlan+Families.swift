@@ -1,5 +1,6 @@
 package import Checkpoints
 import ModelFamilies
+import Safetensors
 package import SystemPackage
 
 extension ExtractionPlan {

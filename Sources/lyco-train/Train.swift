@@ -1,5 +1,6 @@
 import ArgumentParser
 import CPlatform
+import Checkpoints
 import CommandSupport
 import LinearAlgebra
 import Training
@@ -81,6 +82,17 @@ struct Train: Tool {
   /// Every option that the help names.
   private static var knownOptions: Set<String> {
     Set(helpMessage(columns: 1000).matches(of: /--([a-z0-9_]+)/).map { String($0.1) })
+  }
+
+  /// Names and values of options are checked where they are known: in the plan.
+  static func isUsage(_ error: any Error) -> Bool {
+    switch error {
+    case is SettingError: true
+    case let error as NetworkError: error.isOfArguments
+    case let error as DatasetError: error.isOfOptions
+    case CheckpointError.presetNotFound, CheckpointError.pattern: true
+    default: false
+    }
   }
 
   func work(_ given: GivenOptions) async throws {

@@ -76,13 +76,31 @@ import Testing
     ("lyco-extract", ["a", "b", "-o", "c", "--exclude_patterns", "("]),
     ("lyco-merge", ["a", "b", "-o", "c", "--exclude_patterns", "["]),
     ("lyco-merge", ["a", "b", "-o", "c", "--block_weights", "x"]),
-    ("lyco-train", ["--pretrained_model_name_or_path", "a", "--optimizer_type", "Adamm"]),
-    ("lyco-train", ["--pretrained_model_name_or_path", "a", "--lr_scheduler", "cosin"]),
-    ("lyco-train", ["--pretrained_model_name_or_path", "a", "--network_args", "algo"]),
   ])
   func wrongValuesAreUsage(tool: String, arguments: [String]) {
     let run = ToolRun(tool, arguments)
     #expect(run.status == 64, "\(run.errors)")
     #expect(run.output == "")
+  }
+
+  /// The same where it takes the plan of a training to tell.
+  @Test(arguments: [
+    ["--optimizer_type", "Adamm"], ["--lr_scheduler", "cosin"], ["--network_args", "algo"],
+    ["--network_args", "algo=lokr"], ["--network_module", "networks.laura"],
+    ["--optimizer_args", "weight_decai=1"],
+  ])
+  func wrongValuesOfTrainingAreUsage(arguments: [String]) {
+    let base = Fixtures.path("training/tiny")
+    let run = ToolRun(
+      "lyco-train",
+      [
+        "--pretrained_model_name_or_path", base.string, "--train_data_dir",
+        base.appending("images").string, "--resolution", "64", "--plan",
+      ] + arguments)
+    #expect(run.status == 64, "\(arguments): \(run.errors)")
+    #expect(run.errors.split(separator: "\n").contains { $0.hasPrefix("Error: ") })
+    if arguments[1] == "algo=lokr" {
+      #expect(run.errors.contains("'--network_module lycoris.kohya' does"), "\(run.errors)")
+    }
   }
 }

@@ -68,7 +68,8 @@ import Testing
         "--pretrained_model_name_or_path", Self.base, "--train_data_dir", images.string,
         "--resolution", "64", "--output_dir", folder.file("out").string, "--quiet",
       ] + arguments)
-    #expect(run.status == 1, "\(run.errors)")
+    // What the command line alone can mend is wrong usage.
+    #expect([1, 64].contains(run.status), "\(run.errors)")
     #expect(run.errors.contains(says), "\(run.errors)")
     let lines = run.errors.split(separator: "\n").filter { !$0.hasPrefix("note: ") }
     #expect(lines.count == 1, "\(run.errors)")
