@@ -1,4 +1,5 @@
 package import ModelFamilies
+import Patterns
 import Tensors
 
 /// Which modules of a model take part, and at which rank, in the terms of LyCORIS' presets.
@@ -9,7 +10,7 @@ package struct Preset {
   /// The selection within the denoiser or within the text encoders.
   struct Targets {
     var classes: Set<String> = []
-    var names: [ModulePattern] = []
+    var names: [NamePattern] = []
 
     func contain(_ module: FamilyModule) -> Bool {
       module.containers.contains { classes.contains($0) }
@@ -33,9 +34,9 @@ package struct Preset {
   var convolutions = true
   var denoiser = Targets()
   var textEncoders = Targets()
-  var excluded: [ModulePattern] = []
+  var excluded: [NamePattern] = []
   var classOverrides: [String: Override] = [:]
-  var nameOverrides: [(pattern: ModulePattern, override: Override)] = []
+  var nameOverrides: [(pattern: NamePattern, override: Override)] = []
 
   init(name: String) { self.name = name }
 

@@ -15,7 +15,6 @@ package enum OperationError: Error {
   case unmatched([UnmatchedModule], total: Int, familyHint: String?)
   case algorithmNotExtractable(String, module: String)
   case folderOutput(FilePath, base: FilePath)
-  case pattern(String)
   case notAnAdapter(FilePath, found: InspectedKind)
   case spectrumWithoutPattern(FilePath)
   case format(FilePath, stated: String, found: String, module: String)
@@ -59,7 +58,6 @@ extension OperationError: CustomStringConvertible {
         + " or full, found '\(name)'"
     case .folderOutput(let output, let base):
       "\(output): expected a folder, since \(base) is a diffusers folder"
-    case .pattern(let text): "pattern '\(text)': expected a regular expression"
     case .notAnAdapter(let file, let found):
       "\(file): expected an adapter to compare with the base, found: \(found.rawValue)"
     case .spectrumWithoutPattern(let file):

@@ -1,5 +1,6 @@
 import Checkpoints
 import ModelFamilies
+import Patterns
 
 extension NetworkPlan {
   /// One line for every module and every one left out, for `verbose` and `--plan`.
