@@ -12,11 +12,19 @@ extension NamePattern {
   package static func notices(
     on patterns: [NamePattern], from origin: String, names: [String], of things: String = "modules"
   ) -> [String] {
+    notices(on: patterns, from: origin, names: names.map { [$0] }, of: things)
+  }
+
+  /// - Parameter names: of each thing all that it is called, of which any may match.
+  package static func notices(
+    on patterns: [NamePattern], from origin: String, names: [[String]],
+    of things: String = "modules"
+  ) -> [String] {
     guard !names.isEmpty else { return [] }
     return patterns.compactMap { pattern in
-      let count = names.count { pattern.matches($0) }
+      let count = names.count { $0.contains(where: pattern.matches) }
       if let other = pattern.otherReading {
-        let otherCount = names.count { other.matches($0) }
+        let otherCount = names.count { $0.contains(where: other.matches) }
         if count != otherCount {
           return
             "\(origin): '\(pattern.text)' is read as a regular expression, which matches \(count) of "
@@ -26,7 +34,7 @@ extension NamePattern {
       }
       guard count == 0 else { return nil }
       return "\(origin): '\(pattern.text)' matches none of \(names.count) \(things)"
-        + pattern.hint(among: names)
+        + pattern.hint(among: names.joined().map { $0 })
     }
   }
 
@@ -34,20 +42,28 @@ extension NamePattern {
   private func hint(among names: [String]) -> String {
     let any = language == .shell ? "*" : ".*"
     let around = (body.hasPrefix(any) ? "" : any) + body + (body.hasSuffix(any) ? "" : any)
-    if let wider = try? NamePattern(around, as: language) {
-      let count = names.count { wider.matches($0) }
-      if count > 0 {
-        return "; the whole name has to match: '\(around)' matches \(count)"
-      }
+    if let wider = try? NamePattern(around, as: language),
+      let found = names.first(where: wider.matches)
+    {
+      return "; \(rule): '\(around)' matches '\(found)'"
     }
     let words = body.words.filter { word in !names.contains { $0.contains(word) } }
     let known = Set(names.flatMap { $0.split(separator: ".").map(String.init) }).sorted()
     for word in words.sorted(by: { $0.count > $1.count }) {
       guard let near = known.nearest(to: word) else { continue }
       let examples = names.filter { $0.contains(near) }.prefix(3)
-      return "; did you mean '\(near)', as in \(examples.quoted)? The whole name has to match"
+      return "; did you mean '\(near)', as in \(examples.quoted)?"
     }
-    return "; names are such as \(names.prefix(3).quoted), and the whole name has to match"
+    return "; names are such as \(names.prefix(3).quoted), and \(rule)"
+  }
+
+  /// What a pattern has to match.
+  private var rule: String {
+    switch extent {
+    case .whole: "the whole name has to match"
+    case .start: "it has to match from the start of the name"
+    case .anywhere: "it has to match somewhere"
+    }
   }
 }
 

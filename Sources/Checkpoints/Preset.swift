@@ -83,6 +83,29 @@ package struct Preset {
     targets(for: module.component)?.names.contains { $0.matches(module.path) } ?? false
   }
 
+  /// What of a user's preset selects nothing; the built-in ones are for several families.
+  package func notices(among modules: [FamilyModule]) -> [String] {
+    guard !isBuiltIn else { return [] }
+    let weights = modules.filter { $0.kind == .linear || $0.kind == .convolution }
+    let paths = weights.map(\.path)
+    let classes = Set(weights.flatMap(\.containers)).sorted()
+    let missing = unmatched(among: weights).filter { name in
+      !(denoiser.names + textEncoders.names).contains { $0.text == name }
+    }
+    return missing.map { name in
+      "preset '\(self.name)': class '\(name)' is that of none of \(weights.count) modules"
+        + (classes.nearest(to: name).map { "; did you mean '\($0)'?" }
+          ?? "; there are \(classes.joined(separator: ", "))")
+    }
+      + zip([denoiser, textEncoders], [false, true]).flatMap { targets, isText in
+        NamePattern.notices(
+          on: targets.names, from: "preset '\(self.name)'",
+          names: weights.filter { $0.component.hasPrefix("te") == isText }.map(\.path))
+      }
+      + NamePattern.notices(
+        on: excluded + nameOverrides.map(\.pattern), from: "preset '\(self.name)'", names: paths)
+  }
+
   /// Classes and names that the preset asks for and none of the modules has, for the parts of a model
   /// that there are modules of.
   package func unmatched(among modules: [FamilyModule]) -> [String] {

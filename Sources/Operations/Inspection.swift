@@ -144,5 +144,5 @@ package struct Inspection: Sendable {
 
 extension InspectedModule {
   /// Inputs of the weight, where the shapes tell.
-  fileprivate var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
+  var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
 }

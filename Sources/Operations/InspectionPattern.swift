@@ -22,7 +22,7 @@ package struct InspectionPattern: Sendable {
   }
 
   /// Whether it matches nothing, and what is near.
-  package func notices(on names: [String], of things: String) -> [String] {
+  func notices(on names: [[String]], of things: String) -> [String] {
     NamePattern.notices(
       on: pattern.map { [$0] } ?? [], from: "'--pattern'", names: names, of: things)
   }

@@ -101,6 +101,7 @@ struct Extract: Tool {
       opening: FilePath(tuned), as: family.family ?? base.layout.family)
     let plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
     let summary = ExtractionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    summary.warn(plan)
     guard !job.isDryRun else { return summary.print(plan) }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }

@@ -29,11 +29,17 @@ struct MergeSummary {
         + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched\n")
   }
 
-  /// Modules without a place, one a line.
+  /// Modules without a place, the first ones, and what else is probably not meant.
   func warn(_ plan: MergePlan) {
-    for module in plan.unmatched {
+    let shown = 10
+    for module in plan.unmatched.prefix(shown) {
       StandardError.write("unmatched: \(module.file): \(module.module): \(module.reason)\n")
     }
+    if plan.unmatched.count > shown {
+      StandardError.write(
+        "unmatched: … and \(plan.unmatched.count - shown) more; '--json' lists all\n")
+    }
+    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
     if plan.matchedCount == 0 && plan.unmatched.isEmpty {
       StandardError.write(
         "warning: no module takes part (multiplier 0 or patterns); the output equals the base\n")

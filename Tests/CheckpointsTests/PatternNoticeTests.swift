@@ -14,18 +14,18 @@ import Testing
     (
       "attn",
       "'--x': 'attn' matches none of 4 modules; the whole name has to match: "
-        + "'.*attn.*' matches 3"
+        + "'.*attn.*' matches 'double_blocks.0.img_attn.qkv'"
     ),
     (
       "*linear",
       "'--x': '*linear' matches none of 4 modules; the whole name has to match: "
-        + "'*linear*' matches 1"
+        + "'*linear*' matches 'single_blocks.0.linear1'"
     ),
     (
       ".*img_atn.*",
       "'--x': '.*img_atn.*' matches none of 4 modules; did you mean 'img_attn', as in "
         + "'double_blocks.0.img_attn.qkv', 'double_blocks.1.img_attn.qkv', "
-        + "'double_blocks.10.img_attn.qkv'? The whole name has to match"
+        + "'double_blocks.10.img_attn.qkv'?"
     ),
     (
       "x1",

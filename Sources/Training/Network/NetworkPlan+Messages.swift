@@ -1,6 +1,5 @@
 import Checkpoints
 import ModelFamilies
-import Patterns
 
 extension NetworkPlan {
   /// One line for every module and every one left out, for `verbose` and `--plan`.

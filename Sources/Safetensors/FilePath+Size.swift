@@ -1,0 +1,6 @@
+package import SystemPackage
+
+extension FilePath {
+  /// Bytes that the file takes, header and all; 0 where there is none.
+  package var byteCount: Int { (try? Posix.status(self)).map { Int($0.st_size) } ?? 0 }
+}
