@@ -2,6 +2,7 @@ import Adapters
 import Checkpoints
 import LinearAlgebra
 import ModelFamilies
+import Safetensors
 import Tensors
 
 /// Two adapters by what they do to the weights of a model: modules are paired by their place, whatever

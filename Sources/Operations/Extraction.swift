@@ -3,6 +3,7 @@ import Checkpoints
 import FoundationEssentials
 import LinearAlgebra
 import ModelFamilies
+import OrderedCollections
 import Safetensors
 package import SystemPackage
 import Tensors

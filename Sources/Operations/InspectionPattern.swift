@@ -1,3 +1,4 @@
+import Checkpoints
 package import Patterns
 
 /// Which tensors or modules are asked for.

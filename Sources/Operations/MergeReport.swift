@@ -1,3 +1,5 @@
+package import Checkpoints
+
 /// What a merge did.
 package struct MergeReport: Codable, Sendable {
   package let base: String

@@ -1,4 +1,5 @@
 import Adapters
+package import Checkpoints
 package import SystemPackage
 package import Tensors
 

@@ -16,7 +16,7 @@ package struct NamePattern: Sendable {
   /// What is matched: the text without its prefix.
   package let body: String
   private let expression: RegularExpression
-  let extent: RegularExpression.Extent
+  package let extent: RegularExpression.Extent
 
   /// - Parameters:
   ///   - text: after `re:` or `glob:` what it says; else told apart.

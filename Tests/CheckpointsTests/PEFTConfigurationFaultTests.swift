@@ -14,7 +14,9 @@ import Testing
     "base_model.model.down.q.lora_A.weight": EncodedTensor(Tensor(zeros: [4, 5]), as: .f32),
   ]
 
-  private static func adapter(_ json: String, in folder: borrowing TemporaryFolder) throws -> FilePath {
+  private static func adapter(
+    _ json: String, in folder: borrowing TemporaryFolder
+  ) throws -> FilePath {
     try Data(json.utf8)
       .write(to: URL(filePath: folder.path.appending("adapter_config.json").string))
     return try folder.write("adapter_model.safetensors", tensors)

@@ -1,3 +1,4 @@
+package import Checkpoints
 package import Tensors
 
 /// What a conversion of adapters did, or would do.
