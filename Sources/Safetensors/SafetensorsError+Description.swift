@@ -50,6 +50,11 @@ extension SafetensorsError: CustomStringConvertible {
     case .syntax(let file, let tensor, let offset, let expected, let found):
       return "\(file): \(place(tensor)): expected \(expected.rawValue) at byte \(offset),"
         + " found \(character(found))"
+    case .json(let file, let offset, let expected, let found):
+      return
+        "\(file): JSON: expected \(expected.rawValue) at byte \(offset), found \(character(found))"
+    case .textTooLong(let file, let limit, let found):
+      return "\(file): expected at most \(limit) bytes of JSON, found \(found)"
     case .nestedTooDeeply(let file, let limit):
       return "\(file): header: expected at most \(limit) levels of nesting, found more"
     case .duplicateMetadata(let file):

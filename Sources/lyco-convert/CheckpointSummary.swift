@@ -24,6 +24,7 @@ struct CheckpointSummary {
 
   /// What is not the same in all checkpoints.
   func note(_ plan: CheckpointConversionPlan, _ arithmetic: CheckpointArithmetic) {
+    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
     guard plan.sources.count > 1, !isQuiet else { return }
     func note(_ keys: [String], _ text: String) {
       guard let first = keys.first else { return }
@@ -63,7 +64,7 @@ struct CheckpointSummary {
     counts.append("\(report.copiedTensors) copied")
     var text = "\(output): \(ByteCount(report.bytes)), " + counts.joined(separator: ", ")
     text += Self.leftOut(report.pruned)
-    if report.rounded + report.underflowed > 0 {
+    if report.rounded > 0, report.numbers > 0 {
       text +=
         ", \((Double(report.rounded) / Double(report.numbers)).percent) of the numbers rounded"
     }

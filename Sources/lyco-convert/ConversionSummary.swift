@@ -9,8 +9,22 @@ struct ConversionSummary {
 
   /// Modules that stay as they are, and what readers of the output will not take.
   func warn(_ report: ConversionReport) {
-    for module in report.unmatched {
+    let shown = 10
+    for module in report.unmatched.prefix(shown) {
       StandardError.say("unmatched: \(module.file): \(module.module): \(module.reason)")
+    }
+    if report.unmatched.count > shown {
+      StandardError.say(
+        "unmatched: … and \(report.unmatched.count - shown) more; '--json' lists all")
+    }
+    for module in report.leftOut.prefix(shown) {
+      StandardError.say(
+        "left out: \(module.module): \(module.reason)"
+          + (module.deltaNorm.map { " (‖Δ‖ \($0.short))" } ?? ""))
+    }
+    if report.leftOut.count > shown {
+      StandardError.say(
+        "left out: … and \(report.leftOut.count - shown) more; '--json' lists all")
     }
     for warning in report.warnings { StandardError.say("warning: \(warning)") }
     if report.losses.overflowed > 0 {
@@ -53,10 +67,15 @@ struct ConversionSummary {
     let more: [(Int, String)] = [
       (report.split, "fused weights split"), (report.fused, "weights fused"),
       (report.duplicates, "duplicates dropped"),
-      (report.widened, "in F32 for exactness ('--save_precision' narrows)"),
+      (report.widened, "in F32, since 16 bits would lose more than their spacing"),
       (report.carried, "other tensors carried along"),
-      (report.unmatched.count, "unmatched"), (report.losses.rounded, "numbers rounded"),
+      (report.leftOut.count, "left out"), (report.unmatched.count, "unmatched"),
+      (report.losses.rounded, "numbers rounded"),
     ]
+    if report.from.count > 1 {
+      let formats = report.formats.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      text += ", stored as " + formats.map { "\($0.key)" }.joined(separator: " and ")
+    }
     for (count, what) in more where count > 0 { text += ", \(count) \(what)" }
     return text
   }

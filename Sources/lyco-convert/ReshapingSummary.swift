@@ -26,11 +26,12 @@ struct ReshapingSummary {
       StandardOutput.write(table.text(width: Terminal.outputWidth))
     }
     var text = "\(totals.changed) modules factorized anew, \(totals.unchanged) as they were"
+    if totals.leftOut > 0 { text += ", \(totals.leftOut) left out" }
     let ranks = report.modules.compactMap(\.rank)
     if let low = ranks.min(), let high = ranks.max() {
       text += low == high ? "; rank \(low)" : "; ranks \(low) to \(high)"
     }
-    if totals.changed > 0 {
+    if totals.changed + totals.leftOut > 0 {
       text += "; relative error \(totals.relativeError.short), kept energy "
       text += totals.keptEnergy.percent
     }

@@ -109,6 +109,7 @@ struct Extract: Tool {
       throw ExtractionPlan.otherModel(FilePath(tuned), than: base) ?? error
     }
     let summary = ExtractionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    summary.warn(plan)
     guard !job.isDryRun else { return summary.print(plan) }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }

@@ -10,6 +10,10 @@ struct ExtractionSummary {
   let asJSON: Bool
   let isQuiet: Bool
 
+  func warn(_ plan: ExtractionPlan) {
+    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
+  }
+
   /// The plan of a dry run.
   func print(_ plan: ExtractionPlan) {
     if asJSON {
@@ -21,7 +25,8 @@ struct ExtractionSummary {
               name: $0.module.adapterName, path: $0.module.path, key: $0.base.key,
               shape: $0.shape.dimensions, part: $0.part.rawValue)
           },
-          leftOut: plan.leftOut.map { .init(key: $0.key, reason: $0.reason.rawValue) }
+          leftOut: plan.leftOut.map { .init(key: $0.key, reason: $0.reason.rawValue) },
+          warnings: plan.notices
         ).json)
     }
     var table = TextTable(["module", "part", "shape"])
@@ -116,4 +121,5 @@ private struct PlannedExtraction: Encodable {
   let evidence: [String]
   let modules: [Module]
   let leftOut: [LeftOut]
+  let warnings: [String]
 }

@@ -87,7 +87,7 @@ extension InspectionText {
     }
     fact(
       "size",
-      "\(ByteCount(report.total.bytes)) in \(report.total.tensors.counted("tensor")), "
+      "\(ByteCount(report.fileBytes)), \(ByteCount(report.total.bytes)) of them in \(report.total.tensors.counted("tensor")), "
         + "\(report.total.parameters.counted("parameter")), \(report.storage)")
     for note in report.notes { fact("note", note) }
   }

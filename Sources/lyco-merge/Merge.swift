@@ -74,8 +74,14 @@ struct Merge: Tool {
     let plan = try MergePlan(base: base, adapters: weighted, settings: settings)
     let summary = MergeSummary(asJSON: job.asJSON, isQuiet: job.quiet)
     if job.isDryRun { summary.print(plan) }
+    do throws(OperationError) {
+      try plan.requireComplete(lenient: settings.isLenient)
+    } catch {
+      // The error names the first modules, JSON all.
+      if job.asJSON, !job.isDryRun { summary.print(plan) }
+      throw error
+    }
     summary.warn(plan)
-    try plan.requireComplete(lenient: settings.isLenient)
     guard !job.isDryRun else { return }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }

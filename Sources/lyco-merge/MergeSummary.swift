@@ -29,11 +29,17 @@ struct MergeSummary {
         + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched")
   }
 
-  /// Modules without a place, one a line.
+  /// Modules without a place, the first ones, and what else is probably not meant.
   func warn(_ plan: MergePlan) {
-    for module in plan.unmatched {
+    let shown = 10
+    for module in plan.unmatched.prefix(shown) {
       StandardError.say("unmatched: \(module.file): \(module.module): \(module.reason)")
     }
+    if plan.unmatched.count > shown {
+      StandardError.say(
+        "unmatched: … and \(plan.unmatched.count - shown) more; '--json' lists all")
+    }
+    for notice in plan.notices { StandardError.say("warning: \(notice)") }
     if plan.matchedCount == 0 && plan.unmatched.isEmpty {
       StandardError.say(
         "warning: no module takes part (multiplier 0 or patterns); the output equals the base")

@@ -40,7 +40,7 @@ import Testing
 
   @Test func keysStandInFileOrder() {
     let run = run(
-      "--keys", "--pattern", "attn2_to_k.lora_down", files: ["inspect/trained.safetensors"])
+      "--keys", "--pattern", "*attn2_to_k.lora_down*", files: ["inspect/trained.safetensors"])
     let rows = run.output.split(separator: "\n").filter { $0.contains("lora_down.weight") }
     #expect(rows.count == 3)
     #expect(rows.first?.contains("F16    [2, 768]  3,072") == true)
@@ -80,7 +80,7 @@ import Testing
 
   @Test func statisticsAndSpectrum() {
     let run = run(
-      "--stats", "--spectrum", "--limit", "1", "--pattern", "conv_in",
+      "--stats", "--spectrum", "--limit", "1", "--pattern", ".*conv_in.*",
       files: ["real/fashion-ddpm/trained-lora-r4.safetensors"])
     #expect(run.status == 0)
     // ‖ΔW‖ and singular values as Fixtures/inspect/measured.json has them.

@@ -12,12 +12,15 @@ extension AdapterNetwork {
   /// that of this network, factors are scaled so that the change stays what it was.
   /// - Parameter layout: of the model, which knows all spellings of names.
   /// - Returns: what did not go one to one.
-  /// - Throws: `NetworkError.fileAlgorithm`, `.fileFactor`, `.fileWithoutModules`, `CheckpointError`
+  /// - Throws: `NetworkError.fileAlgorithm`, `.fileShapes`, `.fileFactor`, `.fileWithoutModules`,
+  ///   `CheckpointError`
   @discardableResult
   package func load(_ file: AdapterFile, layout: ModelLayout) throws -> [String] {
     var places: [String: Int] = [:]
     for (index, module) in modules.enumerated() { places[module.plan.name] = index }
     var (loaded, strangers): (Set<Int>, [String]) = ([], [])
+    var found: [(index: Int, module: AdapterModule)] = []
+    var unmatched: [UnmatchedModule] = []
     for module in file.modules {
       guard
         let index = places[module.name]
@@ -26,12 +29,27 @@ extension AdapterNetwork {
         strangers.append(module.name)
         continue
       }
+      found.append((index, module))
+      do throws(CheckpointError) {
+        try module.check(base: layers[index].weightShape, bias: layers[index].bias?.shape)
+      } catch {
+        unmatched.append(
+          UnmatchedModule(
+            file: module.file.string, module: module.name, reason: error.withoutPlace))
+      }
+    }
+    guard unmatched.isEmpty else {
+      throw NetworkError.fileShapes(
+        unmatched, total: file.modules.count, misfit: file.misfit(in: layout))
+    }
+    for (index, module) in found {
       try modules[index].factors.take(module, for: layers[index], named: modules[index].plan.name)
       loaded.insert(index)
     }
     let path = file.file.path.string
     guard !loaded.isEmpty else {
-      throw NetworkError.fileWithoutModules(file: path, first: Array(strangers.prefix(3)))
+      throw NetworkError.fileWithoutModules(
+        file: path, first: Array(strangers.prefix(3)), misfit: file.misfit(in: layout))
     }
     var notices: [String] = []
     if !strangers.isEmpty {
@@ -65,7 +83,8 @@ extension NetworkPlan {
     }
     guard !plan.modules.isEmpty else {
       throw .fileWithoutModules(
-        file: file.file.path.string, first: file.modules.prefix(3).map(\.name))
+        file: file.file.path.string, first: file.modules.prefix(3).map(\.name),
+        misfit: file.misfit(in: layout))
     }
     return plan
   }
@@ -99,6 +118,21 @@ extension PlannedModule {
   }
 }
 
+extension AdapterFile {
+  /// Why it does not fit, where it is for a model of another family.
+  fileprivate func misfit(in layout: ModelLayout) -> String? {
+    layout.family.misfit(
+      ofModules: modules.map { ($0.name, $0.inputWidth) }, metadata: file.metadata)
+  }
+}
+
+extension CheckpointError {
+  /// What is wrong with a module, without the names of file and module.
+  fileprivate var withoutPlace: String {
+    if case .module(_, _, let error) = self { "\(error)" } else { "\(self)" }
+  }
+}
+
 extension TrainedFactors {
   /// Sets the parameters to what a module of a file holds.
   fileprivate func take(_ module: AdapterModule, for layer: Layer, named name: String) throws {
@@ -107,7 +141,6 @@ extension TrainedFactors {
         file: module.file.string, module: name, expected: algorithm.rawValue,
         found: module.algorithm.name)
     }
-    try module.check(base: layer.weightShape, bias: layer.bias?.shape)
     let adapter = try module.adapter(for: layer.weightShape)
     func set(_ parameter: Parameter, _ suffix: String, to tensor: Tensor?) throws(NetworkError) {
       guard let tensor, tensor.count == parameter.value.count else {

@@ -39,13 +39,9 @@ package struct NetworkPlan {
         selection: Self.selection(of: settings), hints: Self.hints(candidates, omitted, settings))
     }
     notices += try ModuleOptions.notices(on: modules, settings)
-    if let preset = settings.preset, !preset.isBuiltIn {
-      let missing = preset.unmatched(among: candidates)
-      if !missing.isEmpty {
-        notices.append(
-          "preset '\(preset.name)': matched by nothing: \(missing.joined(separator: ", "))")
-      }
-    }
+    notices += settings.preset?.notices(among: candidates) ?? []
+    notices += settings.filter.notices(
+      on: candidates.filter { $0.kind != .embedding && $0.component != "vae" }.map(\.path))
   }
 
   /// How many modules a part of the model has: `unet`, `te1`.

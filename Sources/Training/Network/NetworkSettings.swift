@@ -63,7 +63,8 @@ package struct NetworkSettings {
     self.preset = module.followsKohya ? nil : try Preset(named: arguments["preset"] ?? "full")
     filter = try ModuleFilter(
       exclude: arguments["exclude_patterns"].map { [$0] } ?? [],
-      include: arguments["include_patterns"].map { [$0] } ?? [])
+      include: arguments["include_patterns"].map { [$0] } ?? [],
+      origin: { "'--network_args': \($0)" })
     if case .kohya = module {
       blocks = try BlockSettings(arguments, options)
     } else {
