@@ -69,6 +69,9 @@ struct RunOptions: ParsableArguments {
     help: "Print modules, arithmetic, memory and time, and train nothing.")
   var isPlan = false
 
+  @Flag(name: [.customShort("v"), .customLong("verbose")], help: "List every module.")
+  var isVerbose = false
+
   @Flag(name: .shortAndLong, help: "Print errors only.")
   var quiet = false
 

@@ -27,13 +27,9 @@ struct Train: Tool {
       """,
     version: Suite.version)
 
-  static let lists: Set<String> = [
-    "network_args", "optimizer_args", "lr_scheduler_args", "base_weights",
-  ]
-  static let numberLists: Set<String> = ["base_weights_multiplier", "text_encoder_lr"]
   static let options = OptionTable.train
-  static let normalization = ArgumentNormalization(
-    lists: lists, numberLists: numberLists, ignored: IgnoredOptions.all)
+  /// Names alone: what values belong to an option, and what becomes of it, says `ScriptGate`.
+  static let normalization = ArgumentNormalization()
 
   @OptionGroup(title: "Model") var model: ModelOptions
   @OptionGroup(title: "Network") var network: NetworkOptions
@@ -51,37 +47,28 @@ struct Train: Tool {
     completion: .file())
   var configurationFile: String?
 
-  /// Options of `--config_file` before those of the command line that they give way to.
+  /// What a command or file of kohya's scripts is for the parser.
   static func expanded(_ arguments: [String]) throws -> [String] {
-    let given = Set(arguments.compactMap(Self.option))
-    guard given.contains("config_file") else { return arguments }
-    var rest = arguments
-    var path: String?
-    if let index = rest.lastIndex(where: { Self.option($0) == "config_file" }) {
-      let argument = rest.remove(at: index)
-      if let equals = argument.firstIndex(of: "=") {
-        path = String(argument[argument.index(after: equals)...])
-      } else if index < rest.count {
-        path = rest.remove(at: index)
-      }
+    guard arguments.allSatisfy({ !["-h", "--help", "--help_hidden", "--version"].contains($0) })
+    else { return arguments }
+    let gate = try ScriptGate(reading: arguments, vocabulary)
+    if !arguments.contains(where: { $0 == "-q" || $0 == "--quiet" }) {
+      for notice in gate.notices { StandardError.write("note: \(notice)\n") }
     }
-    guard let path else { throw ValidationError("'--config_file': expected a path behind it") }
-    let file = try ConfigurationFile(
-      path: path, lists: lists.union(numberLists),
-      known: knownOptions.union(IgnoredOptions.all.keys))
-    return normalization.normalized(
-      file.arguments(besides: given), note: StandardError.write) + rest
+    return gate.arguments.commandLine
   }
 
-  /// `network_dim` of `--network_dim` or `--network_dim=16`.
-  private static func option(_ argument: String) -> String? {
-    guard argument.hasPrefix("--"), argument.count > 2 else { return nil }
-    return String(argument.dropFirst(2).prefix { $0 != "=" })
-  }
-
-  /// Every option that the help names.
-  private static var knownOptions: Set<String> {
-    Set(helpMessage(columns: 1000).matches(of: /--([a-z0-9_]+)/).map { String($0.1) })
+  /// - Throws: `ValidationError` for what the options ask for, and whatever is wrong with the inputs.
+  private func makePlan() throws -> TrainingPlan {
+    do {
+      return try TrainingPlan(trainingConfiguration())
+    } catch let error as SettingError {
+      throw ValidationError("\(error)")
+    } catch let error as NetworkError where error.isOfOptions {
+      throw ValidationError("\(error)")
+    } catch let error as DatasetError where error.isOfOptions {
+      throw ValidationError("\(error)")
+    }
   }
 
   /// Names and values of options are checked where they are known: in the plan.
@@ -99,15 +86,20 @@ struct Train: Tool {
     lyco_keep_all_freed_memory()
     BLASThreads.set(1)
     let summary = TrainingSummary(isQuiet: run.quiet, asJSON: run.asJSON)
+    if model.mixedPrecision == "fp16" {
+      summary.warn(
+        "'--mixed_precision fp16': bf16 takes its place, whose range needs no scaling of the loss")
+    }
     if log.format == "wandb" {
       summary.warn("'--log_with wandb': nothing is uploaded; TensorBoard's event files are written")
     }
-    let plan = try TrainingPlan(trainingConfiguration())
+    let plan = try makePlan()
+    let isVerbose = run.isVerbose || plan.network.settings.isVerbose
     if run.isPlan {
-      summary.printPlan(plan)
-      return
+      summary.printPlan(plan, verbose: isVerbose)
+      return try plan.checkMemory()
     }
-    summary.print(plan, verbose: plan.network.settings.isVerbose)
+    summary.print(plan, verbose: isVerbose)
     try plan.checkMemory()
     let progress = TrainingProgressLine(isQuiet: run.quiet)
     do {

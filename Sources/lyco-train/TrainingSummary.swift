@@ -20,10 +20,11 @@ struct TrainingSummary {
   }
 
   /// The plan on standard output, for `--plan`.
-  func printPlan(_ plan: TrainingPlan) {
+  func printPlan(_ plan: TrainingPlan, verbose: Bool) {
     for notice in plan.notices { warn(notice) }
     guard asJSON else {
-      Swift.print(text(of: plan, verbose: true), terminator: "")
+      Swift.print(text(of: plan, verbose: verbose), terminator: "")
+      if !verbose { Swift.print("'--plan --verbose' lists all modules") }
       return
     }
     Swift.print(PlanFacts(plan).json, terminator: "")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Foundation
+import TestSupport
 import Testing
 
 @testable import lyco_train
@@ -50,11 +51,171 @@ struct TrainOptionsTests {
     #expect(train.run.steps == 20)
   }
 
-  @Test func anUnknownKeyNamesTheNearest() {
-    let error = #expect(throws: (any Error).self) {
-      try options([], toml: "lerning_rate = 1e-4")
+  /// What the gate says of arguments and a file, beside the arguments it makes of them.
+  private func gate(_ arguments: [String] = [], toml: String? = nil) throws -> ScriptGate {
+    var arguments = arguments
+    let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).toml")
+    defer { try? FileManager.default.removeItem(at: file) }
+    if let toml {
+      try Data(toml.utf8).write(to: file)
+      arguments += ["--config_file", String(file.path.dropLast(5))]
     }
-    #expect("\(error as Any)".contains("unknown key 'lerning_rate', did you mean 'learning_rate'?"))
+    return try ScriptGate(reading: arguments, Train.vocabulary)
+  }
+
+  private func refusal(_ arguments: [String] = [], toml: String? = nil) -> String {
+    do {
+      _ = try gate(arguments, toml: toml)
+      return ""
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  /// Every option of kohya's script is known, in files and on command lines.
+  @Test func knowsTheOptionsOfTheScript() throws {
+    let names = try fixtureLines("training/kohya/options.txt").map(String.init)
+      .filter { !$0.hasPrefix("#") }
+    #expect(names.count > 190)
+    for name in names {
+      #expect(
+        Train.vocabulary.isOwn(ScriptVocabulary.canonical(name)) || ScriptOption.all[name] != nil,
+        "\(name)")
+    }
+  }
+
+  @Test func keysOfNoScriptArePassedOver() throws {
+    let gate = try gate(
+      toml: """
+        epoch = 10
+        noise_offset_type = "Multires"
+        lr_scheduler_type = ""
+        algo = "lora"
+        save_toml = true
+        stop_text_encoder_training = 30
+        network_dim = 8
+        """)
+    #expect(gate.arguments.commandLine == ["--network_dim=8"])
+    #expect(gate.notices.count == 1)
+    for key in ["epoch", "noise_offset_type", "algo", "save_toml", "stop_text_encoder_training"] {
+      #expect(gate.notices[0].contains(key), "\(gate.notices)")
+    }
+  }
+
+  @Test(arguments: [
+    ("lerning_rate", "learning_rate"), ("netwrok_dim", "network_dim"), ("seedd", "seed"),
+    ("resolutoin", "resolution"), ("Learning_Rate", "learning_rate"),
+    ("train_bath_size", "train_batch_size"),
+  ])
+  func aKeyOneLetterAway(_ key: String, _ meant: String) {
+    #expect(
+      refusal(toml: "\(key) = 1").hasSuffix("unknown key '\(key)', did you mean '\(meant)'?"))
+  }
+
+  /// Values that mean that there is nothing of an option.
+  @Test func offValues() throws {
+    let gate = try gate(
+      ["--scale_weight_norms", "0", "--save_n_epoch_ratio=0", "--vae=", "--reg_data_dir", ""],
+      toml: """
+        weighted_captions = false
+        lr_scheduler_type = ""
+        vae = "None"
+        network_weights = ""
+        network_args = []
+        resume = false
+        face_crop_aug_range = "None"
+        save_every_n_epochs = 0
+        max_train_epochs = 0
+        clip_skip = 0
+        min_snr_gamma = 0.0
+        lowram = false
+        xformers = 0
+        sample_every_n_epochs = 0
+        t5xxl = ""
+        dit = "none"
+        save_model_as = "safetensors"
+        """)
+    #expect(gate.arguments.commandLine.isEmpty, "\(gate.arguments.commandLine)")
+    #expect(gate.notices.isEmpty, "\(gate.notices)")
+  }
+
+  /// Values in whichever of TOML's types they come.
+  @Test func valuesOfOtherTypes() throws {
+    let train = try options(
+      [],
+      toml: """
+        learning_rate = "1e-4"
+        unet_lr = 1
+        network_dim = "16"
+        train_batch_size = 2.0
+        gradient_checkpointing = 1
+        cache_latents = "true"
+        shuffle_caption = "False"
+        persistent_data_loader_workers = 1
+        network_args = "algo=lokr factor=8"
+        optimizer_args = ["weight_decay=0.1", "decouple=True"]
+        text_encoder_lr = "1e-5"
+        lr_warmup_steps = "10%"
+        """)
+    #expect(train.optimizer.learningRate == 1e-4 && train.optimizer.unetRate == 1)
+    #expect(train.network.rank == 16 && train.dataset.batchSize == 2)
+    #expect(train.run.checkpointsBlocks && train.dataset.cachesLatents)
+    #expect(!train.dataset.shufflesCaption)
+    #expect(train.network.arguments == ["algo=lokr", "factor=8"])
+    #expect(train.optimizer.textEncoderRates == [1e-5])
+    #expect(train.optimizer.warmup == 0.1)
+  }
+
+  @Test func ofWhatIsGivenTwiceTheLastCounts() throws {
+    let gate = try gate([
+      "--network_args", "conv_dim=4", "conv_alpha=1", "--seed", "1", "--network_args", "algo=lokr",
+      "--seed=2", "--text_encoder_lr", "1e-5", "2e-5",
+    ])
+    #expect(
+      gate.arguments.commandLine
+        == ["--network_args=algo=lokr", "--seed=2", "--text_encoder_lr=1e-5"])
+    #expect(gate.notices.count == 2, "\(gate.notices)")
+  }
+
+  @Test func shortenedOptions() throws {
+    let line = try gate(["--max_train_epoch", "3", "--network_arg", "a=1", "b=2", "--xform"])
+    #expect(
+      line.arguments.commandLine
+        == ["--max_train_epochs=3", "--network_args=a=1", "--network_args=b=2"])
+    // Options of this tool alone do not make one of kohya's ambiguous.
+    #expect(
+      try gate(["--base_weights_m", "1"]).arguments.commandLine == ["--base_weights_multiplier=1"])
+    #expect(refusal(["--max_train", "3"]).contains("'--max_train_epochs', '--max_train_steps'"))
+    #expect(refusal(["--network_t"]).contains("expected one of"))
+  }
+
+  /// One line for all options without effect.
+  @Test func optionsWithoutEffectAreOneLine() throws {
+    let gate = try gate(
+      ["--xformers", "--lowram", "--max_data_loader_n_workers", "8", "--sdpa", "--no_half_vae"])
+    #expect(gate.notices.count == 1)
+    #expect(
+      gate.notices[0]
+        == "5 options have no effect here: xformers, lowram, max_data_loader_n_workers, sdpa, no_half_vae"
+    )
+    #expect(
+      try self.gate(["--xformers"]).notices
+        == ["'--xformers' has no effect: attention is always computed in tiles"])
+  }
+
+  @Test(arguments: [
+    (["--dit", "wan.safetensors", "--t5", "t5.pth"], "HunyuanVideo, Wan and the other models"),
+    (["--t5xxl", "a", "--clip_l", "b", "--ae", "c"], "'--t5xxl', '--clip_l': of FLUX.1"),
+    (["--network_module", "networks.lora_flux"], "of FLUX.1"),
+    (["--network_module", "networks.lora_wan"], "of Wan"),
+    (["--network_module=networks.lora_qwen_image", "--sdpa"], "of Qwen-Image"),
+    (["--clip_g", "x"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
+    (["--token_string", "x"], "textual inversion"),
+    (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),
+    (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),
+  ])
+  func otherModelsAndScripts(_ arguments: [String], _ says: String) {
+    #expect(refusal(arguments).contains(says), "\(refusal(arguments))")
   }
 
   @Test func listsOfKohyasScripts() throws {

@@ -42,37 +42,63 @@ import Testing
       ] + arguments)
   }
 
-  /// Each in one line that says what was expected and found, with nothing left behind.
+  /// Each in one line that says what was expected and found, with nothing left behind, by the plan as by the run;
+  /// status 64 for what options say and 1 for what files do.
   @Test(arguments: [
-    (["--network_args", "include_patern=x"], "did you mean 'include_patterns'"),
+    (["--network_args", "include_patern=x"], "did you mean 'include_patterns'", 64),
     (
       ["--network_module", "lycoris.kohya", "--network_args", "algo=lorra"],
-      "found 'lorra'"
+      "found 'lorra'", 64
     ),
-    (["--network_args", "exclude_patterns=[r'.*']"], "no module is selected"),
-    (["--network_module", "lycoris.kohya", "--network_args", "dora_wd=maybe"], "dora_wd"),
-    (["--optimizer_type", "AdamX"], "--optimizer_type"),
-    (["--optimizer_args", "weight_decai=1"], "weight_decay"),
-    (["--lr_scheduler", "cosinus"], "did you mean 'cosine'"),
-    (["--resume", "nowhere"], "nowhere"),
-    (["--network_weights", "nowhere.safetensors"], "nowhere.safetensors"),
-    (["--clip_skip", "99"], "--clip_skip"),
-    (["--dataset_config", "x.toml"], "--dataset_config"),
+    (["--network_args", "exclude_patterns=[r'.*']"], "no module is selected", 64),
+    (["--network_module", "lycoris.kohya", "--network_args", "dora_wd=maybe"], "dora_wd", 64),
+    (["--optimizer_type", "AdamX"], "--optimizer_type", 64),
+    (["--optimizer_args", "weight_decai=1"], "weight_decay", 64),
+    (["--lr_scheduler", "cosinus"], "did you mean 'cosine'", 64),
+    (["--resume", "nowhere"], "nowhere", 1),
+    (["--network_weights", "nowhere.safetensors"], "nowhere.safetensors", 1),
+    (["--clip_skip", "99"], "--clip_skip", 64),
+    (["--dataset_config", "x.toml"], "x.toml", 1),
+    (["--resolution", ""], "resolution: expected '--resolution'", 64),
+    (["--learning_rate", "0"], "nothing is trained", 64),
+    (
+      ["--optimizer_type", "DAdaptAdam", "--unet_lr", "1", "--text_encoder_lr", "0.5"],
+      "one learning rate for all", 64
+    ),
+    (
+      ["--optimizer_type", "DAdaptLion", "--network_args", "loraplus_lr_ratio=4"],
+      "one learning rate for all", 64
+    ),
+    (
+      ["--optimizer_type", "Prodigy", "--unet_lr", "1", "--text_encoder_lr", "0.5"],
+      "one learning rate for all", 64
+    ),
+    (
+      [
+        "--optimizer_type", "DAdaptSGD", "--network_args",
+        "down_lr_weight=1,1,1,1,1,1,1,1,1,1,1,1", "mid_lr_weight=0.5",
+      ], "one learning rate for all", 64
+    ),
+    (["--vae", "nowhere.safetensors"], "nowhere.safetensors", 1),
+    (["--base_weights", "nowhere.safetensors"], "nowhere.safetensors", 1),
   ])
-  func refusesSettings(arguments: [String], says: String) throws {
+  func refusesSettings(arguments: [String], says: String, status: Int32) throws {
     let folder = TemporaryFolder()
     let images = try images(in: folder)
-    let run = ToolRun(
-      "lyco-train",
-      [
-        "--pretrained_model_name_or_path", Self.base, "--train_data_dir", images.string,
-        "--resolution", "64", "--output_dir", folder.file("out").string, "--quiet",
-      ] + arguments)
-    // What the command line alone can mend is wrong usage.
-    #expect([1, 64].contains(run.status), "\(run.errors)")
-    #expect(run.errors.contains(says), "\(run.errors)")
-    let lines = run.errors.split(separator: "\n").filter { !$0.hasPrefix("note: ") }
-    #expect(lines.count == 1, "\(run.errors)")
+    for plan in [[], ["--plan"]] {
+      let run = ToolRun(
+        "lyco-train",
+        [
+          "--pretrained_model_name_or_path", Self.base, "--train_data_dir", images.string,
+          "--resolution", "64", "--output_dir", folder.file("out").string, "--quiet",
+        ] + arguments + plan)
+      #expect(run.status == status, "\(run.errors)")
+      #expect(run.errors.contains(says), "\(run.errors)")
+      let lines = run.errors.split(separator: "\n").filter {
+        !$0.hasPrefix("note: ") && !$0.hasPrefix("Usage: ") && !$0.hasPrefix("  See ")
+      }
+      #expect(lines.count == 1, "\(run.errors)")
+    }
     #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
   }
 
@@ -173,6 +199,10 @@ import Testing
     for part in ["modules:", "batches per epoch: 20", "2 steps in all", "of memory", "per step"] {
       #expect(run.output.contains(part), "\(part): \(run.output)")
     }
+    // A summary, and the list on request.
+    #expect(run.output.split(separator: "\n").count < 16, "\(run.output)")
+    let list = train(try images(in: folder), in: folder, "--plan", "--verbose")
+    #expect(list.output.split(separator: "\n").count > 200 && list.output.contains("lora_unet_"))
     #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
   }
 }

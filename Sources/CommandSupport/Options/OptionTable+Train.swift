@@ -108,7 +108,8 @@ extension OptionTable {
     .value("gradient_accumulation_steps"), .flag("gradient_checkpointing"), .value("seed"),
     .value("threads"), .value("resume"), .value("validation_split"), .value("validation_seed"),
     .value("validate_every_n_steps"), .value("validate_every_n_epochs"),
-    .value("max_validation_steps"), .flag("plan dry_run"), .flag("q quiet"), .flag("json"),
+    .value("max_validation_steps"), .flag("plan dry_run"), .flag("q quiet"),
+    .flag("v verbose"), .flag("json"),
   ]
 
   private static let outputRows: [OptionRow] = [

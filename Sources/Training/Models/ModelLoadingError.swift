@@ -32,7 +32,8 @@ extension ModelLoadingError: CustomStringConvertible {
         + "\(modules.count) of \(total) modules have no place in the checkpoint: "
         + modules.examples
     case .unsupportedFamily(let file, let family):
-      "\(file): a checkpoint of \(family.title) (\(family.name)): this trains sd1 and sd2 so far"
+      "\(file): a checkpoint of \(family.title); adapters are trained here for Stable Diffusion 1.x and 2.x, not "
+        + "yet for other models: sd-scripts or musubi-tuner train those"
     case .notStableDiffusion(let file):
       "\(file): expected a checkpoint of Stable Diffusion 1 or 2, found no UNet of that structure"
     case .missingComponent(let file, let component):

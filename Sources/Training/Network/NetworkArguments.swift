@@ -3,13 +3,16 @@ import ModelFamilies
 
 /// `--network_args`: a list of `key=value`.
 ///
-/// A key ends at the first `=`, so that patterns may hold more of them. Old names of LyCORIS are taken
-/// for the new ones. Values are read strictly: what is not of the type that is asked for is an error.
+/// A key ends at the first `=`, so that patterns may hold more of them. Of a key that is given twice the last
+/// counts. Old names of LyCORIS are taken for the new ones, and count before these as they do there. Values are read
+/// strictly: what is not of the type that is asked for is an error.
 package struct NetworkArguments: Sendable, Equatable {
   /// In the order given.
   package private(set) var entries: [(key: String, value: String)] = []
   /// What is said beside errors: old names.
   package private(set) var notices: [String] = []
+  /// Keys that were given by an old name.
+  private var byOldName: Set<String> = []
 
   /// Old names of keys.
   private static let renamed = [
@@ -18,7 +21,7 @@ package struct NetworkArguments: Sendable, Equatable {
 
   package init() {}
 
-  /// - Throws: `NetworkError.argumentForm`, `.argumentTwice`
+  /// - Throws: `NetworkError.argumentForm`, `.value`
   package init(parsing texts: [String]) throws(NetworkError) {
     for text in texts {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -28,9 +31,10 @@ package struct NetworkArguments: Sendable, Equatable {
     }
   }
 
-  /// - Throws: `NetworkError.argumentTwice`, `.value`
+  /// - Throws: `NetworkError.value`
   mutating func add(_ key: String, _ value: String) throws(NetworkError) {
     var (key, value) = (key, value)
+    var isOldName = true
     if let name = Self.renamed[key] {
       notices.append("network_args: '\(key)' is the old name of '\(name)'")
       key = name
@@ -38,9 +42,16 @@ package struct NetworkArguments: Sendable, Equatable {
       notices.append("network_args: '\(key)' is the old form of 'use_tucker', the other way round")
       value = try Self.bool(key, value) ? "False" : "True"
       key = "use_tucker"
+    } else {
+      isOldName = false
     }
-    guard self[key] == nil else { throw .argumentTwice(key) }
-    entries.append((key, value))
+    guard isOldName || !byOldName.contains(key) else { return }
+    if isOldName { byOldName.insert(key) }
+    if let index = entries.firstIndex(where: { $0.key == key }) {
+      entries[index].value = value
+    } else {
+      entries.append((key, value))
+    }
   }
 
   /// The same with an argument that counts where none of that key was given.

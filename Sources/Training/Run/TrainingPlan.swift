@@ -84,6 +84,11 @@ package struct TrainingPlan {
       notices.append(
         "'--lr_scheduler' has no effect: the optimizer has a schedule of its own")
     }
+    if schedule.warmup > arithmetic.steps {
+      notices.append(
+        "'--lr_warmup_steps': the run ends at \(arithmetic.steps) of the \(schedule.warmup) steps over which its "
+          + "rates rise")
+    }
     if followsScheduler {
       notices.append(
         "the checkpoint's scheduler says v_prediction: trained as with '--v_parameterization'")
@@ -107,6 +112,7 @@ package struct TrainingPlan {
     if configuration.network.flags.trainsTextEncoders, network.count("te1") == 0 {
       notices.append("no module of the text encoder is trained")
     }
+    try checkStart()
   }
 
   /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose

@@ -67,10 +67,6 @@ extension RateSchedule {
       throw .name(option: "--lr_scheduler", found: settings.name, known: ScheduleSettings.names)
     }
     try arguments.finish()
-    guard warmup <= total else {
-      throw .value(
-        option: "--lr_warmup_steps", expected: "at most all \(total) steps", found: "\(warmup)")
-    }
     self.init(curve: curve, warmup: warmup, total: total)
   }
 

@@ -155,8 +155,8 @@ struct DatasetConfigurationTests {
       "resolution: expected '--resolution', or the key in the configuration, found none"
     ),
     (
-      "[[datasets]]\nresolution = 60\n[[datasets.subsets]]\nimage_dir = 'x'\n",
-      "resolution: expected multiples of 8, found 60x60"
+      "[[datasets]]\nresolution = 64\nenable_bucket = true\nmin_bucket_reso = 64\nbucket_reso_steps = 20\n[[datasets.subsets]]\nimage_dir = 'x'\n",
+      "bucket_reso_steps: expected a multiple of 8, the pixels of a latent, found 20"
     ),
     (
       "[[datasets]]\nresolution = 64\nenable_bucket = true\n[[datasets.subsets]]\nimage_dir = 'x'\n",
@@ -181,19 +181,63 @@ struct DatasetConfigurationTests {
     #expect(refusal("[]", json: true).hasPrefix("FILE: expected an object"))
   }
 
-  @Test func sourcesExcludeEachOther() {
-    let text = message {
-      var defaults = DatasetDefaults()
-      _ = try DatasetConfiguration(defaults)
-      defaults.trainFolder = "x"
+  /// Sides that are no multiples of a latent's pixels are trained as far as latents go, with or without buckets.
+  @Test func sidesBetweenLatents() throws {
+    let folder = ImageFolder()
+    func configuration(_ keys: String) throws -> DatasetConfiguration {
+      try folder.configuration(
+        "[general]\n\(keys)\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'FOLDER/a'\n")
     }
+    let fixed = try configuration("resolution = [512, 650]")
+    #expect(fixed.datasets[0].resolution == Resolution(512, 648))
+    #expect(
+      fixed.notices.count == 1 && fixed.notices[0].hasPrefix("resolution: 512x648 of 512x650"))
+    let buckets = try configuration(
+      "resolution = 512\nenable_bucket = true\nbucket_reso_steps = 1\nbucket_no_upscale = true")
+    #expect(buckets.datasets[0].buckets?.step == 8)
+    #expect(buckets.notices.count == 1 && buckets.notices[0].contains("multiples of 64"))
+    #expect(try configuration("resolution = [512, 768]").notices.isEmpty)
+  }
+
+  /// What LoRA_Easy_Training_Scripts saves holds datasets in a form of its own.
+  @Test func savedPage() throws {
+    let folder = ImageFolder()
+    let configuration = try folder.configuration(
+      """
+      [[subsets]]
+      name = "bag"
+      image_dir = "FOLDER/a"
+      num_repeats = 3
+      flip_aug = false
+      [general_args.args]
+      pretrained_model_name_or_path = "x"
+      [general_args.dataset_args]
+      resolution = 512
+      batch_size = 2
+      max_token_length = 225
+      [bucket_args.dataset_args]
+      enable_bucket = true
+      min_bucket_reso = 320
+      """)
+    #expect(configuration.datasets.count == 1)
+    #expect(configuration.datasets[0].resolution == Resolution(512, 512))
+    #expect(configuration.datasets[0].batchSize == 2)
+    #expect(configuration.datasets[0].buckets?.smallest == 320)
+    #expect(configuration.datasets[0].subsets.map(\.repeats) == [3])
+    #expect(configuration.notices.isEmpty, "\(configuration.notices)")
+  }
+
+  /// As in the scripts, a configuration counts and a folder beside it does not.
+  @Test func aConfigurationCountsBeforeAFolder() throws {
+    let text = message { _ = try DatasetConfiguration(DatasetDefaults()) }
     #expect(text == "no images: expected '--train_data_dir' or '--dataset_config'")
-    let both = message {
-      var defaults = DatasetDefaults()
-      defaults.trainFolder = "x"
-      defaults.configuration = "y.toml"
-      _ = try DatasetConfiguration(defaults)
+    let both = try ImageFolder().configuration(Self.whole) {
+      $0.trainFolder = "x"
+      $0.regularizationFolder = "y"
     }
-    #expect(both.hasPrefix("'--dataset_config' and '--train_data_dir'"))
+    #expect(both.datasets.count == 2)
+    for flag in ["--train_data_dir", "--reg_data_dir"] {
+      #expect(both.notices.contains { $0.hasPrefix("'\(flag)' has no effect") })
+    }
   }
 }

@@ -18,9 +18,16 @@ struct NetworkArgumentsTests {
     #expect(arguments["algo"] == "loha")
     #expect(throws: NetworkError.argumentForm("algo")) { try NetworkArguments(parsing: ["algo"]) }
     #expect(throws: NetworkError.argumentForm("=1")) { try NetworkArguments(parsing: ["=1"]) }
-    #expect(throws: NetworkError.argumentTwice("factor")) {
-      try NetworkArguments(parsing: ["factor=1", "factor=2"])
+  }
+
+  /// As in the scripts, the last counts; an old name of LyCORIS counts before the new one, wherever it stands.
+  @Test func repeatedKeys() throws {
+    #expect(try NetworkArguments(parsing: ["factor=1", "algo=lokr", "factor=2"])["factor"] == "2")
+    for texts in [["use_cp=True", "use_tucker=False"], ["use_tucker=False", "use_cp=True"]] {
+      #expect(try NetworkArguments(parsing: texts)["use_tucker"] == "True")
     }
+    #expect(
+      try NetworkArguments(parsing: ["use_tucker=True", "use_cp=False"])["use_tucker"] == "False")
   }
 
   @Test func unknownKeys() throws {

@@ -60,7 +60,8 @@ import Testing
   @Test func settingsThatCannotBeFollowedAreRefused() {
     #expect(message { $0.name = "cosin" }?.contains("did you mean 'cosine'?") == true)
     #expect(message { $0.warmup = 1.5 }?.contains("a share of them below 1") == true)
-    #expect(message { ($0.name, $0.warmup) = ("linear", 200) }?.contains("at most all 100") == true)
+    // As in the scripts, a run may end before its rates have risen.
+    #expect(message { ($0.name, $0.warmup) = ("linear", 200) } == nil)
     #expect(message { $0.name = "cosine_with_min_lr" }?.contains("min_lr_ratio") == true)
     #expect(message { $0.name = "piecewise_constant" }?.contains("step_rules") == true)
     #expect(message { $0.name = "adafactor:1e-4" }?.contains("Adafactor") == true)

@@ -17,14 +17,14 @@ package struct DatasetConfiguration: Sendable {
   /// - Throws: `DatasetError` of the configuration's file, or of a value that does not fit another
   package init(_ defaults: DatasetDefaults) throws(DatasetError) {
     if let file = defaults.configuration {
+      let reading = try DatasetFile(reading: file)
+      self.init(datasets: [], isFromFile: true)
       for (path, flag) in [
         (defaults.trainFolder, "--train_data_dir"), (defaults.metadataFile, "--in_json"),
         (defaults.regularizationFolder, "--reg_data_dir"),
       ] where path != nil {
-        throw .conflictingSources("--dataset_config", flag)
+        notices.append("'\(flag)' has no effect: '--dataset_config' says what is trained")
       }
-      let reading = try DatasetFile(reading: file)
-      self.init(datasets: [], isFromFile: true)
       for dataset in reading.datasets {
         let levels = [dataset.values, reading.general, defaults.values]
         datasets.append(
@@ -41,6 +41,7 @@ package struct DatasetConfiguration: Sendable {
         }
       datasets = [try Self.dataset([defaults.values], subsets, defaults)]
     }
+    roundToLatents()
     try checkSettings()
   }
 
@@ -122,6 +123,31 @@ package struct DatasetConfiguration: Sendable {
     return settings
   }
 
+  /// Pixels of a latent, along each side.
+  private static let latentStride = 8
+
+  /// Brings sizes that no latents have to those that are trained: the VAE drops what is left of a side.
+  private mutating func roundToLatents() {
+    for index in datasets.indices {
+      let (resolution, stride) = (datasets[index].resolution, Self.latentStride)
+      if let step = datasets[index].buckets?.step, step < stride, step > 0 {
+        datasets[index].buckets?.step = stride
+        notices.append(
+          "bucket_reso_steps: \(step) is taken as \(stride), the pixels of a latent; kohya's scripts ask for "
+            + "multiples of 64 with Stable Diffusion 1.x and 2.x")
+      }
+      let rounded = Resolution(
+        resolution.width / stride * stride, resolution.height / stride * stride)
+      guard datasets[index].buckets == nil, rounded != resolution, rounded.width > 0,
+        rounded.height > 0
+      else { continue }
+      datasets[index].resolution = rounded
+      notices.append(
+        "resolution: \(rounded) of \(resolution) is trained: a latent is \(stride) pixels, and the VAE drops the "
+          + "rest")
+    }
+  }
+
   /// Most pixels of a side and most images of a batch, far beyond what can be computed.
   private static let largest = 1 << 16
 
@@ -138,14 +164,11 @@ package struct DatasetConfiguration: Sendable {
       ] where !(1...Self.largest).contains(value) {
         throw .setting(name, expected: "1 to \(Self.largest)", found: "\(value)")
       }
-      guard let buckets = dataset.buckets else {
-        guard resolution.width % 8 == 0, resolution.height % 8 == 0 else {
-          throw .setting("resolution", expected: "multiples of 8", found: "\(resolution)")
-        }
-        continue
-      }
-      guard buckets.step % 8 == 0 else {
-        throw .setting("bucket_reso_steps", expected: "a multiple of 8", found: "\(buckets.step)")
+      guard let buckets = dataset.buckets else { continue }
+      guard buckets.step % Self.latentStride == 0 else {
+        throw .setting(
+          "bucket_reso_steps", expected: "a multiple of 8, the pixels of a latent",
+          found: "\(buckets.step)")
       }
       guard !buckets.neverEnlarges else { continue }
       let sides = BucketRule.sides(buckets)

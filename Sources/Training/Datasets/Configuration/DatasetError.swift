@@ -9,7 +9,6 @@ package enum DatasetError: Error {
   case file(FilePath, detail: String)
   /// None of the ways to name images was used.
   case nothingGiven
-  case conflictingSources(String, String)
   case syntax(FilePath, detail: String)
   case unknownKey(FilePath, section: String, key: String, near: String?)
   /// A key of another level, or one that is not served.
@@ -54,8 +53,6 @@ extension DatasetError: CustomStringConvertible {
     case .file(_, let detail): detail
     case .nothingGiven:
       "no images: expected '--train_data_dir' or '--dataset_config'"
-    case .conflictingSources(let a, let b):
-      "'\(a)' and '\(b)': expected one of them; what both say belongs into the configuration"
     case .syntax(let file, let detail): "\(file): \(detail)"
     case .unknownKey(let file, let section, let key, let near):
       "\(file): \(section): unknown key '\(key)'" + (near.map { ", did you mean '\($0)'?" } ?? "")

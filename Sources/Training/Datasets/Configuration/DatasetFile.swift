@@ -18,7 +18,8 @@ struct DatasetFile {
   ///   `.missingKey`, `.mixedSubsets`
   init(reading path: FilePath) throws(DatasetError) {
     self.path = path
-    let root = try Self.table(of: path)
+    var root = try Self.table(of: path)
+    if let page = Self.datasets(ofPage: root) { root = page }
     for key in root.keys.sorted() where key != "general" && key != "datasets" {
       throw .unknownKey(
         path, section: "top level", key: key, near: ["general", "datasets"].nearest(to: key))

@@ -1,0 +1,58 @@
+import Checkpoints
+import DiffusionModels
+import ModelFamilies
+import Safetensors
+import SystemPackage
+import Tensors
+
+extension TrainingPlan {
+  /// Refuses what would stop the run at its first step, so that a plan is not printed for it.
+  /// - Throws: `SettingError` for rates that the optimizer cannot follow, `TrainingError.missingVAE`,
+  ///   `.finished`, `StateError` for a state of another run, `ModelLoadingError` for a model, a VAE or adapters
+  ///   to merge that do not fit, and what opening them throws.
+  func checkStart() throws {
+    let rates = configuration.rates
+    let groups = network.rateGroups(
+      unetRate: rates.unetRate, textEncoderRate: rates.textEncoderRate)
+    guard !groups.isEmpty else {
+      throw SettingError.combination(
+        "nothing is trained: the learning rate is 0; give '--learning_rate', '--unet_lr' or '--text_encoder_lr'"
+      )
+    }
+    try optimizer.optimizer.check(groups)
+    try checkModel()
+    try checkVAE()
+    _ = try MergedParameters(CheckpointParameters(base), configuration.model.merged)
+    guard let state, let folder = configuration.run.resumed else { return }
+    try state.progress.check(resumedSettings, optimizer: optimizer.className, in: folder)
+    guard state.progress.step < arithmetic.steps else {
+      throw TrainingError.finished(steps: arithmetic.steps)
+    }
+  }
+
+  /// What `StableDiffusionModel` and its tokenizer ask of the checkpoint, as far as shapes tell.
+  private func checkModel() throws {
+    let (path, parameters) = (base.file.path, CheckpointParameters(base))
+    if let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1,
+      input.dimensions[1] != 4
+    {
+      throw ModelLoadingError.latentChannels(path, found: input.dimensions[1])
+    }
+    let table = parameters.shape("te1", "text_model.embeddings.token_embedding", "weight")
+    if let table, table.rows != CLIPTokenizer.vocabularySize {
+      throw ModelLoadingError.vocabulary(
+        path, expected: CLIPTokenizer.vocabularySize, found: table.rows)
+    }
+  }
+
+  private func checkVAE() throws {
+    guard let path = configuration.model.vae else {
+      guard CheckpointParameters(base).has("vae") else {
+        throw TrainingError.missingVAE(base.file.path)
+      }
+      return
+    }
+    let vae = CheckpointParameters(try BaseModel(opening: path, as: base.layout.family))
+    guard vae.has("vae") else { throw ModelLoadingError.missingComponent(path, component: "vae") }
+  }
+}

@@ -1,0 +1,117 @@
+import ArgumentParser
+
+/// Options as kohya's scripts are given them: names with their values, each name once.
+///
+/// A command line is read as Python's argparse reads it: a long option may be shortened to what is
+/// unambiguous, a list ends at the next option, and of what is given twice the last counts.
+struct ScriptArguments {
+  struct Entry: Equatable {
+    let name: String
+    /// nil for an option that nothing follows.
+    var values: [String]?
+  }
+
+  private(set) var entries: [Entry] = []
+  /// What is no long option that is known, as it stands.
+  private(set) var rest: [String] = []
+  /// Lists that were given more than once.
+  private(set) var repeated: [String] = []
+
+  init() {}
+
+  /// - Parameters:
+  ///   - arguments: of a command line.
+  ///   - options: what there is.
+  /// - Throws: `ValidationError` for a shortened name that could be several.
+  init(reading arguments: [String], _ options: ScriptVocabulary) throws {
+    var remaining = arguments[...]
+    while let argument = remaining.popFirst() {
+      guard argument != "--" else {
+        rest += [argument] + remaining
+        break
+      }
+      guard argument.hasPrefix("--") else {
+        rest.append(argument)
+        continue
+      }
+      let body = argument.dropFirst(2)
+      let given = String(body.prefix { $0 != "=" })
+      let attached = given.count < body.count ? String(body.dropFirst(given.count + 1)) : nil
+      guard let name = try options.name(of: given) else {
+        rest.append(argument)
+        continue
+      }
+      switch options.values(of: name) {
+      case .none where attached == nil: set(name, nil)
+      // Nothing may follow, which is for the parser to say.
+      case .none: rest.append(argument)
+      case .one:
+        guard let value = attached ?? Self.value(&remaining) else {
+          rest.append("--\(name)")
+          continue
+        }
+        set(name, [value])
+      case .several:
+        if entries.contains(where: { $0.name == name }) { repeated.append(name) }
+        set(name, attached.map { [$0] } ?? Self.list(&remaining, options.isNumeric(name)))
+      }
+    }
+  }
+
+  /// A value that may be a negative number, and else is no option.
+  private static func value(_ rest: inout ArraySlice<String>) -> String? {
+    guard let first = rest.first, !first.hasPrefix("-") || Double(first) != nil else { return nil }
+    return rest.popFirst()
+  }
+
+  private static func list(_ rest: inout ArraySlice<String>, _ isNumeric: Bool) -> [String] {
+    var values: [String] = []
+    while let first = rest.first,
+      isNumeric ? ScriptArguments.isNumberOrNone(first) : !first.hasPrefix("-")
+    {
+      values.append(first)
+      rest.removeFirst()
+    }
+    return values
+  }
+
+  private static func isNumberOrNone(_ text: String) -> Bool {
+    Double(text) != nil || text.lowercased() == "none"
+  }
+
+  /// Sets an option, in place of what was said of it before.
+  mutating func set(_ name: String, _ values: [String]?) {
+    entries.removeAll { $0.name == name }
+    entries.append(Entry(name: name, values: values))
+  }
+
+  /// Those of another level, for all that is not given here.
+  mutating func addMissing(_ other: ScriptArguments) {
+    let given = Set(entries.map(\.name))
+    entries = other.entries.filter { !given.contains($0.name) } + entries
+  }
+
+  /// The script of a command that is pasted whole stands for this tool.
+  mutating func dropScript() {
+    if let script = rest.first, script.split(separator: "/").last == "train_network.py" {
+      rest.removeFirst()
+    }
+  }
+
+  mutating func remove(_ name: String) { entries.removeAll { $0.name == name } }
+
+  subscript(_ name: String) -> [String]? { entries.first { $0.name == name }?.values }
+
+  /// Replaces every entry by what a rule makes of it; nil leaves it out.
+  mutating func apply(_ rule: (Entry) throws -> Entry?) rethrows {
+    entries = try entries.compactMap(rule)
+  }
+
+  /// As the parser of this tool reads them.
+  var commandLine: [String] {
+    entries.flatMap { entry in
+      guard let values = entry.values else { return ["--\(entry.name)"] }
+      return values.map { "--\(entry.name)=\($0)" }
+    } + rest
+  }
+}
