@@ -18,7 +18,8 @@ package struct NetworkArguments: Sendable, Equatable {
 
   package init() {}
 
-  /// - Throws: `NetworkError.argumentForm`, `.argumentTwice`
+  /// Of a key that is given more than once, the last value counts.
+  /// - Throws: `NetworkError.argumentForm`
   package init(parsing texts: [String]) throws(NetworkError) {
     for text in texts {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -28,7 +29,7 @@ package struct NetworkArguments: Sendable, Equatable {
     }
   }
 
-  /// - Throws: `NetworkError.argumentTwice`, `.value`
+  /// - Throws: `NetworkError.value`
   mutating func add(_ key: String, _ value: String) throws(NetworkError) {
     var (key, value) = (key, value)
     if let name = Self.renamed[key] {
@@ -39,8 +40,11 @@ package struct NetworkArguments: Sendable, Equatable {
       value = try Self.bool(key, value) ? "False" : "True"
       key = "use_tucker"
     }
-    guard self[key] == nil else { throw .argumentTwice(key) }
-    entries.append((key, value))
+    if let place = entries.firstIndex(where: { $0.key == key }) {
+      entries[place].value = value
+    } else {
+      entries.append((key, value))
+    }
   }
 
   /// The same with an argument that counts where none of that key was given.

@@ -6,7 +6,6 @@ package enum NetworkError: Error, Equatable {
   case moduleName(String, known: [String])
   case moduleUnsupported(String, instead: String)
   case argumentForm(String)
-  case argumentTwice(String)
   case unknownArgument(String, module: String, nearest: String?)
   case value(String, expected: String, found: String)
   case unknownAlgorithm(String, known: [String])
@@ -31,7 +30,6 @@ extension NetworkError: CustomStringConvertible {
       "'--network_module \(name)' is not known here; say \(instead)"
     case .argumentForm(let text):
       "'--network_args': expected key=value, found '\(text)'"
-    case .argumentTwice(let key): "'--network_args': '\(key)' is given more than once"
     case .unknownArgument(let key, let module, let nearest):
       "'--network_args': \(module) knows no '\(key)'"
         + (nearest.map { ", did you mean '\($0)'?" } ?? "")

@@ -18,9 +18,9 @@ struct NetworkArgumentsTests {
     #expect(arguments["algo"] == "loha")
     #expect(throws: NetworkError.argumentForm("algo")) { try NetworkArguments(parsing: ["algo"]) }
     #expect(throws: NetworkError.argumentForm("=1")) { try NetworkArguments(parsing: ["=1"]) }
-    #expect(throws: NetworkError.argumentTwice("factor")) {
-      try NetworkArguments(parsing: ["factor=1", "factor=2"])
-    }
+    // As where Python puts keywords into a dictionary, the last one counts.
+    let twice = try NetworkArguments(parsing: ["factor=1", "algo=lokr", "factor=2"])
+    #expect(twice["factor"] == "2" && twice.entries.map(\.key) == ["factor", "algo"])
   }
 
   @Test func unknownKeys() throws {
@@ -31,7 +31,7 @@ struct NetworkArgumentsTests {
     // What one module knows another may not.
     #expect(throws: NetworkError.self) { try settings("networks.lora", "algo=loha") }
     #expect(throws: NetworkError.self) { try settings("lycoris.kohya", "block_dims=1") }
-    #expect(throws: NetworkError.self) { try settings("networks.lokr", "conv_dim=1") }
+    #expect(throws: NetworkError.self) { try settings("networks.lokr", "full_matrix=True") }
     #expect(throws: NetworkError.self) { try settings("networks.oft") }
     #expect(throws: NetworkError.self) { try settings("networks.lorra") }
   }
@@ -74,6 +74,23 @@ struct NetworkArgumentsTests {
       _ = try settings("lycoris.kohya", "algo=\(name)")
     }
     #expect(try settings("lycoris.kohya", "algo=locon").options.algorithm == .lora)
+  }
+
+  /// `networks.loha` and `networks.lokr` of kohya's scripts have convolutions and Tucker cores.
+  @Test func convolutionsOfKohyasModules() throws {
+    for module in ["networks.loha", "networks.lokr"] {
+      let given = try settings(module, "conv_dim=2", "conv_alpha=3", "use_tucker=True").options
+      #expect(given.convolutionRank == 2 && given.convolutionAlpha == 3 && given.usesTucker)
+      #expect(try settings(module).options.convolutionRank == nil)
+    }
+    #expect(try settings("networks.lokr", "factor=4").options.factor == 4)
+  }
+
+  /// LyCORIS reads it from a preset's table alone, and trains outputs whatever the argument says.
+  @Test func sideOfIA3() throws {
+    let given = try settings("lycoris.kohya", "algo=ia3", "preset=ia3", "train_on_input=True")
+    #expect(!given.options.scalesInput)
+    #expect(given.notices.contains { $0.contains("'train_on_input' is ignored") })
   }
 
   @Test func ratiosOfLoRAPlus() throws {
