@@ -40,7 +40,7 @@ struct DatasetOptions: ParsableArguments {
   @Option(
     name: [.customLong("caption_extension"), .customLong("caption_extention")],
     help: ArgumentHelp(
-      "Ending of caption files. Default: .caption, then .txt.", valueName: "ending"))
+      "Ending of caption files. Default: .caption.", valueName: "ending"))
   var captionExtension: String?
 
   @Option(

@@ -45,6 +45,13 @@ struct OptimizerOptions: ParsableArguments {
   var schedule = "constant"
 
   @Option(
+    name: .customLong("lr_scheduler_type"),
+    help: ArgumentHelp(
+      "A schedule of torch.optim.lr_scheduler instead, CosineAnnealingLR for example; "
+        + "'--lr_scheduler_args' has its arguments.", valueName: "class"))
+  var scheduleType: String?
+
+  @Option(
     name: .customLong("lr_warmup_steps"),
     help: ArgumentHelp("Steps, or share of them, over which the rate rises.", valueName: "n"))
   var warmup = 0.0

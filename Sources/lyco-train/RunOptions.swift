@@ -38,6 +38,23 @@ struct RunOptions: ParsableArguments {
   var state: String?
 
   @Option(
+    name: .customLong("initial_epoch"),
+    help: ArgumentHelp(
+      "Begin with this epoch, counted from 1, and leave out those before.", valueName: "n"))
+  var initialEpoch: Int?
+
+  @Option(
+    name: .customLong("initial_step"),
+    help: ArgumentHelp(
+      "Begin with the epoch of this step; takes precedence over the epoch.", valueName: "n"))
+  var initialStep: Int?
+
+  @Flag(
+    name: .customLong("skip_until_initial_step"),
+    help: "Leave out the images of that epoch up to the step.")
+  var skipsToInitialStep = false
+
+  @Option(
     name: .customLong("validation_split"),
     help: ArgumentHelp("Share of the images that is held out.", valueName: "share"))
   var validationSplit = 0.0

@@ -66,61 +66,9 @@ extension AdapterNetwork {
   }
 }
 
-extension NetworkPlan {
-  /// The same with ranks, alphas and forms of an adapter file; modules that it does not have are left out.
-  /// - Throws: `NetworkError.fileWithoutModules`, `.fileAlgorithm`
-  package func takingRanks(
-    from file: AdapterFile, layout: ModelLayout
-  ) throws(NetworkError) -> NetworkPlan {
-    var found: [String: AdapterModule] = [:]
-    for module in file.modules {
-      for named in layout.modules(named: module.name) { found[named.adapterName] = module }
-    }
-    var plan = self
-    try plan.select { planned throws(NetworkError) in
-      guard let module = found[planned.name] else { return nil }
-      return try planned.takingRank(from: module)
-    }
-    guard !plan.modules.isEmpty else {
-      throw .fileWithoutModules(
-        file: file.file.path.string, first: file.modules.prefix(3).map(\.name),
-        misfit: file.misfit(in: layout))
-    }
-    return plan
-  }
-}
-
-extension PlannedModule {
-  fileprivate func takingRank(from module: AdapterModule) throws(NetworkError) -> PlannedModule {
-    guard module.algorithm.name == algorithm.formula.name else {
-      throw .fileAlgorithm(
-        file: module.file.string, module: name, expected: algorithm.rawValue,
-        found: module.algorithm.name)
-    }
-    var options = options
-    let shapes = module.shapes
-    options.usesRootOfRank = false
-    if let rank = module.rank {
-      options.rank = rank
-      options.alpha = module.alpha ?? Float(rank)
-    } else if let extent = shapes[Rotation.blocks]?.dimensions.last {
-      options.rank = extent
-    }
-    options.usesTucker = [LoRA.mid, LoKr.core, "hada_t1"].contains { shapes[$0] != nil }
-    if algorithm == .lokr {
-      options.decomposesBoth = shapes[LoKr.w1] == nil
-      options.usesFullMatrix = shapes[LoKr.w1] != nil && shapes[LoKr.w2] != nil
-    }
-    options.decomposesWeight = shapes[WeightDecomposition<Tensor>.suffix.name] != nil
-    return PlannedModule(
-      module: self.module, options: options, dropsAsKohya: dropsAsKohya, rateWeight: rateWeight,
-      block: block)
-  }
-}
-
 extension AdapterFile {
   /// Why it does not fit, where it is for a model of another family.
-  fileprivate func misfit(in layout: ModelLayout) -> String? {
+  func misfit(in layout: ModelLayout) -> String? {
     layout.family.misfit(
       ofModules: modules.map { ($0.name, $0.inputWidth) }, metadata: file.metadata)
   }
