@@ -33,7 +33,7 @@ struct Merge: Tool {
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
     positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
 
-  @Argument(help: "The checkpoint to merge into; it is not changed.")
+  @Argument(help: "The checkpoint to merge into; it is not changed unless it is the output too.")
   var base: String
 
   @Argument(help: "Adapters, added in this order.")
@@ -41,7 +41,8 @@ struct Merge: Tool {
 
   @Option(
     name: [.customShort("o"), .customLong("output"), .customLong("save_to")],
-    help: "The checkpoint to write: a file, or a folder if the base is one.")
+    help: "The checkpoint to write: a file, or a folder if the base is one. May be the base itself."
+  )
   var output: String
 
   @OptionGroup(title: "Strength") var strength: StrengthOptions
@@ -62,6 +63,9 @@ struct Merge: Tool {
       storage: format.precision?.dtype, filter: try selection.filter(),
       isLenient: format.isLenient, assertions: asserted.assertions,
       threads: job.prepareThreads(), shardSize: format.shards.bytes)
+    let path = FilePath(output)
+    let places = try job.prepare([JobOptions.place(output, base: FilePath(base))])
+    defer { withExtendedLifetime(places) {} }
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
     let weighted = try adapters.enumerated().map { index, path in
@@ -75,10 +79,12 @@ struct Merge: Tool {
     summary.warn(plan)
     try plan.requireComplete(lenient: settings.isLenient)
     guard !job.isDryRun else { return }
+    let merging = Merging(plan, settings: settings)
+    // The base in its own place is a use of its own; an adapter there is a slip.
+    try job.protect(weighted.map(\.file.file), from: merging.paths(writing: path))
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let path = FilePath(output)
-    let report = try await Merging(plan, settings: settings).run(
+    let report = try await merging.run(
       writing: path,
       metadata: (format.omitsMetadata ? [:] : plan.metadata).setting(format.entries.added),
       progress: progress.reporter)

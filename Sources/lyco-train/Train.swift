@@ -88,7 +88,11 @@ struct Train: Tool {
     if log.format == "wandb" {
       summary.warn("'--log_with wandb': nothing is uploaded; TensorBoard's event files are written")
     }
-    let plan = try TrainingPlan(trainingConfiguration())
+    let configuration = try trainingConfiguration()
+    // Before the first image is read.
+    let outputs = run.isPlan ? nil : try TrainingOutputs(configuration.output)
+    defer { withExtendedLifetime(outputs) {} }
+    let plan = try TrainingPlan(configuration)
     if run.isPlan {
       summary.printPlan(plan)
       return

@@ -87,7 +87,10 @@ package struct AdapterConversion {
     if let entry = result.adapterMetadata {
       metadata = (metadata ?? [:]).merging([AlphaMetadata.key: entry]) { $1 }
     }
-    try result.write(metadata: metadata)
+    try Task.checkCancellation()
+    var set = OutputSet()
+    try result.add(to: &set, metadata: metadata)
+    try set.commit()
     report.summarize(modules, spelling, isAsked: asksForFormat)
     report.files = result.files.map(\.path.string)
     report.bytes = result.files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
