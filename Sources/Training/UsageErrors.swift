@@ -5,8 +5,8 @@ extension NetworkError {
     case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .value,
       .unknownAlgorithm, .conflict, .settings, .noModules:
       true
-    case .presetOption, .blocksOfFamily, .missingLayer, .layerShape, .fileAlgorithm, .fileFactor,
-      .fileWithoutModules:
+    case .presetOption, .blocksOfFamily, .missingLayer, .layerShape, .fileAlgorithm, .fileShapes,
+      .fileFactor, .fileWithoutModules:
       false
     }
   }

@@ -58,24 +58,11 @@ struct Train: Tool {
     return gate.arguments.commandLine
   }
 
-  /// - Throws: `ValidationError` for what the options ask for, and whatever is wrong with the inputs.
-  private func makePlan() throws -> TrainingPlan {
-    do {
-      return try TrainingPlan(trainingConfiguration())
-    } catch let error as SettingError {
-      throw ValidationError("\(error)")
-    } catch let error as NetworkError where error.isOfOptions {
-      throw ValidationError("\(error)")
-    } catch let error as DatasetError where error.isOfOptions {
-      throw ValidationError("\(error)")
-    }
-  }
-
   /// Names and values of options are checked where they are known: in the plan.
   static func isUsage(_ error: any Error) -> Bool {
     switch error {
     case is SettingError: true
-    case let error as NetworkError: error.isOfArguments
+    case let error as NetworkError: error.isOfOptions
     case let error as DatasetError: error.isOfOptions
     case CheckpointError.presetNotFound, CheckpointError.pattern: true
     default: false
@@ -93,7 +80,11 @@ struct Train: Tool {
     if log.format == "wandb" {
       summary.warn("'--log_with wandb': nothing is uploaded; TensorBoard's event files are written")
     }
-    let plan = try makePlan()
+    let configuration = try trainingConfiguration()
+    // Before the first image is read.
+    let outputs = run.isPlan ? nil : try TrainingOutputs(configuration.output)
+    defer { withExtendedLifetime(outputs) {} }
+    let plan = try TrainingPlan(configuration)
     let isVerbose = run.isVerbose || plan.network.settings.isVerbose
     if run.isPlan {
       summary.printPlan(plan, verbose: isVerbose)
