@@ -31,6 +31,12 @@ package struct AdapterModule: Sendable {
     self.file = file
   }
 
+  /// `lora`, or `lora + dora` where norms are stored apart.
+  package var algorithmName: String {
+    let norms = WeightDecomposition<Tensor>.suffixes
+    return algorithm.name + (norms.contains { views[$0.name] != nil } ? " + dora" : "")
+  }
+
   /// The same module under another name.
   package func renamed(_ name: String) -> AdapterModule {
     AdapterModule(

@@ -34,7 +34,8 @@ extension CheckpointError: CustomStringConvertible {
     switch self {
     case .notAnAdapter(let file, let keys):
       "\(file): expected an adapter, found no tensor with a known suffix such as "
-        + "'.lora_down.weight' or '.diff'; first keys: \(keys.joined(separator: ", "))"
+        + "'.lora_down.weight' or '.diff'; first keys: \(keys.joined(separator: ", ")); lyco-convert adds "
+        + "checkpoints up"
     case .notACheckpoint(let file, let modules):
       "\(file): expected a checkpoint, found an adapter of \(modules) modules; the base comes "
         + "first, adapters after it"

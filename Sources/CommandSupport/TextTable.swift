@@ -13,6 +13,14 @@ package struct TextTable {
   /// - Parameter row: what control characters it has are escaped.
   package mutating func append(_ row: [String]) { rows.append(row.map(\.printable)) }
 
+  /// Columns that rows take side by side.
+  package static func width(of rows: [[String]]) -> Int {
+    let columns = rows.first?.indices ?? 0..<0
+    return columns.reduce(2 * max(columns.count - 1, 0)) { sum, column in
+      sum + (rows.map { $0[column].count }.max() ?? 0)
+    }
+  }
+
   /// A line for every row, however long.
   package var text: String { text(width: nil) }
 
@@ -22,8 +30,7 @@ package struct TextTable {
     let widths = header.indices.map { column in
       lines.map { $0[column].count }.max() ?? 0
     }
-    let total = widths.reduce(0, +) + 2 * max(widths.count - 1, 0)
-    guard let width, total > width,
+    guard let width, Self.width(of: lines) > width,
       let longest = widths.indices.max(by: { widths[$0] < widths[$1] })
     else {
       return lines.map { line($0, widths, header.indices) + "\n" }.joined()

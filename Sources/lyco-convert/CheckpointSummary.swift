@@ -11,7 +11,7 @@ struct CheckpointSummary {
   /// The plan of a dry run, tensor by tensor.
   func print(_ plan: CheckpointConversionPlan) {
     let overview = plan.overview
-    if asJSON { return StandardOutput.write(overview.json) }
+    if asJSON { return StandardOutput.writeJSON(overview.json) }
     var table = TextTable(["tensor", "dtype", "shape", "from"])
     for output in overview.outputs {
       table.append([output.tensor, output.dtype, "\(output.shape)", output.made])
@@ -56,7 +56,7 @@ struct CheckpointSummary {
           + (isFloat8 ? "were held at its largest" : "became infinite")
           + "; '--save_precision bf16' or 'fp32' holds them")
     }
-    if asJSON { return StandardOutput.write(report.json) }
+    if asJSON { return StandardOutput.writeJSON(report.json) }
     guard !isQuiet else { return }
     var counts: [String] = []
     if report.summedTensors > 0 { counts.append("\(report.summedTensors) tensors added up") }

@@ -1,4 +1,6 @@
+import Checkpoints
 import CommandSupport
+import ModelFamilies
 import Operations
 import Tensors
 
@@ -41,26 +43,36 @@ struct ConversionSummary {
 
   /// The plan of a dry run.
   func print(plan report: ConversionReport) {
-    if asJSON { return StandardOutput.write(report.json) }
+    if asJSON { return StandardOutput.writeJSON(report.json) }
     StandardOutput.say(
-      "from \(report.from.joined(separator: ", ")) to \(report.to), alpha \(report.alpha)",
+      "\(formats(report)), alpha \(report.alpha)",
       "family \(report.family ?? "unknown"): \(report.evidence.joined(separator: "; "))",
       "\(report.read) modules read, \(counts(report))")
   }
 
   func print(_ report: ConversionReport) {
-    if asJSON { return StandardOutput.write(report.json) }
+    if asJSON { return StandardOutput.writeJSON(report.json) }
     guard !isQuiet else { return }
     StandardOutput.say(
       "\(report.files.joined(separator: ", ")): \(ByteCount(report.bytes)), "
         + "\(report.family ?? "unknown model"), "
-        + "\(report.from.joined(separator: ", ")) to \(report.to), \(counts(report)), "
+        + "\(formats(report)), \(counts(report)), "
         + "\(report.seconds.formatted(decimals: 1)) s")
+  }
+
+  /// `kohya to diffusers`; the two spellings of kohya's are told apart only where one becomes the other.
+  private func formats(_ report: ConversionReport) -> String {
+    let from = report.from.map(\.formatLabel).joined(separator: ", ")
+    let differ = report.from != [report.to] && from == report.to.formatLabel
+    return "from \(from) to \(report.to.formatLabel)"
+      + (differ
+        ? ", by the names of \(report.to == AdapterFormat.sgm.rawValue ? "the original model" : "diffusers")"
+        : "")
   }
 
   private func counts(_ report: ConversionReport) -> String {
     let algorithms = report.algorithms.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-      .map { "\($0.value) \($0.key)" }
+      .map { "\($0.value) \($0.key.algorithmLabel)" }
     var text =
       "\(report.written) modules written"
       + (algorithms.isEmpty ? "" : " (\(algorithms.joined(separator: ", ")))")

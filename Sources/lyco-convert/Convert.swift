@@ -24,8 +24,7 @@ struct Convert: Tool {
         lyco-convert folder/ --to kohya -o adapter.safetensors
         lyco-convert adapter.safetensors --save_precision bf16 -o smaller.safetensors
         lyco-convert adapter.safetensors --dim 32 -o smaller.safetensors
-        lyco-convert adapter.safetensors --set_meta title=Lighthouse \\
-          -o titled.safetensors
+        lyco-convert adapter.safetensors --set_meta title=Lighthouse --overwrite
         lyco-convert a.safetensors b.safetensors --ratio 0.7 0.3 \\
           -o both.safetensors
         lyco-convert run-*.safetensors --sigma_rel 0.2 -o averaged.safetensors
@@ -77,12 +76,12 @@ struct Convert: Tool {
 
   func validate() throws {
     guard !inputs.isEmpty else { throw ValidationError("expected at least one input") }
-    guard (output == nil) != (folder.output == nil) else {
+    guard (target == nil) != (folder.output == nil) || target == nil && job.isDryRun else {
       throw ValidationError(
         "expected one of '-o' for a file and '--output_dir' for one output of every input, found "
-          + (output == nil ? "none" : "both"))
+          + (target == nil ? "none" : "both"))
     }
-    guard !movingAverage.isWanted || output != nil else {
+    guard !movingAverage.isWanted || folder.output == nil else {
       throw ValidationError(
         "'--ema' makes one file of all inputs: expected '-o', found '--output_dir'")
     }
@@ -94,29 +93,40 @@ struct Convert: Tool {
 
   /// What is to be done follows from what the inputs are.
   func work(_ given: GivenOptions) async throws {
+    let makesSeveral = outputFolder != nil || rank.unit != nil
+    try await StandardOutput.asList(job.asJSON && makesSeveral) { try await convert(given) }
+  }
+
+  private func convert(_ given: GivenOptions) async throws {
     let threads = job.prepareThreads()
     if movingAverage.isWanted {
-      return try await movingAverage.run(inputs, output: output ?? "", job: job)
+      return try await movingAverage.run(inputs, output: target ?? "", job: job)
     }
     let paths = inputs.map { FilePath($0) }
-    guard let target = outputFolder else {
-      let place = try self.place(output ?? "", for: paths)
+    guard let folderTarget = outputFolder else {
+      let place = try self.place(target ?? "", for: paths)
       let places = try job.prepare([place] + sidePlaces)
       defer { withExtendedLifetime(places) {} }
       return try await convert(paths, to: place.path, given, threads)
     }
-    let places = try job.prepare([(FilePath(target), .folder)] + sidePlaces)
+    let places = try job.prepare([(FilePath(folderTarget), .folder)] + sidePlaces)
     defer { withExtendedLifetime(places) {} }
     let folderJob = FolderJob(
-      inputs: paths, output: FilePath(target), options: folder, job: job,
+      inputs: paths, output: FilePath(folderTarget), options: folder, job: job,
       format: format.format)
     try await folderJob.run { try await convert([$0], to: $1, given, threads) }
+  }
+
+  /// The one output: a single input is changed in place by `--overwrite` alone.
+  private var target: String? {
+    let isInPlace = folder.output == nil && job.overwrites && inputs.count == 1
+    return output ?? (isInPlace ? inputs[0] : nil)
   }
 
   /// The folder that every input is converted into by itself; nil where there is one output.
   private var outputFolder: String? {
     if let folder = folder.output { return folder }
-    guard let output, !movingAverage.isWanted,
+    guard let output = target, !movingAverage.isWanted,
       output.hasSuffix("/") || FilePath(output).kind == .folder
     else { return nil }
     let makesOne = combination.method != nil || combination.concatenates || strength.isGiven

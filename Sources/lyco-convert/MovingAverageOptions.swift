@@ -73,7 +73,12 @@ struct MovingAverageOptions: ParsableArguments {
     defer { withExtendedLifetime(places) {} }
     let average = try MovingAverage(
       inputs.map { FilePath($0) }, sorted: !keepsOrder, decay: decay)
-    if !job.quiet {
+    if job.asJSON {
+      StandardOutput.writeJSON(
+        AverageFacts(
+          output: output, steps: average.steps.map { .init(file: "\($0.path)", beta: $0.beta) }
+        ).json)
+    } else if !job.quiet {
       for (path, beta) in average.steps {
         StandardOutput.say(beta.map { "\(path): beta \($0.short)" } ?? "\(path): start")
       }
@@ -84,4 +89,16 @@ struct MovingAverageOptions: ParsableArguments {
     defer { progress.finish() }
     try await average.write(to: target, threads: threads, progress: progress.reporter)
   }
+}
+
+/// `--ema --json`
+private struct AverageFacts: Encodable {
+  struct Step: Encodable {
+    let file: String
+    /// What is kept of the average; nil of the first file.
+    let beta: Double?
+  }
+
+  let output: String
+  let steps: [Step]
 }

@@ -71,8 +71,11 @@ struct Extract: Tool {
   @OptionGroup(title: "Job") var job: JobOptions
 
   func validate() throws {
-    guard (namedOutput == nil) != (positionalOutput == nil) else {
-      throw ValidationError("expected one output: '-o ADAPTER'")
+    guard
+      (namedOutput == nil) != (positionalOutput == nil) || namedOutput == nil && job.isDryRun
+    else {
+      throw ValidationError(
+        "expected one output: '-o ADAPTER'; '--dry_run' shows the plan without one")
     }
     if let positionalOutput, !job.overwrites, FilePath(positionalOutput).kind != nil {
       throw ValidationError(
@@ -121,7 +124,9 @@ struct Extract: Tool {
     } catch {
       throw ExtractionPlan.otherModel(FilePath(tuned), than: base) ?? error
     }
-    let summary = ExtractionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    let summary = ExtractionSummary(
+      asJSON: job.asJSON, isQuiet: job.quiet, isVerbose: job.verbose,
+      isDoRA: algorithm.decomposesWeight)
     summary.warn(plan)
     guard !job.isDryRun else { return summary.print(plan) }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()

@@ -9,6 +9,14 @@ import Tensors
 struct ExtractionSummary {
   let asJSON: Bool
   let isQuiet: Bool
+  var isVerbose = false
+  /// Whether norms are stored apart, where an algorithm can have it so.
+  var isDoRA = false
+
+  private func label(_ algorithm: String) -> String {
+    isDoRA && ["lora", "loha", "lokr"].contains(algorithm)
+      ? "\(algorithm) + dora".algorithmLabel : algorithm
+  }
 
   func warn(_ plan: ExtractionPlan) {
     for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
@@ -53,11 +61,11 @@ struct ExtractionSummary {
     let weights = Dictionary(
       grouping: report.modules.filter { $0.part == "weight" }, by: \.algorithm
     ).mapValues(\.count)
-    if weights.count > 1 {
+    if weights.count > 1 || isDoRA {
       text +=
         "; "
         + weights.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        .map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        .map { "\($0.value) \(label($0.key))" }.joined(separator: ", ")
     }
     text += "\nfamily \(report.family); relative error \(totals.relativeError.short), "
     text += "kept energy \(totals.keptEnergy.percent), \(totals.seconds.formatted(decimals: 1)) s\n"
@@ -65,15 +73,20 @@ struct ExtractionSummary {
       text +=
         "\(totals.aboveBound) modules are above --max_error: their algorithm reaches no less\n"
     }
-    let worst = report.modules.filter { $0.relativeError > 0 }
-      .sorted { ($1.relativeError, $0.path) < ($0.relativeError, $1.path) }.prefix(5)
+    let byError = report.modules.sorted {
+      ($1.relativeError, $0.path) < ($0.relativeError, $1.path)
+    }
+    let worst = isVerbose ? byError[...] : byError.filter { $0.relativeError > 0 }.prefix(5)
     if !worst.isEmpty {
       var table = TextTable(
-        ["largest errors", "algorithm", "rank", "kept energy", "relative error"],
+        [
+          isVerbose ? "module" : "largest errors", "algorithm", "rank", "kept energy",
+          "relative error",
+        ],
         rightAligned: [2, 3, 4])
       for module in worst {
         table.append([
-          module.path, module.algorithm + (module.detail.map { " (\($0))" } ?? ""),
+          module.path, label(module.algorithm) + (module.detail.map { " (\($0))" } ?? ""),
           module.rank.map(String.init) ?? "-", module.keptEnergy.percent,
           module.relativeError.short,
         ])
@@ -89,14 +102,14 @@ struct ExtractionSummary {
     guard !report.leftOut.isEmpty else { return "everything that changed is in the adapter\n" }
     var text = "not in the adapter: \(report.leftOut.count) changed parameters\n"
     var table = TextTable(["parameter", "change", "relative", "reason"], rightAligned: [1, 2])
-    for lost in report.leftOut.prefix(8) {
+    for lost in report.leftOut.prefix(isVerbose ? .max : 8) {
       table.append([
         lost.key, lost.change?.short ?? "-", lost.relativeChange?.short ?? "-", lost.reason,
       ])
     }
     text += table.text(width: Terminal.outputWidth ?? Terminal.usualWidth)
-    if report.leftOut.count > 8 {
-      text += "… and \(report.leftOut.count - 8) more; '--report' lists all\n"
+    if report.leftOut.count > 8, !isVerbose {
+      text += "… and \(report.leftOut.count - 8) more; '--verbose' lists all\n"
     }
     return text
   }

@@ -116,16 +116,23 @@ extension InspectionText {
           + (adapter.orphans.count > 3 ? ", …" : ""))
     }
     section("modules")
-    table(
-      ["component", "block", "algorithm", "modules", "rank", "alpha", "scale", "parameters"],
-      rightAligned: [3, 4, 5, 6, 7],
-      adapter.groups.map {
-        [
-          $0.component, $0.block.shortened(to: 24), $0.algorithm, $0.modules.grouped,
-          $0.ranks.summary(of: $0.modules), $0.alphaSummary,
-          $0.scales.summary(of: $0.modules), $0.parameters.grouped,
-        ]
-      })
+    let header = [
+      "component", "block", "algorithm", "modules", "rank", "alpha", "scale", "parameters",
+    ]
+    var rows = adapter.groups.map {
+      [
+        $0.component, $0.block.shortened(to: 30), $0.algorithm.algorithmLabel,
+        $0.modules.grouped, $0.ranks.summary(of: $0.modules), $0.alphaSummary,
+        $0.scales.summary(of: $0.modules), $0.parameters.grouped,
+      ]
+    }
+    // Names of blocks give way first.
+    let excess = TextTable.width(of: [header] + rows) + 2 - (Terminal.outputWidth ?? Self.width)
+    let longest = rows.map { $0[1].count }.max() ?? 0
+    if excess > 0, longest - excess >= 10 {
+      for index in rows.indices { rows[index][1] = rows[index][1].shortened(to: longest - excess) }
+    }
+    table(header, rightAligned: [3, 4, 5, 6, 7], rows)
   }
 
   private mutating func writeCache() {
@@ -145,7 +152,7 @@ extension InspectionText {
 extension InspectionReport {
   fileprivate var kindText: String {
     guard let adapter else { return "\(kind.rawValue) (\(kindEvidence))" }
-    let algorithms = adapter.algorithms.map { "\($0.name) \($0.modules.grouped)" }
+    let algorithms = adapter.algorithms.map { "\($0.name.algorithmLabel) \($0.modules.grouped)" }
     return "adapter of \(adapter.modules.counted("module")): \(algorithms.joined(separator: ", "))"
   }
 }

@@ -47,7 +47,7 @@ struct Merge: Tool {
       "The checkpoint to write: a file, or a folder if the base is one. May be the base itself.",
       valueName: "path"),
     completion: .file())
-  var output: String
+  var output: String?
 
   @OptionGroup(title: "Strength") var strength: StrengthOptions
   @OptionGroup(title: "Block weights") var blocks: BlockOptions
@@ -58,6 +58,9 @@ struct Merge: Tool {
   @OptionGroup(title: "Job") var job: JobOptions
 
   func validate() throws {
+    guard output != nil || job.isDryRun else {
+      throw ValidationError("expected an output: '-o OUT'; '--dry_run' shows the plan without one")
+    }
     guard !adapters.isEmpty else { throw ValidationError("expected at least one adapter") }
     try strength.check(adapterCount: adapters.count)
   }
@@ -67,6 +70,7 @@ struct Merge: Tool {
       storage: format.precision?.dtype, filter: try selection.filter(),
       isLenient: format.isLenient, assertions: asserted.assertions,
       threads: job.prepareThreads(), shardSize: format.shards.bytes)
+    let output = output ?? ""
     let path = FilePath(output)
     let places = try job.prepare([JobOptions.place(output, base: FilePath(base))])
     defer { withExtendedLifetime(places) {} }
@@ -78,7 +82,8 @@ struct Merge: Tool {
       return adapter
     }
     let plan = try MergePlan(base: base, adapters: weighted, settings: settings)
-    let summary = MergeSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    let summary = MergeSummary(
+      asJSON: job.asJSON, isQuiet: job.quiet, isVerbose: job.verbose)
     if job.isDryRun { summary.print(plan) }
     do throws(OperationError) {
       try plan.requireComplete(lenient: settings.isLenient)
@@ -99,7 +104,7 @@ struct Merge: Tool {
       metadata: (format.omitsMetadata ? [:] : plan.metadata).setting(format.entries.added),
       progress: progress.reporter)
     progress.finish()
-    summary.print(report, output: path)
+    summary.print(report, of: plan, output: path)
   }
 
   static func main() async { await start() }

@@ -9,24 +9,30 @@ import SystemPackage
 struct MergeSummary {
   let asJSON: Bool
   let isQuiet: Bool
+  let isVerbose: Bool
 
   /// The plan of a dry run: what changes, tensor by tensor.
   func print(_ plan: MergePlan) {
     if asJSON { return StandardOutput.write(plan.overview.json) }
+    StandardOutput.write(table(of: plan).text(width: Terminal.outputWidth))
+    StandardOutput.say(
+      "family \(plan.base.layout.family.name): \(plan.matchedCount) modules matched, "
+        + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched")
+  }
+
+  /// Which module changes which tensor, and how strongly.
+  private func table(of plan: MergePlan) -> TextTable {
     var table = TextTable(["tensor", "rows", "module", "algorithm", "rank", "multiplier"])
     for (key, contributions) in plan.contributions.sorted(by: { $0.key < $1.key }) {
       for contribution in contributions {
         table.append([
           key, contribution.rows.map { "\($0.lowerBound)-\($0.upperBound - 1)" } ?? "",
-          contribution.module.name, contribution.module.algorithm.name,
+          contribution.module.name, contribution.module.algorithmName.algorithmLabel,
           contribution.module.rank.map(String.init) ?? "", "\(contribution.multiplier)",
         ])
       }
     }
-    StandardOutput.write(table.text(width: Terminal.outputWidth))
-    StandardOutput.say(
-      "family \(plan.base.layout.family.name): \(plan.matchedCount) modules matched, "
-        + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched")
+    return table
   }
 
   /// Modules without a place, the first ones, and what else is probably not meant.
@@ -46,7 +52,8 @@ struct MergeSummary {
     }
   }
 
-  func print(_ report: MergeReport, output: FilePath) {
+  /// - Parameter plan: what verbose users see of it.
+  func print(_ report: MergeReport, of plan: MergePlan, output: FilePath) {
     if report.overflowed > 0 {
       StandardError.say(
         "warning: \(report.overflowed) numbers overflow F16 and became infinite; "
@@ -60,6 +67,7 @@ struct MergeSummary {
     }
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
+    if isVerbose { StandardOutput.write(table(of: plan).text(width: Terminal.outputWidth)) }
     let written = report.files.count == 1 ? report.files[0] : output.string
     StandardOutput.say(
       "\(written): \(ByteCount(report.bytes)), \(report.changedTensors) tensors changed by "

@@ -39,4 +39,41 @@ import Testing
     table.append(["longer", "128"])
     #expect(table.text == "name    rank\na          4\nlonger   128\n")
   }
+
+  @Test func foldsRowsThatAreTooLong() {
+    var table = TextTable(["name", "rank", "error"], rightAligned: [1, 2])
+    table.append(["a long name of a module", "4", "0.1"])
+    #expect(
+      table.text(width: 24)
+        == "name\n    rank  error\na long name of a module\n       4    0.1\n")
+    #expect(table.text(width: nil).split(separator: "\n").count == 2)
+    var last = TextTable(["rank", "name"], rightAligned: [0])
+    last.append(["4", "a long name of a module"])
+    #expect(last.text(width: 20) == "rank\n    name\n   4\n    a long name of a module\n")
+  }
+
+  @Test func tablesEscapeWhatNamesHold() {
+    var table = TextTable(["name"])
+    table.append(["a\u{1B}[31m\nb"])
+    #expect(table.text == "name\na\\u{1B}[31m\\nb\n")
+  }
+
+  /// A line that is longer than the terminal would be drawn below itself each time.
+  @Test(arguments: [1, 10, 20, 40, 80])
+  func progressFitsTheTerminal(width: Int) {
+    let progress = Progress(
+      activity: "merging", completed: 1_300_000_000, total: 3_000_000_000, isBytes: true)
+    let line = ProgressLine.text(progress, after: 1, width: width)
+    #expect(line.count <= width)
+    if width >= 40 { #expect(line == "merging  43 %  1.2 GiB/s  0:02 left") }
+    if width == 20 { #expect(line == "merging  43 %") }
+  }
+
+  @Test(arguments: [
+    ("lora", "lora"), ("lora + dora", "DoRA (LoRA)"),
+    ("lokr + dora + tucker", "DoRA (LoKr) + tucker"),
+  ])
+  func labelsAlgorithms(_ name: String, _ label: String) {
+    #expect(name.algorithmLabel == label)
+  }
 }

@@ -1,5 +1,6 @@
 import CommandSupport
 import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -64,5 +65,27 @@ import Testing
       let words = command.split(separator: " ").dropFirst().map(String.init)
       _ = try table.read(words)
     }
+  }
+
+  /// Commands of README and manual name options that there are, with values that they take.
+  @Test func commandsOfTheManualAreUnderstood() throws {
+    let root = Fixtures.path("..")
+    let pages = try FileManager.default.contentsOfDirectory(atPath: root.appending("docs").string)
+      .filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+    var count = 0
+    for page in pages + ["README.md"] {
+      let text = try String(contentsOfFile: root.appending(page).string, encoding: .utf8)
+      let lines = text.replacing("\\\n", with: " ").split(separator: "\n")
+      for line in lines where !line.contains("[options]") && !line.contains("…") {
+        let words = line.split(separator: " ").map(String.init)
+        guard let table = OptionTable.all.first(where: { $0.tool == words.first }) else { continue }
+        let arguments = words.dropFirst().prefix { $0 != "#" && $0 != "|" }
+        // As the tools do: a list belongs to one option, and options of other programs are passed over.
+        let known = arguments.filter { $0 != "--device" }
+        #expect(throws: Never.self, "\(page): \(line)") { try table.read(Array(known)) }
+        count += 1
+      }
+    }
+    #expect(count > 20)
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -6,26 +7,40 @@ import Testing
 @Suite struct MessageTests {
   static let sd1 = Fixtures.path("lora/sd1-small/kohya.safetensors").string
 
-  @Test(arguments: [
-    ([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13], "a PNG image"),
-    ([0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 0x4A, 0x46, 0x49, 0x46, 0, 1], "a JPEG image"),
-    (Array("RIFF\u{1}\u{1}\u{1}\u{1}WEBPVP8 ".utf8), "a WebP image"),
-    (Array("GIF89a\u{1}\u{1}\u{1}\u{1}".utf8), "a GIF image"),
-    ([0x08, 0x07, 0x12, 0x07] + Array("pytorch".utf8), "an ONNX graph"),
-    (Array("ftrt".utf8) + [0, 0, 0, 0, 1, 2, 3, 4], "a TensorRT engine"),
-    ([0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0, 123, 39], "a numpy array"),
-    ([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3], "a gzip archive"),
-    (Array("<!DOCTYPE html><html></html>".utf8), "a web page"),
-    (Array("version https://git-lfs.github.com/spec/v1\n".utf8), "a git-lfs pointer"),
-    (Array("{\"a\": 1, \"b\": [1, 2]}".utf8), "JSON"), (Array("{}".utf8), "JSON"),
-    (Array("a line of text\n".utf8), "text"),
-  ])
-  func saysWhatAFileIs(bytes: [UInt8], name: String) throws {
+  /// What a file begins with, and what is said of it.
+  struct Foreign: Sendable, CustomTestStringConvertible {
+    let bytes: [UInt8]
+    let name: String
+    var testDescription: String { name }
+
+    init(_ name: String, _ bytes: [UInt8], text: String = "", _ rest: [UInt8] = []) {
+      self.name = name
+      self.bytes = bytes + Array(text.utf8) + rest
+    }
+  }
+
+  static let foreign: [Foreign] = [
+    Foreign("a PNG image", [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13]),
+    Foreign("a JPEG image", [0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 0x4A, 0x46, 0x49, 0x46, 0, 1]),
+    Foreign("a WebP image", [], text: "RIFF\u{1}\u{1}\u{1}\u{1}WEBPVP8 "),
+    Foreign("a GIF image", [], text: "GIF89a\u{1}\u{1}\u{1}\u{1}"),
+    Foreign("an ONNX graph", [0x08, 0x07, 0x12, 0x07], text: "pytorch"),
+    Foreign("a TensorRT engine", [], text: "ftrt", [0, 0, 0, 0, 1, 2, 3, 4]),
+    Foreign("a numpy array", [0x93], text: "NUMPY", [1, 0, 118, 0, 123, 39]),
+    Foreign("a gzip archive", [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3]),
+    Foreign("a web page", [], text: "<!DOCTYPE html><html></html>"),
+    Foreign("a git-lfs pointer", [], text: "version https://git-lfs.github.com/spec/v1\n"),
+    Foreign("JSON", [], text: "{\"a\": 1, \"b\": [1, 2]}"), Foreign("JSON", [], text: "{}"),
+    Foreign("text", [], text: "a line of text\n"),
+  ]
+
+  @Test(arguments: foreign)
+  func saysWhatAFileIs(file: Foreign) throws {
     let folder = TemporaryFolder()
-    try Data(bytes).write(to: URL(fileURLWithPath: folder.file("x.safetensors").string))
+    try Data(file.bytes).write(to: URL(fileURLWithPath: folder.file("x.safetensors").string))
     let run = ToolRun("lyco-inspect", ["x.safetensors"], in: folder.path)
     #expect(run.status == 1)
-    #expect(run.errors.contains("found \(name)"), "\(run.errors)")
+    #expect(run.errors.contains("found \(file.name)"), "\(run.errors)")
     #expect(run.errors.split(separator: "\n").count == 1)
   }
 
@@ -102,5 +117,51 @@ import Testing
     if arguments[1] == "algo=lokr" {
       #expect(run.errors.contains("'--network_module lycoris.kohya' does"), "\(run.errors)")
     }
+  }
+
+  /// Two checkpoints of different models: that is said first, and no option advised.
+  @Test func checkpointsOfTwoModelsAreToldApart() throws {
+    let folder = TemporaryFolder()
+    let sd1 = try SparseCheckpoint.write("sd1.ldm", in: folder)
+    let sdxl = try SparseCheckpoint.write("sdxl.sgm", in: folder)
+    for (base, tuned, names) in [
+      (sd1, sdxl, ["sd1", "sdxl"]), (sdxl, sd1, ["sdxl", "sd1"]),
+    ] {
+      let run = ToolRun(
+        "lyco-extract", [base.string, tuned.string, "-o", folder.file("o.safetensors").string])
+      #expect(run.status == 1)
+      #expect(
+        run.errors.hasPrefix("Error: \(tuned): expected a checkpoint of \(names[0]) ("),
+        "\(run.errors)")
+      #expect(run.errors.contains("found a checkpoint of \(names[1]) ("), "\(run.errors)")
+      #expect(run.errors.split(separator: "\n").count == 1)
+    }
+  }
+
+  /// The same of two adapters that are to be one.
+  @Test func adaptersForTwoModelsAreToldApart() throws {
+    let folder = TemporaryFolder()
+    func write(_ file: String, _ list: String, width: Int) throws {
+      let modules = try fixtureLines("families/\(list).txt").map { line in
+        String(line.split(separator: " ")[0])
+      }.filter { $0.hasPrefix("lora_unet") && $0.hasSuffix("attn2_to_k") }
+      try #require(modules.count > 4)
+      let tensors = modules.flatMap { module in
+        [
+          (module + ".lora_down.weight", [2, width]), (module + ".lora_up.weight", [320, 2]),
+        ]
+      }
+      _ = try SparseCheckpoint.write(file, tensors, in: folder)
+    }
+    try write("a.safetensors", "lycoris.sdxl", width: 2048)
+    try write("b.safetensors", "lycoris.sd1", width: 768)
+    let run = ToolRun(
+      "lyco-convert", ["a.safetensors", "b.safetensors", "-o", "o.safetensors"], in: folder.path)
+    #expect(run.status == 1)
+    #expect(
+      run.errors.hasPrefix("Error: b.safetensors: expected an adapter for sdxl ("), "\(run.errors)")
+    #expect(run.errors.contains("found an adapter for sd1 ("), "\(run.errors)")
+    #expect(!run.errors.contains("--lenient"))
+    #expect(!folder.entries.contains("o.safetensors"))
   }
 }

@@ -18,7 +18,7 @@ extension ConversionReport {
     var unread: [String: Int] = [:]
     for module in modules {
       let name = module.algorithm.name
-      algorithms[name, default: 0] += 1
+      algorithms[module.algorithmName, default: 0] += 1
       formats[module.factorFormat.rawValue, default: 0] += 1
       if !target.isRead(module.algorithm) { unread[name, default: 0] += 1 }
     }
