@@ -102,9 +102,16 @@ package final class Trainer {
     settings.stride = vae.reduction
     settings.batchSize = plan.configuration.cache.batchSize
     settings.trustsDisk = plan.configuration.cache.isTrusted
-    return try LatentCache(preparing: plan.images, settings, with: vae) { progress in
-      observer.progress(.caching, progress.done, progress.total)
-      return !Task.isCancelled
+    do {
+      return try LatentCache(
+        preparing: plan.images, settings, with: vae,
+        progress: { progress in
+          observer.progress(.caching, progress.done, progress.total)
+          return !Task.isCancelled
+        }, note: observer.note)
+    } catch is CancellationError where place != .memory {
+      // Files that are made are kept, so it is not as if nothing had been written.
+      throw TrainingError.interrupted(state: nil)
     }
   }
 }

@@ -1,5 +1,5 @@
 package import Safetensors
-package import SystemPackage
+import SystemPackage
 
 /// The places that a training will write to, made sure of before the first image is read.
 ///

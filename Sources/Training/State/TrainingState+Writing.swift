@@ -64,7 +64,7 @@ extension TrainingState {
   /// Removes a state: its files, and the folder if nothing else is in it. What is no state of ours stays as it
   /// is, and so does what cannot be removed.
   package static func remove(_ folder: FilePath) {
-    guard let version = try? formatVersion(in: folder), version != nil else {
+    guard (try? formatVersion(in: folder)) != nil else {
       return removeRemains(folder)
     }
     // First what makes it a state: it is whole or none.

@@ -111,6 +111,22 @@ struct LatentCacheTests {
     #expect(try prepare(folder.set(), settings(place)).encoded == 0)
   }
 
+  /// As a full disk or a copy that was broken off leaves them.
+  @Test(arguments: LatentCacheSettings.Format.allCases)
+  func cutCachesAreMadeAnew(_ format: LatentCacheSettings.Format) throws {
+    let folder = try folder(2)
+    let place = LatentCacheSettings.Place.disk(format)
+    let set = try folder.set()
+    _ = try prepare(set, settings(place))
+    let name = directoryEntries(folder.path).first { $0.hasPrefix("0_") }!
+    let whole = try contents(of: folder.folder.file(name))
+    for count in [0, 1, whole.count / 2, whole.count - 1] {
+      try folder.bytes(name, Array(whole[..<count]))
+      #expect(try prepare(set, settings(place)).encoded == 1, "\(count) of \(whole.count) bytes")
+      #expect(try contents(of: folder.folder.file(name)) == whole)
+    }
+  }
+
   /// Files that sd-scripts wrote are read, and never replaced.
   @Test func cachesOfSdScripts() throws {
     let folder = ImageFolder()

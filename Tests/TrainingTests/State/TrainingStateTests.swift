@@ -78,14 +78,35 @@ import Testing
     let folder = TemporaryFolder()
     let path = folder.file("cat-state")
     try Self.state(step: 1).write(to: path)
-    // What a killed process left.
-    let left = folder.file(".cat-state.tmp")
-    try FileManager.default.createDirectory(atPath: left.string, withIntermediateDirectories: true)
-    try "half".write(
-      toFile: left.appending("optimizer.safetensors").string, atomically: true, encoding: .utf8)
+    // What a killed process left, and something of the user's.
+    for name in [".lyco-1.tmp", "notes.txt"] {
+      try "half".write(
+        toFile: path.appending(name).string, atomically: true, encoding: .utf8)
+    }
     try Self.state(step: 2).write(to: path)
     #expect(folder.entries == ["cat-state"])
+    #expect(
+      directoryEntries(path) == [
+        "notes.txt", "optimizer.safetensors", "parameters.safetensors", "train_state.json",
+      ])
     #expect(try TrainingState(opening: path).progress.step == 2)
+  }
+
+  /// Only a state of ours is removed, and of it only what is ours.
+  @Test func onlyStatesAreRemoved() throws {
+    let folder = TemporaryFolder()
+    let (own, mixed) = (folder.file("own-state"), folder.file("mixed-state"))
+    for path in [own, mixed] { try Self.state(step: 1).write(to: path) }
+    try folder.write("mixed-state/notes.txt", text: "x")
+    try folder.write("foreign-state/train_state.json", text: #"{"current_epoch": 1}"#)
+    try folder.write("foreign-state/optimizer.bin", text: "x")
+    try folder.write("photos-state/a.png", text: "x")
+    try folder.write("file-state", text: "x")
+    try folder.write("rest-state/optimizer.safetensors", text: "x")
+    for name in folder.entries { TrainingState.remove(folder.file(name)) }
+    #expect(folder.entries == ["file-state", "foreign-state", "mixed-state", "photos-state"])
+    #expect(directoryEntries(mixed) == ["notes.txt"])
+    #expect(directoryEntries(folder.file("foreign-state")).count == 2)
   }
 
   /// However far a save has come, a whole state is there: the one before or the new one.

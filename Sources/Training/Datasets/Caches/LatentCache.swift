@@ -24,11 +24,13 @@ package struct LatentCache: Sendable {
   private let inMemory: [Place: EncodedImage]
 
   /// Encodes what is not there yet. Images are decoded ahead of the encoder.
-  /// - Parameter progress: called behind every batch; returns whether to go on
+  /// - Parameters:
+  ///   - progress: called behind every batch; returns whether to go on
+  ///   - note: told of caches that are damaged and made anew
   /// - Throws: `DatasetError`, what the encoder throws, `CancellationError`
   package init(
     preparing set: TrainingSet, _ settings: LatentCacheSettings, with encoder: some LatentEncoder,
-    progress: (Progress) -> Bool = { _ in true }
+    progress: (Progress) -> Bool = { _ in true }, note: (String) -> Void = { _ in }
   ) throws {
     guard set.isCacheable else {
       throw DatasetError.setting(
@@ -40,7 +42,7 @@ package struct LatentCache: Sendable {
     let places =
       set.examples.indices.map { Place(index: $0, isValidation: false) }
       + set.validation.indices.map { Place(index: $0, isValidation: true) }
-    let missing = try Self.missing(of: places, set, settings)
+    let missing = try Self.missing(of: places, set, settings, note)
     inMemory = try Self.encode(
       missing, reused: places.count - missing.count, set, settings, encoder, progress)
   }
@@ -64,7 +66,8 @@ package struct LatentCache: Sendable {
 
   /// Images that are to be encoded.
   private static func missing(
-    of places: [Place], _ set: TrainingSet, _ settings: LatentCacheSettings
+    of places: [Place], _ set: TrainingSet, _ settings: LatentCacheSettings,
+    _ note: (String) -> Void
   ) throws(DatasetError) -> [Place] {
     guard case .disk(let format) = settings.place else { return places }
     var users: [FilePath: TrainingExample] = [:]
@@ -79,7 +82,9 @@ package struct LatentCache: Sendable {
         }
         continue
       }
-      if case .missing = try file.check(try expectation(of: example, set, settings)) {
+      if case .missing = try file.check(
+        try expectation(of: example, set, settings), note: note)
+      {
         missing.append(place)
       }
     }

@@ -53,11 +53,21 @@ struct LatentFile {
   }
 
   /// Compares what is there with what is asked.
+  /// - Parameter note: told of a file that is cut short or otherwise damaged, which is nobody's use
   /// - Throws: `DatasetError.cache` if it does not match and was not written here, so that it is not
   ///   ours to replace
-  func check(_ expectation: Expectation) throws(DatasetError) -> Finding {
+  func check(
+    _ expectation: Expectation, note: (String) -> Void
+  ) throws(DatasetError) -> Finding {
     guard FileListing.exists(path) else { return .missing }
-    let content = try self.content()
+    let content: Content
+    do throws(DatasetError) {
+      content = try self.content()
+    } catch {
+      guard error.isDamage, (try? MappedFile(path)) != nil else { throw error }
+      note("\(error); the cache is made anew")
+      return .missing
+    }
     if let fault = fault(of: content, expectation) {
       guard content.isOurs else {
         throw .cache(path, expected: fault.expected, found: fault.found)
@@ -220,6 +230,17 @@ struct LatentFile {
       try writer.finish()
     } catch {
       throw .wrapped(error, path)
+    }
+  }
+}
+
+extension DatasetError {
+  /// Whether a file is not in the format that its name says.
+  fileprivate var isDamage: Bool {
+    switch self {
+    case .file: true
+    case .cache(_, let expected, _): expected == NumpyArchive.format
+    default: false
     }
   }
 }

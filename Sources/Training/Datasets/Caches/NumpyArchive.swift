@@ -14,13 +14,16 @@ package struct NumpyArchive: Sendable {
     0x0403_4B50, 0x0201_4B50, 0x0605_4B50
   )
 
+  /// What is expected of a file that is damaged.
+  static let format = "numpy's format"
+
   // MARK: Reading
 
   /// - Throws: `DatasetError.io`, `.cache`
   package init(reading path: FilePath) throws(DatasetError) {
     let bytes = try Self.bytes(of: path)
     func fault(_ text: String) -> DatasetError {
-      .cache(path, expected: "numpy's format", found: text)
+      .cache(path, expected: Self.format, found: text)
     }
     func number(_ offset: Int, _ width: Int) -> Int {
       (0..<width).reversed().reduce(0) { $0 << 8 | Int(bytes[offset + $1]) }
@@ -47,7 +50,9 @@ package struct NumpyArchive: Sendable {
       let name = String(
         decoding: bytes[position + 46..<position + 46 + nameLength], as: UTF8.self)
       guard method == 0 else {
-        throw fault("compressed arrays, as numpy's savez_compressed writes them")
+        throw .cache(
+          path, expected: "arrays as they are",
+          found: "compressed ones, as numpy's savez_compressed writes them")
       }
       // Caches are far below the 4 GB from which on sizes stand elsewhere.
       let data = start + 30 + number(start + 26, 2) + number(start + 28, 2)
