@@ -28,7 +28,7 @@ func tool(_ name: String) -> Target {
     name: name,
     dependencies: [
       "CommandSupport", "Operations", "Checkpoints", "Safetensors", "ModelFamilies", "Adapters",
-      "LinearAlgebra", "Tensors", argumentParser, systemPackage,
+      "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
     ],
     swiftSettings: house)
 }
@@ -67,12 +67,14 @@ let package = Package(
     .target(
       name: "CImages",
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp")]),
+    .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
 
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
     .target(
       name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "COpenBLAS", "CLAPACKE"],
       swiftSettings: house),
+    .target(name: "Patterns", dependencies: ["CRE2"], swiftSettings: house),
     .target(name: "TOML", swiftSettings: house),
     .target(name: "TorchFiles", dependencies: ["Tensors"], swiftSettings: lifetimes),
     .target(
@@ -89,8 +91,8 @@ let package = Package(
     .target(
       name: "Checkpoints",
       dependencies: [
-        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "CCrypto", "TOML",
-        orderedCollections, systemPackage,
+        "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
+        "CCrypto", "TOML", orderedCollections, systemPackage,
       ],
       resources: [.embedInCode("Presets")], swiftSettings: house),
     .target(
@@ -104,8 +106,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
-        "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", "TOML",
+        "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
+        "Checkpoints", "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", "TOML",
         orderedCollections,
         systemPackage,
       ],
@@ -113,14 +115,15 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies", "Checkpoints",
-        orderedCollections, systemPackage,
+        "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
+        "Checkpoints", orderedCollections, systemPackage,
       ],
       swiftSettings: lifetimes),
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Operations", "Checkpoints", "ModelFamilies", "Adapters", "LinearAlgebra", "Tensors",
+        "Operations", "Patterns", "Checkpoints", "ModelFamilies", "Adapters", "LinearAlgebra",
+        "Tensors",
         "CPlatform", argumentParser, systemPackage,
       ],
       swiftSettings: house),
@@ -134,8 +137,8 @@ let package = Package(
       name: "lyco-train",
       dependencies: [
         "CommandSupport", "Operations", "Training", "DiffusionModels", "Autograd", "Images",
-        "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Tensors",
-        "CPlatform", "TOML",
+        "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
+        "Tensors", "CPlatform", "TOML",
         argumentParser, systemPackage,
       ],
       swiftSettings: house),
@@ -155,6 +158,9 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "TOMLTests", dependencies: ["TOML", "Safetensors", "TestSupport", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
+      name: "PatternsTests", dependencies: ["Patterns", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "TorchFilesTests",
@@ -182,8 +188,8 @@ let package = Package(
     .testTarget(
       name: "CheckpointsTests",
       dependencies: [
-        "Checkpoints", "Adapters", "ModelFamilies", "Safetensors", "Tensors", "TestSupport",
-        systemPackage, orderedCollections,
+        "Checkpoints", "Adapters", "ModelFamilies", "Patterns", "Safetensors", "Tensors",
+        "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(
@@ -215,8 +221,8 @@ let package = Package(
     .testTarget(
       name: "OperationsTests",
       dependencies: [
-        "Operations", "Checkpoints", "Adapters", "ModelFamilies", "LinearAlgebra", "Safetensors",
-        "Tensors", "TestSupport", systemPackage, orderedCollections,
+        "Operations", "Checkpoints", "Adapters", "ModelFamilies", "LinearAlgebra", "Patterns",
+        "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(
@@ -230,7 +236,8 @@ let package = Package(
         "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train",
       ],
       swiftSettings: tests),
-  ]
+  ],
+  cxxLanguageStandard: .cxx17
 )
 
 // The fuzz targets have no `main`: libFuzzer brings it, see scripts/fuzz-header.sh and fuzz-torch.sh.

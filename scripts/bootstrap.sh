@@ -4,6 +4,7 @@ set -euo pipefail
 
 packages=(
   libopenblas-dev liblapacke-dev libzstd-dev libssl-dev libdnnl-dev libpng-dev libjpeg-dev libwebp-dev
+  libre2-dev
   pkg-config
 )
 missing=()

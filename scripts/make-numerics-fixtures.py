@@ -6,6 +6,7 @@ Needs torch, diffusers, transformers, safetensors, prodigyopt, dadaptation, lion
 bitsandbytes (its CPU backend) and tensorboard. Seeds are fixed: the same versions write the same numbers.
 """
 
+import ast
 import importlib.metadata
 import json
 import math
@@ -300,6 +301,49 @@ class Rex:
         return self.lowest + (1 - self.lowest) * z / (self.alpha + self.beta * z)
 
 
+def torch_schedules():
+    """Rates of two groups by the classes of torch.optim.lr_scheduler, driven as a trainer drives them."""
+    import torch.optim.lr_scheduler as S
+
+    total, rates = 45, [1e-3, 2e-4]
+    cases = {}
+
+    def case(name, schedule, *arguments):
+        keywords = {key: ast.literal_eval(value) for key, value in (a.split("=") for a in arguments)}
+        optimizer = torch.optim.SGD(
+            [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates], lr=rates[0],
+            momentum=0.9)
+        scheduler = getattr(S, schedule.split(".")[-1])(optimizer, **keywords)
+        found = []
+        for _ in range(total):
+            found.append(scheduler.get_last_lr())
+            optimizer.step()
+            scheduler.step()
+        cases[name] = dict(type=schedule, arguments=list(arguments), rates=found)
+
+    case("step", "StepLR", "step_size=7")
+    case("step.gamma", "torch.optim.lr_scheduler.StepLR", "step_size=4", "gamma=0.5")
+    case("milestones", "MultiStepLR", "milestones=[5, 9, 30]", "gamma=0.3")
+    case("constant", "ConstantLR")
+    case("constant.options", "ConstantLR", "factor=0.2", "total_iters=9")
+    case("linear", "LinearLR")
+    case("linear.options", "LinearLR", "start_factor=1.0", "end_factor=0.1", "total_iters=30")
+    case("exponential", "ExponentialLR", "gamma=0.93")
+    case("polynomial", "PolynomialLR", "total_iters=33", "power=1.7")
+    case("cosine", "CosineAnnealingLR", "T_max=40")
+    case("cosine.again", "CosineAnnealingLR", "T_max=11", "eta_min=1e-5")
+    case("restarts", "CosineAnnealingWarmRestarts", "T_0=8")
+    case("restarts.growing", "CosineAnnealingWarmRestarts", "T_0=4", "T_mult=2", "eta_min=1e-6")
+    cycle = ["base_lr=1e-5", "max_lr=1e-3", "step_size_up=6", "cycle_momentum=False"]
+    case("cyclic", "CyclicLR", *cycle)
+    case("cyclic.halving", "CyclicLR", *cycle, "step_size_down=3", "mode='triangular2'")
+    case("cyclic.exponential", "CyclicLR", *cycle, "mode='exp_range'", "gamma=0.97")
+    one = ["max_lr=1e-3", "total_steps=46", "cycle_momentum=False"]
+    case("one", "OneCycleLR", *one)
+    case("one.three", "OneCycleLR", *one, "three_phase=True", "pct_start=0.4", "anneal_strategy='linear'")
+    (ROOT / "torch-schedules.json").write_text(json.dumps(cases) + "\n")
+
+
 def schedules():
     import transformers.optimization as T
     from diffusers.optimization import get_piecewise_constant_schedule
@@ -381,6 +425,7 @@ def main():
     losses()
     optimizers()
     schedules()
+    torch_schedules()
     events()
     for name in PACKAGES:
         print(name, importlib.metadata.version(name))

@@ -6,6 +6,13 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/bootstrap.sh
+# Completion scripts are tested in the shells that they are for.
+for shell in zsh fish; do
+  command -v "$shell" >/dev/null && continue
+  sudo=()
+  ((EUID == 0)) || sudo=(sudo)
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$shell" >/dev/null
+done
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1
 swift test --disable-xctest --quiet "$@"

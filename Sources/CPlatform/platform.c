@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #ifdef __linux__
 
@@ -68,3 +70,9 @@ void lyco_keep_freed_memory(void) {}
 void lyco_keep_all_freed_memory(void) {}
 
 #endif
+
+int lyco_terminal_columns(int file) {
+  if (!isatty(file)) return -1;
+  struct winsize size;
+  return ioctl(file, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}

@@ -12,6 +12,8 @@ package struct AdapterFile: Sendable {
   /// Keys without a suffix of any algorithm: embeddings of a bundle, or an algorithm that is not
   /// known.
   package let unrecognized: [String]
+  /// What was read otherwise than it is written.
+  package let notices: [String]
 
   /// - Throws: `SafetensorsError` from opening, `CheckpointError` from grouping.
   package init(opening path: FilePath) throws {
@@ -19,7 +21,8 @@ package struct AdapterFile: Sendable {
   }
 
   /// - Throws: `CheckpointError.notAnAdapter` if no key has a known suffix, and whatever is wrong
-  ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`.
+  ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`; of its PEFT configuration `.configuration`,
+  ///   `.configurationValue`, `.pattern`.
   package init(_ file: TensorFile) throws(CheckpointError) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var unrecognized: [String] = []
@@ -45,7 +48,7 @@ package struct AdapterFile: Sendable {
       groups[module]?[suffix] = file.tensors[key]
       return true
     }
-    let alphas = AlphaMetadata(of: file)
+    let alphas = try AlphaMetadata(of: file)
     var modules: [AdapterModule] = []
     for (name, views) in groups {
       // Factors beside tensors of a format that is refused belong to it.
@@ -64,6 +67,7 @@ package struct AdapterFile: Sendable {
     self.file = file
     self.modules = modules
     self.unrecognized = unrecognized
+    notices = alphas.notices
   }
 
   /// Whether any key carries a suffix that identifies an algorithm.

@@ -3,6 +3,21 @@ package import SystemPackage
 
 /// Writes adapters: tensors from files or memory, with the hashes of what is written.
 package enum AdapterWriter {
+  private static let (modelKey, legacyKey) = ("sshs_model_hash", "sshs_legacy_hash")
+
+  /// Bytes of the file that `write` would write, before any compression.
+  package static func byteCount(of tensors: [TensorView], metadata: [String: String]?) -> Int {
+    var metadata = metadata
+    if metadata != nil {
+      // Hexadecimal digits of a SHA-256, and the eight of the short hash.
+      metadata?[modelKey] = String(repeating: "0", count: 64)
+      metadata?[legacyKey] = String(repeating: "0", count: 8)
+    }
+    let order = tensors.map(\.info).sorted(by: TensorInfo.precedes)
+    return HeaderEncoding(order, metadata: metadata ?? [:]).bytes.count
+      + order.reduce(0) { $0 + $1.byteCount }
+  }
+
   /// - Parameters:
   ///   - tensors: under the names they are to have, in any order.
   ///   - metadata: to which `sshs_model_hash` and `sshs_legacy_hash` are added; nil for none at all.
@@ -13,8 +28,8 @@ package enum AdapterWriter {
     var metadata = metadata
     if metadata != nil {
       let hash = ModelHash(of: tensors, metadata: metadata ?? [:])
-      metadata?["sshs_model_hash"] = hash.model
-      metadata?["sshs_legacy_hash"] = hash.legacy
+      metadata?[modelKey] = hash.model
+      metadata?[legacyKey] = hash.legacy
     }
     let views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
     var writer = try SafetensorsWriter.create(

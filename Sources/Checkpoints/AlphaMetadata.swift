@@ -1,4 +1,3 @@
-import FoundationEssentials
 import OrderedCollections
 package import Safetensors
 import SystemPackage
@@ -17,59 +16,23 @@ package struct AlphaMetadata {
   private static let prefix = String(PEFTConfiguration.prefix.dropLast())
 
   private struct Component {
-    var alpha = Setting()
-    var rank = Setting()
+    var alpha = PEFTSetting()
+    var rank = PEFTSetting()
     var dividesByRoot = false
-
-    mutating func set(_ name: Substring, _ value: Value) {
-      switch (name, value) {
-      case ("lora_alpha", .number(let number)), ("alpha", .number(let number)):
-        alpha.common = number
-      case ("r", .number(let number)): rank.common = number
-      case ("use_rslora", .flag(let flag)): dividesByRoot = flag
-      case ("alpha_pattern", .numbers(let numbers)): alpha.setPatterns(numbers)
-      case ("rank_pattern", .numbers(let numbers)): rank.setPatterns(numbers)
-      default: break
-      }
-    }
   }
 
-  /// A number for all modules but those whose paths end in a pattern.
-  private struct Setting {
-    var common: Double?
-    /// Patterns that are plain names: those of modules, or ends of them.
-    private var names: [String: Double] = [:]
-    private var patterns: [(pattern: Regex<AnyRegexOutput>, number: Double)] = []
-
-    mutating func setPatterns(_ numbers: [String: Double]) {
-      for (pattern, number) in numbers.sorted(by: { $0.key < $1.key }) {
-        let name = pattern.hasPrefix("^") ? String(pattern.dropFirst()) : pattern
-        if !name.contains(where: { "\\^$*+?()[]{}|".contains($0) }) {
-          names[pattern] = number
-        } else if let pattern = try? Regex("(.*\\.)?(\(pattern))") {
-          patterns.append((pattern, number))
-        }
-      }
-    }
-
-    func callAsFunction(_ path: String) -> Double? {
-      if let number = names["^" + path] { return number }
-      var rest = path[...]
-      while true {
-        if let number = names[String(rest)] { return number }
-        guard let dot = rest.firstIndex(of: ".") else { break }
-        rest = rest[rest.index(after: dot)...]
-      }
-      return patterns.first { (try? $0.pattern.wholeMatch(in: path)) != nil }?.number ?? common
-    }
-  }
+  /// Longest configuration that is read.
+  private static let lengthLimit = 16 << 20
 
   /// By what stands before the paths of their modules.
   private var components: [String: Component] = [:]
+  /// What was read otherwise than it is written.
+  package private(set) var notices: [String] = []
 
   /// Of the header; else of the files beside it, where its name is the one that PEFT gives.
-  package init(of file: TensorFile) {
-    self.init(file.metadata)
+  /// - Throws: `CheckpointError.configuration`, `.configurationValue`, `.pattern`
+  package init(of file: TensorFile) throws(CheckpointError) {
+    try self.init(file.metadata, of: file.path)
     guard components.isEmpty else { return }
     var files: [String: FilePath] = ["": file.path]
     if file.layout == .folder {
@@ -78,30 +41,65 @@ package struct AlphaMetadata {
         if let slash = key.firstIndex(of: "/") { files[String(key[...slash])] = view.file }
       }
     }
-    for (component, path) in files { addConfiguration(beside: path, of: component) }
+    for (component, path) in files { try addConfiguration(beside: path, of: component) }
   }
 
-  private mutating func addConfiguration(beside file: FilePath, of folder: String) {
+  private mutating func addConfiguration(
+    beside file: FilePath, of folder: String
+  ) throws(CheckpointError) {
     guard let name = file.lastComponent?.string, name.hasPrefix("adapter_model.") else { return }
     let path = file.removingLastComponent().appending("adapter_config.json")
-    guard let data = try? Data(contentsOf: URL(filePath: path.string)),
-      let values = try? JSONDecoder().decode([String: Value].self, from: data)
-    else { return }
-    var component = Component()
-    for (key, value) in values { component.set(key[...], value) }
-    components[folder + Self.prefix] = component
+    let value: JSONValue
+    do {
+      guard let found = try JSONValue(reading: path, atMost: Self.lengthLimit) else { return }
+      value = found
+    } catch {
+      throw .configuration(detail: "\(error)")
+    }
+    guard case .object(let members) = value else {
+      throw .configuration(detail: "\(path): expected a JSON object")
+    }
+    for (key, value) in members {
+      try set(key[...], value, of: folder + Self.prefix, in: path, key)
+    }
   }
 
-  /// Passes over what it does not know; a value that is not JSON says nothing about alphas.
-  init(_ metadata: [String: String]) {
-    guard let text = metadata[Self.key],
-      let values = try? JSONDecoder().decode([String: Value].self, from: Data(text.utf8))
-    else { return }
-    for (key, value) in values {
-      guard let dot = key.firstIndex(of: ".") else { continue }
-      components[String(key[..<dot]), default: Component()]
-        .set(key[key.index(after: dot)...], value)
+  /// - Throws: `CheckpointError.configuration`, `.configurationValue`, `.pattern`
+  init(_ metadata: [String: String], of file: FilePath) throws(CheckpointError) {
+    guard let text = metadata[Self.key] else { return }
+    guard case .object(let members) = JSONValue(parsing: text) else {
+      throw .configuration(
+        detail:
+          "\(file): metadata '\(Self.key)': expected a JSON object, found '\(text.prefix(40))'")
     }
+    for (key, value) in members {
+      guard let dot = key.firstIndex(of: ".") else { continue }
+      try set(key[key.index(after: dot)...], value, of: String(key[..<dot]), in: file, key)
+    }
+  }
+
+  /// - Parameters:
+  ///   - key: without its component.
+  ///   - name: the key as it stands in the file.
+  private mutating func set(
+    _ key: Substring, _ value: JSONValue, of component: String, in file: FilePath, _ name: String
+  ) throws(CheckpointError) {
+    // Nothing is what these keys hold where they are not used.
+    if value == .null { return }
+    var reader = PEFTValueReader(file: file, key: name)
+    switch key {
+    case "lora_alpha", "alpha":
+      components[component, default: Component()].alpha.common = try reader.number(value)
+    case "r": components[component, default: Component()].rank.common = try reader.number(value)
+    case "use_rslora":
+      components[component, default: Component()].dividesByRoot = try reader.flag(value)
+    case "alpha_pattern":
+      try components[component, default: Component()].alpha.set(value, &reader)
+    case "rank_pattern":
+      try components[component, default: Component()].rank.set(value, &reader)
+    default: break
+    }
+    notices += reader.notices
   }
 
   private func component(of module: String) -> (Component, path: String)? {
@@ -126,26 +124,5 @@ package struct AlphaMetadata {
       let rank = component.rank(path), rank > 0
     else { return nil }
     return Float(alpha / (component.dividesByRoot ? rank.squareRoot() : rank))
-  }
-
-  /// The kinds of JSON value that matter here.
-  private enum Value: Decodable {
-    case number(Double)
-    case flag(Bool)
-    case numbers([String: Double])
-    case other
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      if let flag = try? container.decode(Bool.self) {
-        self = .flag(flag)
-      } else if let number = try? container.decode(Double.self) {
-        self = .number(number)
-      } else if let numbers = try? container.decode([String: Double].self) {
-        self = .numbers(numbers)
-      } else {
-        self = .other
-      }
-    }
   }
 }

@@ -1,4 +1,5 @@
 package import Adapters
+package import Patterns
 package import SystemPackage
 package import Tensors
 
@@ -21,7 +22,11 @@ package enum CheckpointError: Error {
   case presetKey(String, key: String, known: [String])
   case presetValue(String, key: String, expected: String)
   case presetWithoutClasses(String, family: String)
-  case pattern(String, detail: String)
+  /// `detail` begins with the file.
+  case configuration(detail: String)
+  case configurationValue(FilePath, key: String, expected: String, found: String)
+  /// `from`: the flag, argument or file that has it.
+  case pattern(from: String, PatternError)
 }
 
 extension CheckpointError: CustomStringConvertible {
@@ -67,7 +72,11 @@ extension CheckpointError: CustomStringConvertible {
     case .presetWithoutClasses(let name, let family):
       "preset '\(name)' selects by layer classes, which a \(family) checkpoint does not name; "
         + "select with '--include_patterns' and '--exclude_patterns' instead"
-    case .pattern(let pattern, let detail): "pattern '\(pattern)': \(detail)"
+    case .configuration(let detail):
+      "\(detail); without its alphas the adapter would be read at another strength"
+    case .configurationValue(let file, let key, let expected, let found):
+      "\(file): \(key): expected \(expected), found \(found)"
+    case .pattern(let origin, let error): "\(origin): \(error)"
     }
   }
 }

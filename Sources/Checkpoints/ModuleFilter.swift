@@ -1,17 +1,30 @@
+import Patterns
+
 /// musubi-tuner's `exclude_patterns` and `include_patterns`.
 ///
 /// Each pattern must match a module's whole dotted name. A module is left out if an exclude pattern
 /// matches and no include pattern does: include re-adds, it never restricts.
-package struct ModuleFilter {
-  private let excluded: [ModulePattern]
-  private let included: [ModulePattern]
+package struct ModuleFilter: Sendable {
+  private static let (exclusion, inclusion) = ("exclude_patterns", "include_patterns")
 
-  /// - Parameters: regular expressions, or lists of them as Python writes them
-  ///   (`[r'.*single_blocks.*', '.*mod.*']`), the form of musubi's `network_args`.
+  private let excluded: [NamePattern]
+  private let included: [NamePattern]
+  /// An option as its user writes it.
+  private let origin: @Sendable (String) -> String
+
+  /// - Parameters:
+  ///   - exclude: patterns, or lists of them as Python writes them (`[r'.*single_blocks.*', '.*mod.*']`), the
+  ///     form of musubi's `network_args`.
+  ///   - include: the same.
+  ///   - origin: how messages call an option by its name.
   /// - Throws: `CheckpointError.pattern`
-  package init(exclude: [String] = [], include: [String] = []) throws(CheckpointError) {
-    excluded = try Self.patterns(exclude)
-    included = try Self.patterns(include)
+  package init(
+    exclude: [String] = [], include: [String] = [],
+    origin: @escaping @Sendable (String) -> String = { "'--\($0)'" }
+  ) throws(CheckpointError) {
+    self.origin = origin
+    excluded = try Self.patterns(exclude, from: origin(Self.exclusion))
+    included = try Self.patterns(include, from: origin(Self.inclusion))
   }
 
   /// Whether the module takes part.
@@ -19,12 +32,24 @@ package struct ModuleFilter {
     !excluded.contains { $0.matches(path) } || included.contains { $0.matches(path) }
   }
 
-  private static func patterns(_ texts: [String]) throws(CheckpointError) -> [ModulePattern] {
-    var patterns: [ModulePattern] = []
-    for text in texts {
-      for element in try PythonList.elements(of: text) ?? [text] {
-        patterns.append(try ModulePattern(whole: element))
+  /// Patterns that match none of the modules, and those that could be read otherwise.
+  package func notices(on paths: [String]) -> [String] {
+    NamePattern.notices(on: excluded, from: origin(Self.exclusion), names: paths)
+      + NamePattern.notices(on: included, from: origin(Self.inclusion), names: paths)
+  }
+
+  private static func patterns(
+    _ texts: [String], from origin: String
+  ) throws(CheckpointError) -> [NamePattern] {
+    var patterns: [NamePattern] = []
+    do throws(PatternError) {
+      for text in texts {
+        for element in try PythonList.elements(of: text) ?? [text] {
+          patterns.append(try NamePattern(element))
+        }
       }
+    } catch {
+      throw .pattern(from: origin, error)
     }
     return patterns
   }

@@ -1,4 +1,5 @@
 import ModelFamilies
+import Patterns
 import TOML
 
 extension Preset {
@@ -45,11 +46,11 @@ extension Preset {
     }
     let reader = TableReader(table, preset: name)
     let glob = try reader.bool("use_fnmatch") ?? false
-    func patterns(_ keys: String...) throws(CheckpointError) -> [ModulePattern] {
-      var patterns: [ModulePattern] = []
+    func patterns(_ keys: String...) throws(CheckpointError) -> [NamePattern] {
+      var patterns: [NamePattern] = []
       for key in keys {
         for text in try reader.strings(key) ?? [] {
-          patterns.append(try ModulePattern(text, glob: glob))
+          patterns.append(try Self.pattern(text, isShell: glob, preset: name, key: key))
         }
       }
       return patterns
@@ -67,14 +68,25 @@ extension Preset {
       classOverrides[target] = override
     }
     for (target, override) in try reader.overrides("name_algo_map") {
-      nameOverrides.append((try ModulePattern(target, glob: glob), override))
+      nameOverrides.append(
+        (
+          try Self.pattern(target, isShell: glob, preset: name, key: "name_algo_map"), override
+        ))
     }
   }
-}
 
-extension ModulePattern {
-  fileprivate init(_ text: String, glob: Bool) throws(CheckpointError) {
-    if glob { self.init(glob: text) } else { try self.init(prefix: text) }
+  /// LyCORIS' reading: `re.match`, from the start of a name on, or `fnmatch` where `use_fnmatch` says so.
+  /// What cannot be a regular expression there, `*attn*`, is a shell pattern here.
+  private static func pattern(
+    _ text: String, isShell: Bool, preset: String, key: String
+  ) throws(CheckpointError) -> NamePattern {
+    do {
+      if isShell { return try NamePattern(text, as: .shell) }
+      if text.first == "*" { return try NamePattern(text) }
+      return try NamePattern(text, as: .expression, extent: .start)
+    } catch {
+      throw .pattern(from: "preset '\(preset)', '\(key)'", error)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 package import ModelFamilies
+import Patterns
 import Tensors
 
 /// Which modules of a model take part, and at which rank, in the terms of LyCORIS' presets.
@@ -9,7 +10,7 @@ package struct Preset {
   /// The selection within the denoiser or within the text encoders.
   struct Targets {
     var classes: Set<String> = []
-    var names: [ModulePattern] = []
+    var names: [NamePattern] = []
 
     func contain(_ module: FamilyModule) -> Bool {
       module.containers.contains { classes.contains($0) }
@@ -33,9 +34,9 @@ package struct Preset {
   var convolutions = true
   var denoiser = Targets()
   var textEncoders = Targets()
-  var excluded: [ModulePattern] = []
+  var excluded: [NamePattern] = []
   var classOverrides: [String: Override] = [:]
-  var nameOverrides: [(pattern: ModulePattern, override: Override)] = []
+  var nameOverrides: [(pattern: NamePattern, override: Override)] = []
 
   init(name: String) { self.name = name }
 
@@ -80,6 +81,29 @@ package struct Preset {
   /// Whether the module is selected by its name rather than, or as well as, by a class it lies in.
   package func names(_ module: FamilyModule) -> Bool {
     targets(for: module.component)?.names.contains { $0.matches(module.path) } ?? false
+  }
+
+  /// What of a user's preset selects nothing; the built-in ones are for several families.
+  package func notices(among modules: [FamilyModule]) -> [String] {
+    guard !isBuiltIn else { return [] }
+    let weights = modules.filter { $0.kind == .linear || $0.kind == .convolution }
+    let paths = weights.map(\.path)
+    let classes = Set(weights.flatMap(\.containers)).sorted()
+    let missing = unmatched(among: weights).filter { name in
+      !(denoiser.names + textEncoders.names).contains { $0.text == name }
+    }
+    return missing.map { name in
+      "preset '\(self.name)': class '\(name)' is that of none of \(weights.count) modules"
+        + (classes.nearest(to: name).map { "; did you mean '\($0)'?" }
+          ?? "; there are \(classes.joined(separator: ", "))")
+    }
+      + zip([denoiser, textEncoders], [false, true]).flatMap { targets, isText in
+        NamePattern.notices(
+          on: targets.names, from: "preset '\(self.name)'",
+          names: weights.filter { $0.component.hasPrefix("te") == isText }.map(\.path))
+      }
+      + NamePattern.notices(
+        on: excluded + nameOverrides.map(\.pattern), from: "preset '\(self.name)'", names: paths)
   }
 
   /// Classes and names that the preset asks for and none of the modules has, for the parts of a model

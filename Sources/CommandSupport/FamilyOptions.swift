@@ -8,7 +8,7 @@ package struct FamilyOptions: ParsableArguments {
     help: ArgumentHelp(
       "Read the checkpoint as this family instead of recognizing it: auto, "
         + ModelFamily.all.map(\.name).joined(separator: ", ") + ".",
-      valueName: "name"))
+      valueName: "name"), completion: .list(OptionWords.families.words))
   package var name = "auto"
 
   package init() {}

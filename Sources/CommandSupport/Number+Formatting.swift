@@ -1,7 +1,7 @@
 extension Double {
   /// Fixed point, rounded to nearest: `0.125.formatted(decimals: 2)` is `0.13`.
   package func formatted(decimals: Int) -> String {
-    guard isFinite else { return "\(self)" }
+    guard isFinite else { return nonFinite }
     let factor = (0..<decimals).reduce(1.0) { power, _ in 10 * power }
     let scaled = (abs(self) * factor).rounded()
     guard scaled < 1e15 else { return "\(self)" }
@@ -14,7 +14,7 @@ extension Double {
 
   /// Three significant digits: `0.0123`, `4.56e-07`.
   package var short: String {
-    guard isFinite, self != 0 else { return isFinite ? "0" : "\(self)" }
+    guard isFinite, self != 0 else { return isFinite ? "0" : nonFinite }
     var exponent = 0
     var value = abs(self)
     while value >= 10 { (value, exponent) = (value / 10, exponent + 1) }
@@ -25,6 +25,9 @@ extension Double {
       + "\(abs(exponent) < 10 ? "0" : "")\(abs(exponent))"
   }
 
-  /// `12.3 %`
-  package var percent: String { "\((100 * self).formatted(decimals: 1)) %" }
+  /// `12.3 %`; a share of nothing has no number.
+  package var percent: String { isNaN ? "-" : "\((100 * self).formatted(decimals: 1)) %" }
+
+  /// The sign of NaN means nothing.
+  private var nonFinite: String { isNaN ? "nan" : "\(self)" }
 }

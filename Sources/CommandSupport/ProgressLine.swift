@@ -39,21 +39,35 @@ package final class ProgressLine: Sendable {
       }
       if let last = state.lastDrawn, now - last < .milliseconds(100) { return nil }
       state.lastDrawn = now
-      return Self.text(progress, after: (now - state.started) / .seconds(1))
+      return Self.text(
+        progress, after: (now - state.started) / .seconds(1),
+        width: (Terminal.errorWidth ?? Terminal.usualWidth) - 1)
     }
     if let line { StandardError.write("\r\(line)\u{1B}[K") }
   }
 
-  /// `merging  42 %  1.3 GB/s  0:07 left`
-  static func text(_ progress: Progress, after seconds: Double) -> String {
+  /// `merging  42 %  1.3 GB/s  0:07 left`, in at most so many columns: one that wraps is drawn anew below
+  /// itself each time.
+  package static func text(_ progress: Progress, after seconds: Double, width: Int) -> String {
     let share = progress.total > 0 ? Double(progress.completed) / Double(progress.total) : 1
-    var line = "\(progress.activity)  \(Int(100 * share)) %"
-    guard seconds > 0.5, share > 0 else { return line }
-    if progress.isBytes {
-      line += "  \(ByteCount(Int(Double(progress.completed) / seconds)))/s"
+    let percent = "\(Int(100 * share)) %"
+    guard seconds > 0.5, share > 0 else {
+      return fitted([progress.activity, percent], from: 1, to: width)
     }
     let left = Int((seconds / share - seconds).rounded(.up))
     let remainder = left % 60
-    return line + "  \(left / 60):\(remainder < 10 ? "0" : "")\(remainder) left"
+    let time = "\(left / 60):\(remainder < 10 ? "0" : "")\(remainder) left"
+    let speed =
+      progress.isBytes ? ["\(ByteCount(Int(Double(progress.completed) / seconds)))/s"] : []
+    return fitted([progress.activity, percent] + speed + [time], from: 2, to: width)
+  }
+
+  /// Parts of a line, of which those from an index on are left out as far as there is no room for them, the
+  /// first of these first; the rest is cut.
+  package static func fitted(_ parts: [String], from optional: Int, to width: Int) -> String {
+    var parts = parts
+    func line() -> String { parts.joined(separator: "  ") }
+    while line().count > width, parts.count > optional { parts.remove(at: optional) }
+    return String(line().prefix(max(width, 1)))
   }
 }

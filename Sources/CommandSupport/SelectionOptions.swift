@@ -6,14 +6,15 @@ package struct SelectionOptions: ParsableArguments {
   @Option(
     name: .customLong("exclude_patterns"),
     help: ArgumentHelp(
-      "Leave out modules whose whole dotted name matches a regular expression. Several, or a list "
-        + "as in musubi-tuner: \"[r'.*single_blocks.*']\".", valueName: "regex"))
+      "Leave out modules whose whole dotted name matches: a regular expression such as '.*attn1.*', "
+        + "or a shell pattern such as '*attn1*'. Several, or a list as in musubi-tuner: "
+        + "\"[r'.*single_blocks.*']\".", valueName: "pattern"))
   package var excluded: [String] = []
 
   @Option(
     name: .customLong("include_patterns"),
     help: ArgumentHelp(
-      "Put modules back that '--exclude_patterns' left out.", valueName: "regex"))
+      "Put modules back that '--exclude_patterns' left out.", valueName: "pattern"))
   package var included: [String] = []
 
   package init() {}

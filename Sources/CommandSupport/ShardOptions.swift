@@ -4,7 +4,9 @@ import ArgumentParser
 package struct ShardOptions: ParsableArguments {
   @Option(
     name: .customLong("shard_size"),
-    help: "Split a checkpoint into files of at most this size, such as 5GB, with an index.",
+    help: ArgumentHelp(
+      "Split a checkpoint into files of at most this size, such as 5GB, with an index.",
+      valueName: "bytes"),
     transform: {
       guard let size = ByteCount($0), size.bytes > 0 else {
         throw ValidationError("expected a size such as 5GB")

@@ -53,14 +53,12 @@ extension Tool {
       exit(withError: code)
     } catch let error as ValidationError {
       exit(withError: ValidationError(error.message.printable))
-    } catch  where isUsage(error) {
-      exit(withError: ValidationError("\(error)".printable))
-    } catch  where isOfParser(error) {
+    } catch where isOfParser(error) {
       exit(withError: error)
     } catch {
       // What a file says of itself stands in messages.
-      StandardError.write("Error: \("\(error)".printable)\n")
-      exit(withError: ExitCode(1))
+      StandardError.say("Error: \(error)")
+      exit(withError: isUsage(error) ? ExitCode.validationFailure : .failure)
     }
   }
 

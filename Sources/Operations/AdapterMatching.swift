@@ -10,7 +10,9 @@ import Tensors
 struct AdapterMatching {
   private let base: BaseModel
   private let settings: MergeSettings
-  private let names: FamilyNames?
+  let names: FamilyNames?
+  /// Dotted names of the layers that modules have found.
+  private(set) var paths: [String] = []
   private(set) var contributions: [String: [MergeContribution]] = [:]
   private(set) var newBiases: [String: (dtype: DType, shape: Shape)] = [:]
   private(set) var extensions: [String: Shape] = [:]
@@ -74,6 +76,7 @@ struct AdapterMatching {
         skipped += 1
         continue
       }
+      paths += place.layers.map(\.path)
       for key in keys { placed[key, default: []].append((place.weight, module)) }
       let multiplier = multiplier(of: adapter, for: module, at: place)
       let kept = place.layers.indices.filter { settings.filter.keeps(place.layers[$0].path) }

@@ -7,6 +7,8 @@ package struct BaseMatch: Codable, Sendable {
 
   package let base: String
   package let family: String
+  /// Why modules have no place, where the adapter is for another model.
+  package let misfit: String?
   /// Layers of the base that an adapter can name.
   package let layers: Int
   /// Modules that meet a layer of the right shape; of algorithms that are not known, of any shape.

@@ -16,8 +16,6 @@ struct ExtractedFile {
     }
   }
 
-  var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
-
   /// Writes the file with `metadata` and the hashes of its contents.
   /// - Throws: `SafetensorsError`
   func write(to path: FilePath, metadata: [String: String]?) throws(SafetensorsError) {

@@ -28,6 +28,7 @@ extension Extraction {
           error: result.squaredError.squareRoot())
       },
       leftOut: leftOut.sorted { ($0.change ?? 0, $1.key) > ($1.change ?? 0, $0.key) },
+      warnings: plan.notices,
       totals: ExtractionReport.Totals(
         modules: Set(changed.map(\.item.module.adapterName)).count, unchanged: unchanged,
         bytes: bytes, deltaNorm: energy.squareRoot(),
@@ -59,7 +60,7 @@ extension Extraction {
       let tuned = plan.tuned.file.tensors[counterpart.key]
     else { return lost(nil) }
     if entry.rows == nil, counterpart.rows == nil, base.dtype == tuned.dtype,
-      base.shape.count == tuned.shape.count, base.bytes.isEqual(to: tuned.bytes)
+      base.shape.count == tuned.shape.count, base.hasEqualBytes(as: tuned)
     {
       return nil
     }
@@ -74,6 +75,8 @@ extension Extraction {
         let after = try plan.tuned.tensor(ParameterSlot(key: counterpart.key, rows: part.rows))
         change += after.squaredDistance(to: before)
         norm += before.sumOfSquares
+        base.releasePages()
+        tuned.releasePages()
       }
     } else {
       // Layouts may differ in fusion and in axes of extent 1.

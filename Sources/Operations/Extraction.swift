@@ -3,6 +3,7 @@ import Checkpoints
 import FoundationEssentials
 import LinearAlgebra
 import ModelFamilies
+import OrderedCollections
 import Safetensors
 package import SystemPackage
 import Tensors
@@ -62,7 +63,7 @@ package struct Extraction: Sendable {
       changed.map { ($0.item.module.adapterName, $0.result) }, from: plan.tuned.file.path)
     try file.write(to: output, metadata: policy.metadata(of: plan, changed.map(\.result)))
     return report(
-      changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: file.byteCount,
+      changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: output.byteCount,
       seconds: (clock.now - start) / .seconds(1))
   }
 
@@ -151,6 +152,9 @@ package struct Extraction: Sendable {
   func delta(of item: ExtractionPlan.Item) throws -> (tensor: Tensor, energy: Double)? {
     let delta = try BaseModel.difference(
       of: (plan.tuned, item.tuned), minus: (plan.base, item.base))
+    // A model of any size is read once: the pages that are done with need not stay.
+    plan.base.file.tensors[item.base.key]?.releasePages()
+    plan.tuned.file.tensors[item.tuned.key]?.releasePages()
     let energy = delta.sumOfSquares
     guard energy.isFinite else {
       let (file, key) =

@@ -52,6 +52,8 @@ package struct ExtractionPlan: Sendable {
   package let tuned: BaseModel
   package let items: [Item]
   package let leftOut: [LeftOut]
+  /// Patterns and parts of a preset that select nothing.
+  package let notices: [String]
   /// Format of the factors.
   package let storage: DType
   /// Whether deltas that are stored whole become F64 where f32 would miss the tuned value.
@@ -102,8 +104,12 @@ package struct ExtractionPlan: Sendable {
     guard paired > 0 else {
       throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
     }
+    let candidates = base.layout.modules.filter { $0.kind != .embedding && $0.component != "vae" }
+    notices =
+      (settings.preset?.notices(among: candidates) ?? [])
+      + settings.filter.notices(on: candidates.map(\.path))
     guard items.contains(where: { $0.part == .weight || $0.part == .norm }) else {
-      throw OperationError.nothingSelected(available: paired)
+      throw OperationError.nothingSelected(available: paired, notices)
     }
     for module in counterparts.values {
       leftOut += Self.slots(of: module).map { LeftOut($0, .tunedOnly) }

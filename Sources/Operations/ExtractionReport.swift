@@ -65,5 +65,7 @@ package struct ExtractionReport: Codable, Sendable {
   package let seed: UInt64
   package let modules: [Module]
   package let leftOut: [Lost]
+  /// Patterns and parts of a preset that selected nothing.
+  package let warnings: [String]
   package let totals: Totals
 }

@@ -16,6 +16,8 @@ struct InspectedAdapter: Sendable {
   let orphans: [String]
   /// Keys that stand for the same tensor of the same module as an earlier one.
   let duplicates: [String]
+  /// What was read otherwise than it is written.
+  let notices: [String]
 
   /// Tensors that belong to modules.
   var tensorCount: Int {
@@ -24,7 +26,8 @@ struct InspectedAdapter: Sendable {
   }
 
   /// nil if no tensor identifies an algorithm.
-  init?(_ file: TensorFile) {
+  /// - Throws: `CheckpointError` for its PEFT configuration
+  init?(_ file: TensorFile) throws(CheckpointError) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var refused: [RefusedFormat: [String: [TensorView]]] = [:]
     var (embeddings, orphans, duplicates) = ([String](), [String](), [String]())
@@ -54,7 +57,7 @@ struct InspectedAdapter: Sendable {
         refused[format]?[module]? += groups.removeValue(forKey: module)?.values.map { $0 } ?? []
       }
     }
-    let alphas = AlphaMetadata(of: file)
+    let alphas = try AlphaMetadata(of: file)
     var modules: [InspectedModule] = []
     for (name, views) in groups {
       if var module = Self.module(name, views) {
@@ -70,6 +73,7 @@ struct InspectedAdapter: Sendable {
     self.embeddings = embeddings
     self.orphans = orphans
     self.duplicates = duplicates
+    notices = alphas.notices
   }
 
   private static func module(_ name: String, _ views: [String: TensorView]) -> InspectedModule? {

@@ -6,15 +6,25 @@ import Tensors
 
 extension Inspection {
   /// What differs between this file and another, values included, among the tensors that the
-  /// pattern leaves. Values are compared as stored.
+  /// pattern leaves. Two adapters are compared by what they do, anything else as it is stored.
   package func difference(
     from other: Inspection, _ pattern: InspectionPattern, threads: Int, progress: ProgressReporter
   ) async throws -> FileDifference {
     var found = FileDifference(other: other.file.path.string)
     let keys = Set(file.metadata.keys).union(other.file.metadata.keys)
     found.metadata = keys.filter { file.metadata[$0] != other.file.metadata[$0] }.sorted()
-    let here = pattern.filter(Array(file.tensors.values)) { $0.name }
-    let there = pattern.filter(Array(other.file.tensors.values)) { $0.name }
+    if adapter != nil, other.adapter != nil,
+      let pair = try? (here: AdapterFile(file), there: AdapterFile(other.file))
+    {
+      let comparison = AdapterComparison(pair.here, pair.there, pattern)
+      try await comparison.add(to: &found) {
+        try await measure(
+          $0, threads, "comparing", progress, cost: \.cost, transform: { try $0.distance() })
+      }
+      return found
+    }
+    let here = filtered(pattern)
+    let there = other.filtered(pattern)
     found.onlyHere = here.map(\.name).filter { other.file.tensors[$0] == nil }
     found.onlyThere = there.map(\.name).filter { file.tensors[$0] == nil }
     let pairs = here.compactMap { view in
@@ -41,15 +51,19 @@ extension Inspection {
   private static func change(
     from here: TensorView, to there: TensorView
   ) throws -> FileDifference.Changed? {
-    if here.dtype == there.dtype, here.bytes.isEqual(to: there.bytes) { return nil }
+    if here.dtype == there.dtype, here.hasEqualBytes(as: there) { return nil }
     guard here.dtype.isConvertible, there.dtype.isConvertible else {
       return .init(name: here.name, change: nil, relativeChange: nil)
     }
-    let (before, after) = (here.tensor(), there.tensor())
-    let change = after.squaredDistance(to: before).squareRoot()
+    var (square, energy) = (0.0, 0.0)
+    here.forEachPart(beside: there) { before, after in
+      square += after.squaredDistance(to: before)
+      energy += before.sumOfSquares
+    }
+    let change = square.squareRoot()
     if change == 0, here.dtype != there.dtype { return nil }
     guard change.isFinite else { return .init(name: here.name, change: nil, relativeChange: nil) }
-    let norm = before.sumOfSquares.squareRoot()
+    let norm = energy.squareRoot()
     return .init(
       name: here.name, change: change,
       relativeChange: norm > 0 && norm.isFinite ? change / norm : nil)

@@ -40,7 +40,7 @@ extension Inspection {
   /// SHA-256 of the data in the order of the file.
   private func dataHash() -> String {
     let hash = SHA256()
-    for view in file.tensors.values { hash.update(view.bytes) }
+    for view in file.tensors.values { view.forEachPart { hash.update($0) } }
     return hash.finish()
   }
 }

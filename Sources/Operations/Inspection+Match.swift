@@ -31,8 +31,13 @@ extension Inspection {
     for (format, modules) in adapter.refused {
       unmatched += modules.keys.sorted().map { .init(module: $0, reason: format.text) }
     }
+    let misfit =
+      unmatched.isEmpty && misshapen.isEmpty
+      ? nil
+      : base.misfit(
+        ofModules: adapter.modules.map { ($0.name, $0.inputWidth) }, metadata: file.metadata)
     return BaseMatch(
-      base: base.file.path.string, family: base.layout.family.name,
+      base: base.file.path.string, family: base.layout.family.name, misfit: misfit,
       layers: base.layout.modules.count, matched: matched, unmatched: unmatched,
       misshapen: misshapen)
   }

@@ -21,7 +21,7 @@ extension Inspection {
     }
     return InspectionReport(
       file: file.path.string, storage: storage, kind: kind, kindEvidence: kindEvidence,
-      family: family, total: total,
+      family: family, total: total, fileBytes: fileBytes,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },
       adapter: adapter.map { AdapterSummary(of: $0, file.metadata) }, cache: cache,
@@ -30,10 +30,15 @@ extension Inspection {
 
   /// Name, format and shape of every tensor that the pattern leaves, in the order of the file.
   package func keys(_ pattern: InspectionPattern) -> [InspectionReport.Key] {
-    file.tensors.values.filter { pattern.matches($0.name) }.map {
+    filtered(pattern).map {
       InspectionReport.Key(
         name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape.dimensions, bytes: $0.byteCount)
     }
+  }
+
+  private var fileBytes: Int {
+    let files = Set(file.tensors.values.map(\.file))
+    return (files.isEmpty ? [file.path] : files).reduce(0) { $0 + $1.byteCount }
   }
 
   private func component(of key: String) -> String {

@@ -13,7 +13,7 @@ extension Inspection {
   ) async throws -> [TensorStatistics] {
     guard let adapter else {
       return try await measure(
-        pattern.filter(Array(file.tensors.values)) { $0.name }.filter(\.dtype.isConvertible),
+        filtered(pattern).filter(\.dtype.isConvertible),
         threads, "measuring", progress, cost: \.byteCount
       ) { view in
         var found = TensorStatistics(name: view.name)
@@ -67,7 +67,7 @@ extension Inspection {
     guard !pattern.isEverything else {
       throw OperationError.spectrumWithoutPattern(file.path)
     }
-    let weights = pattern.filter(Array(file.tensors.values)) { $0.name }.filter {
+    let weights = filtered(pattern).filter {
       $0.shape.dimensions.count == 2 && $0.dtype.isConvertible
     }
     return try await measure(weights, threads, "decomposing", progress, cost: \.byteCount) {

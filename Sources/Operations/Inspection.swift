@@ -42,7 +42,7 @@ package struct Inspection: Sendable {
     var file = try TensorFile(opening: path, reading: contents)
     // The alphas of an adapter are values; it is small enough to be unpacked or gathered for them.
     if contents == .headers, !file.tensors.values.allSatisfy(\.hasData),
-      InspectedAdapter(file) != nil
+      try InspectedAdapter(file) != nil
     {
       file = try TensorFile(opening: path)
     }
@@ -50,7 +50,7 @@ package struct Inspection: Sendable {
   }
 
   package init(_ file: TensorFile, as family: ModelFamily? = nil) throws {
-    let adapter = InspectedAdapter(file)
+    let adapter = try InspectedAdapter(file)
     if let cache = CacheSummary.recognize(file) {
       self.init(
         file, cache.kind, "every tensor is named as musubi-tuner names cached arrays", nil,
@@ -61,7 +61,7 @@ package struct Inspection: Sendable {
       self.init(
         file, .adapter,
         "\(adapter.tensorCount) of \(file.tensors.count) tensors have suffixes of an adapter",
-        Self.family(of: adapter, file.metadata, as: family), .adapter(adapter))
+        Self.family(of: adapter, file.metadata, as: family), .adapter(adapter), adapter.notices)
     } else {
       try self.init(model: file, as: family, besides: adapter)
     }
@@ -144,5 +144,5 @@ package struct Inspection: Sendable {
 
 extension InspectedModule {
   /// Inputs of the weight, where the shapes tell.
-  fileprivate var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
+  var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
 }

@@ -1,30 +1,30 @@
+import Checkpoints
+package import Patterns
+
 /// Which tensors or modules are asked for.
 package struct InspectionPattern: Sendable {
-  private let text: String?
+  private let pattern: NamePattern?
 
   /// Everything.
-  package static let all = InspectionPattern(text: nil)
+  package static let all = InspectionPattern(nil)
 
-  private init(text: String?) { self.text = text }
+  private init(_ pattern: NamePattern?) { self.pattern = pattern }
 
-  /// - Parameter text: a regular expression, found anywhere in the name.
-  /// - Throws: `OperationError.pattern`
-  package init(_ text: String) throws(OperationError) {
-    do {
-      _ = try Regex(text)
-    } catch {
-      throw .pattern(text)
-    }
-    self.init(text: text)
-  }
+  /// - Throws: `PatternError`
+  package init(_ text: String) throws(PatternError) { self.init(try NamePattern(text)) }
 
-  package var isEverything: Bool { text == nil }
+  package var isEverything: Bool { pattern == nil }
 
-  package func matches(_ name: String) -> Bool { filter([name]) { $0 }.count == 1 }
+  package func matches(_ name: String) -> Bool { pattern?.matches(name) ?? true }
 
   /// The items whose names match, in their order.
   func filter<Item>(_ items: [Item], by name: (Item) -> String) -> [Item] {
-    guard let text, let regex = try? Regex(text) else { return items }
-    return items.filter { name($0).contains(regex) }
+    items.filter { matches(name($0)) }
+  }
+
+  /// Whether it matches nothing, and what is near.
+  func notices(on names: [[String]], of things: String) -> [String] {
+    NamePattern.notices(
+      on: pattern.map { [$0] } ?? [], from: "'--pattern'", names: names, of: things)
   }
 }

@@ -39,6 +39,8 @@ package struct InspectionReport: Codable, Sendable {
   package let family: Family?
   /// Over all tensors.
   package let total: Total
+  /// Of all its files, headers included.
+  package let fileBytes: Int
   package let dtypes: [Total]
   package let components: [Total]
   package let adapter: AdapterSummary?

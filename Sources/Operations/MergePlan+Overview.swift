@@ -22,13 +22,14 @@ extension MergePlan {
     let matched: Int
     let skipped: Int
     let unmatched: [UnmatchedModule]
+    let warnings: [String]
     let changes: [Change]
   }
 
   package var overview: Overview {
     Overview(
       family: base.layout.family.name, evidence: base.layout.evidence, matched: matchedCount,
-      skipped: skippedCount, unmatched: unmatched,
+      skipped: skippedCount, unmatched: unmatched, warnings: notices,
       changes: contributions.sorted { $0.key < $1.key }.flatMap { key, contributions in
         contributions.map {
           Overview.Change(

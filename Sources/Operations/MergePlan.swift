@@ -22,13 +22,23 @@ package struct MergePlan: Sendable {
   /// Modules that patterns leave out, or whose multiplier is 0.
   package let skippedCount: Int
   package let unmatched: [UnmatchedModule]
+  /// What probably is not meant: patterns and block weights that fit nothing, numbers read from text.
+  package let notices: [String]
 
-  /// - Throws: `CheckpointError.duplicateModule` if an adapter changes one layer under two names and
+  /// - Throws: `OperationError.blockWeights` for a list of another model's length,
+  ///   `CheckpointError.duplicateModule` if an adapter changes one layer under two names and
   ///   in two ways, `CheckpointError.notConvertible` for a base weight without a floating-point
   ///   format. What has no place in the base is not an error here; see `requireComplete`.
   package init(
     base: BaseModel, adapters: [WeightedAdapter], settings: MergeSettings
   ) throws {
+    for adapter in adapters {
+      do throws(BlockWeights.Failure) {
+        try adapter.blockWeights?.check(for: base.layout.family)
+      } catch {
+        throw OperationError.blockWeights(error.description)
+      }
+    }
     var matching = AdapterMatching(base, settings)
     for adapter in adapters { matching.extend(for: adapter) }
     for adapter in adapters { try matching.add(adapter) }
@@ -40,6 +50,13 @@ package struct MergePlan: Sendable {
     unmatched = matching.unmatched
     matchedCount = matching.matched
     skippedCount = matching.skipped
+    let names = matching.names
+    var notices = adapters.flatMap(\.file.notices) + settings.filter.notices(on: matching.paths)
+    for adapter in adapters {
+      let own = adapter.blockWeights?.notices(on: adapter.file.modules.map(\.name), in: names) ?? []
+      notices += own.filter { !notices.contains($0) }
+    }
+    self.notices = notices
   }
 
   /// - Throws: `OperationError.unmatched` unless every module has found its place; if `lenient`,
@@ -47,23 +64,14 @@ package struct MergePlan: Sendable {
   package func requireComplete(lenient: Bool) throws(OperationError) {
     let total = matchedCount + skippedCount + unmatched.count
     guard unmatched.isEmpty || (lenient && unmatched.count < total) else {
-      throw .unmatched(unmatched, total: total, familyHint: familyHint)
+      throw .unmatched(unmatched, total: total, misfit: misfit)
     }
   }
 
-  /// What the adapters are made for, where that is not the family of the base.
-  private var familyHint: String? {
+  /// Why modules have no place, where an adapter is for another model.
+  private var misfit: String? {
     let incomplete = Set(unmatched.map(\.file))
-    for adapter in adapters where incomplete.contains(adapter.file.file.path.string) {
-      let found = ModelFamily.recognize(
-        adapterModules: adapter.file.modules.map { ($0.name, $0.inputWidth) },
-        metadata: adapter.file.file.metadata)
-      guard let family = found.family, family != base.layout.family, family != .generic else {
-        continue
-      }
-      return "\(adapter.file.file.path) looks made for \(family.name) "
-        + "(\(found.evidence.joined(separator: "; "))), the base is \(base.layout.family.name)"
-    }
-    return nil
+    return adapters.lazy.filter { incomplete.contains($0.file.file.path.string) }
+      .compactMap { base.misfit(of: $0.file) }.first
   }
 }

@@ -1,3 +1,5 @@
+package import Checkpoints
+
 /// What a merge did.
 package struct MergeReport: Codable, Sendable {
   package let base: String
@@ -6,6 +8,7 @@ package struct MergeReport: Codable, Sendable {
   package let matched: Int
   package let skipped: Int
   package let unmatched: [UnmatchedModule]
+  package let warnings: [String]
   /// Tensors of the output that an adapter changed, and that were copied byte for byte.
   package var changedTensors = 0
   package var copiedTensors = 0

@@ -42,12 +42,13 @@ package struct Merging: Sendable {
     var report = MergeReport(
       base: plan.base.file.path.string, family: plan.base.layout.family.name,
       evidence: plan.base.layout.evidence, matched: plan.matchedCount,
-      skipped: plan.skippedCount, unmatched: plan.unmatched)
+      skipped: plan.skippedCount, unmatched: plan.unmatched, warnings: plan.notices)
     let outputs = self.outputs
     let total = outputs.reduce(0) { $0 + $1.byteCount }
     var completed = 0
     let destination = try MergeDestination(outputs, of: plan.base.file, at: output)
     try MergeDestination.copyCompanions(of: plan.base.file, to: output)
+    var files: [FilePath] = []
     for file in destination.files {
       var writer = try SafetensorsWriter.create(
         file.path, announcing: file.tensors.map(\.info), metadata: metadata, shardSize: shardSize)
@@ -65,9 +66,10 @@ package struct Merging: Sendable {
           progress.report(
             Progress(activity: "merging", completed: completed, total: total, isBytes: true))
         })
+      files += writer.files
       try writer.finish()
     }
-    report.bytes = total
+    report.bytes = files.reduce(0) { $0 + $1.byteCount }
     report.seconds = (clock.now - start) / .seconds(1)
     return report
   }

@@ -1,4 +1,6 @@
 import Adapters
+package import Checkpoints
+package import ModelFamilies
 package import SystemPackage
 package import Tensors
 
@@ -6,19 +8,20 @@ package import Tensors
 package enum OperationError: Error {
   case noCommonModules(base: FilePath, tuned: FilePath)
   case pairedShapes(module: String, base: (FilePath, Shape), tuned: (FilePath, Shape))
+  case otherModel(FilePath, ModelFamily, of: String, than: FilePath, ModelFamily)
   case identical(base: FilePath, tuned: FilePath)
-  case nothingSelected(available: Int)
+  case nothingSelected(available: Int, [String])
   case sizeTooSmall(limit: Int, needed: Int)
   case notFinite(FilePath, tensor: String)
   case overflow(module: String, DType)
   case memory(needed: Int, available: Int)
-  case unmatched([UnmatchedModule], total: Int, familyHint: String?)
+  case unmatched([UnmatchedModule], total: Int, misfit: String?)
   case algorithmNotExtractable(String, module: String)
   case folderOutput(FilePath, base: FilePath)
-  case pattern(String)
   case notAnAdapter(FilePath, found: InspectedKind)
   case spectrumWithoutPattern(FilePath)
   case format(FilePath, stated: String, found: String, module: String)
+  case blockWeights(String)
   case noNames(FilePath, [String])
   case differingTensors(String, [FilePath])
   case folderForPEFT(FilePath)
@@ -33,12 +36,17 @@ extension OperationError: CustomStringConvertible {
     case .pairedShapes(let module, let base, let tuned):
       "\(tuned.0): module '\(module)': expected shape \(base.1) as in \(base.0), found \(tuned.1); "
         + "leave it out with '--exclude_patterns' if that is meant"
+    case .otherModel(let file, let found, let kind, let first, let expected):
+      "\(file): expected \(kind) \(expected.name) (\(expected.title)) like \(first), found \(kind) "
+        + "\(found.name) (\(found.title)): they are of different models, which no option bridges"
     case .identical(let base, let tuned):
       "\(tuned): every selected tensor equals that of \(base): there is nothing to extract"
-    case .nothingSelected(let available):
+    case .nothingSelected(let available, let notices):
       "the preset and patterns select none of the \(available) modules"
+        + notices.map { "; \($0)" }.joined()
     case .sizeTooSmall(let limit, let needed):
-      "'--max_size': expected at least \(needed) bytes for what has no rank, found \(limit)"
+      "'--max_size': expected at least \(needed) bytes for metadata, what has no rank and one module, "
+        + "found \(limit)"
     case .notFinite(let file, let tensor):
       "\(file): tensor '\(tensor)': expected finite numbers, found NaN or infinity"
     case .overflow(let module, let storage):
@@ -47,25 +55,25 @@ extension OperationError: CustomStringConvertible {
     case .memory(let needed, let available):
       "the adapter is held in memory until it is whole: expected at most \(available) bytes of it, "
         + "found \(needed); choose lower ranks, '--save_precision' bf16 or fewer modules"
-    case .unmatched(let modules, let total, let hint):
-      "\(modules.first?.file ?? ""): "
+    case .unmatched(let modules, let total, let misfit):
+      "\(modules.first?.file ?? ""): " + (misfit.map { $0 + ": " } ?? "")
         + (modules.count == total ? "none" : "\(modules.count)") + " of \(total) adapter modules "
         + (modules.count == total ? "has a place" : "have no place") + " in the base: "
-        + modules.examples + (hint.map { "; " + $0 } ?? "")
-        + (modules.count == total ? "" : "; '--lenient' merges the rest")
+        + modules.examples
+        + (modules.count == total || misfit != nil ? "" : "; '--lenient' merges the rest")
     case .algorithmNotExtractable(let name, let module):
       "preset: module '\(module)': expected an algorithm that can be extracted, "
         + extractableAlgorithms.map { $0.name }.joined(separator: ", ")
         + " or full, found '\(name)'"
     case .folderOutput(let output, let base):
       "\(output): expected a folder, since \(base) is a diffusers folder"
-    case .pattern(let text): "pattern '\(text)': expected a regular expression"
     case .notAnAdapter(let file, let found):
       "\(file): expected an adapter to compare with the base, found: \(found.rawValue)"
     case .spectrumWithoutPattern(let file):
       "\(file): the spectrum of a checkpoint takes long: choose weights with '--pattern'"
     case .format(let file, let stated, let found, let module):
       "\(file): '--from': expected names of \(stated), found those of \(found), as '\(module)'"
+    case .blockWeights(let fault): "'--block_weights': \(fault)"
     case .noNames(let file, let evidence):
       "\(file): its modules can only be renamed if their model is known: "
         + evidence.prefix(2).joined(separator: "; ")

@@ -26,13 +26,14 @@ package struct TensorStatistics: Codable, Sendable {
   /// Takes in the values of a tensor as stored; those of F64 in full.
   /// - Precondition: `view.dtype.isConvertible`
   mutating func add(_ view: TensorView) {
-    guard view.dtype == .f64 else { return add(view.tensor()) }
-    var sums = ElementSums()
-    for i in 0..<view.shape.count {
-      let value = unsafe view.bytes.unsafeLoadUnaligned(fromByteOffset: 8 * i, as: Double.self)
-      sums.addSlowly(value)
+    guard view.dtype == .f64 else { return view.forEachPartWidened { add($0) } }
+    view.forEachPart { part in
+      var sums = ElementSums()
+      for i in 0..<part.byteCount / 8 {
+        sums.addSlowly(unsafe part.unsafeLoadUnaligned(fromByteOffset: 8 * i, as: Double.self))
+      }
+      add(sums, count: part.byteCount / 8)
     }
-    add(sums, count: view.shape.count)
   }
 
   /// Takes in the values of a tensor.

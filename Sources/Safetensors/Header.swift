@@ -62,7 +62,10 @@ package struct Header: Sendable {
   package static func length(
     in bytes: Span<UInt8>, of file: FilePath
   ) throws(SafetensorsError) -> Int {
-    guard bytes.count >= prefixLength else { throw .tooShort(file, length: bytes.count) }
+    guard bytes.count >= prefixLength else {
+      if let format = ForeignFormat(bytes) { throw .foreign(file, format) }
+      throw .tooShort(file, length: bytes.count)
+    }
     let length = (0..<prefixLength).reduce(0 as UInt64) { $0 | UInt64(bytes[$1]) << (8 * $1) }
     guard length <= largestLength else {
       if let format = ForeignFormat(bytes) { throw .foreign(file, format) }

@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 /// A JSON text that stands in a metadata entry.
 package indirect enum JSONValue: Equatable, Sendable {
@@ -20,6 +20,25 @@ package indirect enum JSONValue: Equatable, Sendable {
       try reader.finish()
     } catch {
       return nil
+    }
+  }
+
+  /// The value that a file holds; nil if there is no such file.
+  /// - Throws: `SafetensorsError.io`, `.notAFile`, `.textTooLong`, `.json`
+  package init?(reading path: FilePath, atMost limit: Int) throws(SafetensorsError) {
+    let file: MappedFile
+    do {
+      file = try MappedFile(path)
+    } catch .io(_, _, .noSuchFileOrDirectory) {
+      return nil
+    }
+    guard file.count <= limit else { throw .textTooLong(path, limit: limit, found: file.count) }
+    do {
+      var reader = try JSONReader(file.bytes, of: path)
+      self = try reader.readValue()
+      try reader.finish()
+    } catch .syntax(_, _, let offset, let expected, let found) {
+      throw .json(path, offset: offset, expected: expected, found: found)
     }
   }
 

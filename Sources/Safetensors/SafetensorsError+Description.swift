@@ -1,13 +1,28 @@
+import SystemPackage
 import Tensors
 import TorchFiles
 
 extension SafetensorsError: CustomStringConvertible {
+  /// What is said of names that other tools would download: `owner/model`, or an address.
+  private static func download(_ path: String) -> String {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let isAddress = path.hasPrefix("https:") || path.hasPrefix("http:") || path.hasPrefix("hf:")
+    let isHubName =
+      parts.count == 2 && parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
+      && !["safetensors", "zst", "ckpt", "pt", "pth", "bin", "json"]
+        .contains { path.hasSuffix(".\($0)") }
+    return isAddress || isHubName
+      ? "; nothing is downloaded: expected a file or folder that is here"
+      : ""
+  }
+
   /// One line: file, tensor, what was expected and found, what to do.
   package var description: String {
     switch self {
     case .io(let file, let operation, let errno):
       let reason = "\(errno)"
       return "\(file): cannot \(operation): \(reason.prefix(1).lowercased())\(reason.dropFirst())"
+        + (operation == .open && errno == .noSuchFileOrDirectory ? Self.download(file.string) : "")
     case .notAFile(let file, let found):
       return "\(file): expected a file, found \(found.rawValue)"
     case .foreign(let file, let format):
@@ -35,6 +50,11 @@ extension SafetensorsError: CustomStringConvertible {
     case .syntax(let file, let tensor, let offset, let expected, let found):
       return "\(file): \(place(tensor)): expected \(expected.rawValue) at byte \(offset),"
         + " found \(character(found))"
+    case .json(let file, let offset, let expected, let found):
+      return
+        "\(file): JSON: expected \(expected.rawValue) at byte \(offset), found \(character(found))"
+    case .textTooLong(let file, let limit, let found):
+      return "\(file): expected at most \(limit) bytes of JSON, found \(found)"
     case .nestedTooDeeply(let file, let limit):
       return "\(file): header: expected at most \(limit) levels of nesting, found more"
     case .duplicateMetadata(let file):

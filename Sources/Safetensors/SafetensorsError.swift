@@ -39,6 +39,11 @@ package enum SafetensorsError: Error, Hashable, Sendable {
   case notUnsigned(FilePath, tensor: String, field: String, found: String)
   case offsetCount(FilePath, tensor: String, found: Int)
 
+  // === Texts beside a file ===
+  /// A file that holds nothing but JSON holds something else.
+  case json(FilePath, offset: Int, expected: Syntax, found: UInt8?)
+  case textTooLong(FilePath, limit: Int, found: Int)
+
   // === Data ===
   case shapeOverflow(FilePath, tensor: String, dtype: DType, shape: Shape)
   /// Elements narrower than a byte do not fill their last one.

@@ -18,6 +18,8 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
   /// The announced tensors in the order in which `append` takes them.
   package let order: [TensorInfo]
   private let shards: [Shard]
+  /// Where the tensors will lie: the target, or its shards.
+  package var files: [FilePath] { shards.map(\.path) }
   /// What is to list the shards, if there are several.
   private let index: (path: FilePath, bytes: [UInt8])?
   /// Of the next tensor in `order`.

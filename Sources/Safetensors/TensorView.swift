@@ -90,6 +90,12 @@ package struct TensorView: Sendable {
   /// Lets the pages go that the data take in this process: they are read again where they are needed.
   /// For whoever copies a whole model and has no use for two of them in memory.
   package func releasePages() {
-    if case .mapped(let mapping) = storage { mapping.releasePages(range) }
+    releasePages(0..<byteCount)
+  }
+
+  /// - Parameter part: of the data, in bytes.
+  func releasePages(_ part: Range<Int>) {
+    guard case .mapped(let mapping) = storage else { return }
+    mapping.releasePages(range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
   }
 }

@@ -9,14 +9,14 @@ struct BundleOptions: ParsableArguments {
     name: .customLong("bundle_add"),
     help: ArgumentHelp(
       "Pack textual inversion embeddings into the adapter, each under the name of its file. "
-        + "Several.", valueName: "file"))
+        + "Several.", valueName: "file"), completion: .file())
   var added: [String] = []
 
   @Option(
     name: .customLong("unbundle"),
     help: ArgumentHelp(
       "Write the embeddings of an adapter to this folder and the adapter without them.",
-      valueName: "folder"))
+      valueName: "folder"), completion: .directory)
   var unpackedFolder: String?
 
   /// - Throws: `SafetensorsError` from opening, `BundleError`.

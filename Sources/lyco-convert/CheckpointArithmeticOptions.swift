@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import CommandSupport
 import Operations
+import Patterns
 
 /// What checkpoints are written without, and how several become one.
 struct CheckpointArithmeticOptions: ParsableArguments {
@@ -38,8 +39,8 @@ struct CheckpointArithmeticOptions: ParsableArguments {
   @Option(
     name: .customLong("pattern_ratio"),
     help: ArgumentHelp(
-      "Ratios for tensors of checkpoints whose key or dotted name matches a shell pattern, such as "
-        + "'*.input_blocks.*=0.3' or '*.attn1.*=0.5,0.5'. Several; the last that matches counts.",
+      "Ratios for tensors of checkpoints whose whole key or dotted name matches a pattern, such as "
+        + "'*.input_blocks.*=0.3' or '.*attn[12].*=0.5,0.5'. Several; the last that matches counts.",
       valueName: "pattern=number"))
   var patterns: [String] = []
 
@@ -79,7 +80,11 @@ struct CheckpointArithmeticOptions: ParsableArguments {
         "'--pattern_ratio': expected a pattern and numbers, such as '*.input_blocks.*=0.3', found "
           + "'\(text)'")
     }
-    return CheckpointArithmetic.PatternRatios(
-      ModulePattern(glob: String(text[..<end])), numbers.compactMap { $0 })
+    do throws(PatternError) {
+      return CheckpointArithmetic.PatternRatios(
+        try NamePattern(String(text[..<end])), numbers.compactMap { $0 })
+    } catch {
+      throw ValidationError("'--pattern_ratio': \(error)")
+    }
   }
 }

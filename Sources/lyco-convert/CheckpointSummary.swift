@@ -16,19 +16,20 @@ struct CheckpointSummary {
     for output in overview.outputs {
       table.append([output.tensor, output.dtype, "\(output.shape)", output.made])
     }
-    StandardOutput.write(table.text)
-    StandardOutput.write(
+    StandardOutput.write(table.text(width: Terminal.outputWidth))
+    StandardOutput.say(
       "family \(overview.family): \(overview.outputs.count) tensors"
-        + Self.leftOut(plan.pruned.mapValues(\.count)) + "\n")
+        + Self.leftOut(plan.pruned.mapValues(\.count)))
   }
 
   /// What is not the same in all checkpoints.
   func note(_ plan: CheckpointConversionPlan, _ arithmetic: CheckpointArithmetic) {
+    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
     guard plan.sources.count > 1, !isQuiet else { return }
     func note(_ keys: [String], _ text: String) {
       guard let first = keys.first else { return }
-      StandardError.write(
-        "note: \(keys.count) \(keys.count == 1 ? "tensor" : "tensors") \(text), first '\(first)'\n")
+      StandardError.say(
+        "note: \(keys.count) \(keys.count == 1 ? "tensor" : "tensors") \(text), first '\(first)'")
     }
     note(plan.onlyInFirst, "of the first checkpoint alone, taken as they are")
     note(plan.notInFirst, "that the first checkpoint lacks, left out")
@@ -37,7 +38,7 @@ struct CheckpointSummary {
     if arithmetic.method == .weightedSum, arithmetic.ratios.count == plan.sources.count,
       abs(total - 1) > 1e-5
     {
-      StandardError.write("note: '--ratio': the numbers add up to \(total), not to 1\n")
+      StandardError.say("note: '--ratio': the numbers add up to \(total), not to 1")
     }
   }
 
@@ -45,15 +46,15 @@ struct CheckpointSummary {
     _ report: CheckpointConversionReport, _ storage: CheckpointStorage?, output: FilePath
   ) {
     if report.notANumber + report.infinite > 0 {
-      StandardError.write(
-        "warning: the input has \(report.notANumber) NaN and \(report.infinite) infinite numbers\n")
+      StandardError.say(
+        "warning: the input has \(report.notANumber) NaN and \(report.infinite) infinite numbers")
     }
     if report.overflowed > 0 {
       let isFloat8 = storage?.dtype.isFloat8 ?? false
-      StandardError.write(
+      StandardError.say(
         "warning: \(report.overflowed) numbers are too large for the format and "
           + (isFloat8 ? "were held at its largest" : "became infinite")
-          + "; '--save_precision bf16' or 'fp32' holds them\n")
+          + "; '--save_precision bf16' or 'fp32' holds them")
     }
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
@@ -63,12 +64,12 @@ struct CheckpointSummary {
     counts.append("\(report.copiedTensors) copied")
     var text = "\(output): \(ByteCount(report.bytes)), " + counts.joined(separator: ", ")
     text += Self.leftOut(report.pruned)
-    if report.rounded + report.underflowed > 0 {
+    if report.rounded > 0, report.numbers > 0 {
       text +=
         ", \((Double(report.rounded) / Double(report.numbers)).percent) of the numbers rounded"
     }
     if report.underflowed > 0 { text += ", \(report.underflowed) became zero" }
-    StandardOutput.write(text + ", \(report.seconds.formatted(decimals: 1)) s\n")
+    StandardOutput.say(text + ", \(report.seconds.formatted(decimals: 1)) s")
   }
 
   private static func leftOut(_ pruned: [String: Int]) -> String {

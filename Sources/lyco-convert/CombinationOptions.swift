@@ -27,7 +27,7 @@ struct CombinationOptions: ParsableArguments {
       --dim. ties, dare_ties, dare_linear, magnitude_prune: entries picked by --density, then svd. \
       orthogonal: later adapters without what they share with earlier ones. Default: concat, or svd with \
       --dim.
-      """, valueName: "method"),
+      """, valueName: "method"), completion: .list(OptionTable.words(of: "combine", in: .convert)),
     transform: { text in
       guard let method = CombinationOptions.methods[text.lowercased()] else {
         throw ValidationError(
@@ -44,15 +44,22 @@ struct CombinationOptions: ParsableArguments {
   @Flag(name: .customLong("shuffle"), help: .hidden)
   var shuffles = false
 
-  @Option(help: "Share of the entries that ties, dare_… and magnitude_prune keep, above 0, to 1.")
+  @Option(
+    help: ArgumentHelp(
+      "Share of the entries that ties, dare_… and magnitude_prune keep, above 0, to 1.",
+      valueName: "share"))
   var density: Double?
 
   @Option(
     name: .customLong("majority_sign_method"),
-    help: "ties, dare_ties: total counts sizes of entries, frequency entries.")
+    help: ArgumentHelp(
+      "ties, dare_ties: total counts sizes of entries, frequency entries.", valueName: "what"),
+    completion: .list(OptionTable.words(of: "majority_sign_method", in: .convert)))
   var majoritySign = CombinationSettings.MajoritySign.total
 
-  @Option(help: "dare_…: chooses the random entries. Equal seeds give equal files.")
+  @Option(
+    help: ArgumentHelp(
+      "dare_…: chooses the random entries. Equal seeds give equal files.", valueName: "n"))
   var seed: UInt64 = 0
 
   @OptionGroup(title: "Block weights") var blocks: BlockOptions
@@ -71,7 +78,7 @@ struct CombinationOptions: ParsableArguments {
 
   func settings(_ rank: RankOptions, adapterCount: Int) throws -> CombinationSettings {
     if shuffles {
-      StandardError.write("'--shuffle' has no effect: the order of ranks changes no weight\n")
+      StandardError.say("'--shuffle' has no effect: the order of ranks changes no weight")
     }
     // A rank that is asked for is asked of the sum; other algorithms are fitted to the whole of it.
     let isRankOfSum = adapterCount > 1 && rank.limits.linear != nil && rank.algorithm == nil

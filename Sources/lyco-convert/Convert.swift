@@ -18,14 +18,19 @@ struct Convert: Tool {
       weight stays the same.
 
       EXAMPLES
-        lyco-convert kohya.safetensors --to diffusers -o pytorch_lora_weights.safetensors
+        lyco-convert kohya.safetensors --to diffusers \\
+          -o pytorch_lora_weights.safetensors
         lyco-convert kohya.safetensors --to peft -o folder/
         lyco-convert folder/ --to kohya -o adapter.safetensors
         lyco-convert adapter.safetensors --save_precision bf16 -o smaller.safetensors
         lyco-convert adapter.safetensors --dim 32 -o smaller.safetensors
-        lyco-convert a.safetensors b.safetensors --ratio 0.7 0.3 -o both.safetensors
+        lyco-convert adapter.safetensors --set_meta title=Lighthouse \\
+          -o titled.safetensors
+        lyco-convert a.safetensors b.safetensors --ratio 0.7 0.3 \\
+          -o both.safetensors
         lyco-convert run-*.safetensors --sigma_rel 0.2 -o averaged.safetensors
-        lyco-convert a.safetensors b.safetensors --ratio 0.5 0.5 -o checkpoint.safetensors
+        lyco-convert one.safetensors two.safetensors --ratio 0.5 0.5 \\
+          -o checkpoint.safetensors
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted
@@ -40,7 +45,8 @@ struct Convert: Tool {
     positionals: ["model", "models", "src", "src_path", "input"],
     ignored: KohyaOptions.ignored)
 
-  @Argument(help: "Adapters or checkpoints: files, or folders of PEFT and diffusers.")
+  @Argument(
+    help: "Adapters or checkpoints: files, or folders of PEFT and diffusers.", completion: .file())
   var inputs: [String]
 
   @Option(
@@ -48,7 +54,8 @@ struct Convert: Tool {
       .customShort("o"), .customLong("output"), .customLong("save_to"), .customLong("dst"),
       .customLong("dst_path"), .customLong("output_file"),
     ],
-    help: "The file to write; a folder for PEFT.")
+    help: ArgumentHelp("The file to write; a folder for PEFT.", valueName: "path"),
+    completion: .file())
   var output: String?
 
   @OptionGroup(title: "Format") var format: FormatOptions
@@ -114,8 +121,8 @@ struct Convert: Tool {
     guard let embeddings, let folder = bundle.unpackedFolder, !job.isDryRun else { return }
     try EmbeddingBundle.write(embeddings, to: FilePath(folder))
     guard !job.quiet && !job.asJSON else { return }
-    StandardOutput.write(
-      "\(folder): \(embeddings.keys.sorted().map { $0 + ".safetensors" }.joined(separator: ", "))\n"
+    StandardOutput.say(
+      "\(folder): \(embeddings.keys.sorted().map { $0 + ".safetensors" }.joined(separator: ", "))"
     )
   }
 

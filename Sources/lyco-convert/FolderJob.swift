@@ -31,13 +31,13 @@ struct FolderJob {
       let target = item.output(in: output, as: format)
       if let other = made.updateValue(item.input, forKey: target) {
         made[target] = other
-        StandardError.write("\(item.input): \(target) is that of \(other) already\n")
+        StandardError.say("\(item.input): \(target) is that of \(other) already")
         failed += 1
         continue
       }
       let manager = FileManager.default
       guard options.overwrites || !manager.fileExists(atPath: target.string) else {
-        StandardError.write("skipped: \(target) is there already; '--overwrite' replaces it\n")
+        StandardError.say("skipped: \(target) is there already; '--overwrite' replaces it")
         skipped += 1
         continue
       }
@@ -53,14 +53,14 @@ struct FolderJob {
       } catch {
         let text = "\(error)"
         let path = item.input.string
-        StandardError.write("failed: " + (text.hasPrefix(path) ? text : "\(path): \(text)") + "\n")
+        StandardError.say("failed: " + (text.hasPrefix(path) ? text : "\(path): \(text)"))
         failed += 1
       }
     }
     if !job.quiet && !job.asJSON {
-      StandardOutput.write(
+      StandardOutput.say(
         "\(items.count) \(items.count == 1 ? "input" : "inputs"): \(converted) converted, "
-          + "\(skipped) skipped, \(failed) failed\n")
+          + "\(skipped) skipped, \(failed) failed")
     }
     if failed > 0 { throw ExitCode(1) }
   }

@@ -9,7 +9,7 @@ struct FormatOptions: ParsableArguments {
     name: [.customLong("to"), .customLong("target")],
     help: ArgumentHelp(
       "The format to write: \(AdapterFormat.names). Default: that of the input, names as they are.",
-      valueName: "format"),
+      valueName: "format"), completion: .list(OptionTable.words(of: "to", in: .convert)),
     transform: AdapterFormat.init(argument:))
   var format: AdapterFormat?
 
@@ -17,7 +17,7 @@ struct FormatOptions: ParsableArguments {
     name: .customLong("from"),
     help: ArgumentHelp(
       "The format of the inputs, which is recognized; refuses what is plainly another.",
-      valueName: "format"),
+      valueName: "format"), completion: .list(OptionTable.words(of: "from", in: .convert)),
     transform: AdapterFormat.init(argument:))
   var source: AdapterFormat?
 
@@ -26,14 +26,14 @@ struct FormatOptions: ParsableArguments {
     help: ArgumentHelp(
       "fold: multiply alpha / rank into the factors; keep: alpha tensors as they are; config: in the "
         + "configuration of PEFT or diffusers. Default: what the format's readers expect.",
-      valueName: "policy"))
+      valueName: "policy"), completion: .list(OptionTable.words(of: "alpha", in: .convert)))
   var alpha: AlphaPolicy?
 
   @Option(
     name: [.customLong("base"), .customLong("base_model")],
     help: ArgumentHelp(
       "The checkpoint that the adapter is for: names of models that no table lists, and what cannot "
-        + "be computed without weights.", valueName: "file"))
+        + "be computed without weights.", valueName: "file"), completion: .file())
   var base: String?
 
   @Flag(

@@ -8,7 +8,7 @@ struct MetadataOptions: ParsableArguments {
     name: .customLong("metadata"),
     help: ArgumentHelp(
       "keep: the source's, with what has changed corrected. minimal: what loaders need. none.",
-      valueName: "policy"))
+      valueName: "policy"), completion: .list(OptionTable.words(of: "metadata", in: .convert)))
   var chosenPolicy: MetadataPolicy = .keep
 
   @Flag(name: .customLong("no_metadata"), help: "The same as '--metadata none'.")

@@ -10,15 +10,21 @@ struct MovingAverageOptions: ParsableArguments {
     help: "Average the files of one training run; implied by --beta, --beta2 and --sigma_rel.")
   var averages = false
 
-  @Option(help: "What is kept of the average at every file, 0 to 1. Default: 0.95.")
+  @Option(
+    help: ArgumentHelp(
+      "What is kept of the average at every file, 0 to 1. Default: 0.95.", valueName: "share"))
   var beta: Double?
 
-  @Option(help: "The same at the last file; in between by a line from --beta.")
+  @Option(
+    help: ArgumentHelp(
+      "The same at the last file; in between by a line from --beta.", valueName: "share"))
   var beta2: Double?
 
   @Option(
     name: .customLong("sigma_rel"),
-    help: "Average by powers of this relative deviation instead, above 0, below 0.288.")
+    help: ArgumentHelp(
+      "Average by powers of this relative deviation instead, above 0, below 0.288.",
+      valueName: "number"))
   var relativeDeviation: Double?
 
   @Flag(
@@ -65,7 +71,7 @@ struct MovingAverageOptions: ParsableArguments {
       inputs.map { FilePath($0) }, sorted: !keepsOrder, decay: decay)
     if !job.quiet {
       for (path, beta) in average.steps {
-        StandardOutput.write(beta.map { "\(path): beta \($0.short)\n" } ?? "\(path): start\n")
+        StandardOutput.say(beta.map { "\(path): beta \($0.short)" } ?? "\(path): start")
       }
     }
     guard !job.isDryRun else { return }

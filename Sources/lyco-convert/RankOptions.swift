@@ -28,7 +28,7 @@ struct RankOptions: ParsableArguments {
       \(Self.algorithms.joined(separator: ", ")): what modules are to become. LoHa, LoKr and Tucker \
       become LoRA exactly where no rank is asked for; everything else is factorized anew. Default: as \
       they are.
-      """, valueName: "name"))
+      """, valueName: "name"), completion: .list(OptionTable.words(of: "algo", in: .convert)))
   var algorithm: String?
 
   @Option(
@@ -46,10 +46,12 @@ struct RankOptions: ParsableArguments {
 
   @Option(
     name: .customLong("dynamic_method"),
-    help: """
+    help: ArgumentHelp(
+      """
       Ranks from singular values: sv_ratio those above the largest over the parameter, sv_cumulative \
       and sv_fro until their sum, or its root of squares, reaches the parameter's share.
-      """)
+      """, valueName: "criterion"),
+    completion: .list(OptionTable.words(of: "dynamic_method", in: .convert)))
   var dynamicMethod: DynamicMethod?
 
   @Option(
@@ -101,13 +103,17 @@ struct RankOptions: ParsableArguments {
     help: "Split the kernel of convolutions off into a core (lora_mid).")
   var tucker = false
 
-  @Option(help: "auto, randomized or exact: how changes multiplied out are decomposed.")
+  @Option(
+    help: ArgumentHelp(
+      "auto, randomized or exact: how changes multiplied out are decomposed.", valueName: "method"),
+    completion: .list(OptionTable.words(of: "svd", in: .convert)))
   var svd = SVDMethod.auto
 
   @Option(
     name: .customLong("report"),
     help: ArgumentHelp(
-      "Write rank, kept energy and error of every module as JSON.", valueName: "file"))
+      "Write rank, kept energy and error of every module as JSON.", valueName: "file"),
+    completion: .file())
   var report: String?
 
   func validate() throws {

@@ -7,7 +7,6 @@ struct ReshapingSummary {
 
   func print(_ report: ReshapingReport) {
     let totals = report.totals
-    var text = ""
     if isVerbose, !report.modules.isEmpty {
       var table = TextTable(
         ["module", "algorithm", "rank", "sum", "fro", "max ratio", "relative error"],
@@ -24,20 +23,21 @@ struct ReshapingSummary {
           module.largestRatio?.short ?? "-", module.relativeError.short,
         ])
       }
-      text += table.text
+      StandardOutput.write(table.text(width: Terminal.outputWidth))
     }
-    text += "\(totals.changed) modules factorized anew, \(totals.unchanged) as they were"
+    var text = "\(totals.changed) modules factorized anew, \(totals.unchanged) as they were"
+    if totals.leftOut > 0 { text += ", \(totals.leftOut) left out" }
     let ranks = report.modules.compactMap(\.rank)
     if let low = ranks.min(), let high = ranks.max() {
       text += low == high ? "; rank \(low)" : "; ranks \(low) to \(high)"
     }
-    if totals.changed > 0 {
+    if totals.changed + totals.leftOut > 0 {
       text += "; relative error \(totals.relativeError.short), kept energy "
       text += totals.keptEnergy.percent
     }
     if let mean = totals.meanKeptNorm, let deviation = totals.deviationOfKeptNorm {
       text += ", fro of a module \(mean.percent) ± \(deviation.percent)"
     }
-    StandardOutput.write(text + "\n")
+    StandardOutput.say(text)
   }
 }

@@ -10,6 +10,7 @@ struct StorageOptions: ParsableArguments {
     help: ArgumentHelp(
       "fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, or fp8_scaled for checkpoints. Default: the format "
         + "of every tensor.", valueName: "format"),
+    completion: .list(OptionTable.words(of: "save_precision", in: .convert)),
     transform: { text in
       if text == "fp8_scaled" { return .scaledFloat8 }
       guard let precision = PrecisionArgument(rawValue: text) else {

@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import CommandSupport
 import LinearAlgebra
 import Tensors
 
@@ -21,7 +22,7 @@ struct AlgorithmOptions: ParsableArguments {
       \(Self.names.joined(separator: ", ")). full stores the differences themselves, norm those of \
       normalization layers alone, auto takes for every module what needs the fewest bytes for \
       --max_error, or removes most error within --max_size.
-      """, valueName: "name"))
+      """, valueName: "name"), completion: .list(OptionTable.words(of: "algo", in: .extract)))
   var name = "lora"
 
   @Option(
@@ -48,10 +49,14 @@ struct AlgorithmOptions: ParsableArguments {
   @Option(
     name: .customLong("wd_on_output"),
     help: ArgumentHelp(
-      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"))
+      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"),
+    completion: .list(OptionTable.words(of: "wd_on_output", in: .extract)))
   var normsOfOutputs = true
 
-  @Option(name: .customLong("ia3_side"), help: "ia3: auto takes the side that fits better.")
+  @Option(
+    name: .customLong("ia3_side"),
+    help: ArgumentHelp("ia3: auto takes the side that fits better.", valueName: "side"),
+    completion: .list(OptionTable.words(of: "ia3_side", in: .extract)))
   var side = Side.auto
 
   @Flag(

@@ -43,19 +43,22 @@ struct Extract: Tool {
     lists: ["exclude_patterns", "include_patterns"], positionals: ["model_org", "model_tuned"],
     ignored: KohyaOptions.ignored)
 
-  @Argument(help: "The checkpoint that training started from.")
+  @Argument(help: "The checkpoint that training started from.", completion: .file())
   var base: String
 
-  @Argument(help: "The fine-tuned checkpoint.")
+  @Argument(help: "The fine-tuned checkpoint.", completion: .file())
   var tuned: String
 
   /// Where LyCORIS' script has it.
-  @Argument(help: .hidden)
+  @Argument(
+    help: ArgumentHelp("The adapter to write, where no '-o' names it.", valueName: "adapter"),
+    completion: .file())
   var positionalOutput: String?
 
   @Option(
     name: [.customShort("o"), .customLong("output"), .customLong("save_to")],
-    help: "The adapter to write. Compressed if it ends in .zst.")
+    help: ArgumentHelp("The adapter to write. Compressed if it ends in .zst.", valueName: "path"),
+    completion: .file())
   var namedOutput: String?
 
   @OptionGroup(title: "Algorithm") var algorithm: AlgorithmOptions
@@ -97,10 +100,16 @@ struct Extract: Tool {
     let settings = try settings
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
-    let tuned = try BaseModel(
-      opening: FilePath(tuned), as: family.family ?? base.layout.family)
-    let plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
+    let plan: ExtractionPlan
+    do {
+      let tuned = try BaseModel(
+        opening: FilePath(tuned), as: family.family ?? base.layout.family)
+      plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
+    } catch {
+      throw ExtractionPlan.otherModel(FilePath(tuned), than: base) ?? error
+    }
     let summary = ExtractionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
+    summary.warn(plan)
     guard !job.isDryRun else { return summary.print(plan) }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }

@@ -10,6 +10,10 @@ struct ExtractionSummary {
   let asJSON: Bool
   let isQuiet: Bool
 
+  func warn(_ plan: ExtractionPlan) {
+    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
+  }
+
   /// The plan of a dry run.
   func print(_ plan: ExtractionPlan) {
     if asJSON {
@@ -21,18 +25,19 @@ struct ExtractionSummary {
               name: $0.module.adapterName, path: $0.module.path, key: $0.base.key,
               shape: $0.shape.dimensions, part: $0.part.rawValue)
           },
-          leftOut: plan.leftOut.map { .init(key: $0.key, reason: $0.reason.rawValue) }
+          leftOut: plan.leftOut.map { .init(key: $0.key, reason: $0.reason.rawValue) },
+          warnings: plan.notices
         ).json)
     }
     var table = TextTable(["module", "part", "shape"])
     for item in plan.items {
       table.append([item.module.path, item.part.rawValue, "\(item.shape)"])
     }
-    StandardOutput.write(table.text)
-    StandardOutput.write(
-      "family \(plan.base.layout.family.name): \(plan.base.layout.evidence.joined(separator: "; "))\n"
-        + "\(plan.items.count) parameters to compare, \(plan.leftOut.count) left out; "
-        + "factors stored as \(plan.storage)\n")
+    StandardOutput.write(table.text(width: Terminal.outputWidth))
+    StandardOutput.say(
+      "family \(plan.base.layout.family.name): \(plan.base.layout.evidence.joined(separator: "; "))",
+      "\(plan.items.count) parameters to compare, \(plan.leftOut.count) left out; "
+        + "factors stored as \(plan.storage)")
   }
 
   /// What was done: ranks and errors, the worst modules, and what the adapter does not hold.
@@ -40,7 +45,7 @@ struct ExtractionSummary {
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
     let totals = report.totals
-    var text = "\(output): \(totals.modules) modules, \(ByteCount(totals.bytes))"
+    var text = "\(output.string.printable): \(totals.modules) modules, \(ByteCount(totals.bytes))"
     let ranks = report.modules.compactMap(\.rank)
     if let low = ranks.min(), let high = ranks.max() {
       text += low == high ? ", rank \(low)" : ", ranks \(low) to \(high)"
@@ -73,7 +78,7 @@ struct ExtractionSummary {
           module.relativeError.short,
         ])
       }
-      text += table.text
+      text += table.text(width: Terminal.outputWidth ?? Terminal.usualWidth)
     }
     text += leftOutText(report)
     StandardOutput.write(text)
@@ -89,7 +94,7 @@ struct ExtractionSummary {
         lost.key, lost.change?.short ?? "-", lost.relativeChange?.short ?? "-", lost.reason,
       ])
     }
-    text += table.text
+    text += table.text(width: Terminal.outputWidth ?? Terminal.usualWidth)
     if report.leftOut.count > 8 {
       text += "… and \(report.leftOut.count - 8) more; '--report' lists all\n"
     }
@@ -116,4 +121,5 @@ private struct PlannedExtraction: Encodable {
   let evidence: [String]
   let modules: [Module]
   let leftOut: [LeftOut]
+  let warnings: [String]
 }

@@ -8,20 +8,24 @@ import Tensors
 struct FactorOptions: ParsableArguments {
   @Option(
     name: .customLong("save_precision"),
-    help: """
+    help: ArgumentHelp(
+      """
       fp16, bf16 or fp32. Default: the format of the base; for mode full fp32, and F64 where that \
       would not restore the tuned value.
-      """)
+      """, valueName: "format"),
+    completion: .list(OptionTable.words(of: "save_precision", in: .extract)))
   var precision: PrecisionArgument?
 
   @Option(
-    help: """
+    help: ArgumentHelp(
+      """
       auto: randomized where it is as good. randomized: a seeded sketch. exact: the Gram matrix in \
       double precision.
-      """)
+      """, valueName: "method"), completion: .list(OptionTable.words(of: "svd", in: .extract)))
   var svd = SVDMethod.auto
 
-  @Option(help: "Seed of the randomized SVD. Equal seeds give equal files.")
+  @Option(
+    help: ArgumentHelp("Seed of the randomized SVD. Equal seeds give equal files.", valueName: "n"))
   var seed: UInt64 = 0
 
   @Flag(
@@ -34,7 +38,8 @@ struct FactorOptions: ParsableArguments {
     help: "Also keep the largest entries of what the factors leave out.")
   var keepsResidual = false
 
-  @Option(help: "Share of those entries that is left out, 0 to 1.")
+  @Option(
+    help: ArgumentHelp("Share of those entries that is left out, 0 to 1.", valueName: "share"))
   var sparsity = 0.98
 
   @Flag(

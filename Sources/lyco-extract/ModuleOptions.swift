@@ -9,7 +9,7 @@ struct ModuleOptions: ParsableArguments {
     help: ArgumentHelp(
       "A LyCORIS preset (" + Preset.builtInNames.joined(separator: ", ")
         + ") or a TOML file. Default: every layer of denoiser and text encoders.",
-      valueName: "name or file"))
+      valueName: "name or file"), completion: .list(Preset.builtInNames))
   var presetName: String?
 
   @Flag(help: "Also store the changes of normalization layers (w_norm, b_norm).")

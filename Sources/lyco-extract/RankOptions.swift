@@ -10,55 +10,71 @@ struct RankOptions: ParsableArguments {
   }
 
   @Option(
-    help: """
+    help: ArgumentHelp(
+      """
       fixed: the same rank everywhere. threshold: singular values above a number. ratio: above a \
       share of the largest. quantile: until their sum reaches a share of the whole. full: the \
       difference itself. error: the smallest rank that keeps the relative error of every module \
       below a bound. size: ranks where a stored byte removes most error, within one size. \
       Default: fixed; error with --max_error, size with --max_size.
-      """)
+      """, valueName: "how"), completion: .list(OptionTable.words(of: "mode", in: .extract)))
   var mode: Mode?
 
   @Option(
     name: [.customLong("linear_dim"), .customLong("dim")],
-    help: """
+    help: ArgumentHelp(
+      """
       Rank of linear layers and 1×1 convolutions, mode fixed. For diag-oft and boft the size of a \
       block.
-      """)
+      """, valueName: "n"))
   var linearRank = 32
 
   @Option(
     name: .customLong("conv_dim"),
-    help: "Rank of convolutions with a kernel, mode fixed. Default: that of linear layers.")
+    help: ArgumentHelp(
+      "Rank of convolutions with a kernel, mode fixed. Default: that of linear layers.",
+      valueName: "n"))
   var convolutionRank: Int?
 
-  @Option(name: .customLong("linear_threshold"), help: "Mode threshold, 0 or more.")
+  @Option(
+    name: .customLong("linear_threshold"),
+    help: ArgumentHelp("Mode threshold, 0 or more.", valueName: "number"))
   var linearThreshold = 0.0
   @Option(
-    name: .customLong("conv_threshold"), help: "The same for convolutions. Default: as linear.")
+    name: .customLong("conv_threshold"),
+    help: ArgumentHelp("The same for convolutions. Default: as linear.", valueName: "number"))
   var convolutionThreshold: Double?
 
-  @Option(name: .customLong("linear_ratio"), help: "Mode ratio, 0 to 1.")
+  @Option(
+    name: .customLong("linear_ratio"), help: ArgumentHelp("Mode ratio, 0 to 1.", valueName: "share")
+  )
   var linearRatio = 0.0
-  @Option(name: .customLong("conv_ratio"), help: "The same for convolutions. Default: as linear.")
+  @Option(
+    name: .customLong("conv_ratio"),
+    help: ArgumentHelp("The same for convolutions. Default: as linear.", valueName: "share"))
   var convolutionRatio: Double?
 
-  @Option(name: .customLong("linear_quantile"), help: "Mode quantile, 0 to 1.")
+  @Option(
+    name: .customLong("linear_quantile"),
+    help: ArgumentHelp("Mode quantile, 0 to 1.", valueName: "share"))
   var linearQuantile = 1.0
   @Option(
-    name: .customLong("conv_quantile"), help: "The same for convolutions. Default: as linear.")
+    name: .customLong("conv_quantile"),
+    help: ArgumentHelp("The same for convolutions. Default: as linear.", valueName: "share"))
   var convolutionQuantile: Double?
 
   @Option(
     name: .customLong("max_error"),
-    help: """
+    help: ArgumentHelp(
+      """
       Mode error: largest ‖Δ − Δ'‖ / ‖Δ‖ of a module, Frobenius norm, between 0 and 1. Default: 0.1.
-      """)
+      """, valueName: "number"))
   var largestError: Double?
 
   @Option(
     name: .customLong("max_size"),
-    help: "Mode size: largest size of the file, as 64MiB, 150MB or bytes.",
+    help: ArgumentHelp(
+      "Mode size: largest size of the file, as 64MiB, 150MB or bytes.", valueName: "bytes"),
     transform: {
       guard let size = ByteCount($0) else {
         throw ValidationError("expected a size such as 64MiB")

@@ -10,7 +10,7 @@ struct ReportOptions: ParsableArguments {
     name: .customLong("report"),
     help: ArgumentHelp(
       "Write rank, kept energy and error of every module, and what was left out, as JSON.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var path: String?
 
   @Flag(name: .customLong("no_metadata"), help: "Write no metadata into the adapter.")

@@ -11,14 +11,14 @@ struct ComparisonOptions: ParsableArguments {
     name: .customLong("against"),
     help: ArgumentHelp(
       "Which modules of the adapter find a layer of the right shape in this checkpoint; exit "
-        + "status 2 if some do not.", valueName: "base"))
+        + "status 2 if some do not.", valueName: "base"), completion: .file())
   var base: String?
 
   @Option(
     name: .customLong("diff"),
     help: ArgumentHelp(
       "What differs in another file: tensors, shapes, formats, values, metadata.",
-      valueName: "other"))
+      valueName: "other"), completion: .file())
   var other: String?
 
   /// The files, opened.
@@ -30,8 +30,14 @@ struct ComparisonOptions: ParsableArguments {
   /// - Throws: `SafetensorsError`, `CheckpointError`, `ModelFamilyError`
   func open(as family: ModelFamily?) throws -> Opened {
     Opened(
-      base: try base.map {
-        try BaseModel(TensorFile(opening: FilePath($0), reading: .headers), as: family)
+      base: try base.map { path in
+        do {
+          return try BaseModel(TensorFile(opening: FilePath(path), reading: .headers), as: family)
+        } catch CheckpointError.notACheckpoint(let file, let modules) {
+          throw ValidationError(
+            "'--against': expected the checkpoint that the adapter is for, found \(file), an adapter of "
+              + "\(modules) modules; '--diff' compares two adapters")
+        }
       },
       other: try other.map { try Inspection(opening: FilePath($0)) })
   }

@@ -36,13 +36,14 @@ struct DetailOptions: ParsableArguments {
   @Option(
     name: .customLong("pattern"),
     help: ArgumentHelp(
-      "List, measure and compare only tensors or modules in whose name this is found.",
-      valueName: "regex"),
+      "List, measure and compare only tensors or modules whose whole name matches: a regular "
+        + "expression such as '.*attn1.*', or a shell pattern such as '*attn1*'.",
+      valueName: "pattern"),
     transform: { text in
       do {
         return try InspectionPattern(text)
       } catch {
-        throw ValidationError("expected a regular expression, found '\(text)'")
+        throw ValidationError("'--pattern': \(error)")
       }
     })
   var givenPattern: InspectionPattern?

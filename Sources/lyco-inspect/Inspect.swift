@@ -21,17 +21,19 @@ struct Inspect: Tool {
         lyco-inspect model.safetensors --keys --pattern 'attn2.*to_k'
         lyco-inspect base.safetensors --diff tuned.safetensors
         lyco-inspect *.safetensors --json
+        lyco-inspect adapter.safetensors --metadata
 
       EXIT STATUS
-        0 done, 1 a file could not be inspected, 2 '--check' found a fault or '--against' a module \
-      without its layer, 64 wrong usage, 130 interrupted
+        0 done, 1 a file could not be inspected, 2 '--check' found a fault, '--against' \
+      a module without its layer or '--diff' tensors that differ, 64 wrong usage, \
+      130 interrupted
       """,
     version: Suite.version)
 
   static let options = OptionTable.inspect
   static let normalization = ArgumentNormalization()
 
-  @Argument(help: ArgumentHelp("What to inspect.", valueName: "file"))
+  @Argument(help: ArgumentHelp("What to inspect.", valueName: "file"), completion: .file())
   var files: [String]
 
   @OptionGroup(title: "Details") var details: DetailOptions
@@ -60,7 +62,7 @@ struct Inspect: Tool {
         }
         reports.append(report)
       } catch let error where files.count > 1 && !(error is CancellationError) {
-        StandardError.write("Error: \(error)\n")
+        StandardError.say("Error: \(error)")
         hasFailed = true
       }
     }
@@ -78,5 +80,6 @@ extension InspectionReport {
   /// Whether what was asked for found something wrong.
   fileprivate var hasFault: Bool {
     check?.findings.isEmpty == false || match?.isComplete == false
+      || difference?.hasEqualTensors == false
   }
 }

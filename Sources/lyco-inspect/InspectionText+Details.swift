@@ -16,9 +16,15 @@ extension InspectionText {
     let total = match.matched + match.unmatched.count + match.misshapen.count
     section("against \(match.base.printable) (\(match.family))")
     line("  \(match.matched) of \(total) modules match, of \(match.layers) layers of the base")
-    for module in match.misshapen { line("  shape: \(module.module): \(module.reason)".printable) }
-    for module in match.unmatched {
-      line("  unmatched: \(module.module): \(module.reason)".printable)
+    if let misfit = match.misfit { line("  \(misfit)".printable) }
+    let faults =
+      match.misshapen.map { "shape: \($0.module): \($0.reason)" }
+      + match.unmatched.map { "unmatched: \($0.module): \($0.reason)" }
+    let limit = limit ?? 10
+    let shown = limit > 0 ? faults.prefix(limit) : faults[...]
+    for fault in shown { line("  \(fault)".printable) }
+    if shown.count < faults.count {
+      line("  … and \(faults.count - shown.count) more; '--limit 0' shows all")
     }
   }
 
@@ -72,29 +78,40 @@ extension InspectionText {
 
   private mutating func write(_ difference: FileDifference) {
     section("differences from \(difference.other.printable)")
+    line("  compared: \(difference.comparison.rawValue)")
+    let isOfChanges = difference.comparison == .changes
+    let noun = isOfChanges ? "module" : "tensor"
     let metadata = difference.metadata.map { "'\($0)'" }.joined(separator: ", ")
     if difference.hasEqualTensors {
       line(
-        "  equal: all \(difference.equal.counted("tensor"))"
+        "  equal: all \(difference.equal.counted(noun))"
           + (metadata.isEmpty ? " and the metadata" : ""))
     } else {
       line(
-        "  \(difference.equal.grouped) tensors equal, \(difference.changed.count.grouped) changed, "
-          + "\(difference.reshaped.count.grouped) of another format or shape, "
+        "  \(difference.equal.grouped) \(noun)s equal, \(difference.changed.count.grouped) changed, "
+          + "\(difference.reshaped.count.grouped) of another \(isOfChanges ? "kind" : "format") or shape, "
           + "\(difference.onlyHere.count.grouped) only here, "
           + "\(difference.onlyThere.count.grouped) only there")
+    }
+    if let total = difference.total, !difference.hasEqualTensors {
+      line(
+        "  in all: relative distance \(total.relativeChange?.short ?? "-"), "
+          + "cosine \(total.cosine?.formatted(decimals: 6) ?? "-")")
     }
     if !metadata.isEmpty { fact("metadata differ", metadata, column: 20) }
     list("only here", difference.onlyHere.map { [$0] }, ["name"])
     list("only there", difference.onlyThere.map { [$0] }, ["name"])
     list(
-      "of another format or shape", difference.reshaped.map { [$0.here, $0.there, $0.name] },
-      ["here", "there", "name"])
+      "of another \(isOfChanges ? "kind" : "format") or shape",
+      difference.reshaped.map { [$0.here, $0.there, $0.name] }, ["here", "there", "name"])
     list(
       "changed, the largest change first",
-      difference.changed.map {
-        [$0.change?.short ?? "-", $0.relativeChange?.short ?? "-", $0.name]
-      }, ["‖Δ‖", "relative", "name"], rightAligned: [0, 1])
+      difference.changed.map { row in
+        [row.change?.short ?? "-", row.relativeChange?.short ?? "-"]
+          + (isOfChanges ? [row.cosine?.formatted(decimals: 4) ?? "-"] : [])
+          + [row.name + (row.note.map { " (\($0))" } ?? "")]
+      }, ["‖Δ‖", "relative"] + (isOfChanges ? ["cosine"] : []) + ["name"],
+      rightAligned: isOfChanges ? [0, 1, 2] : [0, 1])
   }
 
   private mutating func list(

@@ -48,14 +48,18 @@ struct InspectionText {
     for rest in lines.dropFirst() { line(indent + rest) }
   }
 
-  /// A table, indented; at most `limit` rows of it, 0 for all.
+  /// A table, indented; at most `limit` rows of it, 0 for all. One without a limit is part of the summary.
   mutating func table(
-    _ header: [String], rightAligned: Set<Int> = [], _ rows: [[String]], limit: Int = 0
+    _ header: [String], rightAligned: Set<Int> = [], _ rows: [[String]], limit: Int? = nil
   ) {
-    let shown = limit > 0 ? rows.prefix(limit) : rows[...]
+    let shown = limit.map { $0 > 0 ? rows.prefix($0) : rows[...] } ?? rows[...]
     var table = TextTable(header, rightAligned: rightAligned)
-    for row in shown { table.append(row.map(\.printable)) }
-    for row in table.text.split(separator: "\n") { line("  " + row) }
+    for row in shown { table.append(row) }
+    // Rows of a list stay whole where a program reads them.
+    let width = Terminal.outputWidth ?? (limit == nil ? Self.width : nil)
+    for row in table.text(width: width.map { $0 - 2 }).split(separator: "\n") {
+      line("  " + row)
+    }
     if shown.count < rows.count {
       line("  … and \(rows.count - shown.count) more; '--limit 0' shows all")
     }
@@ -83,7 +87,7 @@ extension InspectionText {
     }
     fact(
       "size",
-      "\(ByteCount(report.total.bytes)) in \(report.total.tensors.counted("tensor")), "
+      "\(ByteCount(report.fileBytes)), \(ByteCount(report.total.bytes)) of them in \(report.total.tensors.counted("tensor")), "
         + "\(report.total.parameters.counted("parameter")), \(report.storage)")
     for note in report.notes { fact("note", note) }
   }
@@ -117,7 +121,7 @@ extension InspectionText {
       rightAligned: [3, 4, 5, 6, 7],
       adapter.groups.map {
         [
-          $0.component, $0.block.shortened(to: 30), $0.algorithm, $0.modules.grouped,
+          $0.component, $0.block.shortened(to: 24), $0.algorithm, $0.modules.grouped,
           $0.ranks.summary(of: $0.modules), $0.alphaSummary,
           $0.scales.summary(of: $0.modules), $0.parameters.grouped,
         ]

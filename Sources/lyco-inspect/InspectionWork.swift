@@ -16,6 +16,9 @@ struct InspectionWork {
     let inspection = try Inspection(
       opening: path, as: family, reading: needsValues ? .everything : .headers)
     var report = inspection.report()
+    for notice in inspection.notices(on: details.pattern) {
+      StandardError.write("warning: \(path): \(notice)\n")
+    }
     if details.showsKeys { report.keys = inspection.keys(details.pattern) }
     if let base = comparison.base { report.match = try inspection.match(with: base) }
     guard needsValues else { return report }

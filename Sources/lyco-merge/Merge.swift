@@ -33,15 +33,17 @@ struct Merge: Tool {
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
     positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
 
-  @Argument(help: "The checkpoint to merge into; it is not changed.")
+  @Argument(help: "The checkpoint to merge into; it is not changed.", completion: .file())
   var base: String
 
-  @Argument(help: "Adapters, added in this order.")
+  @Argument(help: "Adapters, added in this order.", completion: .file())
   var adapters: [String]
 
   @Option(
     name: [.customShort("o"), .customLong("output"), .customLong("save_to")],
-    help: "The checkpoint to write: a file, or a folder if the base is one.")
+    help: ArgumentHelp(
+      "The checkpoint to write: a file, or a folder if the base is one.", valueName: "path"),
+    completion: .file())
   var output: String
 
   @OptionGroup(title: "Strength") var strength: StrengthOptions
@@ -72,8 +74,14 @@ struct Merge: Tool {
     let plan = try MergePlan(base: base, adapters: weighted, settings: settings)
     let summary = MergeSummary(asJSON: job.asJSON, isQuiet: job.quiet)
     if job.isDryRun { summary.print(plan) }
+    do throws(OperationError) {
+      try plan.requireComplete(lenient: settings.isLenient)
+    } catch {
+      // The error names the first modules, JSON all.
+      if job.asJSON, !job.isDryRun { summary.print(plan) }
+      throw error
+    }
     summary.warn(plan)
-    try plan.requireComplete(lenient: settings.isLenient)
     guard !job.isDryRun else { return }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }

@@ -5,7 +5,9 @@ import CommandSupport
 struct MergeOutputOptions: ParsableArguments {
   @Option(
     name: .customLong("save_precision"),
-    help: "fp16, bf16, fp32, fp8_e4m3 or fp8_e5m2. Default: the format of every base tensor.")
+    help: ArgumentHelp(
+      "fp16, bf16, fp32, fp8_e4m3 or fp8_e5m2. Default: the format of every base tensor.",
+      valueName: "format"), completion: .list(OptionTable.words(of: "save_precision", in: .merge)))
   var precision: PrecisionArgument?
 
   @OptionGroup var shards: ShardOptions

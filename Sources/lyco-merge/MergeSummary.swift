@@ -23,42 +23,48 @@ struct MergeSummary {
         ])
       }
     }
-    StandardOutput.write(table.text)
-    StandardOutput.write(
+    StandardOutput.write(table.text(width: Terminal.outputWidth))
+    StandardOutput.say(
       "family \(plan.base.layout.family.name): \(plan.matchedCount) modules matched, "
-        + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched\n")
+        + "\(plan.skippedCount) skipped, \(plan.unmatched.count) unmatched")
   }
 
-  /// Modules without a place, one a line.
+  /// Modules without a place, the first ones, and what else is probably not meant.
   func warn(_ plan: MergePlan) {
-    for module in plan.unmatched {
-      StandardError.write("unmatched: \(module.file): \(module.module): \(module.reason)\n")
+    let shown = 10
+    for module in plan.unmatched.prefix(shown) {
+      StandardError.say("unmatched: \(module.file): \(module.module): \(module.reason)")
     }
+    if plan.unmatched.count > shown {
+      StandardError.say(
+        "unmatched: … and \(plan.unmatched.count - shown) more; '--json' lists all")
+    }
+    for notice in plan.notices { StandardError.say("warning: \(notice)") }
     if plan.matchedCount == 0 && plan.unmatched.isEmpty {
-      StandardError.write(
-        "warning: no module takes part (multiplier 0 or patterns); the output equals the base\n")
+      StandardError.say(
+        "warning: no module takes part (multiplier 0 or patterns); the output equals the base")
     }
   }
 
   func print(_ report: MergeReport, output: FilePath) {
     if report.overflowed > 0 {
-      StandardError.write(
+      StandardError.say(
         "warning: \(report.overflowed) numbers overflow F16 and became infinite; "
-          + "'--save_precision bf16' or 'fp32' holds them\n")
+          + "'--save_precision bf16' or 'fp32' holds them")
     }
     if report.float8Count > 0 {
       let share = Double(report.float8Unchanged) / Double(report.float8Count)
-      StandardError.write(
+      StandardError.say(
         "warning: \(share.percent) of the touched 8-bit numbers are unchanged: the adapter is "
-          + "below their precision; '--save_precision bf16' keeps it\n")
+          + "below their precision; '--save_precision bf16' keeps it")
     }
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
-    StandardOutput.write(
+    StandardOutput.say(
       "\(output): \(ByteCount(report.bytes)), \(report.changedTensors) tensors changed by "
         + "\(report.matched) modules, \(report.copiedTensors) copied"
         + (report.skipped > 0 ? ", \(report.skipped) modules skipped" : "")
         + (report.unmatched.isEmpty ? "" : ", \(report.unmatched.count) unmatched")
-        + ", \(report.seconds.formatted(decimals: 1)) s\n")
+        + ", \(report.seconds.formatted(decimals: 1)) s")
   }
 }

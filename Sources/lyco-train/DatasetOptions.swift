@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 
 /// Images and captions, where no dataset configuration says otherwise.
 struct DatasetOptions: ParsableArguments {
@@ -6,22 +7,25 @@ struct DatasetOptions: ParsableArguments {
     name: .customLong("train_data_dir"),
     help: ArgumentHelp(
       "Folder of images with captions beside them, or of such folders; one named 10_name counts "
-        + "ten times.", valueName: "folder"))
+        + "ten times.", valueName: "folder"), completion: .directory)
   var trainFolder: String?
 
   @Option(
     name: .customLong("reg_data_dir"),
-    help: ArgumentHelp("Folder of regularization images.", valueName: "folder"))
+    help: ArgumentHelp("Folder of regularization images.", valueName: "folder"),
+    completion: .directory)
   var regularizationFolder: String?
 
   @Option(
     name: .customLong("in_json"),
-    help: ArgumentHelp("Captions of the images in one metadata file.", valueName: "path"))
+    help: ArgumentHelp("Captions of the images in one metadata file.", valueName: "path"),
+    completion: .file())
   var metadataFile: String?
 
   @Option(
     name: .customLong("dataset_config"),
-    help: ArgumentHelp("Datasets in TOML or JSON, as kohya's scripts read it.", valueName: "path"))
+    help: ArgumentHelp("Datasets in TOML or JSON, as kohya's scripts read it.", valueName: "path"),
+    completion: .file())
   var configuration: String?
 
   @Option(
@@ -36,7 +40,7 @@ struct DatasetOptions: ParsableArguments {
   @Option(
     name: [.customLong("caption_extension"), .customLong("caption_extention")],
     help: ArgumentHelp(
-      "Ending of caption files. Default: .caption, then .txt.", valueName: "ending"))
+      "Ending of caption files. Default: .caption.", valueName: "ending"))
   var captionExtension: String?
 
   @Option(
@@ -70,10 +74,14 @@ struct DatasetOptions: ParsableArguments {
   @Flag(name: .customLong("enable_wildcard"), help: "Choose among {a|b} and lines of captions.")
   var usesWildcards = false
 
-  @Option(name: .customLong("caption_prefix"), help: ArgumentHelp(valueName: "text"))
+  @Option(
+    name: .customLong("caption_prefix"),
+    help: ArgumentHelp("Put before every caption.", valueName: "text"))
   var captionPrefix: String?
 
-  @Option(name: .customLong("caption_suffix"), help: ArgumentHelp(valueName: "text"))
+  @Option(
+    name: .customLong("caption_suffix"),
+    help: ArgumentHelp("Put behind every caption.", valueName: "text"))
   var captionSuffix: String?
 
   @Option(
@@ -91,7 +99,9 @@ struct DatasetOptions: ParsableArguments {
     help: ArgumentHelp("Rate of tags left out.", valueName: "rate"))
   var tagDropout: Float?
 
-  @Option(name: .customLong("token_warmup_min"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("token_warmup_min"),
+    help: ArgumentHelp("Tags shown at first; see --token_warmup_step.", valueName: "n"))
   var warmupTags: Int?
 
   @Option(
@@ -114,13 +124,19 @@ struct DatasetOptions: ParsableArguments {
   @Flag(name: .customLong("enable_bucket"), help: "Keep the proportions of images, in buckets.")
   var usesBuckets = false
 
-  @Option(name: .customLong("min_bucket_reso"), help: ArgumentHelp(valueName: "px"))
+  @Option(
+    name: .customLong("min_bucket_reso"),
+    help: ArgumentHelp("Shortest side of a bucket. Default: 256.", valueName: "px"))
   var smallestBucket: Int?
 
-  @Option(name: .customLong("max_bucket_reso"), help: ArgumentHelp(valueName: "px"))
+  @Option(
+    name: .customLong("max_bucket_reso"),
+    help: ArgumentHelp("Longest side of a bucket. Default: 1024.", valueName: "px"))
   var largestBucket: Int?
 
-  @Option(name: .customLong("bucket_reso_steps"), help: ArgumentHelp(valueName: "px"))
+  @Option(
+    name: .customLong("bucket_reso_steps"),
+    help: ArgumentHelp("What sides of buckets are multiples of. Default: 64.", valueName: "px"))
   var bucketStep: Int?
 
   @Flag(name: .customLong("bucket_no_upscale"), help: "Never enlarge an image.")
@@ -145,13 +161,16 @@ struct DatasetOptions: ParsableArguments {
     name: .customLong("latent_cache_format"),
     help: ArgumentHelp(
       "npz, which kohya's scripts read, or safetensors.zst, from which every epoch draws anew.",
-      valueName: "format"))
+      valueName: "format"),
+    completion: .list(OptionTable.words(of: "latent_cache_format", in: .train)))
   var cacheFormat = "npz"
 
   @Flag(name: .customLong("skip_cache_check"), help: "Trust what is on disk.")
   var trustsCache = false
 
-  @Option(name: .customLong("vae_batch_size"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("vae_batch_size"),
+    help: ArgumentHelp("Images that are encoded at a time.", valueName: "n"))
   var encoderBatchSize = 1
 
   @Option(

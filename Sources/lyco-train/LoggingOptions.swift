@@ -1,15 +1,18 @@
 import ArgumentParser
+import CommandSupport
 
 /// What is recorded on the way.
 struct LoggingOptions: ParsableArguments {
   @Option(
     name: .customLong("logging_dir"),
-    help: ArgumentHelp("Folder for logs: TensorBoard's event files.", valueName: "folder"))
+    help: ArgumentHelp("Folder for logs: TensorBoard's event files.", valueName: "folder"),
+    completion: .directory)
   var folder: String?
 
   @Option(
-    name: .customLong("log_with"), help: ArgumentHelp("tensorboard, csv or all.", valueName: "name")
-  )
+    name: .customLong("log_with"),
+    help: ArgumentHelp("tensorboard, csv or all.", valueName: "name"),
+    completion: .list(OptionTable.words(of: "log_with", in: .train)))
   var format: String?
 
   @Option(
@@ -18,12 +21,13 @@ struct LoggingOptions: ParsableArguments {
   var prefix = ""
 
   @Option(
-    name: .customLong("log_tracker_name"), help: ArgumentHelp(valueName: "name"))
+    name: .customLong("log_tracker_name"),
+    help: ArgumentHelp("Name of the run in the log.", valueName: "name"))
   var tracker = "network_train"
 
   @Option(
     name: .customLong("log_csv"),
-    help: ArgumentHelp("A table of the steps.", valueName: "path"))
+    help: ArgumentHelp("A table of the steps.", valueName: "path"), completion: .file())
   var table: String?
 
   func validate() throws {

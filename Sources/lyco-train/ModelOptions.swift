@@ -1,15 +1,18 @@
 import ArgumentParser
+import CommandSupport
 
 /// What is trained upon.
 struct ModelOptions: ParsableArguments {
   @Option(
     name: [.customLong("pretrained_model_name_or_path"), .customLong("base")],
     help: ArgumentHelp(
-      "The checkpoint to train upon: a single file or a folder of diffusers.", valueName: "path"))
+      "The checkpoint to train upon: a single file or a folder of diffusers.", valueName: "path"),
+    completion: .file())
   var base: String?
 
   @Option(
-    help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"))
+    help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"),
+    completion: .file())
   var vae: String?
 
   @Flag(help: "The checkpoint is Stable Diffusion 2.x. Recognized anyway, unless it is odd.")
@@ -27,26 +30,30 @@ struct ModelOptions: ParsableArguments {
   @Option(
     name: .customLong("max_token_length"),
     help: ArgumentHelp(
-      "Tokens of a caption that count: 75, 150 or 225.", valueName: "n"))
+      "Tokens of a caption that count: 75, 150 or 225.", valueName: "n"),
+    completion: .list(OptionTable.words(of: "max_token_length", in: .train)))
   var maxTokenLength = 75
 
   @Option(
     name: .customLong("mixed_precision"),
     help: ArgumentHelp(
       "Format in which the frozen weights are held and multiplied: no (f32) or bf16. Adapter and "
-        + "optimizer are always f32.", valueName: "format"))
+        + "optimizer are always f32.", valueName: "format"),
+    completion: .list(OptionTable.words(of: "mixed_precision", in: .train)))
   var mixedPrecision = "no"
 
   @Option(
     name: .customLong("base_weights_dtype"),
     help: ArgumentHelp(
       "int8 holds the frozen linear layers in 8 bits, with a scale for every row (QLyCORIS).",
-      valueName: "dtype"))
+      valueName: "dtype"),
+    completion: .list(OptionTable.words(of: "base_weights_dtype", in: .train)))
   var baseWeightsFormat: String?
 
   @Option(
     name: .customLong("base_weights"), parsing: .singleValue,
-    help: ArgumentHelp("Adapters to merge into the checkpoint before training.", valueName: "path"))
+    help: ArgumentHelp("Adapters to merge into the checkpoint before training.", valueName: "path"),
+    completion: .file())
   var mergedAdapters: [String] = []
 
   @Option(

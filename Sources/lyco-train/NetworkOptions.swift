@@ -30,7 +30,7 @@ struct NetworkOptions: ParsableArguments {
 
   @Option(
     name: .customLong("network_weights"),
-    help: ArgumentHelp("An adapter to go on from.", valueName: "path"))
+    help: ArgumentHelp("An adapter to go on from.", valueName: "path"), completion: .file())
   var weights: String?
 
   @Flag(name: .customLong("dim_from_weights"), help: "Take ranks from that adapter.")

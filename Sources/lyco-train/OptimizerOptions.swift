@@ -21,7 +21,9 @@ struct OptimizerOptions: ParsableArguments {
       "Its options: \"weight_decay=0.1\" \"betas=0.9,0.99\" …", valueName: "key=value"))
   var optimizerArguments: [String] = []
 
-  @Option(name: .customLong("learning_rate"), help: ArgumentHelp(valueName: "rate"))
+  @Option(
+    name: .customLong("learning_rate"),
+    help: ArgumentHelp("Of all that has no rate of its own.", valueName: "rate"))
   var learningRate = 2e-6
 
   @Option(
@@ -43,6 +45,13 @@ struct OptimizerOptions: ParsableArguments {
   var schedule = "constant"
 
   @Option(
+    name: .customLong("lr_scheduler_type"),
+    help: ArgumentHelp(
+      "A schedule of torch.optim.lr_scheduler instead, CosineAnnealingLR for example; "
+        + "'--lr_scheduler_args' has its arguments.", valueName: "class"))
+  var scheduleType: String?
+
+  @Option(
     name: .customLong("lr_warmup_steps"),
     help: ArgumentHelp("Steps, or share of them, over which the rate rises.", valueName: "n"))
   var warmup = 0.0
@@ -52,16 +61,26 @@ struct OptimizerOptions: ParsableArguments {
     help: ArgumentHelp("Steps, or share of them, over which it falls.", valueName: "n"))
   var decay = 0.0
 
-  @Option(name: .customLong("lr_scheduler_num_cycles"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("lr_scheduler_num_cycles"),
+    help: ArgumentHelp("Restarts of cosine_with_restarts.", valueName: "n"))
   var cycles = 1
 
-  @Option(name: .customLong("lr_scheduler_power"), help: ArgumentHelp(valueName: "p"))
+  @Option(
+    name: .customLong("lr_scheduler_power"),
+    help: ArgumentHelp("Power of polynomial.", valueName: "p"))
   var power = 1.0
 
-  @Option(name: .customLong("lr_scheduler_timescale"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("lr_scheduler_timescale"),
+    help: ArgumentHelp("Timescale of inverse_sqrt. Default: the steps of warmup.", valueName: "n"))
   var timescale: Int?
 
-  @Option(name: .customLong("lr_scheduler_min_lr_ratio"), help: ArgumentHelp(valueName: "ratio"))
+  @Option(
+    name: .customLong("lr_scheduler_min_lr_ratio"),
+    help: ArgumentHelp(
+      "Lowest rate of cosine_with_min_lr and warmup_stable_decay, as a share of the rate.",
+      valueName: "ratio"))
   var lowestRatio: Double?
 
   @Option(

@@ -2,7 +2,9 @@ import ArgumentParser
 
 /// How long, and with what.
 struct RunOptions: ParsableArguments {
-  @Option(name: .customLong("max_train_steps"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("max_train_steps"),
+    help: ArgumentHelp("Steps of the whole run.", valueName: "n"))
   var steps = 1600
 
   @Option(
@@ -10,7 +12,9 @@ struct RunOptions: ParsableArguments {
     help: ArgumentHelp("Takes precedence over steps.", valueName: "n"))
   var epochs: Int?
 
-  @Option(name: .customLong("gradient_accumulation_steps"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("gradient_accumulation_steps"),
+    help: ArgumentHelp("Batches whose gradients make one step.", valueName: "n"))
   var accumulation = 1
 
   @Flag(
@@ -29,21 +33,47 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     name: .customLong("resume"),
-    help: ArgumentHelp("A state to go on from, to the bit.", valueName: "folder"))
+    help: ArgumentHelp("A state to go on from, to the bit.", valueName: "folder"),
+    completion: .directory)
   var state: String?
+
+  @Option(
+    name: .customLong("initial_epoch"),
+    help: ArgumentHelp(
+      "Begin with this epoch, counted from 1, and leave out those before.", valueName: "n"))
+  var initialEpoch: Int?
+
+  @Option(
+    name: .customLong("initial_step"),
+    help: ArgumentHelp(
+      "Begin with the epoch of this step; takes precedence over the epoch.", valueName: "n"))
+  var initialStep: Int?
+
+  @Flag(
+    name: .customLong("skip_until_initial_step"),
+    help: "Leave out the images of that epoch up to the step.")
+  var skipsToInitialStep = false
 
   @Option(
     name: .customLong("validation_split"),
     help: ArgumentHelp("Share of the images that is held out.", valueName: "share"))
   var validationSplit = 0.0
 
-  @Option(name: .customLong("validation_seed"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("validation_seed"),
+    help: ArgumentHelp("Chooses the images held out. Default: that of the run.", valueName: "n"))
   var validationSeed: UInt64?
 
-  @Option(name: .customLong("validate_every_n_steps"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("validate_every_n_steps"),
+    help: ArgumentHelp(
+      "Measure the loss of images held out so often. Default: at the end of every epoch.",
+      valueName: "n"))
   var validationSteps: Int?
 
-  @Option(name: .customLong("validate_every_n_epochs"), help: ArgumentHelp(valueName: "n"))
+  @Option(
+    name: .customLong("validate_every_n_epochs"),
+    help: ArgumentHelp("Measure it so often.", valueName: "n"))
   var validationEpochs: Int?
 
   @Option(

@@ -73,9 +73,13 @@ extension Train {
     settings.epochs = run.epochs
     settings.accumulation = run.accumulation
     settings.checkpointsBlocks = run.checkpointsBlocks
-    settings.seed = run.seed ?? UInt64(UInt32.random(in: 0 ... .max))
+    // nil: that of a state that is resumed, or one that is drawn.
+    settings.seed = run.seed
     settings.threads = run.threads
     settings.resumed = run.state.map { FilePath($0) }
+    settings.initialEpoch = run.initialEpoch
+    settings.initialStep = run.initialStep
+    settings.skipsToInitialStep = run.skipsToInitialStep
     settings.largestGradient = optimizer.largestGradient
     settings.averageDecay = optimizer.averageDecay
     settings.validationSeed = run.validationSeed
@@ -117,6 +121,7 @@ extension Train {
   private func scheduleSettings() -> ScheduleSettings {
     var settings = ScheduleSettings()
     settings.name = optimizer.schedule
+    settings.type = optimizer.scheduleType
     settings.warmup = optimizer.warmup
     settings.decay = optimizer.decay
     settings.cycles = optimizer.cycles

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CPlatform
+import Checkpoints
 import CommandSupport
 import LinearAlgebra
 import Training
@@ -14,8 +15,9 @@ struct Train: Tool {
       Options are those of kohya's scripts; files of theirs are read with '--config_file'.
 
       EXAMPLES
-        lyco-train --pretrained_model_name_or_path model.safetensors --train_data_dir images/ \\
-          --output_dir out --output_name style --network_dim 16 --network_alpha 8 \\
+        lyco-train --pretrained_model_name_or_path model.safetensors \\
+          --train_data_dir images/ --output_dir out --output_name style \\
+          --network_dim 16 --network_alpha 8 \\
           --learning_rate 1e-4 --max_train_epochs 10 --cache_latents --plan
         lyco-train --config_file training.toml --dataset_config dataset.toml \\
           --network_module lycoris.kohya --network_args "algo=lokr" "factor=8"
@@ -41,7 +43,8 @@ struct Train: Tool {
 
   @Option(
     name: .customLong("config_file"),
-    help: ArgumentHelp("Options in TOML; the command line wins.", valueName: "path"))
+    help: ArgumentHelp("Options in TOML; the command line wins.", valueName: "path"),
+    completion: .file())
   var configurationFile: String?
 
   /// What a command or file of kohya's scripts is for the parser.
@@ -65,6 +68,17 @@ struct Train: Tool {
       throw ValidationError("\(error)")
     } catch let error as DatasetError where error.isOfOptions {
       throw ValidationError("\(error)")
+    }
+  }
+
+  /// Names and values of options are checked where they are known: in the plan.
+  static func isUsage(_ error: any Error) -> Bool {
+    switch error {
+    case is SettingError: true
+    case let error as NetworkError: error.isOfArguments
+    case let error as DatasetError: error.isOfOptions
+    case CheckpointError.presetNotFound, CheckpointError.pattern: true
+    default: false
     }
   }
 

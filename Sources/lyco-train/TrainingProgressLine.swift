@@ -49,9 +49,14 @@ final class TrainingProgressLine {
     _ step: Int, _ total: Int, _ epoch: Int, _ average: Double, _ rate: Double
   ) -> String {
     let seconds = (ContinuousClock.now - started) / .seconds(1) / Double(max(step - first, 1))
-    return "epoch \(epoch)  step \(step) / \(total)  loss \(TrainingSummary.rounded(average, 5))  "
-      + "lr \(Float(rate))  \(TrainingSummary.rounded(seconds, 2)) s/step  "
-      + "\(TrainingSummary.duration(seconds * Double(total - step))) left"
+    let parts = [
+      "epoch \(epoch)", "step \(step) / \(total)",
+      "loss \(TrainingSummary.rounded(average, 5))", "lr \(Float(rate))",
+      "\(TrainingSummary.rounded(seconds, 2)) s/step",
+      "\(TrainingSummary.duration(seconds * Double(total - step))) left",
+    ]
+    return ProgressLine.fitted(
+      parts, from: 3, to: Terminal.errorWidth.map { $0 - 1 } ?? .max)
   }
 
   /// At most five times a second on a terminal, once in ten seconds elsewhere.

@@ -95,7 +95,6 @@ import Testing
       json: #"{"unet.lora_alpha": 8, "unet.alpha_pattern": {"down.q": 2, "up.q": 3}}"#, alpha: 2),
     Recorded(json: #"{"unet.lora_alpha": 8, "unet.use_rslora": true}"#, alpha: 16),
     Recorded(json: #"{"unet.target_modules": ["q"], "unet.lora_alpha": 1.5}"#, alpha: 1.5),
-    Recorded(json: "no JSON", alpha: nil),
   ]
 
   @Test(arguments: recorded)
@@ -117,8 +116,13 @@ import Testing
     Recorded(json: #"{"lora_alpha": 6, "use_rslora": true, "r": 4}"#, alpha: 12),
     Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"other": 5, "q": 2}}"#, alpha: 2),
     Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"^down.q": 2}}"#, alpha: 2),
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"down\\.[qk]": 2}}"#, alpha: 2),
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"dow": 2, "(up|down)": 3}}"#, alpha: 6),
+    // The first in the file's order.
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {".*q": 5, "q": 2}}"#, alpha: 5),
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"q": 2, ".*q": 5}}"#, alpha: 2),
+    Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": null, "rank_pattern": {}}"#, alpha: 6),
     Recorded(json: #"{"alpha": 6, "r": 8, "target_modules": ["q"], "bias": null}"#, alpha: 6),
-    Recorded(json: "no JSON", alpha: nil),
   ]
 
   @Test(arguments: configured)

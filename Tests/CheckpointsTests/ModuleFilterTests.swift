@@ -70,8 +70,14 @@ import Testing
   }
 
   static let faults: [(pattern: String, message: String)] = [
-    ("(", "pattern '(': not a valid regular expression"),
-    ("[r'(']", "pattern '(': not a valid regular expression"),
+    (
+      "(",
+      "pattern '(': not a valid regular expression: an open parenthesis without its end at character 1"
+    ),
+    (
+      "[r'(']",
+      "pattern '(': not a valid regular expression: an open parenthesis without its end at character 1"
+    ),
     (
       "['a' 'b']",
       "pattern '['a' 'b']': expected a list of quoted strings, such as [r'.*single_blocks.*']"
@@ -85,11 +91,13 @@ import Testing
 
   @Test(arguments: faults)
   func says(pattern: String, message: String) {
-    for (exclude, include) in [([pattern], []), ([], [pattern])] as [([String], [String])] {
+    for (flag, exclude, include) in [
+      ("exclude", [pattern], []), ("include", [], [pattern]),
+    ] as [(String, [String], [String])] {
       let error = #expect(throws: CheckpointError.self) {
         try ModuleFilter(exclude: exclude, include: include)
       }
-      #expect(error?.description == message)
+      #expect(error?.description == "'--\(flag)_patterns': \(message)")
     }
   }
 }

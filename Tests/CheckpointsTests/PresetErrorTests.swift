@@ -16,13 +16,27 @@ import Testing
     ("use_fnmatch = 'yes'", "preset 'p': 'use_fnmatch': expected true or false"),
     ("target_module = 'A'", "preset 'p': 'target_module': expected a list of strings"),
     ("target_name = [1]", "preset 'p': 'target_name': expected a list of strings"),
-    ("exclude_name = ['(']", "pattern '(': not a valid regular expression"),
+    (
+      "exclude_name = ['(']",
+      "preset 'p', 'exclude_name': pattern '(': not a valid regular expression: an open parenthesis "
+        + "without its end at character 1"
+    ),
+    (
+      "target_name = ['a(?!b)']",
+      "preset 'p', 'target_name': pattern 'a(?!b)': the lookahead '(?!' at character 2 is not "
+        + "understood: expressions are matched in linear time, without lookaround, backreferences, "
+        + "conditions, atomic groups and possessive repetitions"
+    ),
     ("module_algo_map = 3", "preset 'p': 'module_algo_map': expected a table"),
     ("[module_algo_map]\nA = 3", "preset 'p': 'module_algo_map.A': expected a table"),
     ("[module_algo_map.A]\nalgo = 3", "preset 'p': 'algo': expected a string"),
     ("[module_algo_map.A]\ndim = 0", "preset 'p': 'dim': expected a positive integer"),
     ("[name_algo_map.a]\nconv_dim = 'x'", "preset 'p': 'conv_dim': expected a positive integer"),
-    ("[name_algo_map.'(']\ndim = 1", "pattern '(': not a valid regular expression"),
+    (
+      "[name_algo_map.'(']\ndim = 1",
+      "preset 'p', 'name_algo_map': pattern '(': not a valid regular expression: an open parenthesis "
+        + "without its end at character 1"
+    ),
   ]
 
   @Test(arguments: faults)

@@ -79,6 +79,58 @@ import Testing
     #expect(generic.weight(of: "blocks.12.mlp", in: nil) == 1)
   }
 
+  /// A list is for the model of its length alone.
+  @Test func listsAreForTheirModel() throws {
+    let own: [Int: Set<String>] = [
+      12: ["sdxl"], 20: ["sdxl"], 17: ["sd1", "sd2"], 26: ["sd1", "sd2"], 61: ["flux", "chroma"],
+    ]
+    for (count, families) in own {
+      let weights = try BlockWeights([String](repeating: "1", count: count).joined(separator: ","))
+      for family in ModelFamily.all where family != .generic {
+        if families.contains(family.name) {
+          try weights.check(for: family)
+        } else {
+          let error = #expect(throws: BlockWeights.Failure.self) { try weights.check(for: family) }
+          #expect(error?.description.contains("for \(family.title), found \(count)") == true)
+        }
+      }
+      try weights.check(for: nil)
+      try weights.check(for: .generic)
+    }
+    for family in ModelFamily.all { try BlockWeights("a=1").check(for: family) }
+  }
+
+  /// The patterns of all options, for the whole of any spelling.
+  @Test func patternsAreThoseOfAllOptions() throws {
+    let names = try Self.names("flux")
+    let weights = try BlockWeights(
+      "double_blocks\\.(0|1[0-8])\\..*=0.5;*single_blocks.3?.*=2;re:.*txt_mod.*=3;*=0.25")
+    for (module, weight) in [
+      ("lora_unet_double_blocks_0_img_mlp_0", 0.5), ("lora_unet_double_blocks_1_img_mlp_0", 0.25),
+      ("transformer.transformer_blocks.12.ff.net.0.proj", 0.5),
+      ("lora_unet_single_blocks_30_linear2", 2), ("lora_unet_single_blocks_3_linear2", 0.25),
+      ("lora_unet_double_blocks_5_txt_mod_lin", 3),
+    ] as [(String, Float)] {
+      #expect(weights.weight(of: module, in: names) == weight, "\(module)")
+    }
+  }
+
+  @Test func whatFitsNothingIsTold() throws {
+    let names = try Self.names("sd1")
+    let modules = [
+      "lora_unet_down_blocks_0_attentions_0_proj_in", "lora_te_text_model_encoder_layers_0_mlp_fc1",
+    ]
+    let weights = try BlockWeights("down_blcks.0=0;proj_in=1;.*attn.*=1;te1=2;unet.9-11=0")
+    let notices = weights.notices(on: modules, in: names)
+    #expect(notices.count == 3)
+    #expect(
+      notices.first
+        == "'--block_weights': 'down_blcks.0' fits none of 2 modules; did you mean 'blocks'?")
+    let list = try BlockWeights([String](repeating: "1", count: 61).joined(separator: ","))
+    #expect(list.notices(on: modules, in: nil).count == 1)
+    #expect(try BlockWeights("proj_in=1;*=0").notices(on: modules, in: names).isEmpty)
+  }
+
   /// A merge multiplies the ratio of every module by that of its block.
   @Test func servesMerging() async throws {
     let folder = TemporaryFolder()

@@ -2,6 +2,7 @@ import Checkpoints
 import ModelFamilies
 import Operations
 import OrderedCollections
+import Patterns
 import Safetensors
 import SystemPackage
 import Tensors
@@ -239,9 +240,9 @@ import Testing
     settings.arithmetic.textEncoderRatios = [0.25]
     settings.arithmetic.autoencoderRatios = [0]
     settings.arithmetic.patternRatios = [
-      .init(ModulePattern(glob: "model.diffusion_model.input_blocks.*"), [0.75]),
-      .init(ModulePattern(glob: "*.attn1.*"), [0.125]),
-      .init(ModulePattern(glob: "mid_block.attentions.*"), [0.0625]),
+      .init(try NamePattern("model.diffusion_model.input_blocks.*"), [0.75]),
+      .init(try NamePattern("*.attn1.*"), [0.125]),
+      .init(try NamePattern("mid_block.attentions.*"), [0.0625]),
     ]
     let outputs = try plannedOutputs([a, b], settings)
     func made(_ key: String) -> String? { outputs[key]?.made }

@@ -75,7 +75,7 @@ import Testing
     await #expect(throws: OperationError.self) {
       try await inspection.spectra(.all, leading: 4, threads: 2, progress: .silent)
     }
-    let pattern = try InspectionPattern(#"mid_block.*attn2\.to_k\.weight"#)
+    let pattern = try InspectionPattern(#".*mid_block.*attn2\.to_k\.weight"#)
     let found = try await inspection.spectra(
       pattern, leading: 4, threads: 2, progress: .silent)
     #expect(found.count == 1)

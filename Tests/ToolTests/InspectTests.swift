@@ -34,13 +34,13 @@ import Testing
     let single = ["/", "  finding: ", "  note: "]
     for line in whole.split(separator: "\n")
     where !single.contains(where: { line.hasPrefix($0) }) {
-      #expect(line.count <= 100, "\(line)")
+      #expect(line.count <= 80, "\(line)")
     }
   }
 
   @Test func keysStandInFileOrder() {
     let run = run(
-      "--keys", "--pattern", "attn2_to_k.lora_down", files: ["inspect/trained.safetensors"])
+      "--keys", "--pattern", "*attn2_to_k.lora_down*", files: ["inspect/trained.safetensors"])
     let rows = run.output.split(separator: "\n").filter { $0.contains("lora_down.weight") }
     #expect(rows.count == 3)
     #expect(rows.first?.contains("F16    [2, 768]  3,072") == true)
@@ -71,15 +71,16 @@ import Testing
   @Test func differences() {
     let tuned = Fixtures.path("real/chgnet/tuned.safetensors").string
     let changed = run("--diff", tuned, files: ["real/chgnet/base.safetensors"])
-    #expect(changed.status == 0)
+    #expect(changed.status == 2)
     #expect(changed.output.contains("changed, the largest change first"))
     let equal = run("--diff", tuned, files: ["real/chgnet/tuned.safetensors"])
+    #expect(equal.status == 0)
     #expect(equal.output.contains("equal: all 136 tensors and the metadata"))
   }
 
   @Test func statisticsAndSpectrum() {
     let run = run(
-      "--stats", "--spectrum", "--limit", "1", "--pattern", "conv_in",
+      "--stats", "--spectrum", "--limit", "1", "--pattern", ".*conv_in.*",
       files: ["real/fashion-ddpm/trained-lora-r4.safetensors"])
     #expect(run.status == 0)
     // ‖ΔW‖ and singular values as Fixtures/inspect/measured.json has them.

@@ -16,6 +16,9 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count);
    system cannot do it. */
 int lyco_exchange(const char *a, const char *b);
 
+/* Columns of the terminal that a file is; 0 if it does not tell, -1 if it is none. */
+int lyco_terminal_columns(int file);
+
 /* Keeps freed blocks of up to 32 MiB, the most glibc allows, in the process: what workers allocate
    in turn is then not zeroed and faulted in anew each time. Nothing without glibc. */
 void lyco_keep_freed_memory(void);

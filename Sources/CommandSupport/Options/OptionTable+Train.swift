@@ -76,7 +76,8 @@ extension OptionTable {
   private static let learningRows: [OptionRow] = [
     .value("optimizer_type"), .flag("use_8bit_adam"), .flag("use_lion_optimizer"),
     .value("optimizer_args"), .value("learning_rate"), .value("unet_lr"),
-    .value("text_encoder_lr"), .value("lr_scheduler"), .value("lr_warmup_steps"),
+    .value("text_encoder_lr"), .value("lr_scheduler"), .value("lr_scheduler_type"),
+    .value("lr_warmup_steps"),
     .value("lr_decay_steps"), .value("lr_scheduler_num_cycles"), .value("lr_scheduler_power"),
     .value("lr_scheduler_timescale"), .value("lr_scheduler_min_lr_ratio"),
     .value("lr_scheduler_args"), .value("max_grad_norm"), .value("ema_decay"),
@@ -106,7 +107,9 @@ extension OptionTable {
   private static let runRows: [OptionRow] = [
     .value("max_train_steps"), .value("max_train_epochs"),
     .value("gradient_accumulation_steps"), .flag("gradient_checkpointing"), .value("seed"),
-    .value("threads"), .value("resume"), .value("validation_split"), .value("validation_seed"),
+    .value("threads"), .value("resume"), .value("initial_epoch"), .value("initial_step"),
+    .flag("skip_until_initial_step", read: "initial_epoch or initial_step", noted: true),
+    .value("validation_split"), .value("validation_seed"),
     .value("validate_every_n_steps"), .value("validate_every_n_epochs"),
     .value("max_validation_steps"), .flag("plan dry_run"), .flag("q quiet"),
     .flag("v verbose"), .flag("json"),

@@ -65,3 +65,10 @@ package struct OptionTable: Sendable {
   /// The tables of the suite.
   package static let all = [extract, merge, convert, inspect, train]
 }
+
+extension OptionTable {
+  /// The words that an option of a tool takes, for completion.
+  package static func words(of option: String, in table: OptionTable) -> [String] {
+    table[option]?.words?.words ?? []
+  }
+}

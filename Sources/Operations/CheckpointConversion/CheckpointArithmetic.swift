@@ -1,5 +1,6 @@
-package import Checkpoints
+import Checkpoints
 import ModelFamilies
+package import Patterns
 
 /// How numbers of several checkpoints become one: Σ cᵢ · Wᵢ.
 ///
@@ -13,12 +14,12 @@ package struct CheckpointArithmetic {
     case addDifference = "add_difference"
   }
 
-  /// Ratios for the tensors whose key, or whose module's dotted name, matches a shell pattern.
+  /// Ratios for the tensors whose key, or whose module's dotted name, matches a pattern.
   package struct PatternRatios {
-    package let pattern: ModulePattern
+    package let pattern: NamePattern
     package let ratios: [Float]
 
-    package init(_ pattern: ModulePattern, _ ratios: [Float]) {
+    package init(_ pattern: NamePattern, _ ratios: [Float]) {
       self.pattern = pattern
       self.ratios = ratios
     }

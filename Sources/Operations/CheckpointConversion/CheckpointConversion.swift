@@ -37,6 +37,7 @@ package struct CheckpointConversion: Sendable {
     try MergeDestination.copyCompanions(of: base, to: output)
     let outputs = Dictionary(uniqueKeysWithValues: plan.outputs.map { ($0.info.name, $0) })
     var completed = 0
+    var files: [FilePath] = []
     for file in destination.files {
       var writer = try SafetensorsWriter.create(
         file.path, announcing: file.tensors.map(\.info), metadata: metadata, shardSize: shardSize)
@@ -56,9 +57,10 @@ package struct CheckpointConversion: Sendable {
           progress.report(
             Progress(activity: "converting", completed: completed, total: total, isBytes: true))
         })
+      files += writer.files
       try writer.finish()
     }
-    report.bytes = total
+    report.bytes = files.reduce(0) { $0 + $1.byteCount }
     report.seconds = (clock.now - start) / .seconds(1)
     return report
   }
@@ -68,6 +70,7 @@ package struct CheckpointConversion: Sendable {
     return CheckpointConversionReport(
       sources: plan.sources.map(\.file.path.string), family: first.layout.family.name,
       evidence: first.layout.evidence, method: method, pruned: plan.pruned.mapValues(\.count),
-      onlyInFirst: plan.onlyInFirst.count, notInFirst: plan.notInFirst.count)
+      onlyInFirst: plan.onlyInFirst.count, notInFirst: plan.notInFirst.count,
+      warnings: plan.notices)
   }
 }

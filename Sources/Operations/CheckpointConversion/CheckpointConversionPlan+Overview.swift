@@ -22,6 +22,7 @@ extension CheckpointConversionPlan {
     package let pruned: [String: [String]]
     package let onlyInFirst: [String]
     package let notInFirst: [String]
+    package let warnings: [String]
     package let outputs: [Output]
   }
 
@@ -29,7 +30,7 @@ extension CheckpointConversionPlan {
     Overview(
       sources: sources.map(\.file.path.string), family: sources[0].layout.family.name,
       evidence: sources[0].layout.evidence, pruned: pruned, onlyInFirst: onlyInFirst,
-      notInFirst: notInFirst,
+      notInFirst: notInFirst, warnings: notices,
       outputs: outputs.map {
         Overview.Output(
           tensor: $0.info.name, dtype: $0.info.dtype.rawValue, shape: $0.info.shape.dimensions,

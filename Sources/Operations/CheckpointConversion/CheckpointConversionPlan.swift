@@ -1,6 +1,7 @@
 package import Checkpoints
 import ModelFamilies
 import OrderedCollections
+import Patterns
 import Safetensors
 import SystemPackage
 import Tensors
@@ -18,6 +19,8 @@ package struct CheckpointConversionPlan: Sendable {
   package internal(set) var notInFirst: [String] = []
   /// Tensors of which the first alone has some inputs, as an inpainting model has.
   package internal(set) var extended: [String] = []
+  /// Patterns that match nothing.
+  package let notices: [String]
   /// Whether scales of 8-bit weights are gone.
   let dropsScales: Bool
 
@@ -46,6 +49,9 @@ package struct CheckpointConversionPlan: Sendable {
     extended = builder.extended
     dropsScales = builder.dropsScales
     notInFirst = builder.unusedKeys
+    notices = NamePattern.notices(
+      on: settings.arithmetic.patternRatios.map(\.pattern), from: "'--pattern_ratio'",
+      names: builder.summedNames, of: "tensors")
     guard sources.count == 1 || onlyInFirst.count < builder.comparedCount else {
       throw CheckpointConversionError.nothingInCommon(first.file.path, sources[1].file.path)
     }

@@ -9,6 +9,7 @@ package struct CheckpointConversionReport: Codable, Sendable {
   /// Tensors of the first that no other has, and of the others that the first lacks.
   package let onlyInFirst: Int
   package let notInFirst: Int
+  package let warnings: [String]
   package internal(set) var copiedTensors = 0
   package internal(set) var convertedTensors = 0
   package internal(set) var summedTensors = 0

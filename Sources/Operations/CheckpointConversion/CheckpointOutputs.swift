@@ -10,6 +10,8 @@ struct CheckpointOutputs {
   private(set) var outputs: [CheckpointOutput] = []
   private(set) var onlyInFirst: [String] = []
   private(set) var extended: [String] = []
+  /// Of every tensor that is a sum, what patterns know it by.
+  private(set) var summedNames: [[String]] = []
   /// Tensors that were looked for in other checkpoints.
   private(set) var comparedCount = 0
   /// Whether 8-bit weights lose the scales they had.
@@ -124,6 +126,7 @@ struct CheckpointOutputs {
     _ key: String, _ numbers: StoredNumbers
   ) throws -> CheckpointOutput.Content {
     let names = [key] + (layers[key] ?? []).map(\.module.path)
+    summedNames.append(names)
     let component = sources[0].layout.component(ofKey: key)
     let coefficients = settings.arithmetic.coefficients(
       for: names, component: component, sources: sources.count)

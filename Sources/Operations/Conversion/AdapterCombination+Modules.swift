@@ -68,7 +68,8 @@ extension AdapterCombination {
   }
 
   /// The joined change under the name that all parts have, in the format of the parts where rounding to it
-  /// adds no more than 1e-5 to the relative error, in F32 otherwise.
+  /// adds no more to the relative error than that format's spacing of numbers (`largestRounding`), in F32
+  /// otherwise.
   func module(of joined: JoinedChange, _ parts: [Contribution]) throws -> AdapterModule {
     let first = parts[0].module
     let format = DType.joining(parts.map(\.module.factorFormat))
@@ -79,7 +80,7 @@ extension AdapterCombination {
     if let bias = joined.bias {
       put(
         joined.isNorm ? Norm.biasDifference : Full.biasDifference,
-        EncodedTensor(bias, as: format, orF32Above: Self.largestRounding))
+        EncodedTensor(bias, as: format, orF32Above: format.largestRounding))
     }
     var algorithm: any AdapterAlgorithm.Type = joined.isNorm ? Norm.self : Full.self
     var alpha: Float?
@@ -88,12 +89,13 @@ extension AdapterCombination {
     case .whole(let tensor) where !wantsFactors || tensor.shape.dimensions.count < 2:
       put(
         joined.isNorm ? Norm.difference : Full.difference,
-        EncodedTensor(tensor, as: format, orF32Above: Self.largestRounding))
+        EncodedTensor(tensor, as: format, orF32Above: format.largestRounding))
     case .some(let weight):
       let (up, down, rest) = try factors(of: weight, parts)
       let (narrowUp, narrowDown) = (EncodedTensor(up, as: format), EncodedTensor(down, as: format))
       let isClose = Self.isClose(
-        up.squaredDistance(to: narrowUp.decoded()), down, narrowDown, scaledBy: up, beside: rest)
+        up.squaredDistance(to: narrowUp.decoded()), down, narrowDown, scaledBy: up, beside: rest,
+        within: format.largestRounding)
       put(LoRA.up, isClose ? narrowUp : EncodedTensor(up, as: .f32))
       put(LoRA.down, isClose ? narrowDown : EncodedTensor(down, as: .f32))
       algorithm = LoRA.self
@@ -109,18 +111,15 @@ extension AdapterCombination {
     ).withAlpha(alpha, adding: true)
   }
 
-  /// How much rounding to a narrow format may add to a relative error.
-  private static let largestRounding = 1e-5
-
   /// Whether what is not of low rank becomes factors too.
   private var wantsFactors: Bool { ![.concat, .orthogonal].contains(settings.method) }
 
-  /// Whether rounding adds no more than that to the relative error of a product, where `rest` of ‖Δ‖² is
+  /// Whether rounding adds no more than a bound to the relative error of a product, where `rest` of ‖Δ‖² is
   /// cut off already: it moves the product as much as it moves up, whose columns are as long as what they
   /// contribute, and as much as it moves rows of down beside these columns.
   private static func isClose(
     _ movedUp: Double, _ down: Tensor, _ stored: EncodedTensor, scaledBy up: Tensor,
-    beside rest: Double
+    beside rest: Double, within bound: Double
   ) -> Bool {
     let rounded = stored.decoded()
     if movedUp == 0, rounded == down { return true }
@@ -132,7 +131,7 @@ extension AdapterCombination {
       moved += square * row.squaredDistance(to: rounded.rows(i..<i + 1))
     }
     let added = (rest + moved).squareRoot() - rest.squareRoot()
-    return added <= largestRounding * (energy + rest).squareRoot()
+    return added <= bound * (energy + rest).squareRoot()
   }
 
   /// up and down of scale 1, in the shapes of a layer or convolution: those of the sum, or of the nearest
@@ -198,8 +197,21 @@ extension TensorView {
   /// The numbers times a factor, in the same format where that adds no error to speak of, else in F32.
   fileprivate func scaled(by factor: Float) -> TensorView {
     let stored = EncodedTensor(
-      tensor() * factor, as: dtype == .f64 ? .f32 : dtype, orF32Above: 0)
+      tensor() * factor, as: dtype == .f64 ? .f32 : dtype, orF32Above: dtype.largestRounding)
     return TensorView(name, stored, from: file)
+  }
+}
+
+extension DType {
+  /// How much rounding to the format may add to the relative error of a sum: the spacing of its numbers,
+  /// which is about three times what rounding numbers of ordinary size does. Below, F16 runs out of
+  /// exponents.
+  var largestRounding: Double {
+    switch self {
+    case .f16: 0x1p-10
+    case .bf16: 0x1p-7
+    default: 1e-5
+    }
   }
 }
 

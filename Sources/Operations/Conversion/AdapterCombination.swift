@@ -47,18 +47,7 @@ package struct AdapterCombination: Sendable {
   package func combined(
     _ sources: [Source], threads: Int, progress: ProgressReporter
   ) async throws -> [AdapterModule] {
-    var groups = OrderedDictionary<Group, [Contribution]>()
-    for (index, source) in sources.enumerated() {
-      for module in source.modules {
-        var group = group(of: module)
-        // Twice in one file it is no sum.
-        if groups[group]?.last?.source == index { group = .named(module.name) }
-        groups[group, default: []].append(
-          Contribution(
-            module: module, ratio: ratio(of: module, in: source, at: index), source: index))
-      }
-    }
-    let work = groups.values.map { $0.filter { $0.ratio != 0 } }.filter { !$0.isEmpty }
+    let work = groups(of: sources).map { $0.filter { $0.ratio != 0 } }.filter { !$0.isEmpty }
     guard !work.isEmpty else { throw AdapterConversionError.nothingLeft }
     let isAlone = sources.count == 1
     var completed = 0
@@ -72,6 +61,30 @@ package struct AdapterCombination: Sendable {
           Progress(
             activity: "combining", completed: completed, total: work.count, isBytes: false))
       })
+  }
+
+  /// Modules that the result lacks, since their strength is 0 in every adapter.
+  func leftOut(of sources: [Source]) -> [LeftOutModule] {
+    groups(of: sources).compactMap { parts in
+      guard let first = parts.first, parts.allSatisfy({ $0.ratio == 0 }) else { return nil }
+      return LeftOutModule(module: first.module.name, reason: "its strength is 0")
+    }
+  }
+
+  /// The modules of one place, by place.
+  private func groups(of sources: [Source]) -> [[Contribution]] {
+    var groups = OrderedDictionary<Group, [Contribution]>()
+    for (index, source) in sources.enumerated() {
+      for module in source.modules {
+        var group = group(of: module)
+        // Twice in one file it is no sum.
+        if groups[group]?.last?.source == index { group = .named(module.name) }
+        groups[group, default: []].append(
+          Contribution(
+            module: module, ratio: ratio(of: module, in: source, at: index), source: index))
+      }
+    }
+    return Array(groups.values)
   }
 
   /// What modules of different adapters have in common: their place in the model, whatever each calls it,

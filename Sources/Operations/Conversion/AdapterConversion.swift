@@ -18,7 +18,8 @@ package struct AdapterConversion {
   private let evidence: [String]
 
   /// - Parameter base: whose names are those of the modules where no family knows them.
-  /// - Throws: `OperationError.format` if an adapter is plainly not of the format it is said to have.
+  /// - Throws: `OperationError.format` if an adapter is plainly not of the format it is said to have,
+  ///   `.blockWeights` for a list of another model's length.
   package init(
     _ adapters: [WeightedAdapter], settings: AdapterConversionSettings, base: ModelLayout? = nil
   ) throws(OperationError) {
@@ -36,6 +37,7 @@ package struct AdapterConversion {
     }
     // Adapters that are to become one have their names in one format.
     if settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }
+    try Self.checkModels(adapters)
     let largest = adapters.max { $0.file.modules.count < $1.file.modules.count }!.file
     let recognized = ModelFamily.recognize(
       adapterModules: largest.modules.map { ($0.name, $0.inputWidth) },
@@ -44,8 +46,34 @@ package struct AdapterConversion {
     self.family = family
     evidence =
       settings.family.map { ["'--family' says \($0.name)"] } ?? recognized.evidence
+    for weights in settings.combination.blockWeights {
+      do throws(BlockWeights.Failure) {
+        try weights.check(for: family)
+      } catch {
+        throw .blockWeights(error.description)
+      }
+    }
     naming =
       family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
+  }
+
+  /// That no adapter is plainly for another model than the first, by names and widths alone: what metadata
+  /// say may differ where models share their names.
+  private static func checkModels(_ adapters: [WeightedAdapter]) throws(OperationError) {
+    guard adapters.count > 1 else { return }
+    let families = adapters.map { adapter in
+      ModelFamily.recognize(
+        adapterModules: adapter.file.modules.map { ($0.name, $0.inputWidth) }, metadata: [:]
+      ).family
+    }
+    guard let first = families[0], first != .generic else { return }
+    for (adapter, family) in zip(adapters, families).dropFirst() {
+      guard let family, family != .generic, family != first else { continue }
+      throw .otherModel(
+        adapter.file.file.path, family, of: "an adapter for", than: adapters[0].file.file.path,
+        first
+      )
+    }
   }
 
   /// What is known before any work: formats, family, names.
@@ -68,34 +96,71 @@ package struct AdapterConversion {
     let clock = ContinuousClock()
     let start = clock.now
     var (sources, others, report) = try await prepared(progress: progress)
-    var modules = try await AdapterCombination(settings.combination, names: names)
-      .combined(sources, threads: settings.threads, progress: progress)
+    let combination = AdapterCombination(settings.combination, names: names)
+    report.leftOut = combination.leftOut(of: sources)
+    let modules = try await combination.combined(
+      sources, threads: settings.threads, progress: progress)
     sources = []
     let stored = Set(adapters.flatMap(\.file.modules).map { $0.factorFormat })
     report.widened = modules.count { !stored.contains($0.factorFormat) }
-    let reshaped = try await AdapterReshaping(settings.reshaping)
-      .reshaped(modules, threads: settings.threads, progress: progress)
-    modules = reshaped.modules
-    report.reshaping = reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
-    let spelling = AdapterSpelling(
-      settings, from: formats[0], adapters.map(\.file), output: output)
-    modules = spelling.stored(modules, losses: &report.losses)
-    let result = try AdapterOutput(modules, others, spelled: spelling, to: output)
-    var metadata = ConversionMetadata(settings: settings)
-      .metadata(of: adapters, modules)
-    metadata?[AlphaMetadata.key] = nil
-    if let entry = result.adapterMetadata {
-      metadata = (metadata ?? [:]).merging([AlphaMetadata.key: entry]) { $1 }
-    }
-    try result.write(metadata: metadata)
-    report.summarize(modules, spelling, isAsked: asksForFormat)
-    report.files = result.files.map(\.path.string)
-    report.bytes = result.files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
+    let finished = try await finished(modules, others, report, for: output, progress)
+    report = finished.report
+    try finished.output.write(metadata: finished.metadata)
+    report.files = finished.output.files.map(\.path.string)
+    report.bytes = finished.output.files.reduce(0) { $0 + $1.path.byteCount }
     report.seconds = (clock.now - start) / .seconds(1)
     return report
   }
 
+  /// What is written, at ranks that keep within the limit of a file's size where there is one.
+  private func finished(
+    _ modules: [AdapterModule], _ others: [TensorView], _ report: ConversionReport,
+    for output: FilePath, _ progress: ProgressReporter
+  ) async throws -> (output: AdapterOutput, metadata: [String: String]?, report: ConversionReport) {
+    let limit = settings.reshaping.sizeLimit
+    // What is no module: the metadata, and tensors that are carried along with their entries. How long
+    // names become in the format is known at the end alone; then a second round takes it into account.
+    var reserved = 0
+    if limit != nil {
+      let metadata = ConversionMetadata(settings: settings).metadata(of: adapters, modules)
+      reserved = AdapterWriter.byteCount(of: others, metadata: metadata)
+    }
+    while true {
+      var report = report
+      let reshaped = try await AdapterReshaping(settings.reshaping).reshaped(
+        modules, reserving: reserved, threads: settings.threads, progress: progress)
+      report.reshaping =
+        reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
+      report.leftOut += reshaped.report?.leftOut ?? []
+      let spelling = AdapterSpelling(
+        settings, from: formats[0], adapters.map(\.file), output: output)
+      let stored = spelling.stored(reshaped.modules, losses: &report.losses)
+      let result = try AdapterOutput(stored, others, spelled: spelling, to: output)
+      var metadata = ConversionMetadata(settings: settings).metadata(of: adapters, stored)
+      metadata?[AlphaMetadata.key] = nil
+      if let entry = result.adapterMetadata {
+        metadata = (metadata ?? [:]).merging([AlphaMetadata.key: entry]) { $1 }
+      }
+      let excess = limit.map { result.byteCount(metadata: metadata) - $0 } ?? 0
+      guard excess > 0 else {
+        report.summarize(stored, spelling, isAsked: asksForFormat)
+        return (result, metadata, report)
+      }
+      reserved += excess
+    }
+  }
+
   private var asksForFormat: Bool { settings.format != nil || settings.reshaping.target != nil }
+
+  /// Block weights that fit nothing, numbers that were read from text.
+  private var notices: [String] {
+    var notices = adapters.flatMap(\.file.notices)
+    for (adapter, weights) in zip(adapters, settings.combination.blockWeights) {
+      let found = weights.notices(on: adapter.file.modules.map(\.name), in: names)
+      notices += found.filter { !notices.contains($0) }
+    }
+    return notices
+  }
 
   private var names: FamilyNames? {
     if case .family(let names) = naming { names } else { nil }
@@ -136,12 +201,14 @@ package struct AdapterConversion {
     report.from = formats.map(\.rawValue)
     report.family = family?.name
     report.evidence = evidence
+    report.warnings = notices
     var sources: [AdapterCombination.Source] = []
     var others: [TensorView] = []
     for adapter in adapters {
       var modules = adapter.file.modules
       // Before anything is computed from them.
       for module in modules { try module.check() }
+      try requirePlaces(of: adapter.file)
       report.read += modules.count
       for view in carried(of: adapter.file, noting: &report) {
         if let other = others.first(where: { $0.name == view.name }) {
@@ -169,6 +236,30 @@ package struct AdapterConversion {
         report.unmatched, total: report.read, format: settings.format?.rawValue ?? "")
     }
     return (sources, others, report)
+  }
+
+  /// Refuses an adapter of which the base that was given has no layer at all.
+  /// - Throws: `OperationError.unmatched`
+  private func requirePlaces(of adapter: AdapterFile) throws(OperationError) {
+    guard let base = settings.combination.base ?? settings.reshaping.base else { return }
+    var unmatched: [UnmatchedModule] = []
+    for module in adapter.modules {
+      do throws(NoPlace) {
+        let place = try MergePlace(of: module.name, in: base)
+        do throws(CheckpointError) {
+          try module.check(base: place.weight.shape)
+        } catch {
+          throw NoPlace(error, place.weight.shape)
+        }
+        return
+      } catch {
+        unmatched.append(
+          UnmatchedModule(
+            file: adapter.file.path.string, module: module.name, reason: error.reason))
+      }
+    }
+    throw .unmatched(
+      unmatched, total: adapter.modules.count, misfit: base.misfit(of: adapter))
   }
 
   /// Tensors of no module that go along under their own names: embeddings of a bundle, and whatever

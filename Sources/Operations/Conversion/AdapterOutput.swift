@@ -92,6 +92,11 @@ struct AdapterOutput {
     }
   }
 
+  /// Bytes of all files of tensors, before any compression.
+  func byteCount(metadata: [String: String]?) -> Int {
+    files.reduce(0) { $0 + AdapterWriter.byteCount(of: $1.tensors, metadata: metadata) }
+  }
+
   /// Writes all files, each of which appears when all are whole.
   /// - Throws: `SafetensorsError`, and what the file system reports.
   func write(metadata: [String: String]?) throws {

@@ -15,31 +15,40 @@ extension AdapterReshaping {
     let otherBytes: Int
   }
 
-  /// - Throws: `OperationError.sizeTooSmall`
-  func allocated(_ work: [Work], limit: Int, threads: Int) async throws -> [Work] {
+  /// - Parameter reserved: bytes of the limit that are for other things than modules.
+  /// - Throws: `OperationError.sizeTooSmall` where not even one module has room.
+  func allocated(
+    _ work: [Work], limit: Int, reserving reserved: Int, threads: Int
+  ) async throws -> [Work] {
     let spectra = try await concurrentMap(
       work, width: threads, cost: \.cost, transform: { try spectrum(of: $0.module) })
-    let fixed = spectra.reduce(0) { $0 + $1.otherBytes }
-    guard fixed <= limit else {
-      throw OperationError.sizeTooSmall(limit: limit, needed: fixed)
-    }
+    let fixed = spectra.reduce(reserved) { $0 + ($1.squares == nil ? $1.otherBytes : 0) }
     let candidates = spectra.map { spectrum in
-      let squares = spectrum.squares ?? []
       var removed = 0.0
-      let points = squares.enumerated().map { index, square in
+      let points = (spectrum.squares ?? []).enumerated().map { index, square in
         removed += square
         return SizeAllocation.Candidate.Point(
-          bytes: (index + 1) * spectrum.bytesPerRank, removed: removed)
+          bytes: spectrum.otherBytes + (index + 1) * spectrum.bytesPerRank, removed: removed)
       }
       return SizeAllocation.Candidate(points: points, energy: removed)
     }
+    let smallest = candidates.compactMap { $0.points.first?.bytes }.min() ?? 0
+    guard fixed + smallest <= limit else {
+      throw OperationError.sizeTooSmall(limit: limit, needed: fixed + smallest)
+    }
     let allocation = SizeAllocation(of: candidates, budget: limit - fixed)
-    return zip(work, zip(spectra, allocation.choices)).map { work, found in
-      var work = work
-      let (spectrum, choice) = found
-      guard spectrum.squares != nil else { return work }
-      work.ranks = .init(.fixed((choice ?? 0) + 1))
-      work.isDropped = choice == nil
+    return work.indices.map { index in
+      var work = work[index]
+      guard spectra[index].squares != nil else { return work }
+      if let choice = allocation.choices[index] {
+        work.ranks = .init(.fixed(choice + 1))
+      } else {
+        let energy = candidates[index].energy
+        work.leftOut = LeftOutModule(
+          module: work.module.name,
+          reason: energy == 0 ? "it changes nothing" : "no room within --max_size",
+          deltaNorm: energy.squareRoot())
+      }
       return work
     }
   }
@@ -47,7 +56,7 @@ extension AdapterReshaping {
   private func spectrum(of module: AdapterModule) throws -> Spectrum {
     func bytes(_ isFactor: (String) -> Bool) -> Int {
       module.views.reduce(0) { sum, entry in
-        // Name, format, shape and offsets in the header.
+        // Beside the name: format, shape and offsets in the header.
         sum + (isFactor(entry.key) ? 0 : entry.value.byteCount) + module.name.utf8.count
           + entry.key.utf8.count + 96
       } + (module.alpha == nil ? 0 : 4 + module.name.utf8.count + 96)

@@ -8,7 +8,7 @@ import Tensors
 extension AdapterReshaping {
   func reshape(_ work: Work) throws -> Result {
     let module = work.module
-    if work.isDropped { return Result(module: nil, report: nil) }
+    if work.leftOut != nil { return Result(module: nil, report: nil) }
     guard let goal = try goal(of: work) else { return Result(module: module, report: nil) }
     var settings = settings.factorization
     settings.storage = module.factorFormat

@@ -14,16 +14,18 @@ package struct AdapterReshaping: Sendable {
   package init(_ settings: ReshapingSettings) { self.settings = settings }
 
   /// The modules, and what was done to them; no report where nothing was asked for, or a DyLoRA was cut.
+  /// - Parameter reserved: bytes of the size limit that are for other things than modules.
   /// - Throws: `AdapterConversionError`, `OperationError.overflow`, `CheckpointError`, `LinearAlgebraError`,
   ///   `CancellationError`
   package func reshaped(
-    _ modules: [AdapterModule], threads: Int, progress: ProgressReporter
+    _ modules: [AdapterModule], reserving reserved: Int = 0, threads: Int,
+    progress: ProgressReporter
   ) async throws -> (modules: [AdapterModule], report: ReshapingReport?) {
     guard !settings.changesNothing else { return (modules, nil) }
     if let rank = settings.slice { return (try sliced(modules, toRank: rank), nil) }
     var work = modules.map { Work(module: $0, ranks: ranks(for: $0)) }
     if let limit = settings.sizeLimit {
-      work = try await allocated(work, limit: limit, threads: threads)
+      work = try await allocated(work, limit: limit, reserving: reserved, threads: threads)
     }
     let total = modules.count
     var completed = 0
@@ -35,7 +37,9 @@ package struct AdapterReshaping: Sendable {
           Progress(activity: "factorizing", completed: completed, total: total, isBytes: false))
       })
     let report = ReshapingReport(
-      results.compactMap(\.report), unchanged: results.count { $0.report == nil })
+      results.compactMap(\.report),
+      unchanged: results.count { $0.report == nil && $0.module != nil },
+      leftOut: work.compactMap(\.leftOut))
     return (results.compactMap(\.module), report)
   }
 
@@ -43,8 +47,8 @@ package struct AdapterReshaping: Sendable {
   struct Work: Sendable {
     let module: AdapterModule
     var ranks: ReshapingSettings.Ranks?
-    /// Left out of the result.
-    var isDropped = false
+    /// Why it is not in the result; nil where it is.
+    var leftOut: LeftOutModule?
 
     var cost: Int { module.views.values.reduce(0) { $0 + $1.byteCount } }
   }

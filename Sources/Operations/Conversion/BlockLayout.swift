@@ -5,26 +5,31 @@
 struct BlockLayout: Sendable {
   /// In the order of the list: `BASE`, `IN04`, `OUT11`, `D07`.
   let blocks: [String]
+  /// Short names of the families whose blocks these are.
+  let families: [String]
   /// Whether the blocks are those of a UNet of Stable Diffusion.
   let isStableDiffusion: Bool
 
-  private init(_ blocks: [String], isStableDiffusion: Bool = true) {
+  private init(_ families: [String], _ blocks: [String], isStableDiffusion: Bool = true) {
+    self.families = families
     self.blocks = blocks
     self.isStableDiffusion = isStableDiffusion
   }
 
   static let all: [BlockLayout] = [
-    // SDXL, blocks with attention
-    BlockLayout(["BASE", "IN04", "IN05", "IN07", "IN08", "MID"] + numbered("OUT", 0...5)),
-    // SD1 and SD2, blocks with attention
+    // Blocks with attention
     BlockLayout(
+      ["sdxl"], ["BASE", "IN04", "IN05", "IN07", "IN08", "MID"] + numbered("OUT", 0...5)),
+    BlockLayout(
+      ["sd1", "sd2"],
       ["BASE", "IN01", "IN02", "IN04", "IN05", "IN07", "IN08", "MID"] + numbered("OUT", 3...11)),
-    // SDXL, every block
-    BlockLayout(["BASE"] + numbered("IN", 0...8) + ["MID"] + numbered("OUT", 0...8)),
-    // SD1 and SD2, every block
-    BlockLayout(["BASE"] + numbered("IN", 0...11) + ["MID"] + numbered("OUT", 0...11)),
-    // Flux
+    // Every block
     BlockLayout(
+      ["sdxl"], ["BASE"] + numbered("IN", 0...8) + ["MID"] + numbered("OUT", 0...8)),
+    BlockLayout(
+      ["sd1", "sd2"], ["BASE"] + numbered("IN", 0...11) + ["MID"] + numbered("OUT", 0...11)),
+    BlockLayout(
+      ["flux", "chroma"],
       ["CLIP", "T5", "IN"] + numbered("D", 0...18) + numbered("S", 0...37) + ["OUT"],
       isStableDiffusion: false),
   ]

@@ -1,22 +1,16 @@
 package import ModelFamilies
+import Patterns
 
 /// Factors of an adapter's ratio by block of the model, linear in the change.
 ///
 /// Two forms: a list of numbers as kohya's `--lbws` and the web UI have it, of which the length says which
-/// block each number is for (`BlockLayout`); and patterns for any family,
-/// `double_blocks.0-18=0.5;single_blocks=1;*=1`, of which the first that fits a module counts. A pattern
-/// is a part of a name between its dots or underscores, in any tool's spelling; numbers may be ranges,
-/// `*` stands for any one word, and components are words too: `te1`, `unet`. Modules that nothing fits
-/// keep their strength.
-package struct BlockWeights: Sendable, Equatable {
-  private enum Form: Sendable, Equatable {
-    case list([String: Float], count: Int)
-    case patterns([Pattern])
-  }
-
-  fileprivate struct Pattern: Sendable, Equatable {
-    let words: [String]
-    let weight: Float
+/// block each number is for (`BlockLayout`); and selectors for any family,
+/// `double_blocks.0-18=0.5;*attn1*=0;*=1`, of which the first that fits a module counts (`BlockSelector`).
+/// Modules that nothing fits keep their strength.
+package struct BlockWeights: Sendable {
+  private enum Form: Sendable {
+    case list([String: Float], BlockLayout)
+    case selectors([(selector: BlockSelector, weight: Float)])
   }
 
   /// What is wrong with a text.
@@ -30,90 +24,110 @@ package struct BlockWeights: Sendable, Equatable {
   package init(_ text: String) throws(Failure) {
     let text = text.filter { !$0.isWhitespace }
     guard text.contains("=") else {
-      let list = text.drop { $0 == "[" }.prefix { $0 != "]" }
-      let numbers = list.split(separator: ",", omittingEmptySubsequences: false).map {
-        Float($0).flatMap { $0.isFinite ? $0 : nil }
-      }
-      let weights = numbers.compactMap { $0 }
-      guard weights.count == numbers.count else {
-        throw Failure(
-          description: "expected a list of numbers or 'pattern=weight;…', found '\(text)'")
-      }
-      guard let layout = BlockLayout.all.first(where: { $0.blocks.count == weights.count }) else {
-        throw Failure(
-          description:
-            "expected 12 or 20 block weights for SDXL, 17 or 26 for SD1 and SD2, or 61 for "
-            + "Flux, found \(weights.count)")
-      }
-      form = .list(
-        Dictionary(uniqueKeysWithValues: zip(layout.blocks, weights)), count: weights.count)
+      form = try Self.list(text)
       return
     }
-    var patterns: [Pattern] = []
+    var selectors: [(selector: BlockSelector, weight: Float)] = []
     for entry in text.split(separator: ";") {
-      let sides = entry.split(separator: "=", omittingEmptySubsequences: false)
-      guard sides.count == 2, let weight = Float(sides[1]), weight.isFinite, !sides[0].isEmpty
+      guard let end = entry.lastIndex(of: "="), end > entry.startIndex,
+        let weight = Float(entry[entry.index(after: end)...]), weight.isFinite
       else {
         throw Failure(description: "expected 'pattern=weight', found '\(entry)'")
       }
-      patterns.append(Pattern(words: String(sides[0]).nameWords, weight: weight))
+      do {
+        selectors.append((try BlockSelector(String(entry[..<end])), weight))
+      } catch {
+        throw Failure(description: "\(error)")
+      }
     }
-    form = .patterns(patterns)
+    form = .selectors(selectors)
+  }
+
+  private static func list(_ text: String) throws(Failure) -> Form {
+    let list = text.drop { $0 == "[" }.prefix { $0 != "]" }
+    let numbers = list.split(separator: ",", omittingEmptySubsequences: false).map {
+      Float($0).flatMap { $0.isFinite ? $0 : nil }
+    }
+    let weights = numbers.compactMap { $0 }
+    guard weights.count == numbers.count else {
+      throw Failure(
+        description: "expected a list of numbers or 'pattern=weight;…', found '\(text)'")
+    }
+    guard let layout = BlockLayout.all.first(where: { $0.blocks.count == weights.count }) else {
+      throw Failure(
+        description:
+          "expected 12 or 20 block weights for SDXL, 17 or 26 for SD1 and SD2, or 61 for "
+          + "Flux, found \(weights.count)")
+    }
+    return .list(Dictionary(uniqueKeysWithValues: zip(layout.blocks, weights)), layout)
+  }
+
+  /// The length of a list is that of one model: weights of another would fall on other blocks.
+  /// - Parameter family: nil and `generic` where it is not known, and any list may be meant.
+  /// - Throws: `Failure`
+  package func check(for family: ModelFamily?) throws(Failure) {
+    guard case .list(_, let layout) = form, let family, family != .generic,
+      !layout.families.contains(family.name)
+    else { return }
+    let titles = layout.families.compactMap { ModelFamily.named($0)?.title }
+    let counts = BlockLayout.all.filter { $0.families.contains(family.name) }.map(\.blocks.count)
+    throw Failure(
+      description: "expected "
+        + (counts.isEmpty
+          ? "'pattern=weight;…', since no list is known for its blocks,"
+          : counts.sorted().map(String.init).joined(separator: " or ") + " numbers")
+        + " for \(family.title), found \(layout.blocks.count), which are for "
+        + titles.joined(separator: " and "))
   }
 
   /// The factor of a module.
   /// - Parameter names: of the family that the module is of; nil for one without tables, whose modules
   ///   are known by their own names alone.
   package func weight(of module: String, in names: FamilyNames?) -> Float {
+    switch form {
+    case .list(let weights, let layout):
+      return Self.block(of: module, layout, names).flatMap { weights[$0] } ?? 1
+    case .selectors(let selectors):
+      let spellings = BlockSpellings(of: module, in: names)
+      return selectors.first { $0.selector.fits(spellings) }?.weight ?? 1
+    }
+  }
+
+  /// What fits none of the modules.
+  package func notices(on modules: [String], in names: FamilyNames?) -> [String] {
+    let flag = "'--block_weights'"
+    guard !modules.isEmpty else { return [] }
+    switch form {
+    case .list(_, let layout):
+      guard modules.allSatisfy({ Self.block(of: $0, layout, names) == nil }) else { return [] }
+      return [
+        "\(flag): none of \(modules.count) modules lies in one of the \(layout.blocks.count) blocks"
+      ]
+    case .selectors(let selectors):
+      let spellings = modules.map { BlockSpellings(of: $0, in: names) }
+      return selectors.compactMap { entry in
+        let selector = entry.selector
+        guard !spellings.contains(where: selector.fits) else { return nil }
+        return "\(flag): '\(selector.text)' fits none of \(modules.count) modules"
+          + selector.hint(among: spellings)
+      }
+    }
+  }
+
+  private static func block(
+    of module: String, _ layout: BlockLayout, _ names: FamilyNames?
+  ) -> String? {
     let place = names?.places(named: module).first
     let component = place?.component ?? AdapterPlace(module).component
-    switch form {
-    case .list(let weights, let count):
-      guard let layout = BlockLayout.all.first(where: { $0.blocks.count == count }) else {
-        return 1
-      }
-      let format: AdapterFormat = layout.isStableDiffusion ? .sgm : .kohya
-      let name = place.flatMap { names?.spelling(of: $0, in: format)?.name } ?? module
-      return layout.block(component: component, words: name.nameWords).flatMap { weights[$0] } ?? 1
-    case .patterns(let patterns):
-      var spellings = [module]
-      if let place, let names {
-        for format in [AdapterFormat.kohya, .sgm, .comfy, .diffusers] {
-          if let name = names.spelling(of: place, in: format)?.name { spellings.append(name) }
-        }
-      }
-      let candidates = spellings.map { [component] + $0.nameWords }
-      let fitting = patterns.first { pattern in
-        candidates.contains { pattern.fits($0) }
-      }
-      return fitting?.weight ?? 1
-    }
-  }
-}
-
-extension BlockWeights.Pattern {
-  /// Whether the words stand one after another somewhere in a name.
-  fileprivate func fits(_ name: [String]) -> Bool {
-    guard name.count >= words.count else { return false }
-    return (0...(name.count - words.count)).contains { start in
-      zip(words, name[start...]).allSatisfy { Self.fits($0, $1) }
-    }
-  }
-
-  private static func fits(_ pattern: String, _ word: String) -> Bool {
-    if pattern == "*" || pattern == word { return true }
-    let bounds = pattern.split(separator: "-").map { Int($0) }
-    guard bounds.count == 2, let low = bounds[0], let high = bounds[1], let number = Int(word)
-    else {
-      return false
-    }
-    return low <= number && number <= high
+    let format: AdapterFormat = layout.isStableDiffusion ? .sgm : .kohya
+    let name = place.flatMap { names?.spelling(of: $0, in: format)?.name } ?? module
+    return layout.block(component: component, words: name.nameWords)
   }
 }
 
 extension PlaceSpelling {
   /// The name, of the whole for a part and of the first part for a whole.
-  fileprivate var name: String? {
+  var name: String? {
     switch self {
     case .same(let name, _): name
     case .parts(let names, _): names.first
@@ -124,7 +138,7 @@ extension PlaceSpelling {
 
 extension String {
   /// The parts between dots and underscores.
-  fileprivate var nameWords: [String] {
+  var nameWords: [String] {
     split { $0 == "." || $0 == "_" }.map(String.init)
   }
 }

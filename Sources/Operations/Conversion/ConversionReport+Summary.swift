@@ -14,13 +14,14 @@ extension ConversionReport {
     alpha = spelling.policy.rawValue
     written = modules.count
     algorithms = [:]
+    formats = [:]
     var unread: [String: Int] = [:]
     for module in modules {
       let name = module.algorithm.name
       algorithms[name, default: 0] += 1
+      formats[module.factorFormat.rawValue, default: 0] += 1
       if !target.isRead(module.algorithm) { unread[name, default: 0] += 1 }
     }
-    warnings = []
     // What a file already was, and nobody asked to change, needs no warning.
     if !unread.isEmpty, isAsked {
       let list = unread.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }

@@ -1,3 +1,4 @@
+package import Checkpoints
 package import Tensors
 
 /// What a conversion of adapters did, or would do.
@@ -17,12 +18,16 @@ package struct ConversionReport: Codable, Sendable {
   package internal(set) var split = 0
   package internal(set) var fused = 0
   package internal(set) var duplicates = 0
-  /// Sums that the format of the adapters would round, so that they are F32.
+  /// By format of their factors, modules of the output.
+  package internal(set) var formats: [String: Int] = [:]
+  /// Sums of which rounding to the format of the adapters would lose too much, so that they are F32.
   package internal(set) var widened = 0
   /// Tensors of no module that are carried along.
   package internal(set) var carried = 0
   package internal(set) var unmatched: [UnmatchedModule] = []
   package internal(set) var warnings: [String] = []
+  /// Modules of the inputs that the output lacks, and why.
+  package internal(set) var leftOut: [LeftOutModule] = []
   /// What became of numbers that were computed or stored in another format.
   package internal(set) var losses = ConversionLosses()
   /// What became of ranks and algorithms; nil where they stayed.

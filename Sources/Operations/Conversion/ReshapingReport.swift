@@ -28,6 +28,8 @@ package struct ReshapingReport: Codable, Sendable {
     /// Modules with other factors than before.
     package var changed = 0
     package var unchanged = 0
+    package var leftOut = 0
+    /// Over the modules that changed and those that were left out, as are the next two.
     package var deltaNorm = 0.0
     package var relativeError = 0.0
     package var keptEnergy = 1.0
@@ -40,6 +42,7 @@ package struct ReshapingReport: Codable, Sendable {
 
   /// Those that changed, in the order of the adapter.
   package let modules: [Module]
+  package let leftOut: [LeftOutModule]
   package let totals: Totals
 
   /// Of modules that were turned earlier, and of all that came after.
@@ -47,14 +50,17 @@ package struct ReshapingReport: Codable, Sendable {
     guard let earlier else { return self }
     return ReshapingReport(
       earlier.modules + modules,
-      unchanged: max(totals.unchanged - earlier.modules.count, 0) + earlier.totals.unchanged)
+      unchanged: max(totals.unchanged - earlier.modules.count, 0) + earlier.totals.unchanged,
+      leftOut: earlier.leftOut + leftOut)
   }
 
-  init(_ modules: [Module], unchanged: Int) {
+  init(_ modules: [Module], unchanged: Int, leftOut: [LeftOutModule]) {
     self.modules = modules
-    var totals = Totals(changed: modules.count, unchanged: unchanged)
-    let energy = modules.reduce(0) { $0 + $1.deltaNorm * $1.deltaNorm }
-    let squaredError = modules.reduce(0) { sum, module in
+    self.leftOut = leftOut
+    var totals = Totals(changed: modules.count, unchanged: unchanged, leftOut: leftOut.count)
+    let lost = leftOut.reduce(0) { $0 + ($1.deltaNorm ?? 0) * ($1.deltaNorm ?? 0) }
+    let energy = modules.reduce(lost) { $0 + $1.deltaNorm * $1.deltaNorm }
+    let squaredError = modules.reduce(lost) { sum, module in
       let error = module.deltaNorm * module.relativeError
       return sum + error * error
     }

@@ -94,14 +94,27 @@ struct DatasetScan {
       entries = try CaptionFiles(of: subset).entries(images)
     }
     guard !entries.isEmpty else { throw .noImages(subset.source, detail: "") }
-    let ofClass = entries.filter(\.isOfClass)
-    if !ofClass.isEmpty, let tokens = subset.classTokens {
-      let other = CaptionFiles(of: subset).otherEnding(beside: ofClass.map(\.path))
-      notices.append(
-        "\(subset.source): \(ofClass.count) of \(entries.count) images have no caption, theirs is "
-          + "'\(tokens)'" + (other.map { "; there are files ending in '\($0)'" } ?? ""))
-    }
+    addNotices(on: entries, of: subset)
     return entries
+  }
+
+  /// Tells of images without a caption of their own.
+  private mutating func addNotices(on entries: [ImageEntry], of subset: SubsetSettings) {
+    let ofClass = entries.filter(\.isOfClass)
+    guard !ofClass.isEmpty else { return }
+    let files = CaptionFiles(of: subset)
+    let tokens = subset.classTokens.flatMap { $0.isEmpty ? nil : $0 }
+    notices.append(
+      "\(subset.source): \(ofClass.count) of \(entries.count) images have no caption"
+        + (subset.metadataFile == nil ? " file ending in '\(files.ending)'" : "")
+        + (tokens.map { ", theirs is '\($0)'" } ?? ", theirs is empty"))
+    guard subset.metadataFile == nil,
+      let (other, count) = files.otherEnding(beside: ofClass.map(\.path))
+    else { return }
+    notices.append(
+      "\(subset.source): \(count) \(count == 1 ? "image has a" : "images have") \(other) "
+        + "\(count == 1 ? "file beside it that is" : "files beside them that are") not read: "
+        + "--caption_extension \(other)")
   }
 
   private static func example(

@@ -15,16 +15,46 @@ struct MergedParameters: ParameterSource {
   private var changes: [String: [(module: AdapterModule, ratio: Float)]] = [:]
 
   /// - Throws: `ModelLoadingError.unmatchedAdapter` for a file of which a module has no single place in the
-  ///   checkpoint, and what opening throws.
+  ///   checkpoint, or does not fit the weight there, and what opening throws.
   init(_ source: CheckpointParameters, _ adapters: [(path: FilePath, ratio: Float)]) throws {
     self.source = source
     for (path, ratio) in adapters {
-      for module in try AdapterFile(opening: path).modules {
-        guard let place = source.base.layout.module(named: module.name) else {
-          throw ModelLoadingError.unmatchedAdapter(path, module: module.name)
+      let file = try AdapterFile(opening: path)
+      var unmatched: [UnmatchedModule] = []
+      for module in file.modules {
+        let place = source.base.layout.module(named: module.name)
+        if let reason = Self.reason(against: module, at: place, in: source.base) {
+          unmatched.append(
+            UnmatchedModule(file: path.string, module: module.name, reason: reason))
+        } else if let place {
+          changes["\(place.component)/\(place.path)", default: []].append((module, ratio))
         }
-        changes["\(place.component)/\(place.path)", default: []].append((module, ratio))
       }
+      guard unmatched.isEmpty else {
+        throw ModelLoadingError.unmatchedAdapter(
+          path, unmatched, total: file.modules.count, misfit: source.base.misfit(of: file))
+      }
+    }
+  }
+
+  /// Why a module cannot be merged as the weights are read; nil if it can.
+  private static func reason(
+    against module: AdapterModule, at place: FamilyModule?, in base: BaseModel
+  ) -> String? {
+    guard let place else { return "no single layer of the checkpoint" }
+    if let assertion = module.algorithm.assertion { return assertion.reason }
+    if module.views[reshapeSuffix.name] != nil { return "it extends the weight" }
+    if module.biasView != nil, place.bias == nil {
+      return "a change of a bias that the layer does not have"
+    }
+    do throws(CheckpointError) {
+      try module.check(
+        base: place.shape, bias: place.bias.map { base.shape(of: $0) })
+      return nil
+    } catch .module(_, _, let error) {
+      return "\(error), for a base weight \(place.shape)"
+    } catch {
+      return "\(error)"
     }
   }
 

@@ -1,3 +1,4 @@
+package import Checkpoints
 package import DiffusionModels
 package import ModelFamilies
 package import SystemPackage
@@ -9,8 +10,8 @@ package enum ModelLoadingError: Error, Equatable {
   /// A checkpoint that is of no known family and has not the structure either.
   case notStableDiffusion(FilePath)
   case missingComponent(FilePath, component: String)
-  /// An adapter to be merged that has a module without a place.
-  case unmatchedAdapter(FilePath, module: String)
+  /// An adapter to be merged that has modules without a place.
+  case unmatchedAdapter(FilePath, [UnmatchedModule], total: Int, misfit: String?)
   case model(FilePath, ModelError)
   /// A module of the UNet for which the model has no place.
   case unknownModule(FilePath, module: String)
@@ -26,9 +27,10 @@ package enum ModelLoadingError: Error, Equatable {
 extension ModelLoadingError: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .unmatchedAdapter(let path, let module):
-      "\(path): '--base_weights': module '\(module)' has no single place in the checkpoint; "
-        + "merge it with lyco-merge first, and train upon the result"
+    case .unmatchedAdapter(let path, let modules, let total, let misfit):
+      "\(path): '--base_weights': " + (misfit.map { $0 + ": " } ?? "")
+        + "\(modules.count) of \(total) modules have no place in the checkpoint: "
+        + modules.examples
     case .unsupportedFamily(let file, let family):
       "\(file): a checkpoint of \(family.title); adapters are trained here for Stable Diffusion 1.x and 2.x, not "
         + "yet for other models: sd-scripts or musubi-tuner train those"

@@ -12,12 +12,15 @@ extension AdapterNetwork {
   /// that of this network, factors are scaled so that the change stays what it was.
   /// - Parameter layout: of the model, which knows all spellings of names.
   /// - Returns: what did not go one to one.
-  /// - Throws: `NetworkError.fileAlgorithm`, `.fileFactor`, `.fileWithoutModules`, `CheckpointError`
+  /// - Throws: `NetworkError.fileAlgorithm`, `.fileShapes`, `.fileFactor`, `.fileWithoutModules`,
+  ///   `CheckpointError`
   @discardableResult
   package func load(_ file: AdapterFile, layout: ModelLayout) throws -> [String] {
     var places: [String: Int] = [:]
     for (index, module) in modules.enumerated() { places[module.plan.name] = index }
     var (loaded, strangers): (Set<Int>, [String]) = ([], [])
+    var found: [(index: Int, module: AdapterModule)] = []
+    var unmatched: [UnmatchedModule] = []
     for module in file.modules {
       guard
         let index = places[module.name]
@@ -26,12 +29,27 @@ extension AdapterNetwork {
         strangers.append(module.name)
         continue
       }
+      found.append((index, module))
+      do throws(CheckpointError) {
+        try module.check(base: layers[index].weightShape, bias: layers[index].bias?.shape)
+      } catch {
+        unmatched.append(
+          UnmatchedModule(
+            file: module.file.string, module: module.name, reason: error.withoutPlace))
+      }
+    }
+    guard unmatched.isEmpty else {
+      throw NetworkError.fileShapes(
+        unmatched, total: file.modules.count, misfit: file.misfit(in: layout))
+    }
+    for (index, module) in found {
       try modules[index].factors.take(module, for: layers[index], named: modules[index].plan.name)
       loaded.insert(index)
     }
     let path = file.file.path.string
     guard !loaded.isEmpty else {
-      throw NetworkError.fileWithoutModules(file: path, first: Array(strangers.prefix(3)))
+      throw NetworkError.fileWithoutModules(
+        file: path, first: Array(strangers.prefix(3)), misfit: file.misfit(in: layout))
     }
     var notices: [String] = []
     if !strangers.isEmpty {
@@ -48,54 +66,18 @@ extension AdapterNetwork {
   }
 }
 
-extension NetworkPlan {
-  /// The same with ranks, alphas and forms of an adapter file; modules that it does not have are left out.
-  /// - Throws: `NetworkError.fileWithoutModules`, `.fileAlgorithm`
-  package func takingRanks(
-    from file: AdapterFile, layout: ModelLayout
-  ) throws(NetworkError) -> NetworkPlan {
-    var found: [String: AdapterModule] = [:]
-    for module in file.modules {
-      for named in layout.modules(named: module.name) { found[named.adapterName] = module }
-    }
-    var plan = self
-    try plan.select { planned throws(NetworkError) in
-      guard let module = found[planned.name] else { return nil }
-      return try planned.takingRank(from: module)
-    }
-    guard !plan.modules.isEmpty else {
-      throw .fileWithoutModules(
-        file: file.file.path.string, first: file.modules.prefix(3).map(\.name))
-    }
-    return plan
+extension AdapterFile {
+  /// Why it does not fit, where it is for a model of another family.
+  func misfit(in layout: ModelLayout) -> String? {
+    layout.family.misfit(
+      ofModules: modules.map { ($0.name, $0.inputWidth) }, metadata: file.metadata)
   }
 }
 
-extension PlannedModule {
-  fileprivate func takingRank(from module: AdapterModule) throws(NetworkError) -> PlannedModule {
-    guard module.algorithm.name == algorithm.formula.name else {
-      throw .fileAlgorithm(
-        file: module.file.string, module: name, expected: algorithm.rawValue,
-        found: module.algorithm.name)
-    }
-    var options = options
-    let shapes = module.shapes
-    options.usesRootOfRank = false
-    if let rank = module.rank {
-      options.rank = rank
-      options.alpha = module.alpha ?? Float(rank)
-    } else if let extent = shapes[Rotation.blocks]?.dimensions.last {
-      options.rank = extent
-    }
-    options.usesTucker = [LoRA.mid, LoKr.core, "hada_t1"].contains { shapes[$0] != nil }
-    if algorithm == .lokr {
-      options.decomposesBoth = shapes[LoKr.w1] == nil
-      options.usesFullMatrix = shapes[LoKr.w1] != nil && shapes[LoKr.w2] != nil
-    }
-    options.decomposesWeight = shapes[WeightDecomposition<Tensor>.suffix.name] != nil
-    return PlannedModule(
-      module: self.module, options: options, dropsAsKohya: dropsAsKohya, rateWeight: rateWeight,
-      block: block)
+extension CheckpointError {
+  /// What is wrong with a module, without the names of file and module.
+  fileprivate var withoutPlace: String {
+    if case .module(_, _, let error) = self { "\(error)" } else { "\(self)" }
   }
 }
 
@@ -107,7 +89,6 @@ extension TrainedFactors {
         file: module.file.string, module: name, expected: algorithm.rawValue,
         found: module.algorithm.name)
     }
-    try module.check(base: layer.weightShape, bias: layer.bias?.shape)
     let adapter = try module.adapter(for: layer.weightShape)
     func set(_ parameter: Parameter, _ suffix: String, to tensor: Tensor?) throws(NetworkError) {
       guard let tensor, tensor.count == parameter.value.count else {

@@ -1,4 +1,5 @@
 package import Adapters
+package import Checkpoints
 package import Tensors
 
 /// What keeps a network from being made, loaded or saved.
@@ -17,8 +18,21 @@ package enum NetworkError: Error, Equatable {
   case layerShape(path: String, expected: Shape, found: Shape)
   case settings(module: String, AdapterError)
   case fileAlgorithm(file: String, module: String, expected: String, found: String)
+  case fileShapes([UnmatchedModule], total: Int, misfit: String?)
   case fileFactor(file: String, module: String, suffix: String, expected: Shape, found: Shape?)
-  case fileWithoutModules(file: String, first: [String])
+  case fileWithoutModules(file: String, first: [String], misfit: String?)
+}
+
+extension NetworkError {
+  /// Whether it is `--network_module` or `--network_args` that cannot be followed, and no file or model.
+  package var isOfArguments: Bool {
+    switch self {
+    case .moduleName, .moduleUnsupported, .argumentForm, .argumentTwice, .unknownArgument, .value,
+      .unknownAlgorithm, .conflict:
+      true
+    default: false
+    }
+  }
 }
 
 extension NetworkError: CustomStringConvertible {
@@ -32,7 +46,9 @@ extension NetworkError: CustomStringConvertible {
       "'--network_args': expected key=value, found '\(text)'"
     case .unknownArgument(let key, let module, let nearest):
       "'--network_args': \(module) knows no '\(key)'"
-        + (nearest.map { ", did you mean '\($0)'?" } ?? "")
+        + (module != "lycoris.kohya" && NetworkModule.lycoris.arguments.contains(key)
+          ? "; '--network_module lycoris.kohya' does"
+          : nearest.map { ", did you mean '\($0)'?" } ?? "")
     case .value(let key, let expected, let found):
       "'--network_args': \(key): expected \(expected), found '\(found)'"
     case .unknownAlgorithm(let name, let known):
@@ -54,11 +70,16 @@ extension NetworkError: CustomStringConvertible {
     case .fileAlgorithm(let file, let module, let expected, let found):
       "\(file): module '\(module)': expected \(expected), found \(found); '--network_args algo' "
         + "must name what the file holds"
+    case .fileShapes(let modules, let total, let misfit):
+      "\(modules.first?.file ?? ""): \(misfit ?? "an adapter for a model of other widths"): "
+        + "\(modules.count) of "
+        + "\(total) modules do not fit their layers: \(modules.examples)"
     case .fileFactor(let file, let module, let suffix, let expected, let found):
       "\(file): module '\(module)': '\(suffix)': expected shape \(expected), found "
         + "\(found.map { "\($0)" } ?? "none"); '--dim_from_weights' takes ranks from the file"
-    case .fileWithoutModules(let file, let first):
-      "\(file): none of its modules is among those that are trained; first: "
+    case .fileWithoutModules(let file, let first, let misfit):
+      "\(file): " + (misfit.map { $0 + ": " } ?? "")
+        + "none of its modules is among those that are trained; first: "
         + first.joined(separator: ", ")
     }
   }

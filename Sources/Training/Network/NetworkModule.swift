@@ -4,7 +4,7 @@ package enum NetworkModule: Sendable {
   case kohya
   /// `lycoris.kohya`: every algorithm, selected by presets.
   case lycoris
-  /// `networks.loha`, `networks.lokr` of musubi-tuner: another algorithm, selected as LoRA is.
+  /// `networks.loha`, `networks.lokr` of kohya's scripts: another algorithm, selected as LoRA is.
   case musubi(NetworkAlgorithm)
 
   /// - Throws: `NetworkError.moduleName`, `.moduleUnsupported`
@@ -41,18 +41,16 @@ package enum NetworkModule: Sendable {
   /// The keys of its `--network_args`.
   var arguments: Set<String> {
     switch self {
-    case .kohya:
-      Self.shared.union(Self.blocks).union([
-        "conv_dim", "conv_alpha",
-      ])
-    case .musubi(.lokr): Self.shared.union(["factor"])
-    case .musubi: Self.shared
+    case .kohya: Self.shared.union(Self.blocks)
+    case .musubi(.lokr): Self.shared.union(["use_tucker", "train_llm_adapter", "factor"])
+    case .musubi: Self.shared.union(["use_tucker", "train_llm_adapter"])
     case .lycoris: Self.shared.union(ModuleOptions.keys).union(Self.ofNetwork)
     }
   }
 
   private static let shared: Set<String> = [
-    "rank_dropout", "module_dropout", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
+    "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "loraplus_lr_ratio",
+    "loraplus_unet_lr_ratio",
     "loraplus_text_encoder_lr_ratio", "verbose", "exclude_patterns", "include_patterns",
   ]
   private static let blocks: Set<String> = [
@@ -60,7 +58,7 @@ package enum NetworkModule: Sendable {
     "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold",
   ]
   private static let ofNetwork: Set<String> = [
-    "algo", "preset", "conv_dim", "conv_alpha", "train_norm", "train_t5xxl", "train_llm_adapter",
+    "algo", "preset", "train_norm", "train_t5xxl", "train_llm_adapter",
     "warn_on_unmatched",
   ]
 }

@@ -15,57 +15,46 @@ package struct NetworkPlan {
   package private(set) var omitted: [OmittedModule] = []
   package private(set) var notices: [String]
 
-  /// - Parameter family: whose modules they are, as far as that matters to presets and blocks.
+  /// - Parameters:
+  ///   - family: whose modules they are, as far as that matters to presets and blocks.
+  ///   - stored: modules of a file, which are then those that are trained, whatever else selects.
   /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`, `.blocksOfFamily`,
-  ///   `CheckpointError.presetWithoutClasses`
+  ///   `.fileWithoutModules`, `.fileAlgorithm`, `CheckpointError.presetWithoutClasses`
   package init(
-    modules candidates: [FamilyModule], family: ModelFamily, settings: NetworkSettings
+    modules candidates: [FamilyModule], family: ModelFamily, settings: NetworkSettings,
+    stored: StoredModules? = nil
   ) throws {
     self.settings = settings
     notices = settings.notices
-    try settings.preset?.check(for: family)
+    if stored == nil { try settings.preset?.check(for: family) }
     if settings.blocks != nil, !["sd1", "sd2"].contains(family.name) {
       throw NetworkError.blocksOfFamily("block_dims and lr weights", family: family.name)
     }
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
     where module.kind != .embedding && module.component != "vae" {
-      switch try Self.decision(on: module, family, settings) {
+      switch try stored.map({ try Self.decision(on: module, settings, $0) })
+        ?? Self.decision(on: module, family, settings)
+      {
       case .train(let planned): modules.append(planned)
       case .omit(let reason): omitted.append(OmittedModule(module: module, reason: reason))
       }
     }
     guard !modules.isEmpty else {
+      if let stored { throw stored.noPlace }
       throw NetworkError.noModules(
         selection: Self.selection(of: settings), hints: Self.hints(candidates, omitted, settings))
     }
     notices += try ModuleOptions.notices(on: modules, settings)
-    if let preset = settings.preset, !preset.isBuiltIn {
-      let missing = preset.unmatched(among: candidates)
-      if !missing.isEmpty {
-        notices.append(
-          "preset '\(preset.name)': matched by nothing: \(missing.joined(separator: ", "))")
-      }
-    }
+    // What stands in a file is trained whatever else selects.
+    guard stored == nil else { return }
+    notices += settings.preset?.notices(among: candidates) ?? []
+    notices += settings.filter.notices(
+      on: candidates.filter { $0.kind != .embedding && $0.component != "vae" }.map(\.path))
   }
 
   /// How many modules a part of the model has: `unet`, `te1`.
   package func count(_ component: String) -> Int {
     modules.count { $0.module.component == component }
-  }
-
-  /// Replaces every module, or leaves it out.
-  mutating func select(
-    _ replacement: (PlannedModule) throws(NetworkError) -> PlannedModule?
-  ) throws(NetworkError) {
-    var kept: [PlannedModule] = []
-    for module in modules {
-      if let module = try replacement(module) {
-        kept.append(module)
-      } else {
-        omitted.append(OmittedModule(module: module.module, reason: "the file has none of it"))
-      }
-    }
-    modules = kept
   }
 
   // MARK: One module
@@ -116,6 +105,25 @@ package struct NetworkPlan {
       PlannedModule(
         module: module, options: options, dropsAsKohya: settings.module.followsKohya,
         rateWeight: rateWeight, block: block))
+  }
+
+  /// Of a module of a file.
+  private static func decision(
+    on module: FamilyModule, _ settings: NetworkSettings, _ stored: StoredModules
+  ) throws(NetworkError) -> Decision {
+    if module.isTextEncoder ? !settings.flags.trainsTextEncoders : !settings.flags.trainsUNet {
+      return .omit("this part of the model is not trained")
+    }
+    guard let found = stored[module] else { return .omit("the file has none of it") }
+    let weights = module.isTextEncoder ? nil : settings.blocks?.rateWeights
+    let block = weights == nil ? nil : BlockNumber.of(module.path)
+    return .train(
+      PlannedModule(
+        module: module,
+        options: try settings.options.taken(
+          from: found, named: module.adapterName, fixed: settings.module.followsKohya),
+        dropsAsKohya: settings.module.followsKohya && module.kind != .norm,
+        rateWeight: block.flatMap { weights?[$0] } ?? 1, block: block))
   }
 
   private static func norm(_ module: FamilyModule, _ settings: NetworkSettings) -> PlannedModule {

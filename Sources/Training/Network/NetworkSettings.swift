@@ -55,6 +55,12 @@ package struct NetworkSettings {
       arguments = arguments.defaulting("dropout", to: flags.dropout.map { "\($0)" })
     }
     try options.take(arguments)
+    if arguments["train_on_input"] != nil {
+      options.scalesInput = false
+      notices.append(
+        "network_args: 'train_on_input' is ignored: LyCORIS takes it from the options of a preset alone"
+      )
+    }
     if module.followsKohya { options.dropout = flags.dropout ?? 0 }
     try Self.takeConvolutions(arguments, module, &options, &notices)
     self.flags = flags
@@ -63,7 +69,8 @@ package struct NetworkSettings {
     self.preset = module.followsKohya ? nil : try Preset(named: arguments["preset"] ?? "full")
     filter = try ModuleFilter(
       exclude: arguments["exclude_patterns"].map { [$0] } ?? [],
-      include: arguments["include_patterns"].map { [$0] } ?? [])
+      include: arguments["include_patterns"].map { [$0] } ?? [],
+      origin: { "'--network_args': \($0)" })
     if case .kohya = module {
       blocks = try BlockSettings(arguments, options)
     } else {
@@ -78,6 +85,10 @@ package struct NetworkSettings {
     trainsNorms = try arguments.bool("train_norm") ?? false
     isVerbose = try arguments.bool("verbose") ?? false
     _ = try arguments.bool("warn_on_unmatched")
+    if try arguments.bool("rank_dropout_scale") ?? false {
+      notices.append(
+        "network_args: 'rank_dropout_scale' counts here, which LyCORIS takes from a preset alone")
+    }
     for key in ["train_t5xxl", "train_llm_adapter"] where try arguments.bool(key) ?? false {
       notices.append("network_args: '\(key)' has no effect on a model without that part")
     }

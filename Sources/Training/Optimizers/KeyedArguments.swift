@@ -76,6 +76,52 @@ struct KeyedArguments {
     }
   }
 
+  /// One of the words of a type.
+  mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ key: String, _ standard: Choice
+  ) throws(SettingError) -> Choice {
+    guard let word = word(key) else { return standard }
+    guard let choice = Choice(rawValue: word) else {
+      throw .name(option: "\(option) \(key)", found: word, known: Choice.allCases.map(\.rawValue))
+    }
+    return choice
+  }
+
+  mutating func requiredNumber(
+    _ key: String, in range: PartialRangeFrom<Double>
+  ) throws(SettingError) -> Double {
+    guard let number = try optionalNumber(key, in: range) else { throw missing(key, "a number") }
+    return number
+  }
+
+  mutating func requiredInteger(
+    _ key: String, in range: PartialRangeFrom<Int>
+  ) throws(SettingError) -> Int {
+    guard values[key] != nil else { throw missing(key, "an integer") }
+    return try integer(key, 0, in: range)
+  }
+
+  mutating func requiredIntegers(_ key: String) throws(SettingError) -> [Int] {
+    guard let text = take(key) else { throw missing(key, "a list of steps as [100, 200]") }
+    let elements: [PythonLiteral]
+    switch PythonLiteral(text) {
+    case .tuple(let found)?: elements = found
+    case .number(let number)?: elements = [.number(number)]
+    default: elements = []
+    }
+    let integers = elements.compactMap { element in
+      if case .number(let number) = element { Int(exactly: number) } else { nil }
+    }
+    guard !integers.isEmpty, integers.count == elements.count else {
+      throw error(key, "a list of steps as [100, 200]", text)
+    }
+    return integers
+  }
+
+  private func missing(_ key: String, _ what: String) -> SettingError {
+    .value(option: "\(option) \(key)", expected: "\(what), which \(subject) needs", found: "none")
+  }
+
   mutating func pair(
     _ key: String, _ standard: (Double, Double)
   ) throws(SettingError) -> (Double, Double) {

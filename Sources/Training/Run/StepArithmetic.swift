@@ -22,5 +22,10 @@ package struct StepArithmetic: Equatable, Sendable {
   /// Steps in an epoch.
   package var stepsPerEpoch: Int { Self.ceilingDivision(max(batchesPerEpoch, 1), accumulation) }
 
+  /// The step with which a run ends that begins at `start`: with the last epoch at the latest.
+  package func lastStep(from start: TrainingStart) -> Int {
+    min(steps, start.step + (epochs - start.epoch) * stepsPerEpoch - start.step % stepsPerEpoch)
+  }
+
   private static func ceilingDivision(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
 }

@@ -9,17 +9,20 @@ extension Trainer {
   /// - Throws: `TrainingError.interrupted` with the state that was saved, `.notFinite`, and whatever reading
   ///   images and writing files throws.
   package func run() throws -> TrainingReport {
-    let total = plan.arithmetic.steps
-    guard progress.step < total else { throw TrainingError.finished(steps: total) }
+    let last = lastStep
+    guard progress.step < last else { throw TrainingError.finished(steps: last) }
     let (first, started) = (progress.step, ContinuousClock.now)
-    observer.begin(.training(from: first, to: total))
-    while progress.step < total { try trainEpoch() }
+    observer.begin(.training(from: first, to: last))
+    while progress.step < last { try trainEpoch() }
     return try finish(since: first, started)
   }
 
+  /// The step with which the run ends.
+  private var lastStep: Int { plan.arithmetic.lastStep(from: progress.start) }
+
   /// The rest of an epoch, or of the run.
   private func trainEpoch() throws {
-    let accumulation = plan.configuration.run.accumulation
+    let (accumulation, last) = (plan.configuration.run.accumulation, lastStep)
     let batches = plan.images.batches(epoch: progress.epoch, seed: plan.seed)
     var settings = BatchLoader.Settings(seed: plan.seed, epoch: progress.epoch)
     settings.firstStep = progress.step
@@ -31,7 +34,7 @@ extension Trainer {
     defer { loader.cancel() }
     // Batches of a step that is not complete count for nothing where the run stops.
     var (place, losses) = (progress.batchInEpoch, [Double]())
-    while progress.step < plan.arithmetic.steps, let batch = try loader.next() {
+    while progress.step < last, let batch = try loader.next() {
       losses.append(try gradients(of: batch, at: place))
       place += 1
       guard place % accumulation == 0 || place == batches.count else { continue }
@@ -106,8 +109,9 @@ extension Trainer {
         what: "a gradient", step: progress.step + 1,
         layer: groups.firstNonFiniteGradient?.name, images: [])
     }
-    let factor = plan.schedule.factor(at: progress.step)
-    let rates = groups.map { $0.rate * factor }
+    // A run that begins with a later step has its schedule from the start.
+    let index = progress.step - progress.start.step
+    let rates = groups.map { plan.schedule.rate(of: $0.rate, at: index) }
     optimizer.step(groups, rates: rates)
     groups.clearGradients()
     let norms = plan.configuration.network.normLimit.map { network.scaleNorms(to: $0) }
@@ -129,20 +133,20 @@ extension Trainer {
         }, gradientNorm: norm
       ).scalars, step: progress.step, epoch: progress.epoch + 1)
     observer.stepped(
-      progress.step, plan.arithmetic.steps, progress.epoch + 1, progress.losses.value,
+      progress.step, lastStep, progress.epoch + 1, progress.losses.value,
       used.last ?? 0)
   }
 
   /// Saves, measures and stops where that is due.
   private func afterStep(endsEpoch: Bool) throws {
-    let (run, total) = (plan.configuration.run, plan.arithmetic.steps)
-    let isLast = progress.step == total
-    if !isLast {
-      for moment in files.due(after: progress, endsEpoch: endsEpoch) {
-        try save(moment, withState: plan.configuration.output.savesState)
-      }
+    let run = plan.configuration.run
+    let isLast = progress.step == lastStep
+    for moment in files.due(after: progress, endsEpoch: endsEpoch) {
+      try save(
+        moment, epoch: progress.epoch - (endsEpoch && moment.isStep ? 1 : 0),
+        withState: plan.configuration.output.savesState)
     }
-    if !isLast, run.validationSteps.map({ progress.step % $0 == 0 }) ?? false {
+    if run.validationSteps.map({ progress.step % $0 == 0 }) ?? false {
       try recordValidation(atEpoch: false)
     }
     if endsEpoch {
@@ -150,9 +154,13 @@ extension Trainer {
         [(StepLog.epochAverage, progress.losses.value)], step: progress.epoch,
         epoch: progress.epoch)
       let isDue = run.validationSteps == nil || run.validationEpochs != nil
-      if !isLast, isDue, progress.epoch % (run.validationEpochs ?? 1) == 0 {
+      if isDue, progress.epoch % (run.validationEpochs ?? 1) == 0 {
         try recordValidation(atEpoch: true)
       }
+    }
+    // The end of a run is judged whatever is due.
+    if isLast, lastValidation?.step != progress.step {
+      try recordValidation(atEpoch: run.validationSteps == nil)
     }
     guard Task.isCancelled, !isLast else { return }
     let folder = files.names.state(.step(progress.step))
@@ -162,6 +170,7 @@ extension Trainer {
 
   private func recordValidation(atEpoch: Bool) throws {
     guard let loss = try validate() else { return }
+    lastValidation = (progress.step, loss)
     let divergence = loss - progress.losses.value
     try record.append(
       atEpoch
@@ -180,12 +189,13 @@ extension Trainer {
   ) throws -> TrainingReport {
     let seconds = (ContinuousClock.now - started) / .seconds(1)
     let output = plan.configuration.output
-    let state = try save(.end, withState: output.savesState || output.savesStateAtEnd)
-    let validation = try validate()
-    if let validation { observer.validated(progress.step, validation) }
+    let state = try save(
+      .end, epoch: plan.arithmetic.epochs,
+      withState: output.savesState || output.savesStateAtEnd)
     return TrainingReport(
       output: files.names.adapter(.end), state: state, steps: progress.step,
-      epochs: plan.arithmetic.epochs, loss: progress.losses.value, validationLoss: validation,
+      epochs: plan.arithmetic.epochs, loss: progress.losses.value,
+      validationLoss: lastValidation?.loss,
       seconds: seconds, ownSteps: progress.step - first)
   }
 }

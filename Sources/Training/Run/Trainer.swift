@@ -24,6 +24,8 @@ package final class Trainer {
   var optimizer: any Optimizer
   var average: ParameterAverage?
   var progress: TrainingProgress
+  /// The last time that images were judged that are held out.
+  var lastValidation: (step: Int, loss: Double)?
   let record: TrainingRecord
   let files: TrainingFiles
   let observer: TrainingObserver
@@ -80,7 +82,7 @@ package final class Trainer {
     if let captions = plan.images.fixedCaptions { text.settle(for: captions) }
     record = try TrainingRecord(configuration.output, groups: groups.map(\.name))
     progress = TrainingProgress(
-      epoch: 0, step: 0, batchInEpoch: 0, seed: plan.seed, losses: LossAverage(),
+      start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
       optimizer: plan.optimizer.className, settings: plan.resumedSettings)
     if let state = plan.state, let folder = configuration.run.resumed {
       try state.progress.check(

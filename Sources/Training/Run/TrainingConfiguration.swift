@@ -72,6 +72,11 @@ package struct TrainingConfiguration: Sendable {
     /// nil for as many as help.
     package var threads: Int?
     package var resumed: FilePath?
+    /// Counted from 1; nil for the first.
+    package var initialEpoch: Int?
+    package var initialStep: Int?
+    /// Whether a start in the middle of an epoch leaves out its images, not only whole epochs.
+    package var skipsToInitialStep = false
     /// Bound of the norm of all gradients; 0 for none.
     package var largestGradient = 1.0
     package var averageDecay: Double?

@@ -23,6 +23,8 @@ package struct TrainingPlan {
   package let weights: AdapterFile?
   package let images: TrainingSet
   package let arithmetic: StepArithmetic
+  /// That of the state where one is resumed.
+  package let start: TrainingStart
   package let optimizer: OptimizerChoice
   package let schedule: RateSchedule
   package let estimate: StepEstimate
@@ -62,24 +64,34 @@ package struct TrainingPlan {
         option: "--clip_skip", expected: "1 to \(layers), the layers of the text encoder",
         found: "\(clipSkip)")
     }
-    var network = try NetworkPlan(
-      modules: modules, family: base.layout.family, settings: settings)
     weights = try configuration.network.weights.map { try AdapterFile(opening: $0) }
-    if configuration.network.takesRanksFromWeights, let weights {
-      network = try network.takingRanks(from: weights, layout: base.layout)
-    }
-    self.network = network
+    let layout = base.layout
+    network = try NetworkPlan(
+      modules: modules, family: layout.family, settings: settings,
+      stored: configuration.network.takesRanksFromWeights
+        ? weights.map { StoredModules($0, in: layout) } : nil)
     let run = configuration.run
     arithmetic = StepArithmetic(
       batchesPerEpoch: images.summary.batchesPerEpoch, accumulation: run.accumulation,
       steps: run.steps, epochs: run.epochs)
+    start =
+      try state?.progress.start
+      ?? TrainingStart(
+        epoch: run.initialEpoch, step: run.initialStep, skips: run.skipsToInitialStep,
+        of: arithmetic)
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
     estimate = Self.estimate(configuration, modules, network, images)
     notices = images.notices + network.notices + optimizer.notices
+    if let state, run.initialEpoch != nil || run.initialStep != nil {
+      notices.append(
+        "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
+          + "epoch \(state.progress.epoch), step \(state.progress.step)")
+    }
     if optimizer.optimizer.schedulesItself,
-      !["constant", "adafactor"].contains(configuration.schedule.name.prefix { $0 != ":" })
+      configuration.schedule.type.map({ !$0.isEmpty }) ?? false
+        || !["constant", "adafactor"].contains(configuration.schedule.name.prefix { $0 != ":" })
     {
       notices.append(
         "'--lr_scheduler' has no effect: the optimizer has a schedule of its own")

@@ -10,8 +10,19 @@ extension RateSchedule {
   ) throws(SettingError) {
     let parts = settings.name.split(separator: ":", maxSplits: 1).map(String.init)
     let name = (parts.first ?? "constant").lowercased()
-    guard !schedulesItself || !ScheduleSettings.names.contains(name) else {
+    let type = settings.type.flatMap { $0.isEmpty ? nil : $0 }
+    guard !schedulesItself || (type == nil && !ScheduleSettings.names.contains(name)) else {
       self.init(curve: .constant, warmup: 0, total: total)
+      return
+    }
+    if let type {
+      var arguments = try KeyedArguments(
+        parsing: settings.arguments, option: "--lr_scheduler_args", subject: type)
+      let schedule = try TorchSchedule(named: type, &arguments, total: total)
+      try arguments.finish()
+      try Self.refuseWarmup(
+        try ScheduleSettings.steps(settings.warmup, of: total, "--lr_warmup_steps"), type, "")
+      self.init(curve: .torch(schedule), warmup: 0, total: total)
       return
     }
     var arguments = try KeyedArguments(
@@ -49,8 +60,8 @@ extension RateSchedule {
     case "warmup_stable_decay":
       curve = .stableDecay(
         StableDecay(
-          warmupShape: try Self.shape("warmup_type", .linear, &arguments),
-          decayShape: try Self.shape("decay_type", .cosine, &arguments),
+          warmupShape: try arguments.choice("warmup_type", .linear),
+          decayShape: try arguments.choice("decay_type", .cosine),
           stable: total - warmup - decay, decay: decay, lowest: settings.lowestRatio ?? 0,
           waves: Double(settings.cycles) / 2))
     case "piecewise_constant":
@@ -88,18 +99,6 @@ extension RateSchedule {
       throw .combination("'--lr_scheduler cosine_with_min_lr' needs '--lr_scheduler_min_lr_ratio'")
     }
     return ratio
-  }
-
-  private static func shape(
-    _ key: String, _ standard: StableDecay.Shape, _ arguments: inout KeyedArguments
-  ) throws(SettingError) -> StableDecay.Shape {
-    guard let word = arguments.word(key) else { return standard }
-    guard let shape = StableDecay.Shape(rawValue: word) else {
-      throw .name(
-        option: "--lr_scheduler_args \(key)", found: word,
-        known: StableDecay.Shape.allCases.map(\.rawValue))
-    }
-    return shape
   }
 
   /// `1:10,0.1:20,0.005`: 1 before step 10, 0.1 before step 20, then 0.005.

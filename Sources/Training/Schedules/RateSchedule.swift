@@ -22,6 +22,7 @@ package struct RateSchedule: Sendable {
     case pieces([(limit: Int, factor: Double)], last: Double)
     /// Chen, Wolfe and Kyrillidis 2021, "REX: Revisiting budgeted training with an improved schedule".
     case rex(alpha: Double, beta: Double, lowest: Double)
+    case torch(TorchSchedule)
   }
 
   /// The numbers of `warmup_stable_decay`.
@@ -42,8 +43,14 @@ package struct RateSchedule: Sendable {
   package let warmup: Int
   package let total: Int
 
-  /// The factor of a step, counted from 0.
-  package func factor(at step: Int) -> Double {
+  /// The rate at a step, counted from 0, of a group that begins with `base`.
+  package func rate(of base: Double, at step: Int) -> Double {
+    if case .torch(let schedule) = curve { return schedule.rate(of: base, at: step) }
+    return base * factor(at: step)
+  }
+
+  /// By what a step, counted from 0, multiplies rates; 1 of those that torch has.
+  func factor(at step: Int) -> Double {
     switch curve {
     case .stableDecay(let stages): return stages.factor(at: step, warmup: warmup)
     case .pieces(let pieces, let last): return pieces.first { step < $0.limit }?.factor ?? last
@@ -60,7 +67,7 @@ package struct RateSchedule: Sendable {
     let length = Double(max(1, total - warmup))
     let progress = Double(step - warmup) / length
     switch curve {
-    case .constant, .stableDecay, .pieces: return 1
+    case .constant, .stableDecay, .pieces, .torch: return 1
     case .linear: return max(0, Double(total - step) / length)
     case .cosine(let waves, let lowest):
       return max(0, 0.5 * (1 + cos(.pi * waves * 2 * progress)) * (1 - lowest) + lowest)

@@ -2,6 +2,8 @@
 package struct ScheduleSettings: Equatable, Sendable {
   /// `constant`, `cosine`, `adafactor:1e-4` …
   package var name = "constant"
+  /// A class of torch, in the place of `name`: `CosineAnnealingLR`, `torch.optim.lr_scheduler.StepLR` …
+  package var type: String?
   /// Steps over which rates rise; below 1 a share of all steps.
   package var warmup = 0.0
   /// Steps over which they fall at the end, of `warmup_stable_decay`; below 1 a share.

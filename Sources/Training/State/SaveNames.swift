@@ -20,6 +20,8 @@ package struct SaveNames: Equatable, Sendable {
     /// After so many steps.
     case step(Int)
     case end
+
+    var isStep: Bool { if case .step = self { true } else { false } }
   }
 
   /// `name-000002.safetensors`, `name-step00000100.safetensors` or `name.safetensors`

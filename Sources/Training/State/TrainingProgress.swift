@@ -12,6 +12,9 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
   package var epoch: Int
   /// Steps of the optimizer that are complete.
   package var step: Int
+  /// Where the run began, which is later than with its first epoch if the user said so.
+  package var start: TrainingStart { givenStart ?? TrainingStart() }
+  private var givenStart: TrainingStart?
   /// Batches of the epoch that follows that are complete; 0 at the end of an epoch.
   package var batchInEpoch: Int
   package var seed: UInt64
@@ -31,6 +34,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     case epoch = "current_epoch"
     case step = "current_step"
     case batchInEpoch = "batch_in_epoch"
+    case givenStart = "start"
     case seed, losses, optimizer, settings
     case optimizerNumbers = "optimizer_numbers"
     case averageCount = "average_count"
@@ -47,6 +51,17 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     self.losses = losses
     self.optimizer = optimizer
     self.settings = settings
+  }
+
+  /// Before the first step.
+  init(
+    start: TrainingStart, accumulation: Int, seed: UInt64, optimizer: String,
+    settings: [String: String]
+  ) {
+    self.init(
+      epoch: start.epoch, step: start.step, batchInEpoch: start.step * accumulation, seed: seed,
+      losses: LossAverage(), optimizer: optimizer, settings: settings)
+    givenStart = start == TrainingStart() ? nil : start
   }
 
   /// Checks that a run is the one that the state is of.

@@ -30,7 +30,13 @@ struct ConfigurationFile {
     do {
       table = try TOMLParser.table(parsing: Array(data))
     } catch {
-      throw ValidationError("\(path): not valid TOML: \(error)")
+      let isJSON = data.first { $0 > 0x20 } == UInt8(ascii: "{")
+      throw ValidationError(
+        "\(path): "
+          + (isJSON
+            ? "expected TOML, found JSON, as the GUI of kohya_ss saves its settings; the TOML that it "
+              + "trains by is in the output folder"
+            : "not valid TOML: \(error)"))
     }
     isPage = table["general_args"]?.table?["args"]?.table != nil
     try add(table)

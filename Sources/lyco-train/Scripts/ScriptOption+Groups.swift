@@ -89,9 +89,6 @@ extension ScriptOption {
         sampler_preset
         """),
     Group(
-      fate: .withoutEffect, reason: "'--resume' knows where it was",
-      flags: "skip_until_initial_step", values: "initial_epoch initial_step"),
-    Group(
       fate: .withoutEffect, reason: "messages are few", flags: "console_log_simple",
       values: "console_log_level console_log_file"),
     Group(
@@ -134,10 +131,6 @@ extension ScriptOption {
     Group(
       fate: .refused, reason: "weights of words are not built in; captions are taken as they stand",
       flags: "weighted_captions"),
-    Group(
-      fate: .refused,
-      reason: "schedulers of torch are not built in; '--lr_scheduler' names those that are",
-      values: "lr_scheduler_type"),
   ]
 
   private static let ofOtherScripts: [Group] = [

@@ -13,7 +13,8 @@ struct ImageFolder: ~Copyable {
   /// Puts a copy of a fixture image, 48x40 pixels, into the folder.
   @discardableResult
   func image(
-    _ name: String, _ fixture: String = "rgb.png", caption: String? = nil, ending: String = ".txt"
+    _ name: String, _ fixture: String = "rgb.png", caption: String? = nil,
+    ending: String = ".caption"
   ) throws -> FilePath {
     let path = folder.file(name)
     try bytes(

@@ -82,7 +82,7 @@ struct LatentCacheTests {
     #expect(try prepare(set, settings(.disk(.npz))).encoded == 0)
     #expect(
       directoryEntries(folder.path).filter { $0.hasPrefix("0") } == [
-        "0.png", "0.txt", "0_0032x0032_sd.safetensors.zst", "0_0048x0040_sd.npz",
+        "0.caption", "0.png", "0_0032x0032_sd.safetensors.zst", "0_0048x0040_sd.npz",
       ])
   }
 

@@ -29,42 +29,49 @@ struct TrainingSetTests {
 
   @Test func imagesInTheFolderItself() throws {
     let folder = ImageFolder()
-    try folder.image("a.png", caption: "one")
-    try folder.image("b.png", caption: "two", ending: ".caption")
+    try folder.image("a.png", caption: "one", ending: ".txt")
+    try folder.image("b.png", caption: "two")
     let set = try folder.set()
-    #expect(set.examples.map(\.caption) == ["one", "two"])
+    #expect(set.examples.map(\.caption) == ["", "two"])
     #expect(set.notices.contains { $0.contains("each counts once") })
     #expect(try folder.set { $0.values.numRepeats = 4 }.summary.trainingSamples == 8)
   }
 
   @Test func missingCaptions() throws {
     let folder = ImageFolder()
-    try folder.image("a.png", caption: "one")
+    try folder.image("a.png", caption: "one", ending: ".txt")
     try folder.image("b.png")
-    let text = message { _ = try folder.set() }
-    #expect(text.contains("b.png: no caption: expected a file ending in '.caption' or '.txt'"))
-    #expect(text.contains("1 of 2 images"))
-    let other = message { _ = try folder.set { $0.values.captionExtension = ".tags" } }
-    #expect(other.hasSuffix("say '--caption_extension .txt'"), "\(other)")
-    #expect(try folder.set { $0.values.classTokens = "thing" }.examples[1].caption == "thing")
-    let overlooked = try folder.set {
-      $0.values.classTokens = "thing"
-      $0.values.captionExtension = "caption"
-    }
+    // As sd-scripts: `.caption` alone, else the class, else nothing.
+    let standard = try folder.set()
+    #expect(standard.examples.map(\.caption) == ["", ""])
     #expect(
-      overlooked.notices.contains { $0.hasSuffix("'thing'; there are files ending in '.txt'") })
+      standard.notices.suffix(2) == [
+        "\(folder.path): 2 of 2 images have no caption file ending in '.caption', theirs is empty",
+        "\(folder.path): 1 image has a .txt file beside it that is not read: "
+          + "--caption_extension .txt",
+      ])
+    let texts: (inout DatasetDefaults) -> Void = { $0.values.captionExtension = "txt" }
+    #expect(try folder.set(texts).examples.map(\.caption) == ["one", ""])
+    let ofClass = try folder.set {
+      texts(&$0)
+      $0.values.classTokens = "thing"
+    }
+    #expect(ofClass.examples.map(\.caption) == ["one", "thing"])
+    #expect(
+      ofClass.notices.last
+        == "\(folder.path): 1 of 2 images have no caption file ending in '.txt', theirs is 'thing'")
     try folder.folder.write("b.txt", text: " \n")
     #expect(
-      message { _ = try folder.set() }.contains("b.txt: expected a caption, found an empty file"))
+      message { _ = try folder.set(texts) }.contains("b.txt: expected a caption, found an empty"))
     try folder.bytes("b.txt", [0xFF, 0xFE, 0x41])
-    #expect(message { _ = try folder.set() }.contains("expected text in UTF-8"))
+    #expect(message { _ = try folder.set(texts) }.contains("expected text in UTF-8"))
   }
 
   @Test func unreadableImages() throws {
     let folder = ImageFolder()
     try folder.image("a.png", caption: "one")
     try folder.folder.write("b.jpg", text: "<html></html>")
-    try folder.folder.write("b.txt", text: "two")
+    try folder.folder.write("b.caption", text: "two")
     #expect(
       message { _ = try folder.set() }
         == "\(folder.path)/b.jpg: expected a PNG, JPEG or WebP image, found a web page")

@@ -396,7 +396,12 @@ struct AdapterNetworkTests {
 
     let wide = try Self.network(module: "networks.lora") { $0.rank = 6 }
     #expect(throws: NetworkError.self) { try wide.load(file, layout: Self.layout) }
-    let plan = try wide.plan.takingRanks(from: file, layout: Self.layout)
+    // Every module of the file, though the network's own selection is another.
+    let unselected = try Self.network(module: "networks.lora") { $0.rank = 6 }.plan.settings
+    let plan = try NetworkPlan(
+      modules: Self.layout.modules, family: Self.layout.family, settings: unselected,
+      stored: StoredModules(file, in: Self.layout))
+    #expect(plan.modules.map(\.name) == network.plan.modules.map(\.name))
     #expect(plan.modules.allSatisfy { $0.options.rank == 4 && $0.options.alpha == 2 })
     let narrow = try AdapterNetwork(plan, layers: Self.layers(), seed: 9)
     #expect(try narrow.load(file, layout: Self.layout).isEmpty)

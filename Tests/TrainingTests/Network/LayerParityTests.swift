@@ -172,8 +172,20 @@ struct LayerParityTests {
       component: "unet", path: "layer", adapterName: "module", containers: ["Transformer2DModel"],
       kind: kind, shape: weight.shape, weight: ParameterSlot(key: "layer.weight"),
       bias: bias.map { _ in ParameterSlot(key: "layer.bias") })
-    var arguments = test.arguments.filter { $0.key != "timestep" }.merging(others) { $1 }
-      .map { "\($0.key)=\($0.value)" }
+    let given = test.arguments.filter { $0.key != "timestep" }.merging(others) { $1 }
+    var arguments = given.filter { $0.key != "train_on_input" }.map { "\($0.key)=\($0.value)" }
+    let folder = TemporaryFolder()
+    if given["train_on_input"] != nil {
+      // A preset's table is the only place that LyCORIS reads it from.
+      let preset = try folder.write(
+        "preset.toml",
+        text: """
+          unet_target_module = ["Transformer2DModel"]
+          [module_algo_map.Transformer2DModel]
+          train_on_input = true
+          """)
+      arguments.append("preset=\(preset.string)")
+    }
     if test.algorithm == "norm" {
       arguments.append("train_norm=True")
     } else {

@@ -38,7 +38,7 @@ struct NetworkArgumentsTests {
     // What one module knows another may not.
     #expect(throws: NetworkError.self) { try settings("networks.lora", "algo=loha") }
     #expect(throws: NetworkError.self) { try settings("lycoris.kohya", "block_dims=1") }
-    #expect(throws: NetworkError.self) { try settings("networks.lokr", "conv_dim=1") }
+    #expect(throws: NetworkError.self) { try settings("networks.lokr", "full_matrix=True") }
     #expect(throws: NetworkError.self) { try settings("networks.oft") }
     #expect(throws: NetworkError.self) { try settings("networks.lorra") }
   }
@@ -81,6 +81,23 @@ struct NetworkArgumentsTests {
       _ = try settings("lycoris.kohya", "algo=\(name)")
     }
     #expect(try settings("lycoris.kohya", "algo=locon").options.algorithm == .lora)
+  }
+
+  /// `networks.loha` and `networks.lokr` of kohya's scripts have convolutions and Tucker cores.
+  @Test func convolutionsOfKohyasModules() throws {
+    for module in ["networks.loha", "networks.lokr"] {
+      let given = try settings(module, "conv_dim=2", "conv_alpha=3", "use_tucker=True").options
+      #expect(given.convolutionRank == 2 && given.convolutionAlpha == 3 && given.usesTucker)
+      #expect(try settings(module).options.convolutionRank == nil)
+    }
+    #expect(try settings("networks.lokr", "factor=4").options.factor == 4)
+  }
+
+  /// LyCORIS reads it from a preset's table alone, and trains outputs whatever the argument says.
+  @Test func sideOfIA3() throws {
+    let given = try settings("lycoris.kohya", "algo=ia3", "preset=ia3", "train_on_input=True")
+    #expect(!given.options.scalesInput)
+    #expect(given.notices.contains { $0.contains("'train_on_input' is ignored") })
   }
 
   @Test func ratiosOfLoRAPlus() throws {

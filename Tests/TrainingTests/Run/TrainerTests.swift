@@ -134,6 +134,81 @@ import Training
     #expect(metadata["sshs_model_hash"]?.count == 64)
   }
 
+  /// sd-scripts saves the last step too where its number asks for it, and counts it among those that are kept.
+  @Test func keepsTheLastSteps() throws {
+    var run = try SmallRun("kept")
+    defer { run.remove() }
+    run.configuration.run.steps = 6
+    run.configuration.output.everySteps = 2
+    run.configuration.output.lastSteps = 2
+    run.configuration.output.savesState = true
+    _ = try run.run()
+    let files = try FileManager.default.contentsOfDirectory(atPath: run.folder.string).sorted()
+    #expect(
+      files == [
+        "kept-state", "kept-step00000004-state", "kept-step00000004.safetensors",
+        "kept-step00000006-state", "kept-step00000006.safetensors", "kept.safetensors",
+      ])
+    let last = try TensorFile(opening: run.folder.appending("kept-step00000006.safetensors"))
+    #expect(last.metadata["ss_steps"] == "6" && last.metadata["ss_epoch"] == "0")
+    // The end says how many epochs were planned, complete or not.
+    let end = try TensorFile(opening: run.folder.appending("kept.safetensors"))
+    #expect(end.metadata["ss_epoch"] == end.metadata["ss_num_epochs"])
+  }
+
+  /// Every validation that is told stands in the table, that at the end included.
+  @Test(
+    arguments: [
+      (4, 2, nil, 2), (5, 2, nil, 3), (nil, nil, 1, 2), (nil, nil, 2, 1),
+    ] as [(Int?, Int?, Int?, Int)])
+  func validationsAreLogged(steps: Int?, bySteps: Int?, byEpochs: Int?, expected: Int) throws {
+    var run = try SmallRun()
+    defer { run.remove() }
+    run.configuration.run.steps = steps ?? 1
+    run.configuration.run.epochs = steps == nil ? 2 : nil
+    run.configuration.run.validationSteps = bySteps
+    run.configuration.run.validationEpochs = byEpochs
+    run.configuration.output.table = run.folder.appending("log.csv")
+    run.configuration.images.values.validationSplit = 0.3
+    var told: [Double] = []
+    var observer = TrainingObserver()
+    observer.validated = { told.append($1) }
+    let report = try Trainer(TrainingPlan(run.configuration), observer: observer).run()
+    let rows = try String(
+      contentsOfFile: run.folder.appending("log.csv").string, encoding: .utf8
+    ).split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+    let tag = bySteps == nil ? "loss/validation/epoch_average" : "loss/validation/step_average"
+    let column = try #require(rows[0].firstIndex { $0 == tag })
+    #expect(rows.dropFirst().compactMap { Double($0[column]) } == told)
+    #expect(told.count == expected && report.validationLoss == told.last)
+  }
+
+  /// A run that begins with its second epoch does what the second epoch of a whole run does to a network that
+  /// is new, under the numbers of that epoch.
+  @Test func beginsWithALaterEpoch() throws {
+    var run = try SmallRun("late")
+    defer { run.remove() }
+    run.configuration.run.epochs = 3
+    run.configuration.run.initialEpoch = 2
+    run.configuration.output.everyEpochs = 1
+    run.configuration.output.savesState = true
+    let perEpoch = try TrainingPlan(run.configuration).arithmetic.stepsPerEpoch
+    let report = try run.run()
+    #expect(report.steps == 2 * perEpoch)
+    let files = try FileManager.default.contentsOfDirectory(atPath: run.folder.string).sorted()
+    #expect(
+      files == [
+        "late-000002-state", "late-000002.safetensors", "late-state", "late.safetensors",
+      ])
+    // The state knows where the run began.
+    var rest = run
+    rest.configuration.output.name = "rest"
+    rest.configuration.run.initialEpoch = nil
+    rest.configuration.run.resumed = run.folder.appending("late-000002-state")
+    #expect(try rest.run().ownSteps == perEpoch)
+    #expect(try rest.adapter() == run.adapter())
+  }
+
   /// A rate that makes numbers overflow is told with its step, layer and image; nothing is written.
   @Test func stopsWhereNumbersEnd() throws {
     var run = try SmallRun()

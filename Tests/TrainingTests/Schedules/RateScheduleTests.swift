@@ -39,6 +39,72 @@ import Testing
     }
   }
 
+  /// The rates of two groups by torch's own classes.
+  @Test func ratesAreThoseOfTorch() throws {
+    let path = Fixtures.path("training/numerics/torch-schedules.json").string
+    let golden = try #require(
+      JSONValue(parsing: try String(contentsOfFile: path, encoding: .utf8)))
+    #expect(golden.members.count == 18)
+    for (name, options) in golden.members {
+      var settings = ScheduleSettings()
+      settings.type = options["type"]?.text
+      settings.arguments = options["arguments"]?.elements.map(\.text) ?? []
+      let schedule = try RateSchedule(settings, total: 40, rate: 1e-3)
+      let expected = options["rates"]?.elements.map { $0.elements.compactMap { Double($0.text) } }
+      #expect(expected?.count == 45, "\(name)")
+      for (step, rates) in (expected ?? []).enumerated() {
+        for (base, rate) in zip([1e-3, 2e-4], rates) {
+          // torch goes from one step to the next, which gathers rounding of doubles.
+          let found = schedule.rate(of: base, at: step)
+          #expect(abs(found - rate) < 1e-13, "\(name), step \(step): \(found), not \(rate)")
+        }
+      }
+    }
+  }
+
+  /// `LoraEasyCustomOptimizer.RexAnnealingWarmRestarts` of LoRA_Easy_Training_Scripts, as its class gave them
+  /// in torch 2.15 for these arguments.
+  @Test func restartsOfEasyTraining() throws {
+    var settings = ScheduleSettings()
+    settings.type = "LoraEasyCustomOptimizer.RexAnnealingWarmRestarts.RexAnnealingWarmRestarts"
+    settings.arguments = [
+      "gamma=0.9", "d=0.9", "min_lr=1e-05", "first_cycle_max_steps=6", "warmup_steps=2",
+      "cycle_multiplier=1.5",
+    ]
+    let schedule = try RateSchedule(settings, total: 20, rate: 1e-3)
+    let expected: [Double] = [
+      1e-05, 0.000505, 0.001, 0.0009680645161290322, 0.00091, 0.0007715384615384617, 1e-05,
+      0.00045500000000000006, 0.0009000000000000001, 0.0008825490196078433, 0.0008576190476190477,
+      0.0008190909090909092, 0.0007516666666666668, 0.0006033333333333333, 1e-05,
+      0.00041000000000000005, 0.0008100000000000001, 0.0008001234567901235, 0.0007877777777777779,
+      0.0007719047619047621,
+    ]
+    for (step, rate) in expected.enumerated() {
+      let found = schedule.rate(of: 1e-3, at: step)
+      #expect(abs(found - rate) < 1e-15, "step \(step): \(found), not \(rate)")
+    }
+  }
+
+  @Test func schedulesOfTorchAreChecked() {
+    func message(_ type: String, _ arguments: String..., warmup: Double = 0) -> String? {
+      self.message {
+        ($0.type, $0.arguments, $0.warmup) = (type, arguments, warmup)
+      }
+    }
+    #expect(message("cosineannealinglr", "T_max=100") == nil)
+    #expect(message("", "num_cycles=2") != nil)
+    #expect(message("CosineAnnealingLR")?.contains("T_max") == true)
+    #expect(message("CosineAnnealingLR", "T_max=10", "eta_mim=0")?.contains("eta_min") == true)
+    #expect(message("CosineAnnealingLR", "T_max=10", warmup: 5)?.contains("expected 0") == true)
+    #expect(message("CosineAnealingLR")?.contains("did you mean 'CosineAnnealingLR'") == true)
+    #expect(message("LambdaLR")?.contains("cannot describe") == true)
+    #expect(message("ReduceLROnPlateau")?.contains("cannot describe") == true)
+    #expect(message("CyclicLR", "base_lr=0", "max_lr=1")?.contains("cycle_momentum=False") == true)
+    #expect(
+      message("OneCycleLR", "max_lr=1", "cycle_momentum=False", "total_steps=10")?
+        .contains("at least all 100 steps") == true)
+  }
+
   private func message(_ total: Int = 100, _ change: (inout ScheduleSettings) -> Void) -> String? {
     var settings = ScheduleSettings()
     change(&settings)

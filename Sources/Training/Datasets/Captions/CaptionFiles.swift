@@ -3,54 +3,46 @@ import SystemPackage
 /// Reads the captions that lie beside images.
 struct CaptionFiles {
   private let subset: SubsetSettings
-  /// Endings that are looked for, in this order.
-  private let endings: [String]
+  /// What caption files end in.
+  let ending: String
 
-  private static let standardEndings = [".caption", ".txt"]
+  /// Endings that tools of the field give caption files.
+  private static let usualEndings = [".caption", ".txt", ".tags", ".text", ".cap"]
 
   init(of subset: SubsetSettings) {
     self.subset = subset
-    endings = subset.captionExtension.map { [$0] } ?? Self.standardEndings
+    ending = subset.captionExtension ?? ".caption"
   }
 
-  /// The images with their captions. Those without a file have that of the class.
-  /// - Throws: `DatasetError.missingCaptions` if there is none, `.caption`, `.io`
+  /// The images with their captions. Those without a file have that of the class, or none.
+  /// - Throws: `DatasetError.caption`, `.io`
   func entries(_ images: [FilePath]) throws(DatasetError) -> [ImageEntry] {
     var entries: [ImageEntry] = []
-    var missing: [FilePath] = []
     for image in images {
       if let caption = try caption(of: image) {
         entries.append(ImageEntry(path: image, caption: caption))
-      } else if let tokens = subset.classTokens {
-        entries.append(ImageEntry(path: image, caption: tokens, isOfClass: true))
       } else {
-        missing.append(image)
+        entries.append(
+          ImageEntry(path: image, caption: subset.classTokens ?? "", isOfClass: true))
       }
-    }
-    guard missing.isEmpty else {
-      throw .missingCaptions(
-        count: missing.count, of: images.count, first: missing.prefix(3).map(\.string),
-        wanted: endings.joined(separator: "' or '"),
-        otherEnding: otherEnding(beside: missing))
     }
     return entries
   }
 
-  /// An ending that was not asked for, and that a file beside one of the images has.
-  func otherEnding(beside images: [FilePath]) -> String? {
-    (Self.standardEndings + [".text", ".cap"]).first { ending in
-      !endings.contains(ending)
-        && images.contains { FileListing.exists(Self.file(beside: $0.withoutEnding, ending)) }
+  /// An ending that was not asked for, and how many of the images have a file of it beside them.
+  func otherEnding(beside images: [FilePath]) -> (ending: String, count: Int)? {
+    for other in Self.usualEndings where other != ending {
+      let count = images.count { FileListing.exists(Self.file(beside: $0.withoutEnding, other)) }
+      if count > 0 { return (other, count) }
     }
+    return nil
   }
 
   private func caption(of image: FilePath) throws(DatasetError) -> String? {
-    for ending in endings {
-      for stem in Self.stems(of: image) {
-        let file = Self.file(beside: stem, ending)
-        guard FileListing.exists(file) else { continue }
-        return try text(of: file)
-      }
+    for stem in Self.stems(of: image) {
+      let file = Self.file(beside: stem, ending)
+      guard FileListing.exists(file) else { continue }
+      return try text(of: file)
     }
     return nil
   }

@@ -22,7 +22,6 @@ package enum DatasetError: Error {
   case noImages(FilePath, detail: String)
   case noTrainingImages
   case image(ImageError)
-  case missingCaptions(count: Int, of: Int, first: [String], wanted: String, otherEnding: String?)
   case caption(FilePath, detail: String)
   case metadata(FilePath, entry: String?, detail: String)
   case missingMask(FilePath, folder: FilePath)
@@ -33,6 +32,16 @@ package enum DatasetError: Error {
   case notFinite(FilePath)
   case sharedCache(FilePath, String, String)
   case imageChanged(FilePath, expected: Resolution, found: Resolution)
+}
+
+extension DatasetError {
+  /// Whether options are missing or cannot be followed, and no file is at fault.
+  package var isOfOptions: Bool {
+    switch self {
+    case .nothingGiven, .conflictingSources, .setting: true
+    default: false
+    }
+  }
 }
 
 extension DatasetError: CustomStringConvertible {
@@ -62,12 +71,6 @@ extension DatasetError: CustomStringConvertible {
     case .noTrainingImages:
       "no images to train on: all subsets are regularization images or held out for validation"
     case .image(let error): error.description
-    case .missingCaptions(let count, let all, let first, let wanted, let other):
-      "\(first.first ?? ""): no caption: expected a file ending in '\(wanted)' or 'class_tokens'; "
-        + "\(count) of \(all) images have neither: \(first.joined(separator: ", "))"
-        + (count > first.count ? ", …" : "")
-        + (other.map { "; there are files ending in '\($0)': say '--caption_extension \($0)'" }
-          ?? "")
     case .caption(let file, let detail): "\(file): \(detail)"
     case .metadata(let file, let entry, let detail):
       "\(file): " + (entry.map { "\($0): " } ?? "") + detail

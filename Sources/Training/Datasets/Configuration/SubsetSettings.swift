@@ -12,7 +12,7 @@ package struct SubsetSettings: Equatable, Sendable {
   package var isRegularization = false
   /// The caption of images without one.
   package var classTokens: String?
-  /// Ending of caption files; nil for `.caption`, then `.txt`.
+  /// Ending of caption files; nil for `.caption`.
   package var captionExtension: String?
   package var captions = CaptionSettings()
   package var flips = false

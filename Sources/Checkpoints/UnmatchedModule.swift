@@ -4,11 +4,17 @@ package struct UnmatchedModule: Codable, Equatable, Sendable {
   package let file: String
   package let module: String
   package let reason: String
+
+  package init(file: String, module: String, reason: String) {
+    self.file = file
+    self.module = module
+    self.reason = reason
+  }
 }
 
 extension [UnmatchedModule] {
-  /// The first names of the first reasons.
-  var examples: String {
+  /// At most nine names: the first ones of the first reasons.
+  package var examples: String {
     byReason.prefix(3).map { group in
       group.modules.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
         + (group.modules.count > 3 ? ", …" : "") + " (\(group.reason))"

@@ -1,9 +1,9 @@
 /// A list of strings as Python source writes it: `[r'a.*', "b"]`.
-enum PythonList {
+package enum PythonList {
   /// The strings of a list literal; nil if the text does not begin with a quote behind its bracket,
   /// and so may be a regular expression that starts with a character class.
-  /// - Throws: `CheckpointError.pattern` if it begins as a list and does not end as one.
-  static func elements(of text: String) throws(CheckpointError) -> [String]? {
+  /// - Throws: `PatternError` if it begins as a list and does not end as one.
+  package static func elements(of text: String) throws(PatternError) -> [String]? {
     var rest = Substring(text).drop(while: \.isWhitespace)
     guard rest.popFirst() == "[" else { return nil }
     rest = rest.drop(while: \.isWhitespace)
@@ -30,7 +30,7 @@ enum PythonList {
       rest = rest.drop(while: \.isWhitespace)
       if rest.first == "," { rest.removeFirst() } else if rest.first != "]" { break }
     }
-    throw .pattern(
-      text, detail: "expected a list of quoted strings, such as [r'.*single_blocks.*']")
+    throw PatternError(
+      text, "expected a list of quoted strings, such as [r'.*single_blocks.*']")
   }
 }

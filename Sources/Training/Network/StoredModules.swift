@@ -1,0 +1,81 @@
+import Adapters
+package import Checkpoints
+package import ModelFamilies
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// The modules of an adapter file by the places that they have in a model: `--dim_from_weights` trains just
+/// these, with ranks, alphas and forms of the file, as sd-scripts and LyCORIS do.
+package struct StoredModules {
+  private let file: AdapterFile
+  private let modules: [String: AdapterModule]
+  /// Why the file does not fit, where it is for a model of another family.
+  private let misfit: String?
+
+  /// - Parameter layout: of the model, which knows all spellings of names.
+  package init(_ file: AdapterFile, in layout: ModelLayout) {
+    self.file = file
+    var modules: [String: AdapterModule] = [:]
+    for module in file.modules {
+      for named in layout.modules(named: module.name) { modules[named.adapterName] = module }
+    }
+    self.modules = modules
+    misfit = file.misfit(in: layout)
+  }
+
+  /// What the file has for a module of the model; nil for nothing.
+  subscript(module: FamilyModule) -> AdapterModule? { modules[module.adapterName] }
+
+  /// That there is nothing to train.
+  var noPlace: NetworkError {
+    .fileWithoutModules(
+      file: file.file.path.string, first: file.modules.prefix(3).map(\.name),
+      misfit: misfit)
+  }
+}
+
+extension ModuleOptions {
+  /// The options with algorithm, rank, alpha and form of a module of a file.
+  /// - Parameter fixed: whether the trainer's module knows no other algorithm.
+  /// - Throws: `NetworkError.fileAlgorithm`
+  func taken(
+    from module: AdapterModule, named name: String, fixed: Bool
+  ) throws(NetworkError) -> ModuleOptions {
+    var options = self
+    if algorithm.formula.name != module.algorithm.name {
+      let found = NetworkAlgorithm.allCases.first { $0.formula.name == module.algorithm.name }
+      guard let found, !fixed || found == .norm else {
+        throw .fileAlgorithm(
+          file: module.file.string, module: name, expected: algorithm.rawValue,
+          found: module.algorithm.name)
+      }
+      options.algorithm = found
+    }
+    let shapes = module.shapes
+    options.usesRootOfRank = false
+    if let rank = module.rank {
+      options.rank = rank
+      options.alpha = module.alpha ?? Float(rank)
+    } else if let extent = shapes[Rotation.blocks]?.dimensions.last {
+      options.rank = extent
+    }
+    options.usesTucker = [LoRA.mid, LoKr.core, "hada_t1"].contains { shapes[$0] != nil }
+    switch options.algorithm {
+    case .lokr:
+      options.decomposesBoth = shapes[LoKr.w1] == nil
+      options.usesFullMatrix = shapes[LoKr.w1] != nil && shapes[LoKr.w2] != nil
+      // Both extents of the outer factor are at most the factor, and the larger one is it as a rule.
+      let extents = [
+        (shapes[LoKr.w1] ?? shapes[LoKr.w1Left])?.rows,
+        (shapes[LoKr.w1] ?? shapes[LoKr.w1Right])?.columns,
+      ]
+      options.factor = extents.compactMap(\.self).max() ?? options.factor
+    case .ia3:
+      options.scalesInput = module.views[IA3.side]?.tensor().elements.first == 1
+    default: break
+    }
+    options.decomposesWeight = shapes[WeightDecomposition<Tensor>.suffix.name] != nil
+    return options
+  }
+}
