@@ -58,19 +58,6 @@ struct Train: Tool {
     return gate.arguments.commandLine
   }
 
-  /// - Throws: `ValidationError` for what the options ask for, and whatever is wrong with the inputs.
-  private func makePlan() throws -> TrainingPlan {
-    do {
-      return try TrainingPlan(trainingConfiguration())
-    } catch let error as SettingError {
-      throw ValidationError("\(error)")
-    } catch let error as NetworkError where error.isOfOptions {
-      throw ValidationError("\(error)")
-    } catch let error as DatasetError where error.isOfOptions {
-      throw ValidationError("\(error)")
-    }
-  }
-
   /// Names and values of options are checked where they are known: in the plan.
   static func isUsage(_ error: any Error) -> Bool {
     switch error {
@@ -93,7 +80,7 @@ struct Train: Tool {
     if log.format == "wandb" {
       summary.warn("'--log_with wandb': nothing is uploaded; TensorBoard's event files are written")
     }
-    let plan = try makePlan()
+    let plan = try TrainingPlan(trainingConfiguration())
     let isVerbose = run.isVerbose || plan.network.settings.isVerbose
     if run.isPlan {
       summary.printPlan(plan, verbose: isVerbose)

@@ -27,8 +27,8 @@ extension NetworkError {
   /// Whether it is `--network_module` or `--network_args` that cannot be followed, and no file or model.
   package var isOfArguments: Bool {
     switch self {
-    case .moduleName, .moduleUnsupported, .argumentForm, .argumentTwice, .unknownArgument, .value,
-      .unknownAlgorithm, .conflict:
+    case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .value,
+      .unknownAlgorithm, .conflict, .settings, .noModules:
       true
     default: false
     }

@@ -38,7 +38,7 @@ extension DatasetError {
   /// Whether options are missing or cannot be followed, and no file is at fault.
   package var isOfOptions: Bool {
     switch self {
-    case .nothingGiven, .conflictingSources, .setting: true
+    case .nothingGiven, .setting: true
     default: false
     }
   }
