@@ -41,6 +41,8 @@ let package = Package(
     .executable(name: "lyco-convert", targets: ["lyco-convert"]),
     .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
     .executable(name: "lyco-train", targets: ["lyco-train"]),
+    // Of the tests: it is preloaded, and so must be a library of its own.
+    .library(name: "FileFaults", type: .dynamic, targets: ["FileFaults"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -122,7 +124,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Operations", "Patterns", "Checkpoints", "ModelFamilies", "Adapters", "LinearAlgebra",
+        "Operations", "Patterns", "Checkpoints", "Safetensors", "ModelFamilies", "Adapters",
+        "LinearAlgebra",
         "Tensors",
         "CPlatform", argumentParser, systemPackage,
       ],
@@ -144,6 +147,7 @@ let package = Package(
       swiftSettings: house),
 
     // MARK: Tests
+    .target(name: "FileFaults", path: "Tests/FileFaults", linkerSettings: [.linkedLibrary("dl")]),
     .target(
       name: "TestSupport",
       dependencies: [

@@ -3,9 +3,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <sys/file.h>
+
+/* Takes the places of standard streams that the caller has closed, before anything else is opened under their
+   numbers and results are written into it. What is open for reading only refuses results, as a closed one. */
+__attribute__((constructor)) static void fill_standard_streams(void) {
+  for (int number = 0; number <= 2; number++) {
+    if (fcntl(number, F_GETFD) == -1 && errno == EBADF) (void)!open("/dev/null", O_RDONLY);
+  }
+}
+
+int lyco_is_ignored(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+int lyco_lock(int file, int waits) { return flock(file, LOCK_EX | (waits ? 0 : LOCK_NB)); }
 
 #ifdef __linux__
 

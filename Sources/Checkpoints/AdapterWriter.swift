@@ -25,6 +25,16 @@ package enum AdapterWriter {
   package static func write(
     _ tensors: [TensorView], metadata: [String: String]?, to path: FilePath
   ) throws(SafetensorsError) {
+    var set = OutputSet()
+    try add(tensors, metadata: metadata, at: path, to: &set)
+    try set.commit()
+  }
+
+  /// The same for a file that appears with others.
+  package static func add(
+    _ tensors: [TensorView], metadata: [String: String]?, at path: FilePath,
+    to set: inout OutputSet
+  ) throws(SafetensorsError) {
     var metadata = metadata
     if metadata != nil {
       let hash = ModelHash(of: tensors, metadata: metadata ?? [:])
@@ -38,6 +48,6 @@ package enum AdapterWriter {
       guard let view = views[info.name] else { continue }
       try writer.append(info.name, view.bytes)
     }
-    try writer.finish()
+    try writer.seal(into: &set)
   }
 }

@@ -2,6 +2,9 @@ package import ArgumentParser
 import CPlatform
 import FoundationEssentials
 import LinearAlgebra
+import Operations
+package import Safetensors
+package import SystemPackage
 
 /// What every long-running tool takes.
 package struct JobOptions: ParsableArguments {
@@ -13,6 +16,11 @@ package struct JobOptions: ParsableArguments {
 
   @Flag(name: .customLong("dry_run"), help: "Print the plan and write nothing.")
   package var isDryRun = false
+
+  @Flag(
+    name: .customLong("overwrite"),
+    help: "Let an output take the place of an input; of many outputs, of what is there already.")
+  package var overwrites = false
 
   @Flag(
     name: .shortAndLong,
@@ -33,6 +41,40 @@ package struct JobOptions: ParsableArguments {
     if let requestedThreads, !(1...1024).contains(requestedThreads) {
       throw ValidationError("'--threads': expected 1 to 1024, found \(requestedThreads)")
     }
+  }
+
+  /// Refuses outputs that take the place of inputs, unless that is asked for.
+  /// - Throws: `OperationError.replacesInput`
+  package func protect(_ inputs: [TensorFile], from outputs: [FilePath]) throws {
+    if !overwrites { try InputProtection(inputs).check(outputs) }
+  }
+
+  /// Makes sure of places before the work; the values are to live until all is written. A dry run writes
+  /// nothing.
+  /// - Throws: `SafetensorsError`
+  package func prepare(
+    _ places: [(path: FilePath, kind: OutputPlace.Kind)]
+  ) throws -> [OutputPlace] {
+    try isDryRun ? [] : places.map { try OutputPlace($0.path, $0.kind) }
+  }
+
+  /// Where a checkpoint of the layout of a base goes: a folder if the base is a pipeline of components.
+  /// - Throws: `ValidationError` for the name of a folder where a file will be written
+  package static func place(
+    _ output: String, base: FilePath
+  ) throws -> (path: FilePath, kind: OutputPlace.Kind) {
+    let path = FilePath(output)
+    // Without an index it may be a folder of components too; only reading it tells.
+    guard base.kind != .folder || output.hasSuffix(".safetensors") else {
+      let isPipeline = base.appending("model_index.json").kind != nil
+      return (path, isPipeline || path.kind == .folder ? .folder : .tensors)
+    }
+    guard !output.hasSuffix("/") else {
+      throw ValidationError(
+        "'-o \(output)': expected the name of a file, such as '\(output)\(base.stem ?? "model").safetensors', "
+          + "since \(base) is one")
+    }
+    return (path, .tensors)
   }
 
   /// Threads for work on separate tensors; each runs linear algebra on its own.

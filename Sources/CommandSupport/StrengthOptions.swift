@@ -24,6 +24,11 @@ package struct StrengthOptions: ParsableArguments {
 
   package init() {}
 
+  /// Whether anything is said about how strong adapters are.
+  package var isGiven: Bool {
+    !(ratios.isEmpty && denoiserRatios.isEmpty && textEncoderRatios.isEmpty)
+  }
+
   package func check(adapterCount: Int) throws {
     for (name, values) in [
       ("ratio", ratios), ("unet_ratio", denoiserRatios), ("te_ratio", textEncoderRatios),

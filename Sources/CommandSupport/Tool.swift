@@ -47,9 +47,16 @@ extension Tool {
       signals.onInterrupt { task.cancel() }
       try await task.value
     } catch is CancellationError {
-      StandardError.write("interrupted; nothing was written\n")
+      StandardError.write("\(Interruption(written: [], of: 1))\n")
       exit(withError: interrupted)
+    } catch let interruption as Interruption {
+      StandardError.write("\(interruption)\n")
+      exit(withError: interrupted)
+    } catch  where exitCode(for: error).isSuccess {
+      // What was asked for and is no work: help, the version, a completion script.
+      StandardOutput.write(fullMessage(for: error) + "\n")
     } catch let code as ExitCode {
+      checkOutput()
       exit(withError: code)
     } catch let error as ValidationError {
       exit(withError: ValidationError(error.message.printable))
@@ -60,6 +67,17 @@ extension Tool {
       StandardError.say("Error: \(error)")
       exit(withError: isUsage(error) ? ExitCode.validationFailure : .failure)
     }
+    checkOutput()
+  }
+
+  /// Ends the process if results could not be told.
+  private static func checkOutput() {
+    guard let failure = StandardOutput.failure else { return }
+    let reason = "\(failure)"
+    StandardError.write(
+      "Error: standard output: cannot write: \(reason.prefix(1).lowercased())\(reason.dropFirst())"
+        + "; all else is done\n")
+    exit(withError: ExitCode.failure)
   }
 
   /// Whether the parser has its own words for an error, as for a missing argument or the help.

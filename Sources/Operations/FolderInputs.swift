@@ -82,7 +82,7 @@ package struct FolderInputs {
   }
 
   /// Whether a folder is one adapter or one model: it says so by its configuration.
-  private static func isModel(_ folder: FilePath) -> Bool {
+  package static func isModel(_ folder: FilePath) -> Bool {
     ["adapter_config.json", "model_index.json", "config.json"].contains {
       exists(folder.appending($0))
     }

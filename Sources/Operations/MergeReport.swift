@@ -9,6 +9,8 @@ package struct MergeReport: Codable, Sendable {
   package let skipped: Int
   package let unmatched: [UnmatchedModule]
   package let warnings: [String]
+  /// What was written, to be opened: files, or the indices of shards.
+  package var files: [String] = []
   /// Tensors of the output that an adapter changed, and that were copied byte for byte.
   package var changedTensors = 0
   package var copiedTensors = 0

@@ -46,31 +46,31 @@ package struct Merging: Sendable {
     let outputs = self.outputs
     let total = outputs.reduce(0) { $0 + $1.byteCount }
     var completed = 0
-    let destination = try MergeDestination(outputs, of: plan.base.file, at: output)
-    try MergeDestination.copyCompanions(of: plan.base.file, to: output)
-    var files: [FilePath] = []
-    for file in destination.files {
-      var writer = try SafetensorsWriter.create(
-        file.path, announcing: file.tensors.map(\.info), metadata: metadata, shardSize: shardSize)
-      let keys = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.info.name, $0.key) })
-      let work = writer.order.flatMap { parts(of: $0, key: keys[$0.name] ?? $0.name) }
-      try await forEachInOrder(
-        work, width: threads + 1, transform: { try self.output($0) },
-        consume: { part, result in
-          switch result {
-          case .copied(let view): try writer.append(part.info.name, view.bytes)
-          case .merged(let merged): try writer.append(part.info.name, merged.tensor.rawBytes)
-          }
-          report.add(result)
-          completed += result.byteCount
-          progress.report(
-            Progress(activity: "merging", completed: completed, total: total, isBytes: true))
-        })
-      files += writer.files
-      try writer.finish()
-    }
-    report.bytes = files.reduce(0) { $0 + $1.byteCount }
+    let written = try await CheckpointDestination(outputs, of: plan.base.file, at: output).write(
+      metadata: metadata, shardSize: shardSize, threads: threads,
+      parts: parts, transform: { try self.output($0) },
+      append: { part, result, writer in
+        switch result {
+        case .copied(let view): try writer.append(part.info.name, view.bytes)
+        case .merged(let merged): try writer.append(part.info.name, merged.tensor.rawBytes)
+        }
+        report.add(result)
+        completed += result.byteCount
+        progress.report(
+          Progress(activity: "merging", completed: completed, total: total, isBytes: true))
+      }
+    )
+    report.files = written.entries.map(\.string)
+    report.bytes = written.byteCount
     report.seconds = (clock.now - start) / .seconds(1)
     return report
+  }
+}
+
+extension Merging {
+  /// The files that `run` writes; of shards the name without a number.
+  /// - Throws: `OperationError.folderOutput`
+  package func paths(writing output: FilePath) throws(OperationError) -> [FilePath] {
+    try CheckpointDestination(outputs, of: plan.base.file, at: output).files.map(\.path)
   }
 }

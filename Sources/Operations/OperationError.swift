@@ -25,6 +25,7 @@ package enum OperationError: Error {
   case noNames(FilePath, [String])
   case differingTensors(String, [FilePath])
   case folderForPEFT(FilePath)
+  case replacesInput(output: FilePath, input: FilePath)
   case unnamed([UnmatchedModule], total: Int, format: String)
 }
 
@@ -83,6 +84,9 @@ extension OperationError: CustomStringConvertible {
         + files.map { "\($0)" }.joined(separator: " and ") + "; leave one of them out"
     case .folderForPEFT(let output):
       "\(output): expected a folder for PEFT, which wants its files under names of their own"
+    case .replacesInput(let output, let input):
+      "\(output): expected an output that is no input, found one that takes the place of \(input); "
+        + "'--overwrite' does that"
     case .unnamed(let modules, let total, let format):
       "\(modules.first?.file ?? ""): \(modules.count) of \(total) modules "
         + (format.isEmpty ? "cannot be read" : "have no name in \(format)") + ": "

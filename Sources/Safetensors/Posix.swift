@@ -69,6 +69,70 @@ enum Posix {
     _ = try check { fsync(file.rawValue) }
   }
 
+  /// Writes bytes at a place of a file.
+  static func patch(
+    _ bytes: borrowing RawSpan, at offset: Int, to file: FileDescriptor
+  ) throws(Errno) {
+    let written = try unsafe bytes.withUnsafeBytes { bytes throws(Errno) in
+      let (start, count) = (bytes.baseAddress, bytes.count)
+      return try check { unsafe pwrite(file.rawValue, start, count, off_t(offset)) }
+    }
+    guard written == bytes.byteCount else { throw .noSpace }
+  }
+
+  /// At most `limit` bytes from the start of a file.
+  static func read(_ file: FileDescriptor, limit: Int) throws(Errno) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var filled = 0
+    while filled < limit {
+      let offset = filled
+      var span = bytes.mutableSpan
+      let count = try unsafe span.withUnsafeMutableBytes { buffer throws(Errno) in
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[offset...])
+        let (start, size) = (rest.baseAddress, rest.count)
+        return try check { unsafe pread(file.rawValue, start, size, off_t(offset)) }
+      }
+      guard count > 0 else { break }
+      filled += count
+    }
+    bytes.removeLast(limit - filled)
+    return bytes
+  }
+
+  /// A whole small file.
+  static func contents(_ path: FilePath, limit: Int = 64 << 20) throws(Errno) -> [UInt8] {
+    let file = try openFile(path, O_RDONLY | O_NONBLOCK)
+    defer { closeFile(file) }
+    return try read(file, limit: min(limit, Int(try status(file).st_size)))
+  }
+
+  /// What a path is, links not followed.
+  static func linkStatus(_ path: FilePath) throws(Errno) -> stat {
+    var status = stat()
+    _ = try check { unsafe path.withPlatformString { unsafe lstat($0, &status) } }
+    return status
+  }
+
+  static func makeFolder(_ path: FilePath) throws(Errno) {
+    _ = try check { unsafe path.withPlatformString { unsafe mkdir($0, 0o777) } }
+  }
+
+  /// Removes a folder that is empty.
+  static func removeFolder(_ path: FilePath) throws(Errno) {
+    _ = try check { unsafe path.withPlatformString { unsafe rmdir($0) } }
+  }
+
+  /// Takes the lock of an open file or folder, which goes with the process.
+  /// - Returns: whether it was free; `nil` where the file system has no locks
+  static func lock(_ file: FileDescriptor, waits: Bool = false) -> Bool? {
+    do throws(Errno) {
+      _ = try check { lyco_lock(file.rawValue, waits ? 1 : 0) }
+      return true
+    } catch {
+      return error == .wouldBlock ? false : nil
+    }
+  }
+
   /// Makes renames in a folder last.
   static func syncFolder(_ path: FilePath) throws(Errno) {
     let folder = try openFile(path, O_RDONLY | O_DIRECTORY)
@@ -105,7 +169,7 @@ enum Posix {
         }
       }
     }
-    return FilePath(String(decoding: bytes[..<length], as: UTF8.self))
+    return FilePath(bytes: bytes[..<length])
   }
 
   /// A new file in a folder that vanishes when closed.
@@ -141,9 +205,12 @@ enum Posix {
     }
   }
 
+  /// What hidden names of ours begin with.
+  static let temporaryPrefix = ".lyco-"
+
   /// A hidden name that nothing else has.
   static func temporaryName() -> String {
-    ".lyco-\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
+    "\(temporaryPrefix)\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
   }
 
   /// Bytes a user may still write to the file system of a folder.
@@ -155,8 +222,8 @@ enum Posix {
     return overflow ? .max : Int(clamping: bytes)
   }
 
-  /// The names in a folder, sorted, without hidden ones.
-  static func names(in folder: FilePath) throws(Errno) -> [String] {
+  /// The names in a folder, sorted: those that are not hidden, or those that are.
+  static func names(in folder: FilePath, hidden: Bool = false) throws(Errno) -> [String] {
     guard let stream = unsafe folder.withPlatformString({ unsafe opendir($0) }) else {
       throw Errno(rawValue: errno)
     }
@@ -166,9 +233,26 @@ enum Posix {
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
         unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
       }
-      if !name.hasPrefix(".") { names.append(name) }
+      if name.hasPrefix(".") == hidden, name != ".", name != ".." { names.append(name) }
     }
     return names.sorted()
+  }
+}
+
+extension FilePath {
+  /// A path of any bytes but 0.
+  init(bytes: some Collection<UInt8>) {
+    let characters = bytes.map { CChar(bitPattern: $0) } + [0]
+    self = unsafe characters.withUnsafeBufferPointer { buffer in
+      unsafe buffer.baseAddress.map { unsafe FilePath(platformString: $0) } ?? ""
+    }
+  }
+
+  /// Its bytes, which need not be UTF-8.
+  var bytes: [UInt8] {
+    unsafe withPlatformString { start in
+      unsafe UnsafeBufferPointer(start: start, count: length).map { UInt8(bitPattern: $0) }
+    }
   }
 }
 

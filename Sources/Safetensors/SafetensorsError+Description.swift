@@ -25,6 +25,8 @@ extension SafetensorsError: CustomStringConvertible {
         + (operation == .open && errno == .noSuchFileOrDirectory ? Self.download(file.string) : "")
     case .notAFile(let file, let found):
       return "\(file): expected a file, found \(found.rawValue)"
+    case .notAFolder(let path, let found):
+      return "\(path): expected a folder, found \(found.rawValue)"
     case .foreign(let file, let format):
       return "\(file): \(format.advice)"
     case .torch(let file, let error):
@@ -36,6 +38,27 @@ extension SafetensorsError: CustomStringConvertible {
         + " name one of them"
     case .noSpace(let file, let needed, let available):
       return "\(file): disk too full: the file needs \(needed) bytes, \(available) are free"
+    case .torchName(let file):
+      return "\(file): expected a name of safetensors, which is what is written, such as "
+        + "'\(file.safetensorsName)'"
+
+    case .unfinished(let file, let isRunning):
+      return isRunning
+        ? "\(file): its files are being replaced by a process that is at work; try again when it is done"
+        : "\(file): an interrupted run has replaced some of its files and not the others; "
+          + "'\(finishCommand(file))' puts the rest in place"
+    case .torn(let reason, let file):
+      return
+        "\(reason); some files are in place and some are not: '\(finishCommand(file))' puts the "
+        + "rest there"
+    case .cannotFinish(let folder, let file):
+      return
+        "\(file): expected the file that an interrupted run was to put here, found another: remove "
+        + "'\(folder.appending(Exchange.folderName))' if the files of this folder are what you want"
+    case .otherSet(let index, let shard):
+      return
+        "\(index): shard '\(escaped(shard))' was not written together with this index: its files are "
+        + "a mixture of two; write the checkpoint again, or take all its files from one place"
 
     case .tooShort(let file, let length):
       return length == 0
@@ -126,6 +149,18 @@ extension SafetensorsError: CustomStringConvertible {
       return "\(file): cannot compress: \(reason.lowercased())"
     }
   }
+}
+
+/// What puts the files of an interrupted exchange in place.
+private func finishCommand(_ path: FilePath) -> String {
+  let text = path.string
+  let isPlain = text.utf8.allSatisfy { byte in
+    byte < 0x80
+      && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber
+        || "/._-+,:@%".utf8.contains(byte))
+  }
+  return "lyco-inspect --finish "
+    + (isPlain ? text : "\"" + text.replacing("\"", with: "\\\"") + "\"")
 }
 
 private func place(_ tensor: String?) -> String {

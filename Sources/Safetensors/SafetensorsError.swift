@@ -10,6 +10,8 @@ package enum SafetensorsError: Error, Hashable, Sendable {
   case io(FilePath, FileOperation, Errno)
   /// A path that is read or replaced as a file is something else.
   case notAFile(FilePath, found: FileKind)
+  /// A path that files are to lie in is something else.
+  case notAFolder(FilePath, found: FileKind)
   /// The content is of another format.
   case foreign(FilePath, ForeignFormat)
   /// A file of torch's cannot be read.
@@ -20,6 +22,18 @@ package enum SafetensorsError: Error, Hashable, Sendable {
   case ambiguous(FilePath, candidates: [String])
   /// The disk has less room than the file will take.
   case noSpace(FilePath, needed: Int, available: Int)
+  /// The name is one of torch's files, and safetensors would be written under it.
+  case torchName(FilePath)
+
+  // === Sets of files ===
+  /// Some files of a set have been replaced and some have not.
+  case unfinished(FilePath, isRunning: Bool)
+  /// Replacing the files of a set failed when it had begun.
+  case torn(reason: String, at: FilePath)
+  /// An interrupted replacement cannot be finished: a file is neither the new one nor ready to be.
+  case cannotFinish(FilePath, file: FilePath)
+  /// A shard was not written together with its index.
+  case otherSet(FilePath, shard: String)
 
   // === Header ===
   case tooShort(FilePath, length: Int)
@@ -76,7 +90,7 @@ package enum SafetensorsError: Error, Hashable, Sendable {
 
 /// What was being done to a file when the system refused.
 package enum FileOperation: String, Sendable {
-  case open, inspect, list, map, read, create, write, sync, link, rename
+  case open, inspect, list, map, read, create, write, sync, link, rename, remove
 }
 
 /// What a path leads to.

@@ -27,9 +27,11 @@ extension SafetensorsWriter {
   }
 
   /// The index as transformers writes it: two spaces of indentation, sorted keys, ASCII.
-  static func indexBytes(_ order: [TensorInfo], _ shards: [Shard]) -> [UInt8] {
+  /// - Parameter set: what the shards have in their metadata
+  static func indexBytes(_ order: [TensorInfo], _ shards: [Shard], set: String?) -> [UInt8] {
     let total = order.reduce(0) { $0 + $1.byteCount }
-    var json = Array("{\n  \"metadata\": {\n    \"total_size\": \(total)\n  },\n".utf8)
+    let id = set.map { "    \"\(ShardSet.key)\": \"\($0)\",\n" } ?? ""
+    var json = Array("{\n  \"metadata\": {\n\(id)    \"total_size\": \(total)\n  },\n".utf8)
     json += "  \"weight_map\": {".utf8
     let entries = shards.flatMap { shard in
       order[shard.tensors].map { ($0.name, shard.path.lastComponent?.string ?? "") }
@@ -50,16 +52,18 @@ extension FilePath {
     func digits(_ n: Int) -> String {
       String(repeating: "0", count: max(0, 5 - "\(n)".count)) + "\(n)"
     }
-    return folder.appending(
+    return removingLastComponent().appending(
       "\(bareName)-\(digits(number))-of-\(digits(count)).safetensors"
         + (isCompressed ? ".zst" : ""))
   }
 
   /// `name.safetensors.index.json` for `name.safetensors`.
-  var shardIndex: FilePath { folder.appending("\(bareName).safetensors.index.json") }
+  var shardIndex: FilePath {
+    removingLastComponent().appending("\(bareName).safetensors.index.json")
+  }
 
   /// The name without `.safetensors` and `.zst`.
-  private var bareName: String {
+  var bareName: String {
     var name = lastComponent?.string ?? ""
     for suffix in [".zst", ".safetensors"] where name.hasSuffix(suffix) {
       name.removeLast(suffix.count)

@@ -4,7 +4,7 @@ import Tensors
 /// Writes a checkpoint that appears only when whole.
 ///
 /// The header comes first, so every tensor is announced before the first byte. Nothing is visible
-/// until `finish`; a writer that is dropped, a full disk or the end of the process leaves what was
+/// until `finish`, or until the set that it is sealed into takes its place; a writer that is dropped, a full disk or the end of the process leaves what was
 /// there. The target may be a file that is open for reading: it is replaced, not overwritten.
 ///
 /// Equal tensors and metadata give equal bytes, those of the reference implementation (which
@@ -17,11 +17,12 @@ import Tensors
 package struct SafetensorsWriter: ~Copyable, Sendable {
   /// The announced tensors in the order in which `append` takes them.
   package let order: [TensorInfo]
+  private let path: FilePath
   private let shards: [Shard]
   /// Where the tensors will lie: the target, or its shards.
   package var files: [FilePath] { shards.map(\.path) }
-  /// What is to list the shards, if there are several.
-  private let index: (path: FilePath, bytes: [UInt8])?
+  /// Of the contents of all shards, by which they know one another; nil where there is one.
+  private var digest: ContentDigest?
   /// Of the next tensor in `order`.
   private var next = 0
   /// Bytes of that tensor that are written.
@@ -44,12 +45,14 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
   ///   - metadata: `__metadata__` of every file; empty for none
   ///   - shardSize: most bytes of data per file, unless one tensor has more. If all fit, `path` is
   ///     written; else `name-00001-of-00003.safetensors` and so on, with
-  ///     `name.safetensors.index.json`.
-  /// - Throws: `notAFile`, `io`, `noSpace`, `headerTooLarge`, `zstdEncoder`
+  ///     `name.safetensors.index.json`. What was written under this name in another number of
+  ///     files goes when the new ones come.
+  /// - Throws: `torchName`, `notAFile`, `io`, `noSpace`, `headerTooLarge`, `zstdEncoder`
   package static func create(
     _ path: FilePath, announcing tensors: [TensorInfo], metadata: [String: String],
     shardSize: Int? = nil
   ) throws(SafetensorsError) -> SafetensorsWriter {
+    try path.checkIsSafetensors()
     let order = tensors.sorted(by: TensorInfo.precedes)
     for tensor in order {
       precondition(
@@ -65,6 +68,11 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
     let paths =
       ranges.count == 1
       ? [path] : ranges.indices.map { path.shard($0 + 1, of: ranges.count) }
+    var metadata = metadata
+    // It is that of a set which this one may have been read from.
+    metadata[ShardSet.key] = nil
+    let isSet = ranges.count > 1 && !path.isCompressed
+    if isSet { metadata[ShardSet.key] = ShardSet.placeholder }
     let shards = zip(paths, ranges).map { path, range in
       let header = HeaderEncoding(order[range], metadata: metadata).bytes
       return Shard(
@@ -79,18 +87,20 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
       _ = try PendingFile.target(of: path)
     }
     try checkSpace(for: shards, path)
-    var writer = SafetensorsWriter(
-      order: order, shards: shards,
-      index: ranges.count == 1 ? nil : (path.shardIndex, indexBytes(order, shards)))
+    var writer = SafetensorsWriter(order: order, path: path, shards: shards, isSet: isSet)
     try writer.open(shards[0])
     return writer
   }
 
-  private init(order: [TensorInfo], shards: [Shard], index: (FilePath, [UInt8])?) {
+  private init(order: [TensorInfo], path: FilePath, shards: [Shard], isSet: Bool) {
     self.order = order
+    self.path = path
     self.shards = shards
-    self.index = index
+    digest = isSet ? ContentDigest() : nil
   }
+
+  /// The file that is to be opened to read the checkpoint: the index of shards if there are several.
+  package var entry: FilePath { shards.count == 1 ? shards[0].path : path.shardIndex }
 
   /// Writes the next tensor of `order`, or the next part of it.
   /// - Precondition: `name` is that tensor, and its parts together have its size
@@ -107,6 +117,7 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
       written + bytes.byteCount <= tensor.byteCount,
       "tensor '\(name)': \(written + bytes.byteCount) bytes for \(tensor.dtype) \(tensor.shape)")
     try output?.append(bytes)
+    digest?.update(bytes)
     written += bytes.byteCount
     guard written == tensor.byteCount else { return }
     next += 1
@@ -114,28 +125,36 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
     try advance()
   }
 
-  /// Makes the checkpoint visible: syncs all files, then renames them, the index last.
+  /// Makes the checkpoint visible: syncs all files, then puts them in their places.
+  /// - Precondition: every announced tensor was appended
+  /// - Throws: `io`, `zstdEncoder`, `torn`
+  package consuming func finish() throws(SafetensorsError) {
+    var set = OutputSet()
+    try seal(into: &set)
+    try set.commit()
+  }
+
+  /// Leaves the files to a set, which makes them visible with others.
   /// - Precondition: every announced tensor was appended
   /// - Throws: `io`, `zstdEncoder`
-  package consuming func finish() throws(SafetensorsError) {
+  package consuming func seal(into set: inout OutputSet) throws(SafetensorsError) {
     precondition(next == order.count, "finished after \(next) of \(order.count) tensors")
     try close()
-    if let index {
-      let file = try PendingFile(index.path)
-      do {
-        try unsafe Posix.writeAll(index.bytes.span.bytes, to: file.file)
-      } catch {
-        throw .io(index.path, .write, error)
+    let id = digest?.text
+    for (file, shard) in zip(finished, shards) {
+      if let id, let offset = ShardSet.offset(in: shard.header) {
+        do throws(Errno) {
+          try unsafe Posix.patch(Array(id.utf8).span.bytes, at: offset, to: file.file)
+        } catch {
+          throw .io(shard.path, .write, error)
+        }
       }
-      finished.append(file)
+      set.add(file)
     }
-    for file in finished {
-      do { try Posix.sync(file.file) } catch { throw .io(file.target, .sync, error) }
+    if shards.count > 1 {
+      try set.add(Self.indexBytes(order, shards, set: id), at: path.shardIndex)
     }
-    for file in finished { try file.commit() }
-    for folder in Set(finished.map(\.target.folder)) {
-      do { try Posix.syncFolder(folder) } catch { throw .io(folder, .sync, error) }
-    }
+    for path in path.superseded(by: shards.map(\.path)) { set.remove(path) }
   }
 
   /// Goes on to the next file where one is full.
@@ -149,6 +168,7 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
   private mutating func open(_ shard: Shard) throws(SafetensorsError) {
     var output = try ShardOutput.create(shard.path, length: shard.byteCount)
     try unsafe output.append(shard.header.span.bytes)
+    unsafe digest?.update(shard.header.span.bytes)
     self.output = consume output
   }
 

@@ -7,6 +7,7 @@ extension TensorFile {
   static func folder(
     _ path: FilePath, _ contents: Contents
   ) throws(SafetensorsError) -> TensorFile {
+    try Exchange.check(path, isFolder: true)
     let names = try ModelFolder.names(in: path)
     let hasComponents = names.contains("model_index.json")
     if !hasComponents, let model = try ModelFolder(path).model { return try file(model, contents) }

@@ -6,7 +6,10 @@ extension TensorFile {
   static func sharded(
     index path: FilePath, _ contents: Contents
   ) throws(SafetensorsError) -> TensorFile {
-    let weightMap = try ShardIndex(path).weightMap
+    try Exchange.check(path, isFolder: false)
+    let index = try ShardIndex(path)
+    let weightMap = index.weightMap
+    var sets = index.set.map { [$0] } ?? []
     let folder = path.removingLastComponent()
     var metadata: [String: String] = [:]
     var tensors: OrderedDictionary<String, TensorView> = [:]
@@ -18,6 +21,11 @@ extension TensorFile {
         file = try single(folder.appending(shard), contents)
       } catch .io(_, .open, .noSuchFileOrDirectory) {
         throw .missingShard(path, tensor: tensor, shard: shard)
+      }
+      if let set = file.set, sets.isEmpty || sets[0] == set {
+        sets = [set]
+      } else if file.layout == .single, !sets.isEmpty || file.set != nil {
+        throw .otherSet(path, shard: shard)
       }
       metadata.merge(file.metadata) { first, _ in first }
       for (name, view) in file.tensors {
@@ -40,6 +48,8 @@ extension TensorFile {
 package struct ShardIndex: Sendable {
   /// Tensor to shard, in the order of the file.
   package let weightMap: OrderedDictionary<String, String>
+  /// What shards that were written with it have in their metadata, if this is known.
+  let set: String?
 
   /// - Throws: `io`, `foreign`, `syntax`, `missingWeightMap`, `shardOutsideFolder`,
   ///   `duplicateInIndex`
@@ -58,11 +68,14 @@ package struct ShardIndex: Sendable {
   package init(json bytes: Span<UInt8>, of path: FilePath) throws(SafetensorsError) {
     var json = try JSONReader(bytes, of: path)
     var weightMap: OrderedDictionary<String, String>?
+    var set: String?
     var isFirst = true
     try json.openObject()
     while let key = try json.nextKey(&isFirst) {
       if key == "weight_map", weightMap == nil {
         weightMap = try Self.readWeightMap(&json)
+      } else if key == "metadata", json.peek() == UInt8(ascii: "{") {
+        set = try Self.readSet(&json)
       } else {
         try json.skipValue()
       }
@@ -70,6 +83,21 @@ package struct ShardIndex: Sendable {
     try json.finish()
     guard let weightMap else { throw .missingWeightMap(path) }
     self.weightMap = weightMap
+    self.set = set
+  }
+
+  private static func readSet(_ json: inout JSONReader) throws(SafetensorsError) -> String? {
+    var set: String?
+    var isFirst = true
+    try json.openObject()
+    while let key = try json.nextKey(&isFirst) {
+      if key == ShardSet.key, json.peek() == UInt8(ascii: "\"") {
+        set = try json.readString()
+      } else {
+        try json.skipValue()
+      }
+    }
+    return set
   }
 
   private static func readWeightMap(

@@ -26,6 +26,8 @@ package struct TensorFile: Sendable {
   package let metadata: [String: String]
   /// In the order of the data; of several files in the order of their names.
   package let tensors: OrderedDictionary<String, TensorView>
+  /// Of a shard, what the others of its set have too.
+  let set: String?
 
   /// Opens a `.safetensors` file, plain or compressed with zstd, a file of torch's (`.pt`, `.ckpt`,
   /// `.bin`, `.pth`), the `.index.json` of shards of either kind, or a folder with one of them, or with
@@ -34,6 +36,7 @@ package struct TensorFile: Sendable {
   /// What a file is its content says, not its name. Compressed files are unpacked to an unnamed file
   /// in `$TMPDIR`.
   /// - Complexity: O(n log n) in the length of the headers, plus the data where compressed
+  /// A set whose files are being replaced, or were when the writer was stopped, is refused: see `Exchange`.
   /// - Throws: every case of `SafetensorsError` that does not speak of writing
   package init(
     opening path: FilePath, reading contents: Contents = .everything
@@ -49,12 +52,13 @@ package struct TensorFile: Sendable {
 
   init(
     _ path: FilePath, _ layout: Layout, _ metadata: [String: String],
-    _ tensors: OrderedDictionary<String, TensorView>
+    _ tensors: OrderedDictionary<String, TensorView>, set: String? = nil
   ) {
     self.path = path
     self.layout = layout
     self.metadata = metadata
     self.tensors = tensors
+    self.set = set
   }
 }
 
@@ -71,6 +75,7 @@ extension TensorFile {
   static func single(
     _ path: FilePath, _ contents: Contents
   ) throws(SafetensorsError) -> TensorFile {
+    try Exchange.check(path, isFolder: false)
     let mapping = try MappedFile(path)
     if ZstdDecoder.recognizes(mapping.bytes) { return try compressed(mapping, contents) }
     if TorchFile.recognizes(mapping.bytes) { return try torch(mapping, contents) }
@@ -108,6 +113,8 @@ extension TensorFile {
       tensors[entry.name] = TensorView(
         entry.name, entry.dtype, entry.shape, at: range, in: path, mapping)
     }
-    self.init(path, layout, header.metadata, tensors)
+    var metadata = header.metadata
+    let set = metadata.removeValue(forKey: ShardSet.key)
+    self.init(path, layout, metadata, tensors, set: set)
   }
 }

@@ -8,8 +8,6 @@ package enum TrainingError: Error, Equatable {
   case memory(needed: Int, available: Int, checkpointsBlocks: Bool, isNarrow: Bool)
   /// The loss or a gradient is no number.
   case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
-  /// The folder that is to be written to.
-  case output(FilePath, String)
   /// There is nothing to encode images with.
   case missingVAE(FilePath)
   /// The state that was to be resumed is past the end.
@@ -34,8 +32,6 @@ extension TrainingError: CustomStringConvertible {
         + (layer.map { ", first in layer '\($0)'" } ?? "")
         + (images.isEmpty ? "" : ", at \(images.map(\.string).joined(separator: ", "))")
         + "; a lower '--learning_rate' is the usual cure"
-    case .output(let folder, let reason):
-      "'--output_dir': expected a folder to write to, found '\(folder)': \(reason)"
     case .missingVAE(let path):
       "\(path): expected a VAE to encode images with, found none; name one with '--vae'"
     case .finished(let steps):

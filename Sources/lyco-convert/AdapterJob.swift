@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import CommandSupport
+import ModelFamilies
 import Operations
 import Safetensors
 import SystemPackage
@@ -30,10 +31,21 @@ struct AdapterJob {
     settings.combination.base = base
     settings.reshaping = rank.settings(base: base)
     let slices = try rank.slices(of: adapters.flatMap(\.file.modules), output: output)
-    for (rank, output) in slices?.map({ ($0.rank as Int?, $0.output) }) ?? [(nil, output)] {
+    let outputs = slices?.map { ($0.rank as Int?, $0.output) } ?? [(nil, output)]
+    try job.protect(
+      inputs + (base.map { [$0.file] } ?? []),
+      from: outputs.flatMap { AdapterFormat.files(for: $1) }
+        + (rank.report.map { [FilePath($0)] } ?? []))
+    var written: [FilePath] = []
+    for (rank, output) in outputs {
       settings.reshaping.slice = rank
-      try await write(
-        AdapterConversion(adapters, settings: settings, base: base?.layout), to: output)
+      do {
+        try await write(
+          AdapterConversion(adapters, settings: settings, base: base?.layout), to: output)
+      } catch is CancellationError {
+        throw Interruption(written: written, of: outputs.count)
+      }
+      written.append(output)
     }
   }
 
@@ -51,7 +63,7 @@ struct AdapterJob {
     summary.warn(report)
     summary.print(report)
     guard let reshaping = report.reshaping else { return }
-    try rank.write(reshaping)
+    try LateFailure.after(output) { try rank.write(reshaping) }
     if !job.asJSON, !job.quiet { ReshapingSummary(isVerbose: job.verbose).print(reshaping) }
   }
 }

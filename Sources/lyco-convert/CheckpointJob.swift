@@ -20,7 +20,9 @@ struct CheckpointJob {
     summary.note(plan, settings.arithmetic)
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let report = try await CheckpointConversion(plan, settings: settings).run(
+    let conversion = CheckpointConversion(plan, settings: settings)
+    try job.protect(inputs, from: conversion.paths(writing: output))
+    let report = try await conversion.run(
       writing: output, metadata: plan.metadata(settings), progress: progress.reporter)
     progress.finish()
     summary.print(report, settings.storage, output: output)

@@ -62,7 +62,8 @@ struct CheckpointSummary {
     if report.summedTensors > 0 { counts.append("\(report.summedTensors) tensors added up") }
     if report.convertedTensors > 0 { counts.append("\(report.convertedTensors) converted") }
     counts.append("\(report.copiedTensors) copied")
-    var text = "\(output): \(ByteCount(report.bytes)), " + counts.joined(separator: ", ")
+    let written = report.files.count == 1 ? report.files[0] : output.string
+    var text = "\(written): \(ByteCount(report.bytes)), " + counts.joined(separator: ", ")
     text += Self.leftOut(report.pruned)
     if report.rounded > 0, report.numbers > 0 {
       text +=

@@ -54,7 +54,11 @@ struct Convert: Tool {
       .customShort("o"), .customLong("output"), .customLong("save_to"), .customLong("dst"),
       .customLong("dst_path"), .customLong("output_file"),
     ],
-    help: ArgumentHelp("The file to write; a folder for PEFT.", valueName: "path"),
+    help: ArgumentHelp(
+      """
+      The file to write, a folder for PEFT. Ending in / or being a folder it takes every input converted by \
+      itself, as --output_dir does, unless --combine or --ratio make them one.
+      """, valueName: "path"),
     completion: .file())
   var output: String?
 
@@ -82,7 +86,10 @@ struct Convert: Tool {
       throw ValidationError(
         "'--ema' makes one file of all inputs: expected '-o', found '--output_dir'")
     }
-    try strength.check(adapterCount: folder.output == nil ? inputs.count : 1)
+    if folder.output == nil, outputFolder == nil, folder.isRecursive {
+      throw ValidationError("'--recursive': expected '--output_dir' with it")
+    }
+    try strength.check(adapterCount: outputFolder == nil ? inputs.count : 1)
   }
 
   /// What is to be done follows from what the inputs are.
@@ -92,13 +99,50 @@ struct Convert: Tool {
       return try await movingAverage.run(inputs, output: output ?? "", job: job)
     }
     let paths = inputs.map { FilePath($0) }
-    guard let target = folder.output else {
-      return try await convert(paths, to: FilePath(output ?? ""), given, threads)
+    guard let target = outputFolder else {
+      let place = try self.place(output ?? "", for: paths)
+      let places = try job.prepare([place] + sidePlaces)
+      defer { withExtendedLifetime(places) {} }
+      return try await convert(paths, to: place.path, given, threads)
     }
+    let places = try job.prepare([(FilePath(target), .folder)] + sidePlaces)
+    defer { withExtendedLifetime(places) {} }
     let folderJob = FolderJob(
       inputs: paths, output: FilePath(target), options: folder, job: job,
       format: format.format)
     try await folderJob.run { try await convert([$0], to: $1, given, threads) }
+  }
+
+  /// The folder that every input is converted into by itself; nil where there is one output.
+  private var outputFolder: String? {
+    if let folder = folder.output { return folder }
+    guard let output, !movingAverage.isWanted,
+      output.hasSuffix("/") || FilePath(output).kind == .folder
+    else { return nil }
+    let makesOne = combination.method != nil || combination.concatenates || strength.isGiven
+    guard inputs.count == 1 else { return makesOne ? nil : output }
+    // A folder that is one adapter or one model becomes one; so does what is written for PEFT.
+    let isOne = format.format == .peft || FolderInputs.isModel(FilePath(inputs[0]))
+    return isOne ? nil : output
+  }
+
+  /// Where the one output goes.
+  private func place(
+    _ output: String, for inputs: [FilePath]
+  ) throws -> (path: FilePath, kind: OutputPlace.Kind) {
+    let path = FilePath(output)
+    let isFolder = output.hasSuffix("/") || path.kind == .folder
+    if format.format == .peft || (isFolder && FolderInputs.isModel(inputs[0])) {
+      let isFile = path.lastComponent?.string == AdapterFormat.peftModelName
+      return (path, isFile ? .tensors : .folder)
+    }
+    return try JobOptions.place(output, base: inputs[0])
+  }
+
+  /// What is written beside the output.
+  private var sidePlaces: [(path: FilePath, kind: OutputPlace.Kind)] {
+    (rank.report.map { [(FilePath($0), .text)] } ?? [])
+      + (bundle.unpackedFolder.map { [(FilePath($0), .folder)] } ?? [])
   }
 
   private func convert(
@@ -119,7 +163,9 @@ struct Convert: Tool {
     }
     try await adapterJob(threads: threads).run(files, writing: output)
     guard let embeddings, let folder = bundle.unpackedFolder, !job.isDryRun else { return }
-    try EmbeddingBundle.write(embeddings, to: FilePath(folder))
+    try LateFailure.after(output) {
+      try EmbeddingBundle.write(embeddings, to: FilePath(folder))
+    }
     guard !job.quiet && !job.asJSON else { return }
     StandardOutput.say(
       "\(folder): \(embeddings.keys.sorted().map { $0 + ".safetensors" }.joined(separator: ", "))"

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CommandSupport
-import FoundationEssentials
 import ModelFamilies
 import Operations
 import Safetensors
@@ -16,7 +15,7 @@ struct FolderJob {
   let format: AdapterFormat?
 
   /// - Parameter convert: makes one output of one input.
-  /// - Throws: `ExitCode` 1 if any failed; `CancellationError`.
+  /// - Throws: `ExitCode` 1 if any failed; `Interruption`.
   func run(_ convert: (FilePath, FilePath) async throws -> Void) async throws {
     let items = try FolderInputs(inputs, isRecursive: options.isRecursive, excluding: output).items
     guard !items.isEmpty else {
@@ -26,8 +25,9 @@ struct FolderJob {
     }
     var (converted, skipped, failed) = (0, 0, 0)
     var made: [FilePath: FilePath] = [:]
+    var written: [FilePath] = []
     for item in items {
-      try Task.checkCancellation()
+      guard !Task.isCancelled else { throw Interruption(written: written, of: items.count) }
       let target = item.output(in: output, as: format)
       if let other = made.updateValue(item.input, forKey: target) {
         made[target] = other
@@ -35,21 +35,19 @@ struct FolderJob {
         failed += 1
         continue
       }
-      let manager = FileManager.default
-      guard options.overwrites || !manager.fileExists(atPath: target.string) else {
+      guard job.overwrites || target.kind == nil else {
         StandardError.say("skipped: \(target) is there already; '--overwrite' replaces it")
         skipped += 1
         continue
       }
       do {
-        if !job.isDryRun {
-          try manager.createDirectory(
-            atPath: target.removingLastComponent().string, withIntermediateDirectories: true)
-        }
+        let places = try job.prepare([(target.folder, .folder)])
+        defer { withExtendedLifetime(places) {} }
         try await convert(item.input, target)
+        written.append(target)
         converted += 1
-      } catch let error as CancellationError {
-        throw error
+      } catch is CancellationError {
+        throw Interruption(written: written, of: items.count)
       } catch {
         let text = "\(error)"
         let path = item.input.string

@@ -11,15 +11,4 @@ struct FolderOptions: ParsableArguments {
 
   @Flag(name: .customLong("recursive"), help: "Folders in input folders, too.")
   var isRecursive = false
-
-  @Flag(
-    name: .customLong("overwrite"),
-    help: "Replace outputs that are there already instead of passing over them.")
-  var overwrites = false
-
-  func validate() throws {
-    guard output == nil, isRecursive || overwrites else { return }
-    throw ValidationError(
-      "'--\(isRecursive ? "recursive" : "overwrite")': expected '--output_dir' with it")
-  }
 }

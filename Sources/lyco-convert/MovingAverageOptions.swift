@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Operations
+import Safetensors
 import SystemPackage
 
 /// Post-hoc EMA: options of lyco-convert.
@@ -67,6 +68,9 @@ struct MovingAverageOptions: ParsableArguments {
       throw ValidationError("'--ema' expects at least two files, found \(inputs.count)")
     }
     let threads = job.prepareThreads()
+    let target = FilePath(output)
+    let places = try job.prepare([(target, .tensors)])
+    defer { withExtendedLifetime(places) {} }
     let average = try MovingAverage(
       inputs.map { FilePath($0) }, sorted: !keepsOrder, decay: decay)
     if !job.quiet {
@@ -75,8 +79,9 @@ struct MovingAverageOptions: ParsableArguments {
       }
     }
     guard !job.isDryRun else { return }
+    try job.protect(average.sources, from: [target])
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    try await average.write(to: FilePath(output), threads: threads, progress: progress.reporter)
+    try await average.write(to: target, threads: threads, progress: progress.reporter)
   }
 }

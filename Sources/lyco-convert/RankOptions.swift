@@ -2,9 +2,9 @@ import Adapters
 import ArgumentParser
 import Checkpoints
 import CommandSupport
-import FoundationEssentials
 import LinearAlgebra
 import Operations
+import Safetensors
 import SystemPackage
 import Tensors
 
@@ -216,7 +216,7 @@ struct RankOptions: ParsableArguments {
 
   func write(_ report: ReshapingReport) throws {
     guard let path = self.report else { return }
-    try Data(report.json.utf8).write(to: URL(filePath: path), options: .atomic)
+    try FilePath(path).write(report.json)
   }
 }
 

@@ -74,6 +74,12 @@ struct Extract: Tool {
     guard (namedOutput == nil) != (positionalOutput == nil) else {
       throw ValidationError("expected one output: '-o ADAPTER'")
     }
+    if let positionalOutput, !job.overwrites, FilePath(positionalOutput).kind != nil {
+      throw ValidationError(
+        "expected two checkpoints, BASE and TUNED, and '-o ADAPTER'; found a third file, "
+          + "'\(positionalOutput)', that would be replaced: say '-o \(positionalOutput)' if it is to be"
+      )
+    }
     guard !algorithm.isAutomatic || [.error, .size].contains(ranks.resolvedMode) else {
       throw ValidationError("'--algo auto' needs '--max_error' or '--max_size'")
     }
@@ -98,12 +104,19 @@ struct Extract: Tool {
 
   func work(_ given: GivenOptions) async throws {
     let settings = try settings
+    let path = FilePath(namedOutput ?? positionalOutput ?? "")
+    let reportPath = report.path.map { FilePath($0) }
+    let places = try job.prepare(
+      [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []))
+    defer { withExtendedLifetime(places) {} }
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
     let plan: ExtractionPlan
     do {
       let tuned = try BaseModel(
         opening: FilePath(tuned), as: family.family ?? base.layout.family)
+      try job.protect(
+        [base.file, tuned.file], from: [path] + (reportPath.map { [$0] } ?? []))
       plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
     } catch {
       throw ExtractionPlan.otherModel(FilePath(tuned), than: base) ?? error
@@ -113,12 +126,13 @@ struct Extract: Tool {
     guard !job.isDryRun else { return summary.print(plan) }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let path = FilePath(namedOutput ?? positionalOutput ?? "")
     let result = try await Extraction(plan, settings: settings).run(
       writing: path, metadata: report.metadata(for: path), progress: progress.reporter)
     progress.finish()
-    try report.write(result)
-    try summary.print(result, output: path)
+    try LateFailure.after(path) {
+      try summary.print(result, output: path)
+      try report.write(result)
+    }
   }
 
   static func main() async { await start() }

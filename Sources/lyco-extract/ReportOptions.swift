@@ -1,7 +1,7 @@
 import ArgumentParser
 import CommandSupport
-import FoundationEssentials
 import Operations
+import Safetensors
 import SystemPackage
 
 /// What is told about the extraction, in the adapter and beside it.
@@ -26,6 +26,6 @@ struct ReportOptions: ParsableArguments {
 
   func write(_ report: ExtractionReport) throws {
     guard let path else { return }
-    try Data(report.json.utf8).write(to: URL(filePath: path), options: .atomic)
+    try FilePath(path).write(report.json)
   }
 }

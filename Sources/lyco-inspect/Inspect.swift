@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import CommandSupport
 import Operations
+import Safetensors
 import SystemPackage
 
 /// `lyco-inspect FILE…`
@@ -22,6 +23,7 @@ struct Inspect: Tool {
         lyco-inspect base.safetensors --diff tuned.safetensors
         lyco-inspect *.safetensors --json
         lyco-inspect adapter.safetensors --metadata
+        lyco-inspect --finish folder/
 
       EXIT STATUS
         0 done, 1 a file could not be inspected, 2 '--check' found a fault, '--against' \
@@ -36,6 +38,12 @@ struct Inspect: Tool {
   @Argument(help: ArgumentHelp("What to inspect.", valueName: "file"), completion: .file())
   var files: [String]
 
+  @Flag(
+    name: .customLong("finish"),
+    help:
+      "First put the rest of a set of files in place that an interrupted run has replaced in part.")
+  var finishes = false
+
   @OptionGroup(title: "Details") var details: DetailOptions
   @OptionGroup(title: "Comparison") var comparison: ComparisonOptions
   @OptionGroup(title: "Files") var family: FamilyOptions
@@ -46,6 +54,14 @@ struct Inspect: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
+    if finishes {
+      for file in files {
+        guard let finished = try Exchange.finish(at: FilePath(file)) else { continue }
+        StandardError.write(
+          "\(file): \(finished.places.count) files are in place: "
+            + finished.places.map(\.string).joined(separator: ", ") + "\n")
+      }
+    }
     let work = InspectionWork(
       details: details, comparison: try comparison.open(as: family.family),
       family: family.family, output: output)

@@ -33,7 +33,9 @@ struct Merge: Tool {
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
     positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
 
-  @Argument(help: "The checkpoint to merge into; it is not changed.", completion: .file())
+  @Argument(
+    help: "The checkpoint to merge into; it is not changed unless it is the output too.",
+    completion: .file())
   var base: String
 
   @Argument(help: "Adapters, added in this order.", completion: .file())
@@ -42,7 +44,8 @@ struct Merge: Tool {
   @Option(
     name: [.customShort("o"), .customLong("output"), .customLong("save_to")],
     help: ArgumentHelp(
-      "The checkpoint to write: a file, or a folder if the base is one.", valueName: "path"),
+      "The checkpoint to write: a file, or a folder if the base is one. May be the base itself.",
+      valueName: "path"),
     completion: .file())
   var output: String
 
@@ -64,6 +67,9 @@ struct Merge: Tool {
       storage: format.precision?.dtype, filter: try selection.filter(),
       isLenient: format.isLenient, assertions: asserted.assertions,
       threads: job.prepareThreads(), shardSize: format.shards.bytes)
+    let path = FilePath(output)
+    let places = try job.prepare([JobOptions.place(output, base: FilePath(base))])
+    defer { withExtendedLifetime(places) {} }
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
     let weighted = try adapters.enumerated().map { index, path in
@@ -83,10 +89,12 @@ struct Merge: Tool {
     }
     summary.warn(plan)
     guard !job.isDryRun else { return }
+    let merging = Merging(plan, settings: settings)
+    // The base in its own place is a use of its own; an adapter there is a slip.
+    try job.protect(weighted.map(\.file.file), from: merging.paths(writing: path))
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let path = FilePath(output)
-    let report = try await Merging(plan, settings: settings).run(
+    let report = try await merging.run(
       writing: path,
       metadata: (format.omitsMetadata ? [:] : plan.metadata).setting(format.entries.added),
       progress: progress.reporter)

@@ -60,8 +60,9 @@ struct MergeSummary {
     }
     if asJSON { return StandardOutput.write(report.json) }
     guard !isQuiet else { return }
+    let written = report.files.count == 1 ? report.files[0] : output.string
     StandardOutput.say(
-      "\(output): \(ByteCount(report.bytes)), \(report.changedTensors) tensors changed by "
+      "\(written): \(ByteCount(report.bytes)), \(report.changedTensors) tensors changed by "
         + "\(report.matched) modules, \(report.copiedTensors) copied"
         + (report.skipped > 0 ? ", \(report.skipped) modules skipped" : "")
         + (report.unmatched.isEmpty ? "" : ", \(report.unmatched.count) unmatched")

@@ -62,7 +62,7 @@ struct Train: Tool {
   static func isUsage(_ error: any Error) -> Bool {
     switch error {
     case is SettingError: true
-    case let error as NetworkError: error.isOfArguments
+    case let error as NetworkError: error.isOfOptions
     case let error as DatasetError: error.isOfOptions
     case CheckpointError.presetNotFound, CheckpointError.pattern: true
     default: false
@@ -80,7 +80,11 @@ struct Train: Tool {
     if log.format == "wandb" {
       summary.warn("'--log_with wandb': nothing is uploaded; TensorBoard's event files are written")
     }
-    let plan = try TrainingPlan(trainingConfiguration())
+    let configuration = try trainingConfiguration()
+    // Before the first image is read.
+    let outputs = run.isPlan ? nil : try TrainingOutputs(configuration.output)
+    defer { withExtendedLifetime(outputs) {} }
+    let plan = try TrainingPlan(configuration)
     let isVerbose = run.isVerbose || plan.network.settings.isVerbose
     if run.isPlan {
       summary.printPlan(plan, verbose: isVerbose)

@@ -23,11 +23,11 @@ struct TrainingSummary {
   func printPlan(_ plan: TrainingPlan, verbose: Bool) {
     for notice in plan.notices { warn(notice) }
     guard asJSON else {
-      Swift.print(text(of: plan, verbose: verbose), terminator: "")
-      if !verbose { Swift.print("'--plan --verbose' lists all modules") }
+      StandardOutput.write(text(of: plan, verbose: verbose))
+      if !verbose { StandardOutput.say("'--plan --verbose' lists all modules") }
       return
     }
-    Swift.print(PlanFacts(plan).json, terminator: "")
+    StandardOutput.write(PlanFacts(plan).json)
   }
 
   private func text(of plan: TrainingPlan, verbose: Bool) -> String {
@@ -58,15 +58,15 @@ struct TrainingSummary {
 
   func print(_ report: TrainingReport) {
     if asJSON {
-      Swift.print(RunFacts(report).json, terminator: "")
+      StandardOutput.write(RunFacts(report).json)
       return
     }
     guard !isQuiet else { return }
     var line = "\(report.output): \(report.steps) steps, loss \(Self.rounded(report.loss, 4))"
     if let loss = report.validationLoss { line += ", held out \(Self.rounded(loss, 4))" }
-    Swift.print(
+    StandardOutput.write(
       line
-        + ", \(Self.rounded(report.seconds / Double(max(report.ownSteps, 1)), 2)) s per step")
+        + ", \(Self.rounded(report.seconds / Double(max(report.ownSteps, 1)), 2)) s per step\n")
   }
 
   func warn(_ text: String) { StandardError.write("note: \(text)\n") }

@@ -39,6 +39,7 @@ import Testing
     let index = """
       {
         "metadata": {
+          "lyco_set": "SET",
           "total_size": 50
         },
         "weight_map": {
@@ -51,8 +52,48 @@ import Testing
       }
 
       """
-    #expect(
-      String(decoding: contents(folder.file("m.safetensors.index.json")), as: UTF8.self) == index)
+    let text = String(
+      decoding: contents(folder.file("m.safetensors.index.json")), as: UTF8.self)
+    #expect(text.replacing(/"lyco_set": "[0-9a-f]{16}"/, with: "\"lyco_set\": \"SET\"") == index)
+  }
+
+  /// Shards of one shape with other numbers, as of a merge with another ratio.
+  @Test func refusesAMixtureOfTwoSets() throws {
+    let folder = TemporaryFolder()
+    try save(tensors, to: folder.file("m.safetensors"), shardSize: 30)
+    let other = TemporaryFolder()
+    try save(
+      tensors.mapValues { $0.map { $0 &+ 1 } }, to: other.file("m.safetensors"), shardSize: 30)
+    let shard = "m-00002-of-00002.safetensors"
+    let foreign = try contents(of: other.file(shard))
+    try write(foreign, to: folder.file(shard))
+    let index = folder.file("m.safetensors.index.json")
+    let error = #expect(throws: SafetensorsError.self) { _ = try TensorFile(opening: index) }
+    #expect(error == .otherSet(index, shard: shard))
+    // By itself a shard is a file like any other, without a word of its set.
+    #expect(try TensorFile(opening: folder.file(shard)).metadata.isEmpty)
+  }
+
+  @Test func equalShardsAreEqualBytes() throws {
+    let one = TemporaryFolder()
+    let two = TemporaryFolder()
+    try save(tensors, to: one.file("m.safetensors"), shardSize: 30)
+    try save(tensors, to: two.file("m.safetensors"), shardSize: 30)
+    #expect(try FileTree(one.path) == FileTree(two.path))
+  }
+
+  /// Whatever the number of files was before, it is that of the new checkpoint.
+  @Test(arguments: [nil, 10, 30] as [Int?], [nil, 10, 30] as [Int?])
+  func replacesEveryFormOfACheckpoint(before: Int?, after: Int?) throws {
+    let folder = TemporaryFolder()
+    let fresh = TemporaryFolder()
+    for path in [folder.file("m.safetensors"), folder.file("mm.safetensors")] {
+      try save(sample("old", "older", count: 10), to: path, shardSize: before)
+    }
+    let others = folder.entries.filter { $0.hasPrefix("mm") }
+    try save(tensors, to: folder.file("m.safetensors"), shardSize: after)
+    try save(tensors, to: fresh.file("m.safetensors"), shardSize: after)
+    #expect(folder.entries == (fresh.entries + others).sorted())
   }
 
   @Test func writesOneFileIfAllFits() throws {

@@ -179,17 +179,28 @@ import Testing
     #expect(folder.entries == [])
   }
 
-  @Test(arguments: ["no/such/folder/out.safetensors", "file/out.safetensors", "taken"])
-  func saysWhereItCannotWrite(output: String) throws {
+  static let outputs = [
+    "file/out.safetensors", "taken", "/proc/lyco/out.safetensors", "out.ckpt", "out.PT", "out.bin",
+    "out.pth", "/dev/null", "/dev/zero",
+  ]
+
+  /// Inputs that are not there would be missed first if they were looked at before.
+  @Test(arguments: ["lyco-extract", "lyco-merge", "lyco-convert"], outputs)
+  func seesBeforeTheWorkWhereItCannotWrite(tool: String, output: String) throws {
     let folder = TemporaryFolder()
     try folder.write("file", text: "x")
     try folder.write("taken/inside", text: "x")
-    let run = ToolRun(
-      "lyco-extract",
-      [Self.real, Fixtures.path("real/waifu2x-cunet/tuned.safetensors").string, "-o", output],
-      in: folder.path)
+    var inputs = ["no-base.safetensors", "no-other.safetensors"]
+    if tool == "lyco-convert" {
+      // An existing folder is a place for this tool.
+      guard output != "taken" else { return }
+      inputs.removeLast()
+    }
+    let run = ToolRun(tool, inputs + ["-o", output], in: folder.path)
     #expect(run.status == 1)
-    #expect(run.errors.hasPrefix("Error: \(output)"), "\(run.errors)")
+    #expect(run.errors.hasPrefix("Error: "), "\(run.errors)")
+    #expect(run.errors.contains(output.split(separator: "/")[0]), "\(run.errors)")
+    #expect(!run.errors.contains("no-base"), "\(run.errors)")
     #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
     #expect(run.output == "")
     #expect(folder.entries == ["file", "taken"])

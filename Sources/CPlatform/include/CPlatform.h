@@ -12,6 +12,13 @@ int lyco_open_unnamed(const char *folder, unsigned mode);
 /* Starts writing a range of a file to disk without waiting for it. 0 or -1 and errno. */
 int lyco_start_writeback(int file, int64_t offset, int64_t count);
 
+/* Takes the exclusive lock of an open file or folder (flock), waiting for it or not. 0 or -1 and errno. The name
+   is that of a structure in Swift. */
+int lyco_lock(int file, int waits);
+
+/* Whether a signal is ignored, 1 or 0. */
+int lyco_is_ignored(int number);
+
 /* Lets two files or folders change names in one step. 0 or -1 and errno, in particular where the file
    system cannot do it. */
 int lyco_exchange(const char *a, const char *b);

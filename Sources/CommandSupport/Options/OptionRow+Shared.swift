@@ -9,7 +9,8 @@ extension OptionRow {
   static let included = value("include_patterns", read: "exclude_patterns")
   /// Threads, and what is said of the work.
   static let job = [
-    value("threads"), flag("dry_run"), flag("q quiet"), flag("v verbose"), flag("json"),
+    value("threads"), flag("dry_run"), flag("overwrite"), flag("q quiet"), flag("v verbose"),
+    flag("json"),
   ]
 }
 

@@ -78,7 +78,7 @@ extension OptionTable {
       .flag("add_difference", read: sum), .numbers("vae_ratio", read: sum),
       .value("pattern_ratio", read: sum), .flag("unet_only", read: sum),
       .value("bundle_add", read: adapter), .value("unbundle", read: adapter),
-      .value("output_dir"), .flag("recursive"), .flag("overwrite"),
+      .value("output_dir"), .flag("recursive"),
       .value(
         "metadata",
         in: OptionWords(

@@ -32,35 +32,27 @@ package struct CheckpointConversion: Sendable {
     var report = self.report
     let total = plan.outputs.reduce(0) { $0 + $1.info.byteCount }
     let base = plan.sources[0].file
-    let destination = try MergeDestination(plan.outputs.map(\.info), of: base, at: output)
+    let destination = try CheckpointDestination(plan.outputs.map(\.info), of: base, at: output)
     let scales = try await scales(threads: threads, progress: progress)
-    try MergeDestination.copyCompanions(of: base, to: output)
     let outputs = Dictionary(uniqueKeysWithValues: plan.outputs.map { ($0.info.name, $0) })
     var completed = 0
-    var files: [FilePath] = []
-    for file in destination.files {
-      var writer = try SafetensorsWriter.create(
-        file.path, announcing: file.tensors.map(\.info), metadata: metadata, shardSize: shardSize)
-      let keys = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.info.name, $0.key) })
-      let work = writer.order.flatMap { info in
-        outputs[keys[info.name] ?? info.name].map { Self.parts(of: $0, as: info.name) } ?? []
+    let written = try await destination.write(
+      metadata: metadata, shardSize: shardSize, threads: threads,
+      parts: { info, key in outputs[key].map { Self.parts(of: $0, as: info.name) } ?? [] },
+      transform: { result(of: $0, scales: scales) },
+      append: { part, result, writer in
+        switch result {
+        case .copied(let view): try writer.append(part.name, view.bytes)
+        case .made(let tensor, _): try writer.append(part.name, tensor.rawBytes)
+        }
+        report.add(part, result)
+        completed += part.byteCount
+        progress.report(
+          Progress(activity: "converting", completed: completed, total: total, isBytes: true))
       }
-      try await forEachInOrder(
-        work, width: threads + 1, transform: { result(of: $0, scales: scales) },
-        consume: { part, result in
-          switch result {
-          case .copied(let view): try writer.append(part.name, view.bytes)
-          case .made(let tensor, _): try writer.append(part.name, tensor.rawBytes)
-          }
-          report.add(part, result)
-          completed += part.byteCount
-          progress.report(
-            Progress(activity: "converting", completed: completed, total: total, isBytes: true))
-        })
-      files += writer.files
-      try writer.finish()
-    }
-    report.bytes = files.reduce(0) { $0 + $1.byteCount }
+    )
+    report.files = written.entries.map(\.string)
+    report.bytes = written.byteCount
     report.seconds = (clock.now - start) / .seconds(1)
     return report
   }
@@ -72,5 +64,14 @@ package struct CheckpointConversion: Sendable {
       evidence: first.layout.evidence, method: method, pruned: plan.pruned.mapValues(\.count),
       onlyInFirst: plan.onlyInFirst.count, notInFirst: plan.notInFirst.count,
       warnings: plan.notices)
+  }
+}
+
+extension CheckpointConversion {
+  /// The files that `run` writes; of shards the name without a number.
+  /// - Throws: `OperationError.folderOutput`
+  package func paths(writing output: FilePath) throws(OperationError) -> [FilePath] {
+    try CheckpointDestination(plan.outputs.map(\.info), of: plan.sources[0].file, at: output)
+      .files.map(\.path)
   }
 }

@@ -10,6 +10,8 @@ package struct CheckpointConversionReport: Codable, Sendable {
   package let onlyInFirst: Int
   package let notInFirst: Int
   package let warnings: [String]
+  /// What was written, to be opened: files, or the indices of shards.
+  package internal(set) var files: [String] = []
   package internal(set) var copiedTensors = 0
   package internal(set) var convertedTensors = 0
   package internal(set) var summedTensors = 0

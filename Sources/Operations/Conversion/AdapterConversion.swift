@@ -105,7 +105,10 @@ package struct AdapterConversion {
     report.widened = modules.count { !stored.contains($0.factorFormat) }
     let finished = try await finished(modules, others, report, for: output, progress)
     report = finished.report
-    try finished.output.write(metadata: finished.metadata)
+    try Task.checkCancellation()
+    var set = OutputSet()
+    try finished.output.add(to: &set, metadata: finished.metadata)
+    try set.commit()
     report.files = finished.output.files.map(\.path.string)
     report.bytes = finished.output.files.reduce(0) { $0 + $1.path.byteCount }
     report.seconds = (clock.now - start) / .seconds(1)

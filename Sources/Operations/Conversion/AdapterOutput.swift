@@ -1,10 +1,9 @@
 import Adapters
 import Checkpoints
-import FoundationEssentials
-import ModelFamilies
+package import ModelFamilies
 import OrderedCollections
 import Safetensors
-import SystemPackage
+package import SystemPackage
 import Tensors
 
 /// The files that a converted adapter is written to.
@@ -20,7 +19,7 @@ struct AdapterOutput {
   private static let denoisers: Set<String> = ["", "unet", "transformer", "prior"]
 
   /// What PEFT calls the tensors of an adapter.
-  static let modelName = "adapter_model.safetensors"
+  static let modelName = AdapterFormat.peftModelName
 
   let files: [File]
   /// An entry of the header that says what PEFT is to make, for diffusers.
@@ -97,44 +96,15 @@ struct AdapterOutput {
     files.reduce(0) { $0 + AdapterWriter.byteCount(of: $1.tensors, metadata: metadata) }
   }
 
-  /// Writes all files, each of which appears when all are whole.
-  /// - Throws: `SafetensorsError`, and what the file system reports.
-  func write(metadata: [String: String]?) throws {
-    if files.count == 1, files[0].configuration == nil {
-      return try AdapterWriter.write(files[0].tensors, metadata: metadata, to: files[0].path)
-    }
-    let manager = FileManager.default
-    let first = files[0].path
-    let common = files.dropFirst().reduce(first.removingLastComponent()) { folder, file in
-      var folder = folder
-      while !file.path.starts(with: folder) { folder.removeLastComponent() }
-      return folder
-    }
-    let parent = common.removingLastComponent()
-    let staging = (parent.isEmpty ? FilePath(".") : parent)
-      .appending(".lyco-convert-\(ProcessInfo.processInfo.processIdentifier)")
-    try manager.createDirectory(atPath: staging.string, withIntermediateDirectories: true)
-    defer { try? manager.removeItem(atPath: staging.string) }
-    var moves: [(from: FilePath, to: FilePath)] = []
-    for (index, file) in files.enumerated() {
-      let name = "\(index)-" + (file.path.lastComponent?.string ?? "")
-      let staged = staging.appending(name)
-      try AdapterWriter.write(file.tensors, metadata: metadata, to: staged)
-      moves.append((staged, file.path))
-      if let text = file.configuration {
-        let path = staging.appending("\(index)-adapter_config.json")
-        try Data((text + "\n").utf8).write(to: URL(filePath: path.string))
-        moves.append(
-          (path, file.path.removingLastComponent().appending("adapter_config.json")))
-      }
-    }
-    for (source, target) in moves {
-      let folder = target.removingLastComponent()
-      if !folder.isEmpty {
-        try manager.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
-      }
-      if manager.fileExists(atPath: target.string) { try manager.removeItem(atPath: target.string) }
-      try manager.moveItem(atPath: source.string, toPath: target.string)
+  /// Adds all files to a set, so that they appear together.
+  /// - Throws: `SafetensorsError`
+  func add(to set: inout OutputSet, metadata: [String: String]?) throws(SafetensorsError) {
+    for file in files {
+      try set.makeFolder(file.path.folder)
+      try AdapterWriter.add(file.tensors, metadata: metadata, at: file.path, to: &set)
+      guard let text = file.configuration else { continue }
+      try set.add(
+        Array((text + "\n").utf8), at: file.path.folder.appending("adapter_config.json"))
     }
   }
 }
@@ -145,4 +115,17 @@ extension String {
 
   /// What stands before the first dot.
   fileprivate var beginning: String { String(prefix { $0 != "." }) }
+}
+
+extension AdapterFormat {
+  /// What PEFT calls the tensors of an adapter.
+  package static let peftModelName = "adapter_model.safetensors"
+
+  /// The files that an adapter may be written to, whatever its format: the output itself, PEFT's in it, and
+  /// HCP's beside it.
+  package static func files(for output: FilePath) -> [FilePath] {
+    let name = output.lastComponent?.string ?? ""
+    return [output, output.appending(peftModelName)]
+      + ["unet-", "text_encoder-"].map { output.folder.appending($0 + name) }
+  }
 }

@@ -1,5 +1,4 @@
 import Checkpoints
-import FoundationEssentials
 import OrderedCollections
 package import Safetensors
 package import SystemPackage
@@ -116,14 +115,17 @@ package struct EmbeddingBundle: Sendable {
     return embeddings
   }
 
-  /// Writes each to `<name>.safetensors`.
-  /// - Throws: `SafetensorsError`, and what the file system reports.
-  package static func write(_ embeddings: [String: [TensorView]], to folder: FilePath) throws {
-    try FileManager.default.createDirectory(
-      atPath: folder.string, withIntermediateDirectories: true)
+  /// Writes each to `<name>.safetensors`; they appear together.
+  /// - Throws: `SafetensorsError`
+  package static func write(
+    _ embeddings: [String: [TensorView]], to folder: FilePath
+  ) throws(SafetensorsError) {
+    var set = OutputSet()
+    try set.makeFolder(folder)
     for (name, tensors) in embeddings.sorted(by: { $0.key < $1.key }) {
-      try AdapterWriter.write(
-        tensors, metadata: nil, to: folder.appending(name + ".safetensors"))
+      try AdapterWriter.add(
+        tensors, metadata: nil, at: folder.appending(name + ".safetensors"), to: &set)
     }
+    try set.commit()
   }
 }

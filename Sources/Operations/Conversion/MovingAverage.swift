@@ -2,7 +2,7 @@ import Adapters
 import Checkpoints
 import Glibc
 import OrderedCollections
-import Safetensors
+package import Safetensors
 package import SystemPackage
 package import Tensors
 
@@ -58,6 +58,8 @@ package struct MovingAverage: Sendable {
     self.decay = decay
     try check()
   }
+
+  package var sources: [TensorFile] { files }
 
   /// In the order in which they are averaged, each with its β; the first has none.
   package var steps: [(path: FilePath, beta: Double?)] {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Safetensors
 package import SystemPackage
 
 #if canImport(Darwin)
@@ -19,9 +20,11 @@ package final class EventLog {
     let seconds = String(Int(time))
     let name = "events.out.tfevents.\(seconds).\(Self.host).\(getpid()).0"
     path = folder.appending(name)
+    let folders = MadeFolders()
+    defer { withExtendedLifetime(folders) {} }
     do {
-      try FileManager.default.createDirectory(
-        atPath: folder.string, withIntermediateDirectories: true)
+      // A folder that cannot be made is told where the file is opened.
+      try? folders.make(folder)
       file = try FileDescriptor.open(
         path, .writeOnly, options: [.create, .append], permissions: FilePermissions(rawValue: 0o666)
       )

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Safetensors
 package import SystemPackage
 
 /// A log as a table of comma-separated values: a line for every step, a column for every number.
@@ -8,13 +9,16 @@ package final class TableLog {
   package let columns: [String]
   private let file: FileDescriptor
 
-  /// Goes on with a table of the same columns, and replaces any other file.
+  /// Goes on with a table of the same columns, and replaces any other file. To a device or a pipe it is
+  /// written as it comes.
   /// - Throws: `LogError`
   package init(_ path: FilePath, columns: [String]) throws(LogError) {
     self.path = path
     self.columns = columns
     let header = Self.line(["step", "epoch"] + columns)
-    let existing = try? String(contentsOfFile: path.string, encoding: .utf8)
+    // Reading from what is no file could wait for ever.
+    let isFile = path.kind == .regular
+    let existing = isFile ? try? String(contentsOfFile: path.string, encoding: .utf8) : nil
     let goesOn = existing?.hasPrefix(header) == true
     do {
       file = try FileDescriptor.open(

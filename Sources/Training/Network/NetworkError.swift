@@ -23,18 +23,6 @@ package enum NetworkError: Error, Equatable {
   case fileWithoutModules(file: String, first: [String], misfit: String?)
 }
 
-extension NetworkError {
-  /// Whether it is `--network_module` or `--network_args` that cannot be followed, and no file or model.
-  package var isOfArguments: Bool {
-    switch self {
-    case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .value,
-      .unknownAlgorithm, .conflict, .settings, .noModules:
-      true
-    default: false
-    }
-  }
-}
-
 extension NetworkError: CustomStringConvertible {
   package var description: String {
     switch self {

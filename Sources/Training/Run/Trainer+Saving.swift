@@ -17,9 +17,9 @@ extension Trainer {
       metadata: files.metadata.text(
         epoch: epoch, step: progress.step, at: EventLog.now), to: path)
     let state = withState ? files.names.state(moment) : nil
-    if let state { try self.state().write(to: state) }
-    files.removeOutdated(at: moment)
     observer.saved(path)
+    if let state { try LateFailure.after(path) { try self.state().write(to: state) } }
+    files.removeOutdated(at: moment)
     return state
   }
 

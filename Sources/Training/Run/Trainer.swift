@@ -28,6 +28,7 @@ package final class Trainer {
   var lastValidation: (step: Int, loss: Double)?
   let record: TrainingRecord
   let files: TrainingFiles
+  private let outputs: TrainingOutputs
   let observer: TrainingObserver
 
   /// Latents are brought to about unit variance by this, as all tools have it for Stable Diffusion 1 and 2.
@@ -41,7 +42,7 @@ package final class Trainer {
     self.plan = plan
     self.observer = observer
     files = TrainingFiles(plan)
-    try files.prepareFolder()
+    outputs = try TrainingOutputs(configuration.output)
     observer.begin(.loading)
     // Images first: what the VAE takes is free again when the other weights come.
     var encoder = try StableDiffusionModel.encoder(

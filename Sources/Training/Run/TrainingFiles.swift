@@ -28,20 +28,6 @@ struct TrainingFiles {
     metadata = plan.metadata(startedAt: EventLog.now)
   }
 
-  /// Makes sure of the folder before anything is computed.
-  /// - Throws: `TrainingError.output`
-  func prepareFolder() throws(TrainingError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: names.folder.string, withIntermediateDirectories: true)
-    } catch {
-      throw .output(names.folder, "it cannot be made")
-    }
-    guard FileManager.default.isWritableFile(atPath: names.folder.string) else {
-      throw .output(names.folder, "it cannot be written to")
-    }
-  }
-
   /// What is to be saved after a step: under its own number, that of the epoch that ends with it, both or
   /// neither.
   func due(after progress: TrainingProgress, endsEpoch: Bool) -> [SaveNames.Moment] {
@@ -62,12 +48,11 @@ struct TrainingFiles {
     case .end: retention = nil
     }
     guard let retention else { return }
-    for path in [
-      retention.removed(at: moment).map { names.adapter($0) },
-      retention.removedState(at: moment).map { names.state($0) },
-    ].compactMap(\.self) {
-      try? FileManager.default.removeItem(atPath: path.string)
+    if let old = retention.removed(at: moment) {
+      let path = names.adapter(old)
+      if path.kind == .regular { try? path.removeFile() }
     }
+    if let old = retention.removedState(at: moment) { TrainingState.remove(names.state(old)) }
   }
 }
 

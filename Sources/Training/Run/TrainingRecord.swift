@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Safetensors
 import SystemPackage
 
 /// The logs of a run.
@@ -19,12 +19,10 @@ struct TrainingRecord {
       norms: .init(scaledCount: 0, average: 0, largest: 0), gradientNorm: 0
     ).scalars.map(\.tag)
     table = try output.table.map { path throws(LogError) in
-      let folder = path.removingLastComponent()
-      if !folder.isEmpty {
-        // A folder that cannot be made is told where the file is opened.
-        try? FileManager.default.createDirectory(
-          atPath: folder.string, withIntermediateDirectories: true)
-      }
+      // A folder that cannot be made is told where the file is opened.
+      let folders = MadeFolders()
+      defer { withExtendedLifetime(folders) {} }
+      try? folders.make(path.folder)
       return try TableLog(path, columns: columns + StepLog.rareTags)
     }
   }

@@ -1,91 +1,54 @@
-import CPlatform
 import FoundationEssentials
 import Safetensors
 package import SystemPackage
 import Tensors
 
-#if canImport(Darwin)
-  import Darwin
-#else
-  import Glibc
-#endif
-
 extension TrainingState {
-  /// Writes the folder whole or not at all: what was there before stays until the new one is on disk.
-  /// - Throws: `StateError`; then nothing is left behind
+  /// Writes the files of the folder, which change places together: see `OutputSet`. What else is in the folder
+  /// stays.
+  /// - Throws: `StateError`; then the old state is there, or, where that failed between two files, one that
+  ///   resuming finishes
   package func write(to folder: FilePath) throws(StateError) {
-    let name = folder.lastComponent?.string ?? "state"
-    let parent = folder.removingLastComponent()
-    // One name for the folder, so that what a killed process left goes with the next attempt.
-    let pending = parent.appending(".\(name).tmp")
-    try remove(pending)
-    do throws(StateError) {
-      try createFolder(pending)
-      try writeTensors(
-        parameters.map { ($0.key, EncodedTensor($0.value, as: .f32)) },
-        to: pending.appending(Name.parameters))
-      try writeTensors(
-        optimizer.tensors.map { ($0.key, $0.value) }, to: pending.appending(Name.optimizer))
-      if progress.averageCount > 0 {
-        try writeTensors(
-          average.map { ($0.key, EncodedTensor($0.value, as: .f32)) },
-          to: pending.appending(Name.average))
-      }
-      try writeProgress(to: pending.appending(Name.progress))
-      try syncFolder(pending)
-      try publish(pending, as: folder)
-    } catch {
-      try? remove(pending)
-      throw error
-    }
-    // The state is in place; what cannot be removed now goes with the next one.
-    try? remove(pending)
-    try syncFolder(parent.isEmpty ? "." : parent)
-  }
-
-  /// Gives the folder its name; a folder that has it gets that of the new one.
-  private func publish(_ pending: FilePath, as folder: FilePath) throws(StateError) {
-    guard FileManager.default.fileExists(atPath: folder.string) else {
-      return try move(pending, folder)
-    }
-    let exchanged = unsafe pending.withPlatformString { pending in
-      unsafe folder.withPlatformString { unsafe lyco_exchange(pending, $0) }
-    }
-    guard exchanged != 0 else { return }
-    // Where the system has no exchange, it takes two steps; between them the old state has a hidden name.
-    let old = folder.removingLastComponent().appending(".\(folder.lastComponent?.string ?? "").old")
-    try remove(old)
-    try move(folder, old)
-    do throws(StateError) {
-      try move(pending, folder)
-    } catch {
-      try? move(old, folder)
-      throw error
-    }
-    try? remove(old)
-  }
-
-  private func writeTensors(
-    _ tensors: [(name: String, tensor: EncodedTensor)], to path: FilePath
-  ) throws(StateError) {
     do throws(SafetensorsError) {
-      let byName = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor) })
-      var writer = try SafetensorsWriter.create(
-        path,
-        announcing: tensors.map {
-          TensorInfo(name: $0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape)
-        }, metadata: [:])
-      for info in writer.order {
-        guard let tensor = byName[info.name] else { continue }
-        try writer.append(info.name, tensor.rawBytes)
+      var set = OutputSet()
+      try set.makeFolder(folder)
+      try add(
+        parameters.map { ($0.key, EncodedTensor($0.value, as: .f32)) },
+        at: folder.appending(Name.parameters), to: &set)
+      try add(
+        optimizer.tensors.map { ($0.key, $0.value) }, at: folder.appending(Name.optimizer),
+        to: &set)
+      let average = folder.appending(Name.average)
+      if progress.averageCount > 0 {
+        try add(
+          self.average.map { ($0.key, EncodedTensor($0.value, as: .f32)) }, at: average, to: &set)
+      } else {
+        set.remove(average)
       }
-      try writer.finish()
+      try set.add(encodedProgress, at: folder.appending(Name.progress))
+      try set.commit()
     } catch {
       throw .file(error)
     }
   }
 
-  private func writeProgress(to path: FilePath) throws(StateError) {
+  private func add(
+    _ tensors: [(name: String, tensor: EncodedTensor)], at path: FilePath, to set: inout OutputSet
+  ) throws(SafetensorsError) {
+    let byName = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor) })
+    var writer = try SafetensorsWriter.create(
+      path,
+      announcing: tensors.map {
+        TensorInfo(name: $0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape)
+      }, metadata: [:])
+    for info in writer.order {
+      guard let tensor = byName[info.name] else { continue }
+      try writer.append(info.name, tensor.rawBytes)
+    }
+    try writer.seal(into: &set)
+  }
+
+  private var encodedProgress: [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -93,52 +56,38 @@ extension TrainingState {
     guard let text = try? encoder.encode(progress) else {
       preconditionFailure("a progress that JSON cannot hold")
     }
-    do {
-      let file = try FileDescriptor.open(
-        path, .writeOnly, options: [.create, .truncate],
-        permissions: FilePermissions(rawValue: 0o666))
-      try file.closeAfter {
-        _ = try file.writeAll(text)
-        guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
-      }
-    } catch {
-      throw .io(path, "write", error as? Errno ?? .ioError)
-    }
+    return Array(text)
   }
 
-  private func createFolder(_ path: FilePath) throws(StateError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path.string, withIntermediateDirectories: true)
-    } catch {
-      throw .io(path, "create a folder for", Errno(rawValue: errno))
+  // MARK: Removing
+
+  /// Removes a state: its files, and the folder if nothing else is in it. What is no state of ours stays as it
+  /// is, and so does what cannot be removed.
+  package static func remove(_ folder: FilePath) {
+    guard let version = try? formatVersion(in: folder), version != nil else {
+      return removeRemains(folder)
     }
+    // First what makes it a state: it is whole or none.
+    try? folder.appending(Name.progress).removeFile()
+    removeRemains(folder)
   }
 
-  private func remove(_ path: FilePath) throws(StateError) {
-    guard FileManager.default.fileExists(atPath: path.string) else { return }
-    do {
-      try FileManager.default.removeItem(atPath: path.string)
-    } catch {
-      throw .io(path, "remove", Errno(rawValue: errno))
-    }
+  /// Removes what is left of a state whose removal was interrupted: a folder of its files and nothing else.
+  package static func removeRemains(_ folder: FilePath) {
+    let names = [Name.parameters, Name.optimizer, Name.average]
+    guard folder.kind == .folder, let found = try? folder.names(), !found.isEmpty,
+      found.allSatisfy(names.contains)
+    else { return }
+    for name in names { try? folder.appending(name).removeFile() }
+    try? folder.removeFolder()
   }
 
-  private func move(_ source: FilePath, _ target: FilePath) throws(StateError) {
-    let status = unsafe source.withPlatformString { source in
-      unsafe target.withPlatformString { unsafe rename(source, $0) }
+  /// The format of a state in a folder; nil for one of other trainers.
+  private static func formatVersion(in folder: FilePath) throws(SafetensorsError) -> Int? {
+    let file = try MappedFile(folder.appending(Name.progress))
+    let text = unsafe file.bytes.withUnsafeBufferPointer {
+      unsafe String(decoding: $0, as: UTF8.self)
     }
-    guard status == 0 else { throw .io(target, "rename", Errno(rawValue: errno)) }
-  }
-
-  /// Makes what happened in a folder last.
-  private func syncFolder(_ path: FilePath) throws(StateError) {
-    do {
-      let folder = try FileDescriptor.open(path, .readOnly)
-      // Some network file systems cannot sync a folder; the files in it are synced.
-      try folder.closeAfter { _ = fsync(folder.rawValue) }
-    } catch {
-      throw .io(path, "sync", error as? Errno ?? .ioError)
-    }
+    return JSONValue(parsing: text)?["format_version"]?.integer
   }
 }

@@ -48,6 +48,8 @@ package struct TrainingState {
   /// Reads a folder.
   /// - Throws: `StateError`
   package init(opening folder: FilePath) throws(StateError) {
+    // A state is there to be gone on from: what an interrupted run has begun is finished first.
+    do throws(SafetensorsError) { _ = try Exchange.finish(at: folder) } catch { throw .file(error) }
     let progress = try Self.readProgress(folder)
     self.progress = progress
     let files = try [Name.parameters, Name.optimizer].map { name throws(StateError) in

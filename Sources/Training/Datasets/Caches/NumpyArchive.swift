@@ -109,16 +109,14 @@ package struct NumpyArchive: Sendable {
   }
 
   /// Writes the file, which appears whole or not at all.
-  /// - Throws: `DatasetError.io`
+  /// - Throws: `DatasetError.file`
   package func write(to path: FilePath) throws(DatasetError) {
-    do {
-      let pending = try PendingFile(path)
-      _ = try pending.file.writeAll(file)
-      try pending.commit()
-    } catch let error as SafetensorsError {
-      throw .wrapped(error, path)
+    do throws(SafetensorsError) {
+      var set = OutputSet()
+      try set.add(file, at: path)
+      try set.commit()
     } catch {
-      throw .writing(path, error as? Errno ?? .ioError)
+      throw .wrapped(error, path)
     }
   }
 }

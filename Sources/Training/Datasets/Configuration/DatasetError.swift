@@ -34,16 +34,6 @@ package enum DatasetError: Error {
   case imageChanged(FilePath, expected: Resolution, found: Resolution)
 }
 
-extension DatasetError {
-  /// Whether options are missing or cannot be followed, and no file is at fault.
-  package var isOfOptions: Bool {
-    switch self {
-    case .nothingGiven, .setting: true
-    default: false
-    }
-  }
-}
-
 extension DatasetError: CustomStringConvertible {
   package var description: String {
     switch self {

@@ -1,0 +1,116 @@
+import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+extension Exchange {
+  /// Finishes the exchange that was interrupted in a folder, if there is one.
+  /// - Returns: nil if there is none, or another process is at work
+  @discardableResult
+  static func finish(in parent: FilePath) throws(SafetensorsError) -> Finished? {
+    let folder = parent.appending(folderName)
+    guard (try? Posix.linkStatus(folder)) != nil else { return nil }
+    let lock: Lock?
+    do throws(Errno) {
+      lock = try Lock(parent, makes: false, waits: false)
+    } catch .noSuchFileOrDirectory {
+      return nil
+    } catch {
+      throw .io(folder, .open, error)
+    }
+    return try lock.flatMap { lock throws(SafetensorsError) in try finish(lock, of: parent) }
+  }
+
+  /// The same where the lock is held.
+  @discardableResult
+  static func finish(_ lock: Lock, of parent: FilePath) throws(SafetensorsError) -> Finished? {
+    guard let path = lock.journal() else {
+      lock.clear()
+      return nil
+    }
+    let main = path.folder.folder
+    guard path.folder == lock.folder else {
+      // It is another folder's; what is here goes with it.
+      let finished = try finish(in: main)
+      if lock.journal() == nil { lock.clear() }
+      return finished
+    }
+    let journal: ExchangeJournal?
+    do throws(Errno) {
+      journal = ExchangeJournal(try Posix.contents(path))
+    } catch {
+      throw .io(path, .read, error)
+    }
+    guard let journal else { throw .cannotFinish(parent, file: path) }
+    try carryOut(journal, in: parent)
+    try end(journal, lock, of: parent)
+    return Finished(places: journal.places.map { parent.pushing($0.target) })
+  }
+
+  /// Renames and removes what is not yet. What it finds done it leaves.
+  static func carryOut(
+    _ journal: ExchangeJournal, in parent: FilePath
+  ) throws(SafetensorsError) {
+    for place in journal.places {
+      let (staged, target) = (parent.pushing(place.staged), parent.pushing(place.target))
+      do throws(Errno) {
+        try Posix.move(staged, to: target)
+      } catch .noSuchFileOrDirectory {
+        // It has been renamed already, unless somebody else was here.
+        guard matches(target, place) else { throw .cannotFinish(parent, file: target) }
+      } catch {
+        throw .io(target, .rename, error)
+      }
+    }
+    for path in journal.removed {
+      let path = parent.pushing(path)
+      do throws(Errno) { try Posix.remove(path) } catch .noSuchFileOrDirectory {} catch {
+        throw .io(path, .remove, error)
+      }
+    }
+    for folder in journal.folders(in: parent) {
+      do throws(Errno) { try Posix.syncFolder(folder) } catch {
+        throw .io(folder, .sync, error)
+      }
+    }
+  }
+
+  /// Removes the journal, and then what is of no use without it.
+  static func end(
+    _ journal: ExchangeJournal, _ lock: Lock, of parent: FilePath
+  ) throws(SafetensorsError) {
+    let path = lock.folder.appending(journalName)
+    do throws(Errno) { try Posix.remove(path) } catch { throw .io(path, .remove, error) }
+    for folder in journal.folders(in: parent) where folder != parent {
+      let pointers = folder.appending(folderName)
+      try? Posix.remove(pointers.appending(pointerName))
+      try? Posix.removeFolder(pointers)
+    }
+    lock.clear()
+  }
+
+  /// Whether a file is the one that was to take the place.
+  private static func matches(_ target: FilePath, _ place: ExchangeJournal.Place) -> Bool {
+    guard let status = try? Posix.status(target), Int(status.st_size) == place.byteCount,
+      let start = try? Posix.contents(target, limit: ExchangeJournal.digestedLength)
+    else { return false }
+    return ContentDigest.text(of: start) == place.digest
+  }
+}
+
+extension ExchangeJournal {
+  /// Folders that a file takes its place in or goes from, each once.
+  func folders(in parent: FilePath) -> [FilePath] {
+    var folders: [FilePath] = []
+    for path in places.map(\.target) + removed {
+      let folder = parent.pushing(path).removingLastComponent()
+      if !folders.contains(folder) { folders.append(folder) }
+    }
+    return folders
+  }
+}

@@ -1,0 +1,36 @@
+import OrderedCollections
+package import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Which file a path leads to, whatever the path: two names of one file have one identity.
+package struct FileIdentity: Hashable, Sendable {
+  private let device: UInt64
+  private let number: UInt64
+
+  /// nil where there is nothing, or nothing that can be looked at.
+  package init?(_ path: FilePath) {
+    guard let status = try? Posix.status(path) else { return nil }
+    device = UInt64(status.st_dev)
+    number = UInt64(status.st_ino)
+  }
+}
+
+extension TensorFile {
+  /// The files on disk that it was read from.
+  package var sources: Set<FilePath> { Set(tensors.values.map(\.file)).union([path]) }
+
+  /// The first of some outputs that is, or takes the place of, a file it was read from.
+  package func source(replacedBy outputs: [FilePath]) -> FilePath? {
+    let own = Set(sources.compactMap(FileIdentity.init))
+    return outputs.first { output in
+      ([output] + output.forms).contains { FileIdentity($0).map(own.contains) ?? false }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+package import SystemPackage
+
+extension FilePath {
+  /// What it leads to, links followed; nil where there is nothing.
+  package var kind: FileKind? { (try? Posix.status(self)).map(FileKind.init) }
+
+  /// Names in a folder, sorted, without hidden ones.
+  /// - Throws: `io`
+  package func names() throws(SafetensorsError) -> [String] {
+    do throws(Errno) { return try Posix.names(in: self) } catch { throw .io(self, .list, error) }
+  }
+
+  /// Regular files in a folder and the folders in it, relative to it, without hidden ones.
+  /// - Parameter excluded: a folder that is passed over
+  /// - Throws: `io`
+  package func files(excluding excluded: FilePath) throws(SafetensorsError) -> [FilePath] {
+    let other = FileIdentity(excluded)
+    var files: [FilePath] = []
+    func add(_ folder: FilePath, _ relative: FilePath) throws(SafetensorsError) {
+      for name in try folder.names() {
+        let path = folder.appending(name)
+        switch path.kind {
+        case .regular: files.append(relative.appending(name))
+        case .folder:
+          // Links to folders could go round in a circle.
+          guard (try? Posix.linkStatus(path)).map(FileKind.init) == .folder else { continue }
+          guard other == nil || FileIdentity(path) != other else { continue }
+          try add(path, relative.appending(name))
+        default: continue
+        }
+      }
+    }
+    try add(self, "")
+    return files
+  }
+
+  /// Removes a file. One that is not there is no error.
+  /// - Throws: `io`
+  package func removeFile() throws(SafetensorsError) {
+    do throws(Errno) { try Posix.remove(self) } catch .noSuchFileOrDirectory {} catch {
+      throw .io(self, .remove, error)
+    }
+  }
+
+  /// Removes a folder that is empty.
+  /// - Throws: `io`
+  package func removeFolder() throws(SafetensorsError) {
+    do throws(Errno) { try Posix.removeFolder(self) } catch { throw .io(self, .remove, error) }
+  }
+}

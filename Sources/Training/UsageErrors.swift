@@ -1,0 +1,23 @@
+extension NetworkError {
+  /// Whether the error lies in what an option says, whatever the files.
+  package var isOfOptions: Bool {
+    switch self {
+    case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .value,
+      .unknownAlgorithm, .conflict, .settings, .noModules:
+      true
+    case .presetOption, .blocksOfFamily, .missingLayer, .layerShape, .fileAlgorithm, .fileShapes,
+      .fileFactor, .fileWithoutModules:
+      false
+    }
+  }
+}
+
+extension DatasetError {
+  /// Whether the error lies in what an option says or leaves out, whatever the files.
+  package var isOfOptions: Bool {
+    switch self {
+    case .nothingGiven, .setting: true
+    default: false
+    }
+  }
+}

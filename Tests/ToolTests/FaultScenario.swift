@@ -1,0 +1,121 @@
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+/// A way of writing, for `FaultTests`.
+struct FaultScenario: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  let tool: String
+  let arguments: [String]
+  /// The same with other results, which make the old outputs; empty for none.
+  let former: [String]
+  /// What is opened to read an output.
+  let entries: [String]
+  /// Files that may be new where others are old.
+  let independent: Set<String>
+  var isNamed = false
+
+  private init(
+    _ name: String, _ tool: String, _ arguments: [String], former: [String], entries: [String],
+    independent: Set<String> = []
+  ) {
+    testDescription = name
+    (self.tool, self.arguments, self.former) = (tool, arguments, former)
+    (self.entries, self.independent) = (entries, independent)
+  }
+
+  /// The same on a file system that has no files without names.
+  private var named: FaultScenario {
+    var scenario = self
+    scenario.isNamed = true
+    return FaultScenario(renaming: scenario)
+  }
+
+  private init(renaming other: FaultScenario) {
+    testDescription = other.testDescription + ", no unnamed files"
+    (tool, arguments, former) = (other.tool, other.arguments, other.former)
+    (entries, independent, isNamed) = (other.entries, other.independent, other.isNamed)
+  }
+
+  private static func merge(
+    _ name: String, _ base: String, _ output: String, _ more: [String] = [], former: [String] = [],
+    entry: String
+  ) -> FaultScenario {
+    let arguments = ["lyco-merge", base, "a.safetensors", "-o", output]
+    return FaultScenario(
+      name, arguments[0], Array(arguments[1...]) + more,
+      former: Array(arguments[1...]) + ["--ratio", "0.5"] + former, entries: [entry])
+  }
+
+  static let all: [FaultScenario] = {
+    let single = merge("one file", "base.safetensors", "o.safetensors", entry: "o.safetensors")
+    let shards = merge(
+      "shards", "base.safetensors", "o.safetensors", ["--shard_size", "100"],
+      former: ["--shard_size", "50"], entry: "o.safetensors.index.json")
+    let folder = merge("folder", "pipeline", "out", entry: "out")
+    return [
+      single, single.named, shards, shards.named, folder,
+      merge(
+        "shards in the place of one file", "base.safetensors", "o.safetensors",
+        ["--shard_size", "100"], entry: "o.safetensors.index.json"),
+      FaultScenario(
+        "new folder", "lyco-merge", ["pipeline", "a.safetensors", "-o", "made/out"], former: [],
+        entries: ["made/out"]),
+      FaultScenario(
+        "PEFT folder", "lyco-convert",
+        ["a.safetensors", "--to", "peft", "--family", "sd1", "-o", "p"],
+        former: ["b.safetensors", "--to", "peft", "--family", "sd1", "-o", "p"],
+        entries: ["p/unet/adapter_model.safetensors"]),
+      FaultScenario(
+        "pair of HCP", "lyco-convert",
+        ["a.safetensors", "--to", "hcp", "--family", "sd1", "-o", "h.safetensors"],
+        former: ["b.safetensors", "--to", "hcp", "--family", "sd1", "-o", "h.safetensors"],
+        entries: ["unet-h.safetensors", "text_encoder-h.safetensors"]),
+      FaultScenario(
+        "report", "lyco-convert",
+        ["a.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
+        former: ["b.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
+        entries: ["o.safetensors"], independent: ["r.json"]),
+    ]
+  }()
+
+  /// Inputs: a base as one file and as a folder of components, and two adapters for both.
+  static func writeInputs(to folder: borrowing TemporaryFolder) throws {
+    let unet = "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
+    let text = "text_model.encoder.layers.0.self_attn"
+    func tensor(_ shape: Shape, _ seed: UInt64) -> EncodedTensor {
+      EncodedTensor(Tensor(random: shape, seed: seed), as: .f32)
+    }
+    var base: [String: EncodedTensor] = [:]
+    for (i, name) in ["to_q", "to_k", "to_v"].enumerated() {
+      base["\(unet).\(name).weight"] = tensor([4, 3], UInt64(i))
+    }
+    try folder.write("pipeline/unet/diffusion_pytorch_model.safetensors", base)
+    try folder.write(
+      "pipeline/unet/config.json", text: "{\"_class_name\": \"UNet2DConditionModel\"}")
+    let encoder = ["\(text).q_proj.weight": tensor([4, 3], 7)]
+    try folder.write("pipeline/text_encoder/model.safetensors", encoder)
+    try folder.write("pipeline/model_index.json", text: "{}")
+    try folder.write(
+      "base.safetensors",
+      base.merging(encoder) { $1 }.reduce(into: [:]) { $0[$1.key] = $1.value })
+    for (index, name) in ["a", "b"].enumerated() {
+      var factors: [String: EncodedTensor] = [:]
+      for (i, module) in [
+        "lora_unet_\(unet.underscored)_to_q", "lora_te_\(text.underscored)_q_proj",
+      ].enumerated() {
+        let seed = UInt64(100 + 10 * index + i)
+        factors["\(module).lora_up.weight"] = tensor([4, 2], seed)
+        factors["\(module).lora_down.weight"] = tensor([2, 3], seed + 50)
+        factors["\(module).alpha"] = EncodedTensor(Tensor(scalar: 2), as: .f32)
+      }
+      try folder.write("\(name).safetensors", factors)
+    }
+  }
+}
+
+extension String {
+  fileprivate var underscored: String { replacing(".", with: "_") }
+}

@@ -1,0 +1,25 @@
+import Foundation
+import Glibc
+import Safetensors
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A kill and a failure before every call that changes the file system, in every way of writing.
+///
+/// Whatever goes wrong: inputs stay as they are; each output is the old one or the new one, whole, or it is
+/// refused by readers with the command that finishes it; and the next run leaves nothing but the new one.
+@Suite struct FaultTests {
+  @Test(arguments: FaultScenario.all)
+  func survivesKillsAndFailures(scenario: FaultScenario) throws {
+    let start = try FaultRun.start(of: scenario)
+    let (reference, calls) = try FaultRun.count(scenario, start)
+    #expect(calls > 2)
+    #expect(reference.tree.hidden == [])
+    for number in 1...calls {
+      for fault in [Fault.kill(number), .failure(number, number % 2 == 0 ? ENOSPC : EIO)] {
+        try FaultRun(scenario, from: start, fault).check(reference)
+      }
+    }
+  }
+}
