@@ -21,9 +21,6 @@ struct KohyaFileTests {
     // As in the scripts: there is no file to take ranks from, and the fixture's images are smaller than a bucket.
     "gui/sdxl-lora-finetuning-phase-2-v1.1": "needs '--network_weights'",
     "gui/t5clrs": "expected at least 256 pixels",
-    "gui/lokr-adamw8bit-toml": "--lr_scheduler_type", "gui/sd15-lokr-v2.0": "--lr_scheduler_type",
-    "gui/sdxl-1-image-lora-v1.0": "--lr_scheduler_type",
-    "gui/sdxl-lora-kudou-reira-prodigy-v4.0": "--lr_scheduler_type",
   ]
 
   /// Those that train three steps: every form, every kind of network, most optimizers.

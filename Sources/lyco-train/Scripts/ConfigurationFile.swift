@@ -11,9 +11,9 @@ struct ConfigurationFile {
   private(set) var arguments = ScriptArguments()
   /// Keys of no script, and of scripts that train other things, in the order of the file.
   private(set) var passedOver: [String] = []
-  /// What a user should know of it beside that.
-  private(set) var notices: [String] = []
   private let options: ScriptVocabulary
+  /// Whether it is a page as LoRA_Easy_Training_Scripts saves it: `[general_args.args]`, `[[subsets]]`.
+  private let isPage: Bool
 
   /// - Parameter given: as on the command line; `.toml` may be left out.
   /// - Throws: `ValidationError` for a file that cannot be read, a value of another kind, or a key that is one
@@ -38,8 +38,9 @@ struct ConfigurationFile {
               + "trains by is in the output folder"
             : "not valid TOML: \(error)"))
     }
+    isPage = table["general_args"]?.table?["args"]?.table != nil
     try add(table)
-    if isPage(table) { addPage() }
+    if isPage { addPage() }
   }
 
   private mutating func add(_ table: TOMLTable) throws {
@@ -58,7 +59,7 @@ struct ConfigurationFile {
       }
       // Lists of tables are no options: the `[[subsets]]` of a saved page, else what sd-scripts pass over.
       if let first = value.array?.first, first.table != nil {
-        if key != "subsets" { passedOver.append(key) }
+        if !isPage || key != "subsets" { passedOver.append(key) }
         continue
       }
       try add(name, key, value)
@@ -70,7 +71,7 @@ struct ConfigurationFile {
   ) throws {
     let script = ScriptOption.all[name]
     guard options.isOwn(name) || script != nil else {
-      if let translated = Self.page[name] {
+      if isPage, let translated = Self.page[name] {
         arguments.set(translated, [try text(value, key)])
       } else if let meant = options.oneEdit(from: name) {
         throw ValidationError("\(path): unknown key '\(key)', did you mean '\(meant)'?")
@@ -171,11 +172,6 @@ struct ConfigurationFile {
 
   /// Keys of LoRA_Easy_Training_Scripts with the options that it starts the scripts with.
   private static let page = ["warmup_ratio": "lr_warmup_steps", "batch_size": "train_batch_size"]
-
-  /// Whether the file is a page as LoRA_Easy_Training_Scripts saves it: `[general_args.args]`, `[[subsets]]`.
-  private func isPage(_ table: TOMLTable) -> Bool {
-    table["general_args"]?.table?["args"]?.table != nil
-  }
 
   /// Fills in what that page says by other means: its datasets stand in the same file, and the algorithm of its
   /// network names the module.

@@ -21,7 +21,6 @@ struct ScriptGate {
       arguments.remove("config_file")
       let file = try ConfigurationFile(path: path, options)
       arguments.addMissing(file.arguments)
-      notices += file.notices
       if !file.passedOver.isEmpty {
         notices.append(
           "\(file.path): no options of kohya's script for adapters, passed over as there: "
