@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "Fixtures/training/numerics"
 PACKAGES = [
     "torch", "diffusers", "transformers", "prodigyopt", "dadaptation", "lion-pytorch", "schedulefree",
-    "bitsandbytes", "tensorboard",
+    "bitsandbytes", "came-pytorch", "tensorboard",
 ]
 
 
@@ -187,6 +187,7 @@ def quantize_nearest(values, code, absmax, target, blocksize):
 
 def optimizers():
     import bitsandbytes
+    import came_pytorch
     import dadaptation
     import lion_pytorch
     import prodigyopt
@@ -267,6 +268,17 @@ def optimizers():
     case("schedulefree.options", schedulefree.AdamWScheduleFree, "schedulefree.AdamWScheduleFree",
          arguments=["weight_decay=0.1", "warmup_steps=5", "r=0.5", "weight_lr_power=1.5"],
          weight_decay=0.1, warmup_steps=5, r=0.5, weight_lr_power=1.5)
+    case("radamschedulefree", schedulefree.RAdamScheduleFree, "RAdamScheduleFree",
+         arguments=["weight_decay=0.1", "betas=(0.8, 0.97)"], weight_decay=0.1, betas=(0.8, 0.97))
+    case("radamschedulefree.moving", schedulefree.RAdamScheduleFree, "schedulefree.RAdamScheduleFree",
+         arguments=["silent_sgd_phase=False", "r=0.5"], silent_sgd_phase=False, r=0.5)
+    case("sgdschedulefree", schedulefree.SGDScheduleFree, "SGDScheduleFree",
+         arguments=["momentum=0.8", "weight_decay=0.1", "warmup_steps=5"],
+         momentum=0.8, weight_decay=0.1, warmup_steps=5)
+    case("came", came_pytorch.CAME, "CAME")
+    case("came.options", came_pytorch.CAME, "came_pytorch.CAME",
+         arguments=["betas=(0.8, 0.99, 0.995)", "eps=(1e-20, 1e-10)", "weight_decay=0.1", "clip_threshold=0.5"],
+         betas=(0.8, 0.99, 0.995), eps=(1e-20, 1e-10), weight_decay=0.1, clip_threshold=0.5)
     case("adamw8bit", bitsandbytes.optim.AdamW8bit, "AdamW8bit", (1e-2,), file=large, groups=(("large", "b"),))
     case("adamw8bit.options", bitsandbytes.optim.AdamW8bit, "bitsandbytes.optim.AdamW8bit", (1e-2,),
          arguments=adam, file=large, groups=(("large", "b"),), **keywords)

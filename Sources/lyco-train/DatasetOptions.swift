@@ -109,6 +109,11 @@ struct DatasetOptions: ParsableArguments {
     help: ArgumentHelp("Steps, or share of them, until all tags are shown.", valueName: "n"))
   var tagWarmup: Float?
 
+  @Flag(
+    name: .customLong("weighted_captions"),
+    help: "Read weights in captions: (more), [less], (as said:1.3).")
+  var weighsCaptions = false
+
   @Flag(name: .customLong("flip_aug"), help: "Show images mirrored half of the time.")
   var flips = false
 

@@ -5,7 +5,8 @@ struct OptimizerOptions: ParsableArguments {
   @Option(
     name: .customLong("optimizer_type"),
     help: ArgumentHelp(
-      "AdamW, AdamW8bit, Lion, SGDNesterov, Adafactor, Prodigy, DAdaptAdam or AdamWScheduleFree.",
+      "AdamW, AdamW8bit, Lion, SGDNesterov, Adafactor, Prodigy, DAdaptAdam, AdamWScheduleFree, "
+        + "RAdamScheduleFree, SGDScheduleFree or CAME.",
       valueName: "name"))
   var optimizer = "AdamW"
 

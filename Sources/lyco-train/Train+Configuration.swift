@@ -41,6 +41,7 @@ extension Train {
     settings.family = family.family ?? (model.v2 ? ModelFamily.named("sd2") : nil)
     settings.clipSkip = model.clipSkip
     settings.maxTokenLength = model.maxTokenLength
+    settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
     settings.holdsInt8 = model.baseWeightsFormat == "int8"

@@ -6,10 +6,32 @@ extension CLIPTokenizer {
   /// a row that is full ends with the end mark, and one that would be all padding begins with it.
   /// - Parameter maxTokenLength: without the marks: 75, 150 or 225.
   package func chunks(_ text: String, maxTokenLength: Int = 75) -> [[Int]] {
+    rows(of: tokens(text).dropFirst().dropLast(), maxTokenLength: maxTokenLength)
+  }
+
+  /// The same of a text with weights, and the weight of each of its tokens, marks and padding, as many as
+  /// `CLIPTextModel.encode` gives vectors.
+  ///
+  /// Parts of a weight are read one by one: no word goes over the border between two.
+  package func chunks(
+    _ text: WeightedText, maxTokenLength: Int = 75
+  ) -> (rows: [[Int]], weights: [Float]) {
+    var (tokens, weights) = ([Int](), [Float](repeating: 1, count: 1))
+    for part in text.parts where tokens.count <= maxTokenLength {
+      let own = self.tokens(part.text).dropFirst().dropLast()
+      tokens += own
+      weights += [Float](repeating: Float(part.weight), count: own.count)
+    }
+    weights = Array(weights.prefix(maxTokenLength + 1))
+    weights += [Float](repeating: 1, count: maxTokenLength + 2 - weights.count)
+    return (rows(of: tokens[...], maxTokenLength: maxTokenLength), weights)
+  }
+
+  /// - Parameter inner: tokens without marks.
+  private func rows(of inner: ArraySlice<Int>, maxTokenLength: Int) -> [[Int]] {
     let width = Self.rowLength - 2
     let length = maxTokenLength + 2
-    var tokens = tokens(text)
-    if tokens.count > length { tokens = tokens.prefix(length - 1) + [Self.end] }
+    var tokens = [Self.start] + inner.prefix(maxTokenLength) + [Self.end]
     tokens += [Int](repeating: padding, count: length - tokens.count)
     guard length > Self.rowLength else { return [tokens] }
     return stride(from: 1, through: length - width - 1, by: width).map { position in

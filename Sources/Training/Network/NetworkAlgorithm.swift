@@ -43,6 +43,14 @@ package enum NetworkAlgorithm: String, CaseIterable, Sendable {
     }
   }
 
+  /// Whether `--scale_weight_norms` bounds it.
+  var hasNormLimit: Bool {
+    switch self {
+    case .ia3, .glora, .full, .norm: false
+    case .lora, .dylora, .loha, .lokr, .tlora, .diagOFT, .boft: true
+    }
+  }
+
   /// Whether ΔW does not depend on W.
   var isAdditive: Bool { formula is any AdditiveAlgorithm.Type }
 

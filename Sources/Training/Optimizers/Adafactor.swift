@@ -63,8 +63,9 @@ package struct Adafactor: Optimizer {
       slot.step += 1
       let rate = rate(slot.step, parameter.value.rootMeanSquare, given: rates[group])
       let kept = 1 - pow(Double(slot.step), decayRate)
-      var update = form.update(
-        gradient, kept: Float(kept), epsilon: Float(epsilons.0), &slot.first, &slot.second)
+      var update = form.scaled(
+        Tensor(parameter.value.shape, gradient), bySquaresOf: gradient, kept: Float(kept),
+        epsilon: Float(epsilons.0), &slot.first, &slot.second)
       update.scale(
         by: Float(rate / max(1, update.rootMeanSquare / clipThreshold)))
       if let beta {
@@ -94,73 +95,5 @@ package struct Adafactor: Optimizer {
       default: hasAverage ? nil : 0
       }
     }
-  }
-}
-
-/// A tensor as matrices of its last two axes; vectors and scalars are not factored.
-private struct FactoredForm {
-  let shape: Shape
-  let matrices, rows, columns: Int
-  let isFactored: Bool
-
-  init(_ shape: Shape) {
-    self.shape = shape
-    isFactored = shape.dimensions.count >= 2
-    columns = isFactored ? shape.dimensions[shape.dimensions.count - 1] : 1
-    rows = isFactored ? shape.dimensions[shape.dimensions.count - 2] : shape.count
-    matrices = isFactored ? shape.dimensions.dropLast(2).reduce(1, *) : 1
-  }
-
-  var rowCount: Int { matrices * rows }
-  var columnCount: Int { isFactored ? matrices * columns : 0 }
-
-  /// The gradient over the root of its average square; the averages of rows and columns go on.
-  func update(
-    _ gradient: [Float], kept: Float, epsilon: Float, _ byRow: inout [Float],
-    _ byColumn: inout [Float]
-  ) -> Tensor {
-    var result = gradient
-    guard isFactored else {
-      for i in gradient.indices {
-        byRow[i] = byRow[i] * kept + (gradient[i] * gradient[i] + epsilon) * (1 - kept)
-        result[i] = gradient[i] / byRow[i].squareRoot()
-      }
-      return Tensor(shape, result)
-    }
-    var target = result.mutableSpan
-    let source = gradient.span
-    for matrix in 0..<matrices {
-      var (mean, columnSums) = (0.0, [Double](repeating: 0, count: columns))
-      for row in matrix * rows..<(matrix + 1) * rows {
-        var sum = 0.0
-        for column in 0..<columns {
-          let square = Double(
-            source[row * columns + column] * source[row * columns + column] + epsilon)
-          sum += square
-          columnSums[column] += square
-        }
-        byRow[row] = byRow[row] * kept + Float(sum / Double(columns)) * (1 - kept)
-        mean += Double(byRow[row])
-      }
-      mean /= Double(rows)
-      let scales = (0..<columns).map { column in
-        let i = matrix * columns + column
-        byColumn[i] = byColumn[i] * kept + Float(columnSums[column] / Double(rows)) * (1 - kept)
-        return 1 / byColumn[i].squareRoot()
-      }
-      for row in matrix * rows..<(matrix + 1) * rows {
-        let scale = 1 / (byRow[row] / Float(mean)).squareRoot()
-        for column in 0..<columns {
-          target[row * columns + column] *= scale * scales[column]
-        }
-      }
-    }
-    return Tensor(shape, result)
-  }
-}
-
-extension Tensor {
-  fileprivate var rootMeanSquare: Double {
-    (sumOfSquares / Double(Swift.max(count, 1))).squareRoot()
   }
 }

@@ -21,8 +21,8 @@ package struct DAdaptAdam: Optimizer {
 
   package var adaptedRate: Double? { d }
 
-  package func check(_ groups: [ParameterGroup]) throws(SettingError) {
-    try groups.checkCommonRate("DAdaptAdam")
+  package func check(rates: [Double]) throws(SettingError) {
+    try rates.checkCommonRate("DAdaptAdam")
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
@@ -61,7 +61,7 @@ package struct DAdaptAdam: Optimizer {
     _ state: OptimizerState, for groups: [ParameterGroup]
   ) throws(OptimizerStateError) {
     (d, numerator) = (try state.number("d"), try state.number("numerator_weighted"))
-    count = Int(try state.number("k"))
+    count = try state.count("k")
     try slots.restore(state, for: groups)
   }
 }

@@ -19,8 +19,8 @@ package struct DAdaptLion: Optimizer {
 
   package var adaptedRate: Double? { d }
 
-  package func check(_ groups: [ParameterGroup]) throws(SettingError) {
-    try groups.checkCommonRate("DAdaptLion")
+  package func check(rates: [Double]) throws(SettingError) {
+    try rates.checkCommonRate("DAdaptLion")
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {

@@ -22,8 +22,8 @@ package struct DAdaptSGD: Optimizer {
 
   package var adaptedRate: Double? { d }
 
-  package func check(_ groups: [ParameterGroup]) throws(SettingError) {
-    try groups.checkCommonRate("DAdaptSGD")
+  package func check(rates: [Double]) throws(SettingError) {
+    try rates.checkCommonRate("DAdaptSGD")
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {

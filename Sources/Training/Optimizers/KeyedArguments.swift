@@ -132,6 +132,17 @@ struct KeyedArguments {
     return (first, second)
   }
 
+  mutating func triple(
+    _ key: String, _ standard: (Double, Double, Double)
+  ) throws(SettingError) -> (Double, Double, Double) {
+    guard let text = take(key) else { return standard }
+    guard case .tuple(let elements)? = PythonLiteral(text), elements.count == 3,
+      case .number(let first) = elements[0], case .number(let second) = elements[1],
+      case .number(let third) = elements[2]
+    else { throw error(key, "three numbers as 0.9,0.999,0.9999", text) }
+    return (first, second, third)
+  }
+
   /// Two decays of moving averages.
   mutating func betas(_ standard: (Double, Double)) throws(SettingError) -> (Double, Double) {
     let betas = try pair("betas", standard)

@@ -19,9 +19,9 @@ package protocol Optimizer {
     _ state: OptimizerState, for groups: [ParameterGroup]
   ) throws(OptimizerStateError)
 
-  /// Whether the optimizer can work with groups of these rates.
+  /// Whether the optimizer can work with these rates of groups.
   /// - Throws: `SettingError`
-  func check(_ groups: [ParameterGroup]) throws(SettingError)
+  func check(rates: [Double]) throws(SettingError)
 
   /// What the optimizer found the rates are to be multiplied by (d); nil for those that look for none.
   var adaptedRate: Double? { get }
@@ -40,7 +40,7 @@ package protocol Optimizer {
 }
 
 extension Optimizer {
-  package func check(_ groups: [ParameterGroup]) throws(SettingError) {}
+  package func check(rates: [Double]) throws(SettingError) {}
 
   package var adaptedRate: Double? { nil }
 
@@ -62,10 +62,12 @@ extension [ParameterGroup] {
       }
     }
   }
+}
 
+extension [Double] {
   /// Of optimizers that look for the rate themselves: it is one for all.
   func checkCommonRate(_ optimizer: String) throws(SettingError) {
-    let rates = Set(map(\.rate)).subtracting([0]).sorted()
+    let rates = Set(self).subtracting([0]).sorted()
     guard rates.count > 1 else { return }
     throw .combination(
       "\(optimizer) finds one learning rate for all parameters, found "

@@ -29,15 +29,16 @@ package struct OptimizerChoice {
   /// Packages from which a class may be named by its path.
   private static let packages = [
     "torch", "bitsandbytes", "transformers", "lion_pytorch", "prodigyopt", "dadaptation",
-    "schedulefree",
+    "schedulefree", "came_pytorch", "pytorch_optimizer", "loraeasycustomoptimizer",
   ]
 
   /// Names that exist elsewhere and not here.
   private static let absent: Set<String> = [
-    "dadaptadagrad", "dadaptadan", "dadaptadanip", "radamschedulefree", "sgdschedulefree",
-    "adagrad", "adamax", "rmsprop", "nadam", "radam", "lbfgs", "adadelta", "lamb", "lars",
-    "ademamix",
-    "came", "stableadamw", "adamw4bit",
+    "dadaptadagrad", "dadaptadan", "dadaptadanip", "adagrad", "adamax", "rmsprop", "nadam", "radam",
+    "lbfgs", "adadelta", "asgd", "rprop", "sparseadam", "muon", "lamb", "lars", "ademamix",
+    "ademamix8bit", "pagedademamix8bit", "adagrad8bit", "lamb8bit", "lars8bit", "rmsprop8bit",
+    "stableadamw", "adamw4bit", "adan", "ranger", "ranger21", "prodigyplusschedulefree", "sophiah",
+    "tiger", "compass", "fftdescent", "adopt", "adammini", "galore", "soap", "grokfast",
   ]
 
   private static var entries: [Entry] {
@@ -87,8 +88,15 @@ package struct OptimizerChoice {
         try DAdaptSGD(&a)
       },
       Entry("AdamWScheduleFree", "schedulefree.adamw_schedulefree.AdamWScheduleFree") {
-        (a) throws(SettingError) in try AdamWScheduleFree(&a)
+        (a) throws(SettingError) in try ScheduleFree(.adamW, &a)
       },
+      Entry("RAdamScheduleFree", "schedulefree.radam_schedulefree.RAdamScheduleFree") {
+        (a) throws(SettingError) in try ScheduleFree(.rectifiedAdam(waits: true), &a)
+      },
+      Entry("SGDScheduleFree", "schedulefree.sgd_schedulefree.SGDScheduleFree") {
+        (a) throws(SettingError) in try ScheduleFree(.descent, &a)
+      },
+      Entry("CAME", "came_pytorch.CAME.CAME") { (a) throws(SettingError) in try CAME(&a) },
     ]
   }
 

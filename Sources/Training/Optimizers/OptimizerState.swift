@@ -12,10 +12,27 @@ package struct OptimizerState: Equatable, Sendable {
     self.numbers = numbers
   }
 
-  /// - Throws: `OptimizerStateError.missing`
+  /// - Throws: `OptimizerStateError.missing`, `.value`
   func number(_ name: String) throws(OptimizerStateError) -> Double {
     guard let number = numbers[name] else { throw .missing(name) }
+    guard number.isFinite else {
+      throw .value(name, expected: "a finite number", found: "\(number)")
+    }
     return number
+  }
+
+  /// A number of steps.
+  /// - Throws: `OptimizerStateError.missing`, `.value`
+  func count(_ name: String) throws(OptimizerStateError) -> Int {
+    try Self.count(try number(name), name)
+  }
+
+  /// - Throws: `OptimizerStateError.value`
+  static func count(_ number: Double, _ name: String) throws(OptimizerStateError) -> Int {
+    guard let count = Int(exactly: number), (0...1 << 40).contains(count) else {
+      throw .value(name, expected: "a number of steps", found: "\(number)")
+    }
+    return count
   }
 
   /// The elements of a tensor that must have so many.
@@ -34,6 +51,7 @@ package enum OptimizerStateError: Error, Equatable {
   case missing(String)
   case shape(String, expected: String, found: String)
   case surplus(String)
+  case value(String, expected: String, found: String)
 }
 
 extension OptimizerStateError: CustomStringConvertible {
@@ -43,6 +61,8 @@ extension OptimizerStateError: CustomStringConvertible {
       "'\(name)' is missing: the state is of another optimizer or another network"
     case .shape(let name, let expected, let found):
       "tensor '\(name)': expected \(expected), found \(found)"
+    case .value(let name, let expected, let found):
+      "'\(name)': expected \(expected), found \(found): the state is damaged"
     case .surplus(let name):
       "tensor '\(name)' belongs to no parameter: the state is of another optimizer or another network"
     }

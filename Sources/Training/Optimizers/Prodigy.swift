@@ -39,8 +39,8 @@ package struct Prodigy: Optimizer {
 
   package var adaptedRate: Double? { d }
 
-  package func check(_ groups: [ParameterGroup]) throws(SettingError) {
-    try groups.checkCommonRate("Prodigy")
+  package func check(rates: [Double]) throws(SettingError) {
+    try rates.checkCommonRate("Prodigy")
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
@@ -83,7 +83,7 @@ package struct Prodigy: Optimizer {
     _ state: OptimizerState, for groups: [ParameterGroup]
   ) throws(OptimizerStateError) {
     (d, largest) = (try state.number("d"), try state.number("d_max"))
-    (numerator, count) = (try state.number("d_numerator"), Int(try state.number("k")))
+    (numerator, count) = (try state.number("d_numerator"), try state.count("k"))
     let stride = stride
     try slots.restore(state, for: groups) { field, parameter in
       field < 2 ? nil : (parameter.value.count + stride - 1) / stride

@@ -1,16 +1,19 @@
 import Autograd
 import Tensors
 
-/// What an optimizer keeps of one parameter: how often it was moved, and up to four numbers per element.
+/// What an optimizer keeps of one parameter: how often it was moved, and up to five numbers per element.
 struct Slot {
   var step = 0
   var first: [Float] = []
   var second: [Float] = []
   var third: [Float] = []
   var fourth: [Float] = []
+  var fifth: [Float] = []
 
   /// Their fields, in order.
-  static var fields: [WritableKeyPath<Slot, [Float]>] { [\.first, \.second, \.third, \.fourth] }
+  static var fields: [WritableKeyPath<Slot, [Float]>] {
+    [\.first, \.second, \.third, \.fourth, \.fifth]
+  }
 }
 
 /// The slots of all parameters, by name.
@@ -35,6 +38,15 @@ package struct Slots {
 
   /// nil before its first step.
   subscript(existing parameter: Parameter) -> Slot? { slots[parameter.name] }
+
+  /// Zeros, so many in each field.
+  func new(_ counts: [Int]) -> Slot {
+    var slot = Slot()
+    for (field, count) in zip(Slot.fields, counts) {
+      slot[keyPath: field] = [Float](repeating: 0, count: count)
+    }
+    return slot
+  }
 
   private func initial(_ count: Int) -> Slot {
     var slot = Slot()
@@ -67,13 +79,19 @@ package struct Slots {
     for group in groups {
       for parameter in group.parameters where state.tensors["\(parameter.name).step"] != nil {
         let name = parameter.name
-        var slot = Slot(step: Int(try state.elements("\(name).step", count: 1)[0]))
+        var slot = Slot(
+          step: try OptimizerState.count(
+            Double(try state.elements("\(name).step", count: 1)[0]), "\(name).step"))
         known.insert("\(name).step")
         for (field, suffix) in names.enumerated() {
           let key = "\(name).\(suffix)"
           known.insert(key)
           let count = counts(field, parameter) ?? parameter.value.count
-          slot[keyPath: Slot.fields[field]] = try state.elements(key, count: count)
+          let values = try state.elements(key, count: count)
+          guard values.allSatisfy(\.isFinite) else {
+            throw .value(key, expected: "finite numbers", found: "NaN or infinity")
+          }
+          slot[keyPath: Slot.fields[field]] = values
         }
         restored[name] = slot
       }

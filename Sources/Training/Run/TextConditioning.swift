@@ -13,6 +13,7 @@ final class TextConditioning {
   private var encoder: CLIPTextModel?
   private let clipSkip: Int
   private let maxTokenLength: Int
+  private let readsWeights: Bool
   /// Whether gradients go through the encoder.
   let isTrained: Bool
   private var known: [String: Tensor] = [:]
@@ -21,12 +22,13 @@ final class TextConditioning {
 
   init(
     tokenizer: CLIPTokenizer, encoder: CLIPTextModel, clipSkip: Int, maxTokenLength: Int,
-    isTrained: Bool
+    readsWeights: Bool, isTrained: Bool
   ) {
     self.tokenizer = tokenizer
     self.encoder = encoder
     self.clipSkip = clipSkip
     self.maxTokenLength = maxTokenLength
+    self.readsWeights = readsWeights
     self.isTrained = isTrained
   }
 
@@ -58,7 +60,20 @@ final class TextConditioning {
 
   private func encode(_ captions: [String]) -> Variable {
     guard let encoder else { preconditionFailure("a caption that was not known: \(captions)") }
+    if readsWeights { return weighted(captions, encoder) }
     return encoder.encode(
       captions.map { tokenizer.chunks($0, maxTokenLength: maxTokenLength) }, clipSkip: clipSkip)
+  }
+
+  /// Vectors times the weights of their tokens, as sd-scripts has it: no mean is put right.
+  private func weighted(_ captions: [String], _ encoder: CLIPTextModel) -> Variable {
+    let read = captions.map {
+      tokenizer.chunks(WeightedText($0), maxTokenLength: maxTokenLength)
+    }
+    let states = encoder.encode(read.map(\.rows), clipSkip: clipSkip)
+    let weights = read.flatMap(\.weights)
+    guard weights.contains(where: { $0 != 1 }) else { return states }
+    return states.reshaped([weights.count, encoder.width])
+      .scaledRows(by: Variable(Tensor([weights.count], weights))).reshaped(states.shape)
   }
 }

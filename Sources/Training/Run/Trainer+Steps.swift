@@ -94,10 +94,10 @@ extension Trainer {
   /// Scaled latents of a batch, drawn from what the VAE makes of its pixels where they are not kept.
   func latents(of batch: TrainingBatch) throws -> Tensor {
     switch batch.content {
-    case .latents(let latents): return latents * Self.latentScale
+    case .latents(let latents): return latents * latentScale
     case .pixels(let pixels):
       guard let vae else { preconditionFailure("a VAE where nothing is cached") }
-      return batch.sampled(vae.encode(pixels)) * Self.latentScale
+      return batch.sampled(vae.encode(pixels)) * latentScale
     }
   }
 

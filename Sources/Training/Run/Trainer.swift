@@ -31,8 +31,8 @@ package final class Trainer {
   private let outputs: TrainingOutputs
   let observer: TrainingObserver
 
-  /// Latents are brought to about unit variance by this, as all tools have it for Stable Diffusion 1 and 2.
-  static let latentScale: Float = 0.18215
+  /// Latents are brought to about unit variance by this: 0.18215, unless the VAE's configuration knows better.
+  let latentScale: Float
 
   /// Loads the model, encodes images that are to be kept, attaches the network, and restores a state.
   /// - Throws: whatever is wrong with the checkpoint's weights, with images or with the state.
@@ -51,6 +51,8 @@ package final class Trainer {
       throw TrainingError.missingVAE(plan.base.file.path)
     }
     latentStride = reduction
+    latentScale = try StableDiffusionModel.latentScale(
+      of: plan.base, vae: configuration.model.vae)
     cache = try encoder.flatMap { try Self.cache(plan, $0, observer) }
     if cache != nil { encoder = nil }
     vae = encoder
@@ -70,12 +72,12 @@ package final class Trainer {
       unetRate: configuration.rates.unetRate,
       textEncoderRates: [configuration.rates.textEncoderRate])
     optimizer = plan.optimizer.optimizer
-    try optimizer.check(groups)
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     text = TextConditioning(
       tokenizer: model.tokenizer, encoder: model.textEncoder,
       clipSkip: configuration.model.clipSkip ?? 1,
       maxTokenLength: configuration.model.maxTokenLength,
+      readsWeights: configuration.model.weighsCaptions,
       isTrained: groups.contains { $0.name.hasPrefix("textencoder") })
     objective = DiffusionObjective(
       unet: model.unet, schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),

@@ -15,6 +15,8 @@ package struct TrainingConfiguration: Sendable {
     package var clipSkip: Int?
     /// 75, 150 or 225.
     package var maxTokenLength = 75
+    /// Whether captions say how much their parts count.
+    package var weighsCaptions = false
     package var compute = ComputeType.f32
     /// Whether frozen linear layers are held in 8 bits.
     package var holdsInt8 = false

@@ -82,6 +82,9 @@ package struct TrainingPlan {
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
+    try optimizer.optimizer.check(
+      rates: network.rates(
+        unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate))
     estimate = Self.estimate(configuration, modules, network, images)
     notices = images.notices + network.notices + optimizer.notices
     if let state, run.initialEpoch != nil || run.initialStep != nil {
@@ -104,6 +107,15 @@ package struct TrainingPlan {
     if followsScheduler {
       notices.append(
         "the checkpoint's scheduler says v_prediction: trained as with '--v_parameterization'")
+    }
+    if configuration.network.normLimit != nil {
+      let unbound = network.modules.filter { !$0.algorithm.hasNormLimit }
+      if !unbound.isEmpty {
+        let names = Set(unbound.map(\.algorithm.rawValue)).sorted().joined(separator: ", ")
+        notices.append(
+          "'--scale_weight_norms' does not bound \(unbound.count) of \(network.modules.count) modules: "
+            + "LyCORIS has no bound for \(names)")
+      }
     }
     if !configuration.model.compute.isNative {
       notices.append(

@@ -128,9 +128,6 @@ extension ScriptOption {
     Group(
       fate: .refused, reason: "models for inpainting are not trained here",
       flags: "train_inpainting"),
-    Group(
-      fate: .refused, reason: "weights of words are not built in; captions are taken as they stand",
-      flags: "weighted_captions"),
   ]
 
   private static let ofOtherScripts: [Group] = [

@@ -45,8 +45,27 @@ struct CaptionPipelineTests {
         at: moment(
           epoch: (entry["epoch"]?.integer ?? 1) - 1, step: entry["step"]?.integer ?? 0,
           of: entry["max_train_steps"]?.integer ?? 0))
-      #expect(found == entry["expected"]?.text, "\(entry.text)")
+      // sd-scripts joins tags by a comma whatever divided them; here it is the same sign again.
+      let separator = entry["options"]?["caption_separator"]?.text ?? ","
+      let expected = entry["expected"]?.text.replacingAll(", ", with: separator + " ")
+      #expect(found == expected, "\(entry.text)")
     }
+  }
+
+  /// By whatever divides them, tags are joined again.
+  @Test(arguments: [(";", "a; b; c"), (" | ", "a | b | c"), (".", "a. b. c"), (",", "a, b, c")])
+  func tagsAreJoinedByTheirSeparator(separator: String, expected: String) {
+    var settings = CaptionSettings()
+    settings.separator = separator
+    settings.warmupSteps = 100
+    settings.warmupTags = 3
+    settings.secondarySeparator = "//"
+    let text = ["a", "b", "c", "d"].joined(separator: separator)
+    #expect(CaptionPipeline(settings).caption(text, at: moment()) == expected)
+    settings.keptTags = 4
+    #expect(
+      CaptionPipeline(settings).caption("x//y\(separator)z", at: moment())
+        == "x\(separator)y" + expected.dropFirst().prefix(while: { $0 != "b" }) + "z")
   }
 
   @Test func shufflingKeepsTagsAndHead() {

@@ -14,7 +14,10 @@ import Testing
     ("prodigyopt.Prodigy", "prodigyopt.prodigy.Prodigy"),
     ("dadaptation.DAdaptAdam", "dadaptation.dadapt_adam.DAdaptAdam"),
     ("schedulefree.AdamWScheduleFree", "schedulefree.adamw_schedulefree.AdamWScheduleFree"),
-    ("SGDNesterov", "torch.optim.sgd.SGD"),
+    ("SGDNesterov", "torch.optim.sgd.SGD"), ("came_pytorch.CAME", "came_pytorch.CAME.CAME"),
+    ("CAME", "came_pytorch.CAME.CAME"),
+    ("RAdamScheduleFree", "schedulefree.radam_schedulefree.RAdamScheduleFree"),
+    ("schedulefree.SGDScheduleFree", "schedulefree.sgd_schedulefree.SGDScheduleFree"),
   ])
   func namesAndPathsAreKnown(name: String, className: String) throws {
     #expect(try OptimizerChoice(named: name).className == className)
@@ -26,8 +29,10 @@ import Testing
       error?.description
         == "'--optimizer_type': unknown name 'AdamW8bits'; did you mean 'AdamW8bit'?")
     #expect(throws: SettingError.self) { try OptimizerChoice(named: "my.own.AdamW") }
-    let absent = #expect(throws: SettingError.self) { try OptimizerChoice(named: "DAdaptAdan") }
-    #expect(absent?.description.contains("which is not built in") == true)
+    for name in ["DAdaptAdan", "Adan", "Ranger", "AdEMAMix8bit", "pytorch_optimizer.Adan"] {
+      let absent = #expect(throws: SettingError.self) { try OptimizerChoice(named: name) }
+      #expect(absent?.description.contains("which is not built in") == true, "\(name)")
+    }
   }
 
   @Test func argumentsAreCheckedStrictly() throws {

@@ -209,6 +209,53 @@ import Training
     #expect(try rest.adapter() == run.adapter())
   }
 
+  /// Weights change what is learned; a caption without any is read as ever.
+  @Test func weightedCaptions() throws {
+    var run = try SmallRun("plain")
+    defer { run.remove() }
+    run.configuration.run.steps = 1
+    run.configuration.images.values.classTokens = "a (thing:1.5)"
+    _ = try run.run()
+    var weighted = run
+    weighted.configuration.output.name = "weighted"
+    weighted.configuration.model.weighsCaptions = true
+    _ = try weighted.run()
+    #expect(try weighted.adapter() != run.adapter())
+    run.configuration.images.values.classTokens = "a thing"
+    _ = try run.run()
+    weighted.configuration.images.values.classTokens = "a thing"
+    _ = try weighted.run()
+    #expect(try weighted.adapter() == run.adapter())
+  }
+
+  /// What an optimizer cannot do is refused by the plan, before a model is loaded.
+  @Test(arguments: ["Prodigy", "DAdaptAdam", "DAdaptLion", "DAdaptSGD"])
+  func plansRefuseSeveralRates(optimizer: String) throws {
+    var run = try SmallRun()
+    defer { run.remove() }
+    run.configuration.optimizer = optimizer
+    run.configuration.rates.common = 1
+    _ = try TrainingPlan(run.configuration)
+    run.configuration.rates.textEncoder = 0.5
+    #expect(throws: SettingError.self) { try TrainingPlan(run.configuration) }
+    run.configuration.rates.textEncoder = nil
+    run.set("loraplus_lr_ratio=4")
+    #expect(throws: SettingError.self) { try TrainingPlan(run.configuration) }
+  }
+
+  /// Algorithms without a bound of norms are named at the start.
+  @Test(arguments: ["full", "glora", "ia3", "lora"])
+  func normsWithoutABoundAreTold(algorithm: String) throws {
+    var run = try SmallRun()
+    defer { run.remove() }
+    run.configuration.network.normLimit = 1
+    run.set("algo=\(algorithm)")
+    let told = try TrainingPlan(run.configuration).notices.contains {
+      $0.contains("'--scale_weight_norms' does not bound")
+    }
+    #expect(told == (algorithm != "lora"))
+  }
+
   /// A rate that makes numbers overflow is told with its step, layer and image; nothing is written.
   @Test func stopsWhereNumbersEnd() throws {
     var run = try SmallRun()

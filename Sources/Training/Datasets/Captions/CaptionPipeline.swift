@@ -74,7 +74,10 @@ package struct CaptionPipeline: Sendable {
       var draws = moment.generator(.tagDropout)
       tags.removeAll { _ in Double(draws.uniform()) < settings.tagDropout }
     }
-    return (head + tags + tail).joined(separator: ", ")
+    // Whoever divides tags by another sign than a comma wants them to stay divided by it.
+    let separator = settings.separator
+    let spaced = separator.last?.isWhitespace ?? true ? separator : separator + " "
+    return (head + tags + tail).joined(separator: spaced)
   }
 
   /// Tags that stay at the start, those that vary, and those that stay at the end.

@@ -8,11 +8,23 @@ import Tensors
   import Glibc
 #endif
 
-/// AdamW that averages what it visits in place of lowering the rate (Defazio et al. 2024), as schedulefree.
+/// Descent that averages what it visits in place of lowering the rate (Defazio et al. 2024), as schedulefree:
+/// by AdamW, by RAdam, which needs no warm-up, or along the gradient.
 ///
 /// Gradients are taken at y, between z, which descends, and x, the average of all z; x is what is to be judged
 /// and saved.
-package struct AdamWScheduleFree: Optimizer {
+package struct ScheduleFree: Optimizer {
+  /// What z goes along.
+  enum Rule: Equatable, Sendable {
+    case adamW
+    /// Adam with its step corrected for how few gradients it has seen (Liu et al. 2020); until there are
+    /// enough of them it moves along the gradient, or not at all.
+    case rectifiedAdam(waits: Bool)
+    case descent
+  }
+
+  private let rule: Rule
+  /// Of y between z and x, and of the average of squares.
   private let betas: (Double, Double)
   private let epsilon: Double
   private let weightDecay: Double
@@ -28,19 +40,31 @@ package struct AdamWScheduleFree: Optimizer {
   private var trained: [String: [Float]]?
 
   /// - Throws: `SettingError`
-  init(_ arguments: inout KeyedArguments) throws(SettingError) {
-    betas = try arguments.betas((0.9, 0.999))
-    epsilon = try arguments.number("eps", 1e-8, in: 0...)
+  init(_ rule: Rule, _ arguments: inout KeyedArguments) throws(SettingError) {
+    if rule == .descent {
+      betas = (try arguments.number("momentum", 0.9, in: 0...), 0)
+      epsilon = 0
+      slots = Slots("z")
+    } else {
+      betas = try arguments.betas((0.9, 0.999))
+      epsilon = try arguments.number("eps", 1e-8, in: 0...)
+    }
+    guard betas.0 > 0, betas.0 < 1 else {
+      throw .value(
+        option: "--optimizer_args \(rule == .descent ? "momentum" : "betas")",
+        expected: "a first number above 0 and below 1", found: "\(betas.0)")
+    }
     weightDecay = try arguments.number("weight_decay", 0, in: 0...)
-    warmupSteps = try arguments.integer("warmup_steps", 0, in: 0...)
+    if case .rectifiedAdam = rule {
+      warmupSteps = 0
+      self.rule = .rectifiedAdam(waits: try arguments.flag("silent_sgd_phase", true))
+    } else {
+      warmupSteps = try arguments.integer("warmup_steps", 0, in: 0...)
+      self.rule = rule
+    }
     power = try arguments.number("r", 0, in: 0...)
     ratePower = try arguments.number("weight_lr_power", 2, in: 0...)
     arguments.ignore("foreach")
-    guard betas.0 > 0 else {
-      throw .value(
-        option: "--optimizer_args betas", expected: "a first number above 0",
-        found: "\(betas.0),\(betas.1)")
-    }
   }
 
   package var schedulesItself: Bool { true }
@@ -52,7 +76,6 @@ package struct AdamWScheduleFree: Optimizer {
       largestRates = [Double](repeating: -1, count: groups.count)
     }
     let rates = effectiveRates(groups, rates: rates)
-    let correction = 1 - pow(betas.1, Double(count + 1))
     var shares: [Double] = []
     for (group, rate) in rates.enumerated() {
       largestRates[group] = max(rate, largestRates[group])
@@ -60,23 +83,48 @@ package struct AdamWScheduleFree: Optimizer {
       weightSums[group] += weight
       shares.append(weightSums[group] > 0 ? weight / weightSums[group] : 0)
     }
+    let correction = 1 - pow(betas.1, Double(count + 1))
+    let normalizes = normalizes
     for (group, parameter, gradient) in groups.withGradients {
       let (rate, share) = (rates[group], shares[group])
+      let numbers = lyco_average_step(
+        second_keep: Float(betas.1), second_growth: Float(1 - betas.1),
+        correction: Float(correction), epsilon: Float(epsilon), decay: Float(weightDecay),
+        share: Float(share), growth: Float(rate * (betas.0 * (1 - share) - 1)), size: Float(rate))
       slots[parameter].average(
-        &parameter.value.elements, gradient,
-        lyco_average_step(
-          second_keep: Float(betas.1), second_growth: Float(1 - betas.1),
-          correction: Float(correction), epsilon: Float(epsilon), decay: Float(weightDecay),
-          share: Float(share), growth: Float(rate * (betas.0 * (1 - share) - 1)), size: Float(rate))
-      )
+        &parameter.value.elements, gradient, numbers, normalizes: normalizes)
     }
     count += 1
   }
 
-  package func effectiveRates(_ groups: [ParameterGroup], rates: [Double]) -> [Double] {
-    count < warmupSteps ? rates.map { $0 * Double(count + 1) / Double(warmupSteps) } : rates
+  /// How many gradients the average of squares is worth at a step counted from 1, less those that RAdam's
+  /// correction takes away; nil where there are too few for Adam.
+  private func rectification(step: Int) -> Double? {
+    let longest = 2 / (1 - betas.1) - 1
+    let decayed = pow(betas.1, Double(step))
+    let length = longest - 2 * Double(step) * decayed / (1 - decayed)
+    guard length > 4 else { return nil }
+    return
+      ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+      .squareRoot()
   }
 
+  /// Whether the next step divides the gradient by the root of its average square.
+  private var normalizes: Bool {
+    switch rule {
+    case .adamW: true
+    case .rectifiedAdam: rectification(step: count + 1) != nil
+    case .descent: false
+    }
+  }
+
+  package func effectiveRates(_ groups: [ParameterGroup], rates: [Double]) -> [Double] {
+    if case .rectifiedAdam(let waits) = rule {
+      let factor = rectification(step: count + 1) ?? (waits ? 0 : 1)
+      return rates.map { $0 * factor }
+    }
+    return count < warmupSteps ? rates.map { $0 * Double(count + 1) / Double(warmupSteps) } : rates
+  }
   package mutating func beginEvaluation(_ groups: [ParameterGroup]) {
     guard trained == nil else { return }
     var kept: [String: [Float]] = [:]
@@ -111,7 +159,7 @@ package struct AdamWScheduleFree: Optimizer {
   package mutating func restore(
     _ state: OptimizerState, for groups: [ParameterGroup]
   ) throws(OptimizerStateError) {
-    count = Int(try state.number("k"))
+    count = try state.count("k")
     (weightSums, largestRates) = ([], [])
     if count > 0 {
       for group in groups.indices {
@@ -125,11 +173,24 @@ package struct AdamWScheduleFree: Optimizer {
 
 extension Slot {
   fileprivate mutating func average(
-    _ value: inout [Float], _ gradient: [Float], _ numbers: lyco_average_step
+    _ value: inout [Float], _ gradient: [Float], _ numbers: lyco_average_step, normalizes: Bool
   ) {
     if step == 0 { first = value }
     step += 1
     precondition(value.count == gradient.count && value.count == first.count)
+    guard normalizes else {
+      for i in value.indices {
+        if i < second.count {
+          second[i] =
+            second[i] * numbers.second_keep + gradient[i] * gradient[i] * numbers.second_growth
+        }
+        let slope = gradient[i] + numbers.decay * value[i]
+        value[i] += numbers.share * (first[i] - value[i])
+        value[i] += slope * numbers.growth
+        first[i] -= slope * numbers.size
+      }
+      return
+    }
     unsafe value.withUnsafeMutableBufferPointer { value in
       unsafe gradient.withUnsafeBufferPointer { gradient in
         unsafe first.withUnsafeMutableBufferPointer { origin in
