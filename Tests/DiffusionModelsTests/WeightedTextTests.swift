@@ -1,6 +1,7 @@
 import DiffusionModels
 import Foundation
 import TestSupport
+import SystemPackage
 import Testing
 
 /// Captions with weights, against sd-scripts' own code.
