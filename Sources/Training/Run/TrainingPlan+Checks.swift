@@ -11,23 +11,23 @@ extension TrainingPlan {
   ///   `.finished`, `StateError` for a state of another run, `ModelLoadingError` for a model, a VAE or adapters
   ///   to merge that do not fit, and what opening them throws.
   func checkStart() throws {
-    let rates = configuration.rates
-    let groups = network.rateGroups(
-      unetRate: rates.unetRate, textEncoderRate: rates.textEncoderRate)
-    guard !groups.isEmpty else {
+    let rates = network.rates(
+      unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate
+    ).filter { $0 != 0 }
+    guard !rates.isEmpty else {
       throw SettingError.combination(
         "nothing is trained: the learning rate is 0; give '--learning_rate', '--unet_lr' or '--text_encoder_lr'"
       )
     }
-    try optimizer.optimizer.check(groups)
+    try optimizer.optimizer.check(rates: rates)
     try checkModel()
     try checkVAE()
     _ = try MergedParameters(CheckpointParameters(base), configuration.model.merged)
     guard let state, let folder = configuration.run.resumed else { return }
     try state.progress.check(resumedSettings, optimizer: optimizer.className, in: folder)
-    guard state.progress.step < arithmetic.steps else {
-      throw TrainingError.finished(steps: arithmetic.steps)
-    }
+    try state.progress.check(arithmetic, in: folder)
+    let last = arithmetic.lastStep(from: start)
+    guard state.progress.step < last else { throw TrainingError.finished(steps: last) }
   }
 
   /// What `StableDiffusionModel` and its tokenizer ask of the checkpoint, as far as shapes tell.
