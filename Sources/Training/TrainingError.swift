@@ -12,6 +12,10 @@ package enum TrainingError: Error, Equatable {
   case missingVAE(FilePath)
   /// The state that was to be resumed is past the end.
   case finished(steps: Int)
+  /// Stopped by an error after some steps; the state that was saved.
+  case stopped(reason: String, state: FilePath)
+  /// Stopped by an error, and the state could not be saved either.
+  case unsaved(reason: String, second: String)
   /// Stopped by the user; the state, where one was saved.
   case interrupted(state: FilePath?)
 }
@@ -37,6 +41,9 @@ extension TrainingError: CustomStringConvertible {
     case .finished(let steps):
       "'--resume': the state has taken all \(steps) steps; raise '--max_train_steps' or "
         + "'--max_train_epochs' to go on"
+    case .stopped(let reason, let state):
+      "\(reason); the state is saved: to go on when that is mended, add '--resume \(state)'"
+    case .unsaved(let reason, let second): "\(reason); the state is not saved: \(second)"
     case .interrupted(let state):
       state.map { "interrupted; to go on, add '--resume \($0)'" } ?? "interrupted"
     }

@@ -43,6 +43,7 @@ extension Train {
     settings.maxTokenLength = model.maxTokenLength
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
+    settings.precision = model.mixedPrecision
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
     settings.holdsInt8 = model.baseWeightsFormat == "int8"
     settings.merged = model.mergedAdapters.enumerated().map { index, path in
@@ -104,6 +105,7 @@ extension Train {
     settings.savesState = output.savesState
     settings.savesStateAtEnd = output.savesStateAtEnd
     settings.omitsMetadata = output.omitsMetadata
+    settings.writer = Suite.version.split(separator: " ").joined(separator: "/")
     settings.comment = output.comment
     for (word, text) in [
       ("title", output.title), ("author", output.author), ("description", output.description),

@@ -1,5 +1,6 @@
 import DiffusionModels
 import Foundation
+import SystemPackage
 import TestSupport
 import SystemPackage
 import Testing

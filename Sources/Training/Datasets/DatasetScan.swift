@@ -14,6 +14,8 @@ struct DatasetScan {
   /// Beyond these a number of repeats is a slip: an epoch would take years.
   private static let (mostRepeats, mostSamples) = (1_000_000, 100_000_000)
 
+  /// Images and masks that cannot be used.
+  private var unusable: [DatasetError] = []
   /// Images that ask to be turned, and the first of them.
   private var turned: (count: Int, first: FilePath?) = (0, nil)
 
@@ -49,19 +51,24 @@ struct DatasetScan {
         ? (training: Array(entries.indices), validation: [])
         : split.divided(entries.count, subset: place)
       func examples(
-        _ positions: [Int], repeats: Int, _ turned: inout (count: Int, first: FilePath?)
-      ) throws(DatasetError) -> [TrainingExample] {
+        _ positions: [Int], repeats: Int, _ turned: inout (count: Int, first: FilePath?),
+        _ unusable: inout [DatasetError]
+      ) -> [TrainingExample] {
         var examples: [TrainingExample] = []
         for position in positions {
-          examples.append(
-            try Self.example(
-              entries[position], subset, (index, place), repeats, rule, dataset, &turned))
+          do throws(DatasetError) {
+            examples.append(
+              try Self.example(
+                entries[position], subset, (index, place), repeats, rule, dataset, &turned))
+          } catch {
+            unusable.append(error)
+          }
         }
         return examples
       }
-      let found = try examples(parts.training, repeats: subset.repeats, &turned)
+      let found = examples(parts.training, repeats: subset.repeats, &turned, &unusable)
       if subset.isRegularization { regularization += found } else { trained += found }
-      validation += try examples(parts.validation, repeats: 1, &turned)
+      validation += examples(parts.validation, repeats: 1, &turned, &unusable)
       summaries.append(
         SubsetSummary(
           subset, images: found.count, captions: parts.training.map { entries[$0].caption }))
@@ -75,8 +82,14 @@ struct DatasetScan {
     training += trained + balanced(regularization, with: trained, dataset: index)
   }
 
-  /// Notices that count over all datasets.
-  mutating func finish() {
+  /// What counts over all datasets: images that cannot be used, all of them, and notices.
+  /// - Throws: the `DatasetError` of the only image, or `.unusable`
+  mutating func finish() throws(DatasetError) {
+    if let first = unusable.first {
+      throw unusable.count == 1
+        ? first
+        : .unusable(count: unusable.count, first: unusable.prefix(3).map(\.description))
+    }
     guard let first = turned.first else { return }
     notices.append(
       "\(turned.count) \(turned.count == 1 ? "image asks" : "images ask") to be turned by Exif, which "

@@ -21,7 +21,7 @@ package struct TrainingSet: Sendable {
     for index in configuration.datasets.indices {
       try scan.add(configuration.datasets[index], at: index)
     }
-    scan.finish()
+    try scan.finish()
     guard scan.training.contains(where: { !$0.isRegularization }) else {
       throw .noTrainingImages
     }

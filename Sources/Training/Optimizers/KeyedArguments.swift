@@ -5,6 +5,8 @@ struct KeyedArguments {
   /// Whose they are.
   let subject: String
   private var values: [String: String] = [:]
+  /// `key=value` as Python prints the values, in the order given; of a key that is given twice the last.
+  private(set) var texts: [String] = []
   private var known: [String] = []
 
   /// - Throws: `SettingError.pair`
@@ -16,7 +18,14 @@ struct KeyedArguments {
         throw .pair(option: option, found: text)
       }
       let key = String(text[..<separator].trimmingBlanks)
-      values[key] = String(text[text.index(after: separator)...])
+      let value = String(text[text.index(after: separator)...])
+      let printed = key + "=" + (PythonLiteral(value)?.printed ?? value)
+      if values[key] == nil {
+        self.texts.append(printed)
+      } else if let place = self.texts.firstIndex(where: { $0.hasPrefix(key + "=") }) {
+        self.texts[place] = printed
+      }
+      values[key] = value
     }
   }
 

@@ -125,7 +125,7 @@ package struct OptimizerChoice {
     optimizer = try entry.make(&values)
     try values.finish()
     className = entry.className
-    self.arguments = arguments.joined(separator: ",")
+    self.arguments = values.texts.joined(separator: ",")
     notices = entry.notice.map { ["\(entry.name): \($0)"] } ?? []
   }
 }

@@ -38,6 +38,23 @@ enum PythonLiteral: Equatable, Sendable {
   }
 }
 
+extension PythonLiteral {
+  /// As Python's `str` has it: `(0.9, 0.99)`, `1e-08`, `True`. Numbers without a fraction are integers.
+  var printed: String {
+    switch self {
+    case .none: "None"
+    case .bool(let value): value ? "True" : "False"
+    case .number(let value): Int(exactly: value).map { "\($0)" } ?? "\(value)"
+    case .string(let text): text
+    case .tuple(let elements):
+      "(" + elements.map(\.element).joined(separator: ", ") + (elements.count == 1 ? ",)" : ")")
+    }
+  }
+
+  /// Within a tuple, where Python quotes texts.
+  private var element: String { if case .string(let text) = self { "'\(text)'" } else { printed } }
+}
+
 extension StringProtocol {
   var trimmingBlanks: SubSequence {
     guard let first = firstIndex(where: { !$0.isWhitespace }),

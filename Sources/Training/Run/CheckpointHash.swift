@@ -9,9 +9,14 @@ package struct CheckpointHash: Sendable {
   /// The SHA-256 of the file.
   package let whole: String
 
-  /// nil for a folder or a file that cannot be read.
+  /// Of a folder what sd-scripts says in its place; nil for a file that cannot be read.
   /// - Complexity: reads the file once.
   package init?(of path: FilePath) {
+    var isFolder = false
+    if FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder), isFolder {
+      (short, whole) = ("IsADirectory", "IsADirectory")
+      return
+    }
     guard let data = try? Data(contentsOf: URL(filePath: path.string), options: .mappedIfSafe)
     else { return nil }
     let part = SHA256()

@@ -13,7 +13,11 @@ extension Trainer {
     guard progress.step < last else { throw TrainingError.finished(steps: last) }
     let (first, started) = (progress.step, ContinuousClock.now)
     observer.begin(.training(from: first, to: last))
-    while progress.step < last { try trainEpoch() }
+    do {
+      while progress.step < last { try trainEpoch() }
+    } catch {
+      throw stopped(by: error, since: first)
+    }
     return try finish(since: first, started)
   }
 
@@ -38,12 +42,8 @@ extension Trainer {
       losses.append(try gradients(of: batch, at: place))
       place += 1
       guard place % accumulation == 0 || place == batches.count else { continue }
-      try step(losses, endingAt: place)
+      try step(losses, endingAt: place, of: batches.count)
       losses = []
-      if place == batches.count {
-        progress.epoch += 1
-        progress.batchInEpoch = 0
-      }
       try afterStep(endsEpoch: place == batches.count)
     }
   }
@@ -102,7 +102,8 @@ extension Trainer {
   }
 
   /// Moves the parameters by what has gathered.
-  private func step(_ losses: [Double], endingAt place: Int) throws {
+  /// - Parameters: the batches of the epoch that are done, and all that it has.
+  private func step(_ losses: [Double], endingAt place: Int, of count: Int) throws {
     let norm = groups.clipGradients(to: plan.configuration.run.largestGradient)
     guard norm.isFinite else {
       throw TrainingError.notFinite(
@@ -116,11 +117,14 @@ extension Trainer {
     groups.clearGradients()
     let norms = plan.configuration.network.normLimit.map { network.scaleNorms(to: $0) }
     average?.update(groups)
-    progress.step += 1
-    progress.batchInEpoch = place
     let loss = losses.reduce(0, +) / Double(losses.count)
+    let epoch = progress.epoch
     progress.losses.add(
-      loss, epoch: progress.epoch, step: (place - 1) / plan.configuration.run.accumulation)
+      loss, epoch: epoch, step: (place - 1) / plan.configuration.run.accumulation)
+    // Whatever fails from here on, this is where the run stands.
+    progress.step += 1
+    progress.epoch += place == count ? 1 : 0
+    progress.batchInEpoch = place == count ? 0 : place
     let used = optimizer.effectiveRates(groups, rates: rates)
     try record.append(
       StepLog(
@@ -131,9 +135,9 @@ extension Trainer {
             scaledCount: $0.scaledCount, average: Double($0.average),
             largest: Double($0.largest))
         }, gradientNorm: norm
-      ).scalars, step: progress.step, epoch: progress.epoch + 1)
+      ).scalars, step: progress.step, epoch: epoch + 1)
     observer.stepped(
-      progress.step, lastStep, progress.epoch + 1, progress.losses.value,
+      progress.step, lastStep, epoch + 1, progress.losses.value,
       used.last ?? 0)
   }
 
@@ -166,6 +170,23 @@ extension Trainer {
     let folder = files.names.state(.step(progress.step))
     try state().write(to: folder)
     throw TrainingError.interrupted(state: folder)
+  }
+
+  /// Saves the state after an error that is not in the numbers, as after Ctrl-C: images and disks can be mended.
+  private func stopped(by error: any Error, since first: Int) -> any Error {
+    switch error {
+    case TrainingError.interrupted, TrainingError.notFinite, is CancellationError: return error
+    default: break
+    }
+    guard progress.step > first else { return error }
+    let folder = files.names.state(.step(progress.step))
+    groups.clearGradients()
+    do {
+      try state().write(to: folder)
+      return TrainingError.stopped(reason: "\(error)", state: folder)
+    } catch let second {
+      return TrainingError.unsaved(reason: "\(error)", second: "\(second)")
+    }
   }
 
   private func recordValidation(atEpoch: Bool) throws {

@@ -88,8 +88,6 @@ package final class Trainer {
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
       optimizer: plan.optimizer.className, settings: plan.resumedSettings)
     if let state = plan.state, let folder = configuration.run.resumed {
-      try state.progress.check(
-        plan.resumedSettings, optimizer: plan.optimizer.className, in: folder)
       try state.restore(groups, &optimizer, &average, from: folder)
       progress = state.progress
     }

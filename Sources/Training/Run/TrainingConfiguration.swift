@@ -18,6 +18,8 @@ package struct TrainingConfiguration: Sendable {
     /// Whether captions say how much their parts count.
     package var weighsCaptions = false
     package var compute = ComputeType.f32
+    /// `--mixed_precision` as it was given.
+    package var precision = "no"
     /// Whether frozen linear layers are held in 8 bits.
     package var holdsInt8 = false
     /// Adapters that are merged into the base first, with their strengths.
@@ -105,6 +107,8 @@ package struct TrainingConfiguration: Sendable {
     package var savesState = false
     package var savesStateAtEnd = false
     package var omitsMetadata = false
+    /// The program and its version, for metadata.
+    package var writer = "lyco"
     package var comment: String?
     /// `modelspec.title` and the like, by the word behind the dot.
     package var description: [String: String] = [:]

@@ -67,17 +67,15 @@ extension TrainingPlan {
     settings["num_validation_images"] = PythonText(summary.validationImages)
     settings["cache_latents"] = PythonText(configuration.cache.place != nil)
     settings["lr_scheduler"] = PythonText(configuration.schedule.name)
-    settings["lr_warmup_steps"] = PythonText(schedule.warmup)
+    let warmup = configuration.schedule.warmup
+    settings["lr_warmup_steps"] = Int(exactly: warmup).map { PythonText($0) } ?? PythonText(warmup)
     settings["optimizer"] = PythonText(
       optimizer.className + (optimizer.arguments.isEmpty ? "" : "(\(optimizer.arguments))"))
     for (key, value) in images.metadata(accumulation: configuration.run.accumulation) {
       settings[String(key.dropFirst("ss_".count))] = PythonText(value)
     }
     if !configuration.network.arguments.isEmpty {
-      settings["network_args"] = PythonText(
-        JSONValue.object(
-          network.settings.arguments.entries.map { ($0.key, .string($0.value)) }
-        ).pythonText)
+      settings["network_args"] = PythonText(JSONValue.object(givenNetworkArguments).pythonText)
     }
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
     // Whole files are read for hashes: not for metadata that nobody wants.
@@ -99,6 +97,27 @@ extension TrainingPlan {
       resolution: summary.datasets.first.map { "\($0.resolution)" }, steps: arithmetic,
       timesteps: range == 0..<NoiseSchedule.timestepCount
         ? nil : range.lowerBound...range.upperBound, startedAt: time)
+  }
+
+  /// `--network_args` as they were given, with the dropout that sd-scripts adds to them.
+  private var givenNetworkArguments: [(key: String, value: JSONValue)] {
+    var members: [(key: String, value: JSONValue)] = []
+    for text in configuration.network.arguments {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let (key, value) = (String(parts[0]), JSONValue.string(String(parts.last ?? "")))
+      if let place = members.firstIndex(where: { $0.key == key }) {
+        members[place].value = value
+      } else {
+        members.append((key, value))
+      }
+    }
+    let isAdded =
+      !configuration.network.takesRanksFromWeights && !members.contains { $0.key == "dropout" }
+    if isAdded {
+      let dropout = configuration.network.flags.dropout
+      members.append(("dropout", dropout.map { .number("\($0)") } ?? .null))
+    }
+    return members
   }
 
   /// Options without which a resumed run would not be the one that was interrupted.

@@ -1,6 +1,7 @@
 import Autograd
 import Checkpoints
 import FoundationEssentials
+import Images
 package import ModelFamilies
 
 /// What a trained adapter says about itself, in the words of kohya's scripts: `ss_*` for the settings,
@@ -28,11 +29,14 @@ package struct TrainingMetadata: Sendable {
     startedAt: Double
   ) {
     let (model, network) = (configuration.model, configuration.network)
-    let (run, output) = (configuration.run, configuration.output)
+    let (run, output, images) = (
+      configuration.run, configuration.output, configuration.images.values
+    )
     let facts = FamilyMetadata(of: family)
     let isV2 = family.name == "sd2"
     var all: [String: PythonText] = [
-      "session_id": PythonText(Int(seed % 4_294_967_296)),
+      // Tells runs of one seed apart.
+      "session_id": PythonText(UInt64.random(in: 0...4_294_967_296)),
       "training_started_at": PythonText(startedAt),
       "output_name": PythonText(output.name),
       "learning_rate": PythonText(configuration.rates.common),
@@ -47,7 +51,7 @@ package struct TrainingMetadata: Sendable {
       "network_dim": PythonText(network.flags.rank),
       "network_alpha": PythonText(network.flags.alpha),
       "network_dropout": PythonText(network.flags.dropout),
-      "mixed_precision": model.compute == .bf16 ? "bf16" : "no",
+      "mixed_precision": PythonText(model.precision),
       "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
       "v2": PythonText(isV2),
       "base_model_version": PythonText(facts?.baseModelVersion),
@@ -58,6 +62,12 @@ package struct TrainingMetadata: Sendable {
       "max_grad_norm": PythonText(run.largestGradient),
       "prior_loss_weight": PythonText(configuration.images.priorLossWeight),
       "scale_weight_norms": PythonText(network.normLimit),
+      "caption_dropout_rate": PythonText(images.captionDropoutRate ?? 0),
+      "caption_dropout_every_n_epochs": PythonText(images.captionDropoutEveryNEpochs ?? 0),
+      "caption_tag_dropout_rate": PythonText(images.captionTagDropoutRate ?? 0),
+      "face_crop_aug_range": PythonText(String?.none),
+      "resize_interpolation": PythonText(images.resizeInterpolation?.rawValue),
+      "validation_split": PythonText(images.validationSplit ?? 0),
       "validation_seed": PythonText(run.validationSeed),
       "max_validation_steps": PythonText(run.mostValidationBatches),
       "validate_every_n_epochs": PythonText(run.validationEpochs),
@@ -69,7 +79,9 @@ package struct TrainingMetadata: Sendable {
     var description = [
       "sai_model_spec": "1.0.1", "title": output.description["title"] ?? output.name,
       "architecture": Self.architecture(facts?.architecture, configuration) + "/lora",
-      "implementation": "https://github.com/Stability-AI/generative-models",
+      // What sd-scripts writes of an adapter for these families.
+      "implementation": "diffusers",
+      "implementation_version": output.writer,
       "resolution": resolution ?? facts?.resolution ?? "512x512",
       "prediction_type": configuration.loss.predictsVelocity ? "v" : "epsilon",
     ]

@@ -25,9 +25,9 @@ extension TrainingPlan {
     _ = try MergedParameters(CheckpointParameters(base), configuration.model.merged)
     guard let state, let folder = configuration.run.resumed else { return }
     try state.progress.check(resumedSettings, optimizer: optimizer.className, in: folder)
-    guard state.progress.step < arithmetic.steps else {
-      throw TrainingError.finished(steps: arithmetic.steps)
-    }
+    try state.progress.check(arithmetic, in: folder)
+    let last = arithmetic.lastStep(from: start)
+    guard state.progress.step < last else { throw TrainingError.finished(steps: last) }
   }
 
   /// What `StableDiffusionModel` and its tokenizer ask of the checkpoint, as far as shapes tell.

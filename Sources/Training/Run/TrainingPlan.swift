@@ -82,9 +82,6 @@ package struct TrainingPlan {
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
-    try optimizer.optimizer.check(
-      rates: network.rates(
-        unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate))
     estimate = Self.estimate(configuration, modules, network, images)
     notices = images.notices + network.notices + optimizer.notices
     if let state, run.initialEpoch != nil || run.initialStep != nil {

@@ -64,6 +64,41 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     givenStart = start == TrainingStart() ? nil : start
   }
 
+  /// Far more steps than any run takes.
+  private static let most = 1 << 40
+
+  /// Checks that the numbers can be those of a run.
+  /// - Throws: `StateError.notAState` that names the first which cannot
+  package func check(_ arithmetic: StepArithmetic, in folder: FilePath) throws(StateError) {
+    func fail(_ name: String, _ expected: String, _ found: Int) -> StateError {
+      .notAState(folder, "but '\(name)': expected \(expected), found \(found)")
+    }
+    for (name, value) in [
+      ("current_epoch", epoch), ("current_step", step), ("batch_in_epoch", batchInEpoch),
+      ("average_count", averageCount), ("start.epoch", start.epoch), ("start.step", start.step),
+    ] where !(0...Self.most).contains(value) {
+      throw fail(name, "0 to \(Self.most)", value)
+    }
+    guard batchInEpoch < max(arithmetic.batchesPerEpoch, 1) else {
+      throw fail(
+        "batch_in_epoch", "less than the \(arithmetic.batchesPerEpoch) batches of an epoch",
+        batchInEpoch)
+    }
+    let accumulation = arithmetic.accumulation
+    let expected =
+      (epoch - start.epoch) * arithmetic.stepsPerEpoch
+      + (batchInEpoch + accumulation - 1) / accumulation
+    guard step == expected else {
+      throw fail(
+        "current_step",
+        "\(expected) after \(epoch) epochs of \(arithmetic.batchesPerEpoch) batches "
+          + "and \(batchInEpoch) batches", step)
+    }
+    guard losses.value.isFinite else {
+      throw .notAState(folder, "but 'losses': expected finite numbers, found others")
+    }
+  }
+
   /// Checks that a run is the one that the state is of.
   /// - Throws: `StateError.setting` for the first option, by name, that is not as it was
   package func check(

@@ -84,6 +84,15 @@ package struct TrainingState {
           folder, parameter.name, expected: "shape \(parameter.value.shape)", found: found)
       }
     }
+    for parameter in groups.flatMap(\.parameters) {
+      guard parameters[parameter.name]?.elements.allSatisfy(\.isFinite) ?? true else {
+        throw .parameter(
+          folder, parameter.name, expected: "finite numbers", found: "NaN or infinity")
+      }
+    }
+    guard progress.step == progress.start.step || !self.optimizer.tensors.isEmpty else {
+      throw .optimizer(folder, .missing("every tensor of the optimizer"))
+    }
     if let surplus = parameters.keys.filter({ !names.contains($0) }).min() {
       throw .parameter(
         folder, surplus, expected: "a network that has it", found: "none of that name")

@@ -67,6 +67,16 @@ struct TrainingSetTests {
     #expect(message { _ = try folder.set(texts) }.contains("expected text in UTF-8"))
   }
 
+  /// All that are broken are counted before anything is computed, those held out too.
+  @Test func everyUnreadableImageIsCounted() throws {
+    let folder = ImageFolder()
+    for i in 0..<4 { try folder.image("good\(i).png") }
+    for i in 0..<5 { try folder.folder.write("bad\(i).png", text: i == 0 ? "" : "no picture") }
+    let text = message { _ = try folder.set { $0.values.validationSplit = 0.5 } }
+    #expect(text.hasPrefix("5 images or masks cannot be used: "), "\(text)")
+    #expect(text.hasSuffix("; and 2 more"), "\(text)")
+  }
+
   @Test func unreadableImages() throws {
     let folder = ImageFolder()
     try folder.image("a.png", caption: "one")

@@ -6,7 +6,8 @@ import SystemPackage
 import Tensors
 import TestSupport
 import Testing
-import Training
+
+@testable import Training
 
 @Suite(.serialized) struct TrainerTests {
   /// What each optimizer is run with: its name, a rate, its arguments.
@@ -134,6 +135,56 @@ import Training
     #expect(metadata["sshs_model_hash"]?.count == 64)
   }
 
+  /// Every key of sd-scripts' train_network.py (48d368f) for a folder of images, but for the revision of its
+  /// repository, and the values that it would have written.
+  @Test func metadataOfSDScripts() throws {
+    var run = try SmallRun()
+    defer { run.remove() }
+    run.configuration.run.steps = 1
+    run.configuration.optimizerArguments = ["weight_decay=0.10", "betas=0.9,0.99", "eps=1e-08"]
+    run.configuration.network.arguments.append("use_cp=True")
+    run.configuration.model.precision = "fp16"
+    run.configuration.output.writer = "lyco/1"
+    run.configuration.schedule.name = "cosine"
+    run.configuration.schedule.warmup = 0.5
+    run.configuration.images.values.captionDropoutRate = 0.05
+    _ = try run.run()
+    let path = run.folder.appending("adapter.safetensors")
+    let metadata = try TensorFile(opening: path).metadata
+    let keys = """
+      session_id training_started_at output_name learning_rate text_encoder_lr unet_lr num_train_images \
+      num_validation_images num_reg_images num_batches_per_epoch num_epochs gradient_checkpointing \
+      gradient_accumulation_steps max_train_steps lr_warmup_steps lr_scheduler network_module network_dim \
+      network_alpha network_dropout mixed_precision full_fp16 v2 base_model_version clip_skip \
+      max_token_length cache_latents seed lowram noise_offset multires_noise_iterations \
+      multires_noise_discount adaptive_noise_scale zero_terminal_snr training_comment optimizer \
+      max_grad_norm caption_dropout_rate caption_dropout_every_n_epochs caption_tag_dropout_rate \
+      face_crop_aug_range prior_loss_weight min_snr_gamma scale_weight_norms ip_noise_gamma \
+      debiased_estimation noise_offset_random_strength ip_noise_gamma_random_strength loss_type \
+      huber_schedule huber_scale huber_c fp8_base fp8_base_unet validation_seed validation_split \
+      max_validation_steps validate_every_n_epochs validate_every_n_steps resize_interpolation \
+      batch_size_per_device total_batch_size resolution color_aug flip_aug random_crop shuffle_caption \
+      enable_bucket bucket_no_upscale min_bucket_reso max_bucket_reso keep_tokens dataset_dirs \
+      reg_dataset_dirs tag_frequency bucket_info network_args sd_model_hash new_sd_model_hash \
+      sd_model_name training_finished_at steps epoch
+      """.split(separator: " ").map { "ss_" + $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+    #expect(keys.filter { metadata[$0] == nil } == [])
+    for (key, value) in [
+      "ss_optimizer": "torch.optim.adamw.AdamW(weight_decay=0.1,betas=(0.9, 0.99),eps=1e-08)",
+      "ss_mixed_precision": "fp16", "ss_lr_warmup_steps": "0.5", "ss_caption_dropout_rate": "0.05",
+      "ss_caption_dropout_every_n_epochs": "0", "ss_caption_tag_dropout_rate": "0.0",
+      "ss_face_crop_aug_range": "None", "ss_resize_interpolation": "None",
+      "ss_validation_split": "0.0", "ss_sd_model_hash": "IsADirectory",
+      "ss_new_sd_model_hash": "IsADirectory", "modelspec.implementation": "diffusers",
+      "modelspec.implementation_version": "lyco/1",
+    ] {
+      #expect(metadata[key] == value, "\(key)")
+    }
+    #expect(metadata["ss_session_id"] != metadata["ss_seed"])
+    let arguments = try #require(metadata["ss_network_args"])
+    #expect(arguments.hasSuffix("\"use_cp\": \"True\", \"dropout\": null}"), "\(arguments)")
+  }
+
   /// sd-scripts saves the last step too where its number asks for it, and counts it among those that are kept.
   @Test func keepsTheLastSteps() throws {
     var run = try SmallRun("kept")
@@ -254,6 +305,63 @@ import Training
       $0.contains("'--scale_weight_norms' does not bound")
     }
     #expect(told == (algorithm != "lora"))
+  }
+
+  /// Numbers of a state that no run can have had are refused in one line, by the plan.
+  @Test(arguments: [
+    ("current_step", "-1"), ("current_step", "9223372036854775807"), ("current_epoch", "-3"),
+    ("current_epoch", "4611686018427387904"), ("batch_in_epoch", "99"), ("batch_in_epoch", "-1"),
+    ("average_count", "9223372036854775807"), ("current_step", "2"),
+  ])
+  func impossibleStates(key: String, value: String) throws {
+    var run = try SmallRun("a")
+    defer { run.remove() }
+    run.configuration.run.steps = 1
+    run.configuration.output.savesState = true
+    _ = try run.run()
+    let path = run.folder.appending("a-state/train_state.json").string
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let line = try #require(text.split(separator: "\n").first { $0.contains("\"\(key)\"") })
+    let comma = line.hasSuffix(",") ? "," : ""
+    try text.replacingOccurrences(of: line, with: "\"\(key)\": \(value)\(comma)")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    run.configuration.run.steps = 4
+    run.configuration.run.resumed = run.folder.appending("a-state")
+    let error = #expect(throws: StateError.self) { try TrainingPlan(run.configuration) }
+    #expect("\(error as Any)".contains(key))
+  }
+
+  /// An image that goes away in the middle of a run costs none of its steps.
+  @Test func anErrorSavesTheState() throws {
+    let images = ImageFolder()
+    for i in 0..<3 { try images.image("\(i).png", caption: "a") }
+    var run = try SmallRun("broken")
+    defer { run.remove() }
+    run.configuration.images.trainFolder = images.path
+    run.configuration.cache.place = nil
+    run.configuration.run.steps = 12
+    let whole = run
+    var observer = TrainingObserver()
+    let files = (0..<3).map { images.folder.file("\($0).png").string }
+    observer.stepped = { step, _, _, _, _ in
+      guard step == 2 else { return }
+      for file in files { try? FileManager.default.removeItem(atPath: file) }
+    }
+    let error = #expect(throws: TrainingError.self) {
+      try Trainer(TrainingPlan(run.configuration), observer: observer).run()
+    }
+    guard case .stopped(let reason, let state) = error else {
+      Issue.record("found \(error as Any)")
+      return
+    }
+    #expect(reason.contains(".png"))
+    for i in 0..<3 { try images.image("\(i).png", caption: "a") }
+    run.configuration.run.resumed = state
+    _ = try run.run()
+    var same = whole
+    same.configuration.output.name = "whole"
+    _ = try same.run()
+    #expect(try run.adapter() == same.adapter())
   }
 
   /// A rate that makes numbers overflow is told with its step, layer and image; nothing is written.

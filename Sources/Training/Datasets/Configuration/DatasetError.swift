@@ -28,6 +28,8 @@ package enum DatasetError: Error {
   case maskSize(FilePath, expected: Resolution, found: Resolution)
   case imageTooSmall(FilePath, size: Resolution, step: Int)
   case imageTooLarge(FilePath, size: Resolution, resized: Resolution, bucket: Resolution)
+  /// Several images or masks that cannot be trained with.
+  case unusable(count: Int, first: [String])
   case cache(FilePath, expected: String, found: String)
   case notFinite(FilePath)
   case sharedCache(FilePath, String, String)
@@ -74,6 +76,9 @@ extension DatasetError: CustomStringConvertible {
     case .imageTooLarge(let file, let size, let resized, let bucket):
       "\(file): \(size) pixels would grow to \(resized) to cover \(bucket); crop the image to less extreme "
         + "proportions"
+    case .unusable(let count, let first):
+      "\(count) images or masks cannot be used: \(first.joined(separator: "; "))"
+        + (count > first.count ? "; and \(count - first.count) more" : "")
     case .cache(let file, let expected, let found):
       "\(file): expected a cache of \(expected), found \(found); remove it to have it made anew"
     case .notFinite(let file):
