@@ -47,9 +47,10 @@ struct AdapterComparison {
 
   init(_ here: AdapterFile, _ there: AdapterFile, _ pattern: InspectionPattern) {
     let format = AdapterFormat.recognize(here)
+    // Only names matter for pairing: tiny models have those of their family, and other widths.
     let family =
       ModelFamily.recognize(
-        adapterModules: here.modules.map { ($0.name, $0.inputWidth) },
+        adapterModules: here.modules.map { ($0.name, nil) },
         metadata: here.file.metadata
       ).family
     let naming = family.flatMap(FamilyNames.init).map(ModuleNaming.family)

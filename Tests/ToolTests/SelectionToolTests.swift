@@ -7,6 +7,8 @@ import Testing
 @Suite struct SelectionToolTests {
   private static let base = Fixtures.path("lora/sd1-small/base.ldm.safetensors").string
   private static let adapter = Fixtures.path("lora/sd1-small/kohya.safetensors").string
+  private static let trained =
+    Fixtures.path("real/fashion-ddpm/trained-lora-r4.safetensors").string
   private static let tiny = Fixtures.path("training/tiny").string
 
   private static func size(_ path: FilePath) throws -> Int {
@@ -83,8 +85,9 @@ import Testing
     for count in [12, 20, 61] {
       let list = [String](repeating: "1", count: count).joined(separator: ",")
       let runs = [
-        ToolRun("lyco-merge", [Self.base, Self.adapter, "-o", out, "--lbws", list]),
-        ToolRun("lyco-convert", [Self.adapter, "-o", out, "--lbws", list]),
+        ToolRun(
+          "lyco-merge", [Self.base, Self.adapter, "-o", out, "--lbws", list, "--family", "sd1"]),
+        ToolRun("lyco-convert", [Self.adapter, "-o", out, "--lbws", list, "--family", "sd1"]),
       ]
       for run in runs {
         #expect(run.status != 0)
@@ -102,10 +105,10 @@ import Testing
   @Test func whatHasNoRoomIsListed() throws {
     let folder = TemporaryFolder()
     let out = folder.file("o.safetensors")
-    let whole = try Self.size(Fixtures.path("lora/sd1-small/kohya.safetensors"))
+    let whole = try Self.size(FilePath(Self.trained))
     let limit = whole / 3
     let run = ToolRun(
-      "lyco-convert", [Self.adapter, "-o", out.string, "--max_size", "\(limit)", "--json"])
+      "lyco-convert", [Self.trained, "-o", out.string, "--max_size", "\(limit)", "--json"])
     #expect(run.status == 0, "\(run.errors)")
     #expect(try Self.size(out) <= limit)
     let report = try #require(
@@ -117,12 +120,12 @@ import Testing
     #expect(report["bytes"] as? Int == (try Self.size(out)))
     #expect(leftOut.allSatisfy { $0["reason"] as? String == "no room within --max_size" })
     let text = ToolRun(
-      "lyco-convert", [Self.adapter, "-o", out.string, "--max_size", "\(limit)"])
+      "lyco-convert", [Self.trained, "-o", out.string, "--max_size", "\(limit)"])
     #expect(text.output.contains("\(leftOut.count) left out"))
     #expect(text.errors.contains("left out: lora_"))
     // Blocks at strength 0 are left out too.
     let zero = ToolRun(
-      "lyco-convert", [Self.adapter, "-o", out.string, "--lbws", "te1=0", "--json"])
+      "lyco-convert", [Self.trained, "-o", out.string, "--lbws", "*conv_in*=0", "--json"])
     #expect(zero.output.contains("its strength is 0"))
   }
 
@@ -150,9 +153,11 @@ import Testing
     let folder = TemporaryFolder()
     let (there, back) = (folder.file("d.safetensors").string, folder.file("k.safetensors").string)
     #expect(
-      ToolRun("lyco-convert", [Self.adapter, "--to", "diffusers", "-o", there, "--lenient"]).status
+      ToolRun("lyco-convert", [Self.adapter, "--to", "diffusers", "-o", there, "--family", "sd1"])
+        .status
         == 0)
-    #expect(ToolRun("lyco-convert", [there, "--to", "kohya", "-o", back, "--lenient"]).status == 0)
+    #expect(
+      ToolRun("lyco-convert", [there, "--to", "kohya", "-o", back, "--family", "sd1"]).status == 0)
     for other in [there, back] {
       let run = ToolRun("lyco-inspect", [Self.adapter, "--diff", other])
       #expect(run.output.contains("compared: scale × ΔW of every module"), "\(run.output)")
