@@ -47,6 +47,7 @@ import Testing
   }
 
   @Test func nothingIsSaidOfNoNames() throws {
-    #expect(NamePattern.notices(on: [try NamePattern("a")], from: "'--x'", names: [String]()).isEmpty)
+    #expect(
+      NamePattern.notices(on: [try NamePattern("a")], from: "'--x'", names: [String]()).isEmpty)
   }
 }
