@@ -51,11 +51,15 @@ package struct JobOptions: ParsableArguments {
 
   /// Makes sure of places before the work; the values are to live until all is written. A dry run writes
   /// nothing.
+  ///
+  /// A place is where an interrupted exchange is finished. An input in the middle of one is refused first: what is
+  /// finished by the way would be read as the input, and a merge in place would be done twice.
   /// - Throws: `SafetensorsError`
   package func prepare(
-    _ places: [(path: FilePath, kind: OutputPlace.Kind)]
+    _ places: [(path: FilePath, kind: OutputPlace.Kind)], reading inputs: [FilePath]
   ) throws -> [OutputPlace] {
-    try isDryRun ? [] : places.map { try OutputPlace($0.path, $0.kind) }
+    for input in inputs { try Exchange.check(input) }
+    return try isDryRun ? [] : places.map { try OutputPlace($0.path, $0.kind) }
   }
 
   /// Where a checkpoint of the layout of a base goes: a folder if the base is a pipeline of components.

@@ -60,7 +60,7 @@ extension Tool {
       exit(withError: code)
     } catch let error as ValidationError {
       exit(withError: ValidationError(error.message.printable))
-    } catch where isOfParser(error) {
+    } catch  where isOfParser(error) {
       exit(withError: error)
     } catch {
       // What a file says of itself stands in messages.

@@ -11,22 +11,11 @@ struct ConversionSummary {
 
   /// Modules that stay as they are, and what readers of the output will not take.
   func warn(_ report: ConversionReport) {
-    let shown = 10
-    for module in report.unmatched.prefix(shown) {
-      StandardError.say("unmatched: \(module.file): \(module.module): \(module.reason)")
+    StandardError.list(report.unmatched, as: "unmatched") {
+      "\($0.file): \($0.module): \($0.reason)"
     }
-    if report.unmatched.count > shown {
-      StandardError.say(
-        "unmatched: … and \(report.unmatched.count - shown) more; '--json' lists all")
-    }
-    for module in report.leftOut.prefix(shown) {
-      StandardError.say(
-        "left out: \(module.module): \(module.reason)"
-          + (module.deltaNorm.map { " (‖Δ‖ \($0.short))" } ?? ""))
-    }
-    if report.leftOut.count > shown {
-      StandardError.say(
-        "left out: … and \(report.leftOut.count - shown) more; '--json' lists all")
+    StandardError.list(report.leftOut, as: "left out") {
+      "\($0.module): \($0.reason)" + ($0.deltaNorm.map { " (‖Δ‖ \($0.short))" } ?? "")
     }
     for warning in report.warnings { StandardError.say("warning: \(warning)") }
     if report.losses.overflowed > 0 {

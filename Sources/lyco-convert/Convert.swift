@@ -105,11 +105,12 @@ struct Convert: Tool {
     let paths = inputs.map { FilePath($0) }
     guard let folderTarget = outputFolder else {
       let place = try self.place(target ?? "", for: paths)
-      let places = try job.prepare([place] + sidePlaces)
+      let places = try job.prepare([place] + sidePlaces, reading: paths)
       defer { withExtendedLifetime(places) {} }
       return try await convert(paths, to: place.path, given, threads)
     }
-    let places = try job.prepare([(FilePath(folderTarget), .folder)] + sidePlaces)
+    let places = try job.prepare(
+      [(FilePath(folderTarget), .folder)] + sidePlaces, reading: paths)
     defer { withExtendedLifetime(places) {} }
     let folderJob = FolderJob(
       inputs: paths, output: FilePath(folderTarget), options: folder, job: job,

@@ -41,7 +41,7 @@ struct FolderJob {
         continue
       }
       do {
-        let places = try job.prepare([(target.folder, .folder)])
+        let places = try job.prepare([(target.folder, .folder)], reading: [item.input])
         defer { withExtendedLifetime(places) {} }
         try await convert(item.input, target)
         written.append(target)

@@ -69,7 +69,7 @@ struct MovingAverageOptions: ParsableArguments {
     }
     let threads = job.prepareThreads()
     let target = FilePath(output)
-    let places = try job.prepare([(target, .tensors)])
+    let places = try job.prepare([(target, .tensors)], reading: inputs.map { FilePath($0) })
     defer { withExtendedLifetime(places) {} }
     let average = try MovingAverage(
       inputs.map { FilePath($0) }, sorted: !keepsOrder, decay: decay)

@@ -110,7 +110,8 @@ struct Extract: Tool {
     let path = FilePath(namedOutput ?? positionalOutput ?? "")
     let reportPath = report.path.map { FilePath($0) }
     let places = try job.prepare(
-      [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []))
+      [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []),
+      reading: [FilePath(base), FilePath(tuned)])
     defer { withExtendedLifetime(places) {} }
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.

@@ -72,7 +72,9 @@ struct Merge: Tool {
       threads: job.prepareThreads(), shardSize: format.shards.bytes)
     let output = output ?? ""
     let path = FilePath(output)
-    let places = try job.prepare([JobOptions.place(output, base: FilePath(base))])
+    let places = try job.prepare(
+      [JobOptions.place(output, base: FilePath(base))],
+      reading: ([base] + adapters).map { FilePath($0) })
     defer { withExtendedLifetime(places) {} }
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     let blockWeights = try blocks.weights(adapterCount: adapters.count)

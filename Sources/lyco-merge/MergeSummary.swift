@@ -37,13 +37,8 @@ struct MergeSummary {
 
   /// Modules without a place, the first ones, and what else is probably not meant.
   func warn(_ plan: MergePlan) {
-    let shown = 10
-    for module in plan.unmatched.prefix(shown) {
-      StandardError.say("unmatched: \(module.file): \(module.module): \(module.reason)")
-    }
-    if plan.unmatched.count > shown {
-      StandardError.say(
-        "unmatched: … and \(plan.unmatched.count - shown) more; '--json' lists all")
+    StandardError.list(plan.unmatched, as: "unmatched") {
+      "\($0.file): \($0.module): \($0.reason)"
     }
     for notice in plan.notices { StandardError.say("warning: \(notice)") }
     if plan.matchedCount == 0 && plan.unmatched.isEmpty {

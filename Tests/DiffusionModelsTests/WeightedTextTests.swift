@@ -2,7 +2,6 @@ import DiffusionModels
 import Foundation
 import SystemPackage
 import TestSupport
-import SystemPackage
 import Testing
 
 /// Captions with weights, against sd-scripts' own code.

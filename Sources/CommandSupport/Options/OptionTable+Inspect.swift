@@ -20,7 +20,8 @@ extension OptionTable {
       gpu cuda cpu = all work is done on the processor
       """,
     [
-      .flag("finish"), .flag("keys"), .flag("stats"), .flag("spectrum"), .flag("check"), .flag("metadata"),
+      .flag("finish"), .flag("keys"), .flag("stats"), .flag("spectrum"), .flag("check"),
+      .flag("metadata"),
       .value("pattern", read: "keys or stats or spectrum or diff", implies: true),
       .value("leading", standard: "8", read: "spectrum", implies: true),
       .value("limit"), .value("threads"),

@@ -87,6 +87,12 @@ package enum Exchange {
 
   // MARK: Reading
 
+  /// The same for a path that may be either.
+  /// - Throws: `unfinished`
+  package static func check(_ path: FilePath) throws(SafetensorsError) {
+    try check(path, isFolder: (try? Posix.status(path)).map(FileKind.init) == .folder)
+  }
+
   /// - Parameter path: what is to be read, a file or a folder
   /// - Throws: `unfinished` if an exchange has begun that it has a part in, and not ended
   static func check(_ path: FilePath, isFolder: Bool) throws(SafetensorsError) {
