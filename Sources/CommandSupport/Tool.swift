@@ -54,14 +54,14 @@ extension Tool {
       exit(withError: interrupted)
     } catch  where exitCode(for: error).isSuccess {
       // What was asked for and is no work: help, the version, a completion script.
-      StandardOutput.write(fullMessage(for: error) + "\n")
+      StandardOutput.write(withoutSubcommands(fullMessage(for: error)) + "\n")
     } catch let code as ExitCode {
       checkOutput()
       exit(withError: code)
     } catch let error as ValidationError {
       exit(withError: ValidationError(error.message.printable))
     } catch  where isOfParser(error) {
-      exit(withError: error)
+      exit(withError: printable(error))
     } catch {
       // What a file says of itself stands in messages.
       StandardError.say("Error: \(error)")
@@ -78,6 +78,22 @@ extension Tool {
       "Error: standard output: cannot write: \(reason.prefix(1).lowercased())\(reason.dropFirst())"
         + "; all else is done\n")
     exit(withError: ExitCode.failure)
+  }
+
+  /// A script of completions for zsh without the places of subcommands, which no tool has: beside arguments
+  /// that repeat zsh refuses them.
+  private static func withoutSubcommands(_ text: String) -> String {
+    guard text.hasPrefix("#compdef") else { return text }
+    return text.split(separator: "\n", omittingEmptySubsequences: false)
+      .filter { !$0.contains("'(-): :->command'") && !$0.contains("'(-)*:: :->arg'") }
+      .joined(separator: "\n")
+  }
+
+  /// What the parser says, with what arguments hold escaped: it quotes them, and wraps errors of validation.
+  private static func printable(_ error: any Error) -> any Error {
+    let isHostile = CommandLine.arguments.contains { $0 != $0.printable }
+    return isHostile && exitCode(for: error) != .success
+      ? ValidationError(message(for: error).printable) : error
   }
 
   /// Whether the parser has its own words for an error, as for a missing argument or the help.

@@ -27,7 +27,7 @@ struct CombinationOptions: ParsableArguments {
       --dim. ties, dare_ties, dare_linear, magnitude_prune: entries picked by --density, then svd. \
       orthogonal: later adapters without what they share with earlier ones. Default: concat, or svd with \
       --dim.
-      """, valueName: "method"), completion: .list(OptionTable.words(of: "combine", in: .convert)),
+      """, valueName: "way"), completion: .list(OptionTable.words(of: "combine", in: .convert)),
     transform: { text in
       guard let method = CombinationOptions.methods[text.lowercased()] else {
         throw ValidationError(

@@ -38,7 +38,7 @@ struct DetailOptions: ParsableArguments {
     help: ArgumentHelp(
       "List, measure and compare only tensors or modules whose whole name matches: a regular "
         + "expression such as '.*attn1.*', or a shell pattern such as '*attn1*'.",
-      valueName: "pattern"),
+      valueName: "names"),
     transform: { text in
       do {
         return try InspectionPattern(text)

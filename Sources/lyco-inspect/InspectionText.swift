@@ -11,6 +11,8 @@ struct InspectionText {
   private(set) var text = ""
 
   static let width = 80
+  /// Of the tables of the summary, where no terminal is narrower.
+  private static let pipedWidth = 100
 
   /// - Parameter showsMetadata: every entry by its own key.
   init(
@@ -56,7 +58,7 @@ struct InspectionText {
     var table = TextTable(header, rightAligned: rightAligned)
     for row in shown { table.append(row) }
     // Rows of a list stay whole where a program reads them.
-    let width = Terminal.outputWidth ?? (limit == nil ? Self.width : nil)
+    let width = Terminal.outputWidth ?? (limit == nil ? Self.pipedWidth : nil)
     for row in table.text(width: width.map { $0 - 2 }).split(separator: "\n") {
       line("  " + row)
     }
@@ -127,7 +129,8 @@ extension InspectionText {
       ]
     }
     // Names of blocks give way first.
-    let excess = TextTable.width(of: [header] + rows) + 2 - (Terminal.outputWidth ?? Self.width)
+    let excess =
+      TextTable.width(of: [header] + rows) + 2 - (Terminal.outputWidth ?? Self.pipedWidth)
     let longest = rows.map { $0[1].count }.max() ?? 0
     if excess > 0, longest - excess >= 10 {
       for index in rows.indices { rows[index][1] = rows[index][1].shortened(to: longest - excess) }

@@ -76,8 +76,8 @@ struct Merge: Tool {
       [JobOptions.place(output, base: FilePath(base))],
       reading: ([base] + adapters).map { FilePath($0) })
     defer { withExtendedLifetime(places) {} }
-    let base = try BaseModel(opening: FilePath(base), as: family.family)
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
+    let base = try BaseModel(opening: FilePath(base), as: family.family)
     let weighted = try adapters.enumerated().map { index, path in
       var adapter = strength.weighted(try AdapterFile(opening: FilePath(path)), at: index)
       if !blockWeights.isEmpty { adapter.blockWeights = blockWeights[index] }

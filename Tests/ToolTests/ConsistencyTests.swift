@@ -63,7 +63,7 @@ import Testing
       try FileManager.default.copyItem(
         atPath: Self.adapter, toPath: folder.file("in/\(name).safetensors").string)
     }
-    for extra in [[], ["--dry_run"]] {
+    for extra in [["--dry_run"], []] {
       let run = ToolRun(
         "lyco-convert", ["in", "--output_dir", "out", "--json"] + extra, in: folder.path)
       #expect(run.status == 0, "\(run.errors)")

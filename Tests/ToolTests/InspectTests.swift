@@ -34,7 +34,7 @@ import Testing
     let single = ["/", "  finding: ", "  note: "]
     for line in whole.split(separator: "\n")
     where !single.contains(where: { line.hasPrefix($0) }) {
-      #expect(line.count <= 80, "\(line)")
+      #expect(line.count <= 100, "\(line)")
     }
   }
 
