@@ -18,8 +18,8 @@ extension InspectionText {
     line("  \(match.matched) of \(total) modules match, of \(match.layers) layers of the base")
     if let misfit = match.misfit { line("  \(misfit)".printable) }
     let faults =
-      match.misshapen.map { "shape: \($0.module): \($0.reason)" }
-      + match.unmatched.map { "unmatched: \($0.module): \($0.reason)" }
+      match.unmatched.map { "unmatched: \($0.module): \($0.reason)" }
+      + match.misshapen.map { "shape: \($0.module): \($0.reason)" }
     let limit = limit ?? 10
     let shown = limit > 0 ? faults.prefix(limit) : faults[...]
     for fault in shown { line("  \(fault)".printable) }

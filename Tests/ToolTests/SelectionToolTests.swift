@@ -25,7 +25,10 @@ import Testing
     let runs: [(ToolRun, String)] = [
       (
         ToolRun(
-          "lyco-merge", [Self.base, Self.adapter, "-o", out, "--exclude_patterns", "attn1"]),
+          "lyco-merge",
+          [
+            Self.base, Self.adapter, "-o", out, "--exclude_patterns", "attn1", "--family", "sd1",
+          ]),
         "'--exclude_patterns': 'attn1' \(said)"
       ),
       (
@@ -113,7 +116,7 @@ import Testing
     #expect(try Self.size(out) <= limit)
     let report = try #require(
       try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
-    let leftOut = try #require(report["leftOut"] as? [[String: Any]])
+    let leftOut = try #require(report["left_out"] as? [[String: Any]])
     let (read, written) = (report["read"] as? Int ?? 0, report["written"] as? Int ?? 0)
     #expect(!leftOut.isEmpty)
     #expect(leftOut.count == read - written)
@@ -133,7 +136,11 @@ import Testing
     let folder = TemporaryFolder()
     let merged = folder.file("m.safetensors")
     for (run, path) in [
-      (ToolRun("lyco-merge", [Self.base, Self.adapter, "-o", merged.string, "--json"]), merged)
+      (
+        ToolRun(
+          "lyco-merge", [Self.base, Self.adapter, "-o", merged.string, "--json", "--family", "sd1"]),
+        merged
+      )
     ] {
       let report = try #require(
         try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
@@ -142,8 +149,8 @@ import Testing
     let size = try Self.size(Fixtures.path("lora/sd1-small/kohya.safetensors"))
     let inspected = ToolRun("lyco-inspect", [Self.adapter, "--json"])
     #expect(
-      inspected.output.contains("\"fileBytes\":\(size)")
-        || inspected.output.contains("\"fileBytes\" : \(size)"))
+      inspected.output.contains("\"file_bytes\":\(size)")
+        || inspected.output.contains("\"file_bytes\" : \(size)"))
   }
 
   // MARK: Differences

@@ -29,7 +29,8 @@ package struct BlockWeights: Sendable {
     }
     var selectors: [(selector: BlockSelector, weight: Float)] = []
     for entry in text.split(separator: ";") {
-      guard let end = entry.lastIndex(of: "="), end > entry.startIndex,
+      // No name has the sign, so that a second one is a slip.
+      guard let end = entry.firstIndex(of: "="), end > entry.startIndex,
         let weight = Float(entry[entry.index(after: end)...]), weight.isFinite
       else {
         throw Failure(description: "expected 'pattern=weight', found '\(entry)'")
