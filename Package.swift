@@ -27,7 +27,8 @@ func tool(_ name: String) -> Target {
   .executableTarget(
     name: name,
     dependencies: [
-      "CommandSupport", "Operations", "Checkpoints", "Safetensors", "ModelFamilies", "Adapters",
+      "CommandSupport", "Machine", "Operations", "Checkpoints", "Safetensors", "ModelFamilies",
+      "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
     ],
     swiftSettings: house)
@@ -77,12 +78,15 @@ let package = Package(
       name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "COpenBLAS", "CLAPACKE"],
       swiftSettings: house),
     .target(name: "Patterns", dependencies: ["CRE2"], swiftSettings: house),
+    .target(
+      name: "Machine", dependencies: ["CPlatform", systemPackage], swiftSettings: house),
     .target(name: "TOML", swiftSettings: house),
     .target(name: "TorchFiles", dependencies: ["Tensors"], swiftSettings: lifetimes),
     .target(
       name: "Safetensors",
       dependencies: [
-        "Tensors", "TorchFiles", "CPlatform", "CZstd", systemPackage, orderedCollections,
+        "Machine", "Tensors", "TorchFiles", "CPlatform", "CZstd", systemPackage,
+        orderedCollections,
       ],
       swiftSettings: lifetimes),
     .target(name: "Adapters", dependencies: ["Tensors", "LinearAlgebra"], swiftSettings: house),
@@ -93,8 +97,8 @@ let package = Package(
     .target(
       name: "Checkpoints",
       dependencies: [
-        "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
-        "CCrypto", "TOML", orderedCollections, systemPackage,
+        "Machine", "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters",
+        "ModelFamilies", "CCrypto", "TOML", orderedCollections, systemPackage,
       ],
       resources: [.embedInCode("Presets")], swiftSettings: house),
     .target(
@@ -104,12 +108,14 @@ let package = Package(
       name: "DiffusionModels", dependencies: ["Tensors", "Autograd"],
       swiftSettings: house),
     .target(
-      name: "Images", dependencies: ["Tensors", "CImages", systemPackage], swiftSettings: house),
+      name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
+      swiftSettings: house),
     .target(
       name: "Training",
       dependencies: [
         "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
-        "Checkpoints", "Autograd", "DiffusionModels", "Images", "CPlatform", "CKernels", "TOML",
+        "Checkpoints", "Autograd", "DiffusionModels", "Images", "Machine", "CPlatform", "CKernels",
+        "TOML",
         orderedCollections,
         systemPackage,
       ],
@@ -117,14 +123,15 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
-        "Checkpoints", orderedCollections, systemPackage,
+        "Machine", "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters",
+        "ModelFamilies", "Checkpoints", orderedCollections, systemPackage,
       ],
       swiftSettings: lifetimes),
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Operations", "Patterns", "Checkpoints", "Safetensors", "ModelFamilies", "Adapters",
+        "Machine", "Operations", "Patterns", "Checkpoints", "Safetensors", "ModelFamilies",
+        "Adapters",
         "LinearAlgebra",
         "Tensors",
         "CPlatform", argumentParser, systemPackage,
@@ -141,7 +148,7 @@ let package = Package(
       dependencies: [
         "CommandSupport", "Operations", "Training", "DiffusionModels", "Autograd", "Images",
         "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
-        "Tensors", "CPlatform", "TOML",
+        "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
       ],
       swiftSettings: house),
@@ -161,6 +168,9 @@ let package = Package(
       dependencies: ["LinearAlgebra", "CKernels", "Tensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
+      name: "MachineTests", dependencies: ["Machine", "TestSupport", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
       name: "TOMLTests", dependencies: ["TOML", "Safetensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
@@ -175,7 +185,8 @@ let package = Package(
     .testTarget(
       name: "SafetensorsTests",
       dependencies: [
-        "Safetensors", "TorchFiles", "Tensors", "TestSupport", systemPackage, orderedCollections,
+        "Safetensors", "TorchFiles", "Machine", "Tensors", "TestSupport", systemPackage,
+        orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(
@@ -212,7 +223,7 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "ImagesTests",
-      dependencies: ["Images", "Safetensors", "Tensors", "TestSupport", systemPackage],
+      dependencies: ["Images", "Machine", "Safetensors", "Tensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "TrainingTests",

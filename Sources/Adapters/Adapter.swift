@@ -28,7 +28,7 @@ package struct Adapter: Sendable {
     for base: Shape, bias: Factors<Tensor>? = nil
   ) throws(AdapterError) {
     var values = tensors
-    try values.mapValues(\.shape).checkNumbers()
+    try values.mapValues(\.shape).checkExtents()
     let decomposition = try WeightDecomposition<Tensor>(removingFrom: &values, for: base)
     values[reshapeSuffix.name] = nil
     try SparseResidual.expand(in: &values, for: base)

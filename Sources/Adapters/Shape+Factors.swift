@@ -20,7 +20,7 @@ extension Shape {
     between left: Shape, _ right: Shape, kernel: [Int], of suffix: String
   ) throws(AdapterError) {
     guard dimensions.count >= 2, dimensions[0] == left.rows,
-      count == left.rows * right.rows * kernel.reduce(1, *)
+      count == Shape.product([left.rows, right.rows] + kernel)
     else {
       throw .factorShape(
         suffix, expected: "\(Shape([left.rows, right.rows] + kernel))", found: self)
@@ -29,8 +29,14 @@ extension Shape {
 }
 
 extension [String: Shape] {
-  /// - Throws: `AdapterError.factorShape` unless what stands beside the factors as a single number is one.
-  package func checkNumbers() throws(AdapterError) {
+  /// What every algorithm takes for granted.
+  /// - Throws: `AdapterError.factorShape` if a factor is empty, or what stands beside the factors as a
+  ///   single number is none.
+  package func checkExtents() throws(AdapterError) {
+    for (suffix, shape) in sorted(by: { $0.key < $1.key })
+    where shape.count == 0 && !SparseResidual.suffixes.contains(suffix) {
+      throw .factorShape(suffix, expected: "extents of 1 or more", found: shape)
+    }
     for suffix in [scalarSuffix.name, fixedScaleSuffix.name] {
       guard let shape = self[suffix], shape.count != 1 else { continue }
       throw .factorShape(suffix, expected: "one number", found: shape)

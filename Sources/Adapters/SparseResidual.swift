@@ -9,6 +9,8 @@ package struct SparseResidual: Equatable, Sendable {
   package static let indicesSuffix = "bias_indices"
   package static let valuesSuffix = "bias_values"
   package static let sizeSuffix = "bias_size"
+  /// The tensors of which there may be no entries: those that a residual of nothing has.
+  static let suffixes: Set<String> = [indicesSuffix, valuesSuffix]
 
   package let shape: Shape
   /// Row-major positions in the matrix, ascending.

@@ -9,8 +9,11 @@
 // After jpeglib.h, which it needs.
 #include <jerror.h>
 
-/// More scans than any encoder writes: a small file may otherwise keep the decoder busy for hours.
-#define MOST_SCANS 500
+/// Scans that any image may have; encoders write some ten.
+#define FREE_SCANS 16
+/// Most scans times pixels beyond these. A scan of a few bytes goes over all pixels: a small file may
+/// otherwise keep the decoder busy for minutes. This is about five seconds.
+#define MOST_SCANNED (1LL << 30)
 
 typedef struct {
   struct jpeg_error_mgr base;
@@ -36,10 +39,16 @@ static void notice(j_common_ptr jpeg, int level) {
   }
 }
 
-static void count_scans(j_common_ptr jpeg) {
-  errors *e = (errors *)jpeg->err;
-  if (jpeg->is_decompressor && ((j_decompress_ptr)jpeg)->input_scan_number > MOST_SCANS) {
-    lyco_image_fail(e->message, "more than 500 scans");
+static void count_scans(j_common_ptr common) {
+  errors *e = (errors *)common->err;
+  if (!common->is_decompressor) return;
+  j_decompress_ptr jpeg = (j_decompress_ptr)common;
+  int scans = jpeg->input_scan_number;
+  int64_t pixels = (int64_t)jpeg->image_width * jpeg->image_height;
+  if (scans > FREE_SCANS && scans * pixels > MOST_SCANNED) {
+    snprintf(e->message, LYCO_IMAGE_MESSAGE,
+             "%d scans of %lld pixels are too much work; save it again, not progressive", scans,
+             (long long)pixels);
     longjmp(e->jump, 1);
   }
 }

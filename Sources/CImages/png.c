@@ -44,10 +44,11 @@ static png_structp open_png(source *from, png_infop *info) {
     return NULL;
   }
   png_set_read_fn(png, from, read_bytes);
-  // The caller limits pixels; text and profiles are not needed at all.
+  // The caller limits pixels. Text and profiles are not needed at all, and are not even unpacked: a
+  // megabyte of them may hold gigabytes. -1 means every chunk that does not change pixels.
   png_set_user_limits(png, 0x7FFFFFFF, 0x7FFFFFFF);
   png_set_chunk_malloc_max(png, 8 << 20);
-  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   return png;
 }
 

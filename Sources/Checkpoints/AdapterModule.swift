@@ -121,8 +121,8 @@ package struct AdapterModule: Sendable {
     }
     do throws(AdapterError) {
       if changesWeight {
+        try shapes.checkExtents()
         try algorithm.check(shapes, base: base)
-        try shapes.checkNumbers()
         _ = try WeightDecomposition.axis(of: shapes, for: base)
       }
       // A transposed convolution has its inputs first: its bias is not as long as its rows.
@@ -144,8 +144,8 @@ package struct AdapterModule: Sendable {
     }
     guard changesWeight else { return }
     do throws(AdapterError) {
+      try shapes.checkExtents()
       try algorithm.check(shapes)
-      try shapes.checkNumbers()
       if let weight = algorithm.weightShape(of: shapes) {
         _ = try WeightDecomposition.axis(of: shapes, for: weight)
       }

@@ -1,4 +1,5 @@
 package import Adapters
+package import Machine
 package import Patterns
 package import SystemPackage
 package import Tensors
@@ -18,6 +19,7 @@ package enum CheckpointError: Error {
   case notFinite(FilePath, tensor: String)
   case scaleShape(FilePath, tensor: String, weight: Shape, found: Shape)
   case presetNotFound(String, builtIn: [String])
+  case presetFile(String, InputError)
   case presetSyntax(String, detail: String)
   case presetKey(String, key: String, known: [String])
   case presetValue(String, key: String, expected: String)
@@ -65,6 +67,7 @@ extension CheckpointError: CustomStringConvertible {
         + "\(weight), found shape \(found)"
     case .presetNotFound(let name, let builtIn):
       "preset '\(name)': expected a TOML file or one of \(builtIn.joined(separator: ", "))"
+    case .presetFile(let name, let error): "preset '\(name)': \(error)"
     case .presetSyntax(let name, let detail): "preset '\(name)': not valid TOML: \(detail)"
     case .presetKey(let name, let key, let known):
       "preset '\(name)': unknown key '\(key)', expected one of \(known.joined(separator: ", "))"

@@ -1,4 +1,5 @@
-import FoundationEssentials
+import Machine
+import SystemPackage
 
 extension Preset {
   /// A built-in preset, or that of a TOML file.
@@ -8,9 +9,14 @@ extension Preset {
       try self.init(name: name, toml: text)
       return
     }
-    guard let data = try? Data(contentsOf: URL(filePath: name)) else {
+    let bytes: [UInt8]
+    do throws(InputError) {
+      bytes = try InputFile.bytes(of: FilePath(name))
+    } catch .system(.noSuchFileOrDirectory) {
       throw .presetNotFound(name, builtIn: Self.builtInNames)
+    } catch {
+      throw .presetFile(name, error)
     }
-    try self.init(name: name, toml: String(decoding: data, as: UTF8.self))
+    try self.init(name: name, toml: bytes)
   }
 }

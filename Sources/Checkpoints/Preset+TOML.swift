@@ -34,6 +34,10 @@ extension Preset {
 
   /// - Throws: `CheckpointError.presetSyntax`, `.presetKey`, `.presetValue`, `.pattern`
   package init(name: String, toml: String) throws(CheckpointError) {
+    try self.init(name: name, toml: Array(toml.utf8))
+  }
+
+  init(name: String, toml: [UInt8]) throws(CheckpointError) {
     self.init(name: name)
     let table: TOMLTable
     do {

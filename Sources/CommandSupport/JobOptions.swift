@@ -2,6 +2,7 @@ package import ArgumentParser
 import CPlatform
 import FoundationEssentials
 import LinearAlgebra
+import Machine
 import Operations
 package import Safetensors
 package import SystemPackage

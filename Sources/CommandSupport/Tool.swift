@@ -41,6 +41,7 @@ extension Tool {
         Array(CommandLine.arguments.dropFirst()), note: StandardError.write)
       let given = try options.read(expanded(arguments), note: StandardError.write)
       let command = try parse(given.arguments)
+      try IntegerRange.check(command, given.arguments)
       let signals = InterruptSignals()
       defer { withExtendedLifetime(signals) {} }
       let task = Task { try await command.work(given) }

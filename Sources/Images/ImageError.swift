@@ -1,8 +1,8 @@
-package import SystemPackage
+package import Machine
 
 /// What is wrong with an image file.
 package enum ImageError: Error, Equatable {
-  case io(String, Errno)
+  case input(String, InputError)
   case empty(String)
   /// `found` says what it looks like.
   case notAnImage(String, found: String)
@@ -16,7 +16,7 @@ package enum ImageError: Error, Equatable {
 extension ImageError: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .io(let file, let error): "\(file): cannot be read: \(error)"
+    case .input(let file, let error): "\(file): \(error)"
     case .empty(let file): "\(file): expected an image, found an empty file"
     case .notAnImage(let file, let found):
       "\(file): expected a PNG, JPEG or WebP image, found \(found)"

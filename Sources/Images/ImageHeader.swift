@@ -1,4 +1,5 @@
 import CImages
+import Machine
 package import SystemPackage
 
 /// What an image file says of itself, read without decoding it.
@@ -13,17 +14,22 @@ package struct ImageHeader: Equatable, Sendable {
   /// Most pixels of an image, the number beyond which Pillow refuses one.
   package static let pixelLimit = 178_956_970
 
+  /// Most bytes of an image file.
+  static let largestFile = 1 << 30
+
   /// Most images have their size in the first bytes; a camera's thumbnail may come before it.
   private static let firstRead = 1 << 17
 
   /// - Throws: `ImageError`
   package init(reading path: FilePath) throws(ImageError) {
-    let bytes = try FileBytes.read(path, limit: Self.firstRead)
+    let bytes = try Self.read(path) { path throws(InputError) in
+      try InputFile.firstBytes(of: path, Self.firstRead)
+    }
     do {
       try self.init(of: bytes, name: path.string)
     } catch {
       guard case .broken = error, bytes.count == Self.firstRead else { throw error }
-      try self.init(of: try FileBytes.read(path), name: path.string)
+      try self.init(of: try Self.bytes(of: path), name: path.string)
     }
   }
 
@@ -54,6 +60,19 @@ package struct ImageHeader: Equatable, Sendable {
     guard !overflow, pixels <= Self.pixelLimit else {
       throw .tooLarge(name, width: width, height: height, limit: Self.pixelLimit)
     }
+  }
+
+  /// All of an image file.
+  static func bytes(of path: FilePath) throws(ImageError) -> [UInt8] {
+    try read(path) { path throws(InputError) in
+      try InputFile.bytes(of: path, atMost: largestFile)
+    }
+  }
+
+  private static func read(
+    _ path: FilePath, _ body: (FilePath) throws(InputError) -> [UInt8]
+  ) throws(ImageError) -> [UInt8] {
+    do throws(InputError) { return try body(path) } catch { throw .input(path.string, error) }
   }
 
   /// Runs a C decoder; what it leaves in its message becomes the error.

@@ -27,7 +27,7 @@ package struct RasterImage: Equatable, Sendable {
   /// - Parameter alpha: whether to keep transparency, as a fourth channel
   /// - Throws: `ImageError`
   package init(decoding path: FilePath, alpha: Bool = false) throws(ImageError) {
-    let bytes = try FileBytes.read(path)
+    let bytes = try ImageHeader.bytes(of: path)
     let header = try ImageHeader(of: bytes, name: path.string)
     let channels = alpha ? 4 : 3
     let (width, height) = (header.width, header.height)

@@ -58,8 +58,8 @@ struct InspectedModule: Sendable {
   /// Missing partners and shapes that do not go together.
   var fault: String? {
     do throws(AdapterError) {
+      try shapes.checkExtents()
       try algorithm.check(shapes)
-      try shapes.checkNumbers()
       // Some factors of a convolution do not tell its kernel, and so not its inputs either.
       let axes = WeightDecomposition<Tensor>.suffixes.compactMap {
         shapes[$0.name]?.dimensions.count
@@ -84,6 +84,8 @@ struct InspectedModule: Sendable {
     guard isReadable, fault == nil, let weight = algorithm.weightShape(of: shapes) else {
       return nil
     }
+    // The norm of a product is found from its factors.
+    if algorithm != LoRA.self { try WorkingMemory.require(weight, copies: 2, for: name) }
     return try Adapter(
       algorithm, views.filter { !biasSuffixes.contains($0.key) }.mapValues { $0.tensor() },
       alpha: alpha, for: weight

@@ -44,6 +44,7 @@ package struct Merging: Sendable {
       evidence: plan.base.layout.evidence, matched: plan.matchedCount,
       skipped: plan.skippedCount, unmatched: plan.unmatched, warnings: plan.notices)
     let outputs = self.outputs
+    try checkMemory(outputs)
     let total = outputs.reduce(0) { $0 + $1.byteCount }
     var completed = 0
     let written = try await CheckpointDestination(outputs, of: plan.base.file, at: output).write(

@@ -15,6 +15,7 @@ package enum OperationError: Error {
   case notFinite(FilePath, tensor: String)
   case overflow(module: String, DType)
   case memory(needed: Int, available: Int)
+  case workingMemory(String, Shape, needed: Int, available: Int)
   case unmatched([UnmatchedModule], total: Int, misfit: String?)
   case algorithmNotExtractable(String, module: String)
   case folderOutput(FilePath, base: FilePath)
@@ -56,6 +57,9 @@ extension OperationError: CustomStringConvertible {
     case .memory(let needed, let available):
       "the adapter is held in memory until it is whole: expected at most \(available) bytes of it, "
         + "found \(needed); choose lower ranks, '--save_precision' bf16 or fewer modules"
+    case .workingMemory(let name, let shape, let needed, let available):
+      "'\(name)': a weight of \(shape) needs \(needed >> 20) MiB of memory, \(available >> 20) MiB are "
+        + "available; leave it out, or work where there is more"
     case .unmatched(let modules, let total, let misfit):
       "\(modules.first?.file ?? ""): " + (misfit.map { $0 + ": " } ?? "")
         + (modules.count == total ? "none" : "\(modules.count)") + " of \(total) adapter modules "

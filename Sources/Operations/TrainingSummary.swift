@@ -114,7 +114,10 @@ extension TrainingSummary.Tag {
     for (_, tags) in folders.members {
       for (tag, count) in tags.members {
         let words = tag.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        counts[words, default: 0] += count.integer ?? 0
+        // Anybody can write any number into a file.
+        let (sum, overflow) = counts[words, default: 0]
+          .addingReportingOverflow(count.integer ?? 0)
+        counts[words] = overflow ? .max : sum
       }
     }
     return counts.map { TrainingSummary.Tag(name: $0.key, count: $0.value) }

@@ -1,3 +1,5 @@
+import CPlatform
+import Machine
 package import SystemPackage
 
 #if canImport(Glibc)
@@ -12,8 +14,7 @@ package import SystemPackage
 ///
 /// The system's defaults for reading ahead are kept: with a warm cache all of a 2 GB file is touched
 /// in 0.07 s, and every `madvise` tried was slower, there or from disk. The mapping is private and survives replacement of the file by rename. A file that another
-/// process cuts short while it is mapped ends this process with a bus error, as in every program
-/// that maps.
+/// process cuts short while it is mapped ends this process, with a line that names it.
 @safe package final class MappedFile: @unchecked Sendable {
   /// For errors; the data need not have a name (see `unpacking`).
   package let path: FilePath
@@ -49,6 +50,9 @@ package import SystemPackage
       guard unsafe start != MAP_FAILED else { throw Errno(rawValue: errno) }
       unsafe self.start = start
       self.path = path
+      if let start = unsafe start {
+        unsafe path.withPlatformString { unsafe lyco_watch_mapping(start, count, $0) }
+      }
     } catch let error as SafetensorsError {
       throw error
     } catch {
@@ -57,7 +61,9 @@ package import SystemPackage
   }
 
   deinit {
-    if let start = unsafe start { unsafe munmap(start, count) }
+    guard let start = unsafe start else { return }
+    unsafe lyco_forget_mapping(start)
+    unsafe munmap(start, count)
   }
 
   /// Lets go of the pages that lie within a range.

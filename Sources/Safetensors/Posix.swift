@@ -255,16 +255,3 @@ extension FilePath {
     }
   }
 }
-
-extension FileKind {
-  init(_ status: stat) {
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: self = .regular
-    case S_IFDIR: self = .folder
-    case S_IFIFO: self = .fifo
-    case S_IFSOCK: self = .socket
-    case S_IFCHR, S_IFBLK: self = .device
-    default: self = .other
-    }
-  }
-}

@@ -1,3 +1,4 @@
+package import Machine
 package import SystemPackage
 package import Tensors
 package import TorchFiles
@@ -91,16 +92,6 @@ package enum SafetensorsError: Error, Hashable, Sendable {
 /// What was being done to a file when the system refused.
 package enum FileOperation: String, Sendable {
   case open, inspect, list, map, read, create, write, sync, link, rename, remove
-}
-
-/// What a path leads to.
-package enum FileKind: String, Sendable {
-  case regular = "a file"
-  case folder = "a folder"
-  case fifo = "a pipe"
-  case socket = "a socket"
-  case device = "a device"
-  case other = "something else"
 }
 
 /// What a reader of JSON may expect next.

@@ -1,3 +1,4 @@
+import Machine
 import OrderedCollections
 import SystemPackage
 

@@ -1,3 +1,4 @@
+import Machine
 package import OrderedCollections
 package import SystemPackage
 import TorchFiles

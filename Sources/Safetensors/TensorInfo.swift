@@ -13,7 +13,7 @@ package struct TensorInfo: Hashable, Sendable {
   }
 
   /// Size of the data as stored.
-  package var byteCount: Int { shape.count * dtype.bitsPerElement / 8 }
+  package var byteCount: Int { Shape.product([shape.count, dtype.bitsPerElement]) / 8 }
 
   /// The order of the reference implementation: formats from last to first in `DType`, then names
   /// by their bytes. Hashes that the field computes over a file's data depend on it.

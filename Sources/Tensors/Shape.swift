@@ -4,20 +4,32 @@ package struct Shape: Hashable, Sendable {
 
   package init(_ dimensions: [Int]) { self.dimensions = dimensions }
 
-  /// Number of elements; 1 for a scalar, 0 if any extent is 0.
-  package var count: Int { dimensions.reduce(1, *) }
+  /// Number of elements; 1 for a scalar, 0 if any extent is 0. See `product`.
+  package var count: Int { Self.product(dimensions) }
 
   /// Extent of the output axis of a weight: the first, or 1 for a scalar.
   package var rows: Int { dimensions.first ?? 1 }
 
   /// Elements per row: the product of all extents but the first.
-  package var columns: Int { dimensions.dropFirst().reduce(1, *) }
+  package var columns: Int { Self.product(dimensions.dropFirst()) }
 
   /// The weight as the matrix `[out, in · kernel]` that factorizations work on.
   package var asMatrix: Shape { [rows, columns] }
 
   /// Extents after `[out, in]`: empty for a linear layer, the kernel for a convolution.
   package var kernel: [Int] { Array(dimensions.dropFirst(2)) }
+
+  /// The product of extents; `Int.max` where it is larger than that, which no tensor has. What a file
+  /// holds is checked when it is opened; what its tensors say of others, together, is not.
+  package static func product(_ extents: some Sequence<Int>) -> Int {
+    var product = 1
+    for extent in extents {
+      if extent == 0 { return 0 }
+      let (value, overflow) = product.multipliedReportingOverflow(by: extent)
+      product = overflow ? .max : value
+    }
+    return product
+  }
 }
 
 extension Shape: ExpressibleByArrayLiteral {

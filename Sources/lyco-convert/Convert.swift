@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import CommandSupport
+import Machine
 import ModelFamilies
 import Operations
 import Safetensors

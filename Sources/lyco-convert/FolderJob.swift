@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Machine
 import ModelFamilies
 import Operations
 import Safetensors

@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import CommandSupport
 import LinearAlgebra
+import Machine
 import ModelFamilies
 import Operations
 import Safetensors

@@ -1,4 +1,6 @@
+import Glibc
 import Images
+import Machine
 import SystemPackage
 import TestSupport
 import Testing
@@ -67,11 +69,13 @@ struct HostileImageTests {
       #expect(error(path) == .notAnImage(path.string, found: found))
     }
     #expect(
-      error(folder.file("none.png")) == .io(folder.file("none.png").string, .noSuchFileOrDirectory))
-    guard case .io = error(folder.path) else {
-      Issue.record("a folder was read")
-      return
-    }
+      error(folder.file("none.png"))
+        == .input(folder.file("none.png").string, .system(.noSuchFileOrDirectory)))
+    #expect(error(folder.path) == .input(folder.path.string, .kind(.folder)))
+    #expect(error("/dev/zero") == .input("/dev/zero", .kind(.device)))
+    let pipe = folder.file("pipe.png")
+    #expect(mkfifo(pipe.string, 0o600) == 0)
+    #expect(error(pipe) == .input(pipe.string, .kind(.fifo)))
   }
 
   @Test(arguments: [

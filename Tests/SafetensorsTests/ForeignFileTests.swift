@@ -1,4 +1,5 @@
 import Glibc
+import Machine
 import Safetensors
 import SystemPackage
 import TestSupport

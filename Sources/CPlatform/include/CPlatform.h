@@ -1,6 +1,7 @@
 #ifndef CFILES_H
 #define CFILES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Calls that Swift's import of the C library hides. Those of Linux fail with ENOTSUP elsewhere. */
@@ -33,5 +34,13 @@ void lyco_keep_freed_memory(void);
 /* Keeps freed blocks of any size: for work that asks for the same big blocks in every round. A step of
    training takes up to an eighth less time by it, and no more memory. Nothing without glibc. */
 void lyco_keep_all_freed_memory(void);
+
+/* Remembers where a file is mapped: a read of what another program has cut off meanwhile then ends the
+   process with status 1 and a line that names the file, instead of a bus error. */
+void lyco_watch_mapping(const void *start, size_t count, const char *path);
+void lyco_forget_mapping(const void *start);
+
+/* Bytes of address space that the process may have; -1 for any number. Below 1 GiB it does not even start. */
+int64_t lyco_memory_limit(void);
 
 #endif

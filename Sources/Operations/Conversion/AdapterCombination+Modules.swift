@@ -63,6 +63,7 @@ extension AdapterCombination {
     {
       return try change(.product(product))
     }
+    try WorkingMemory.require(shape, copies: 3, for: module.name)
     return try change(
       .whole(try adapter.adapt(weight: Tensor(zeros: shape), multiplier: 1)))
   }

@@ -57,6 +57,7 @@ extension AdapterReshaping {
     _ ranks: ReshapingSettings.Ranks?, _ settings: FactorizationSettings
   ) throws -> Factorization {
     let shape = try shape(for: module)
+    try WorkingMemory.require(shape, copies: 3, for: module.name)
     var adapter = try module.adapter(for: shape)
     if !bakes(module), adapter.decomposition != nil, settings.magnitudes == nil {
       if case .algorithm(let target) = goal, WeightDecomposition<Tensor>.wraps(target) {

@@ -1,4 +1,5 @@
 import CPlatform
+import Machine
 package import SystemPackage
 
 #if canImport(Glibc)

@@ -11,8 +11,9 @@ struct DatasetScan {
   /// Training samples of all datasets so far.
   private var samples = 0
 
-  /// Beyond these a number of repeats is a slip: an epoch would take years.
-  private static let (mostRepeats, mostSamples) = (1_000_000, 100_000_000)
+  /// Beyond these a number of repeats is a slip: an epoch would take years. Its plan takes some hundred
+  /// bytes for every sample.
+  private static let (mostRepeats, mostSamples) = (1_000_000, 4_000_000)
 
   /// Images and masks that cannot be used.
   private var unusable: [DatasetError] = []

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Machine
 import SystemPackage
 
 /// What lies in folders of images.
@@ -43,13 +44,19 @@ enum FileListing {
   }
 
   /// A file of text.
-  /// - Throws: `DatasetError.io`, `.caption` if it is not UTF-8
-  static func text(of path: FilePath) throws(DatasetError) -> String {
-    guard let data = try? Data(contentsOf: URL(filePath: path.string)) else {
-      throw .io(path, exists(path) ? .permissionDenied : .noSuchFileOrDirectory)
+  /// - Parameter limit: the most bytes that it may have
+  /// - Throws: `DatasetError.input`, `.caption` if it is not UTF-8
+  static func text(
+    of path: FilePath, atMost limit: Int = InputFile.mostText
+  ) throws(DatasetError) -> String {
+    let data: [UInt8]
+    do throws(InputError) {
+      data = try InputFile.bytes(of: path, atMost: limit)
+    } catch {
+      throw .input(path, error)
     }
     // A byte order mark is what Windows' editors put before UTF-8.
-    let bytes = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
+    let bytes = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data[...]
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw .caption(path, detail: "expected text in UTF-8, found other bytes")
     }

@@ -1,3 +1,4 @@
+import Machine
 import Safetensors
 package import SystemPackage
 
@@ -10,21 +11,12 @@ package struct ConfigurationFile {
   /// - Throws: `ModelLoadingError.configuration` if it cannot be read or is not JSON.
   package init?(_ path: FilePath) throws {
     let text: String
-    do {
-      let file = try FileDescriptor.open(path, .readOnly)
-      text = try file.closeAfter {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 14)
-        while true {
-          let count = try unsafe buffer.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
-          guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
-          bytes += buffer[..<count]
-        }
-      }
-    } catch Errno.noSuchFileOrDirectory, Errno.notDirectory {
+    do throws(InputError) {
+      text = String(decoding: try InputFile.bytes(of: path), as: UTF8.self)
+    } catch .system(.noSuchFileOrDirectory), .system(.notDirectory) {
       return nil
     } catch {
-      throw ModelLoadingError.configuration(path, key: nil, expected: "a readable file")
+      throw ModelLoadingError.unreadable(path, error)
     }
     guard let value = JSONValue(parsing: text), case .object = value else {
       throw ModelLoadingError.configuration(path, key: nil, expected: "a JSON object")
@@ -53,8 +45,8 @@ package struct ConfigurationFile {
     }
   }
 
-  /// One positive whole number, or a list of such; nil if the member is absent or null.
-  func integers(_ key: String) throws -> [Int]? {
+  /// One positive whole number, or a list of such, bounded so that products of them fit; nil if the member is absent or null.
+  func integers(_ key: String, atMost limit: Int = 1 << 20) throws -> [Int]? {
     let values: [JSONValue]
     switch value[key] {
     case nil, .null: return nil
@@ -62,11 +54,13 @@ package struct ConfigurationFile {
     case let member?: values = [member]
     }
     let numbers = values.compactMap { value -> Int? in
-      guard case .number(let text) = value, let number = Int(text), number > 0 else { return nil }
+      guard case .number(let text) = value, let number = Int(text),
+        (1...limit).contains(number)
+      else { return nil }
       return number
     }
     guard numbers.count == values.count, !numbers.isEmpty else {
-      throw failure(key, "a positive whole number, or a list of them")
+      throw failure(key, "a positive whole number of at most \(limit), or a list of them")
     }
     return numbers
   }

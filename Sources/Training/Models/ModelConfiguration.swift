@@ -63,7 +63,7 @@ extension CLIPTextConfiguration {
     try file.expect("hidden_act", activations.keys.sorted())
     if let name = try file.string("hidden_act") { activation = activations[name] ?? activation }
     if let count = try file.integers("num_attention_heads")?.first { heads = .count(count) }
-    layerCount = try file.integers("num_hidden_layers")?.first ?? layerCount
+    layerCount = try file.integers("num_hidden_layers", atMost: 1000)?.first ?? layerCount
   }
 }
 

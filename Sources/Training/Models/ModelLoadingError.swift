@@ -1,5 +1,6 @@
 package import Checkpoints
 package import DiffusionModels
+package import Machine
 package import ModelFamilies
 package import SystemPackage
 
@@ -22,6 +23,7 @@ package enum ModelLoadingError: Error, Equatable {
   /// A text encoder that does not know the tokenizer's tokens.
   case vocabulary(FilePath, expected: Int, found: Int)
   case configuration(FilePath, key: String?, expected: String)
+  case unreadable(FilePath, InputError)
 }
 
 extension ModelLoadingError: CustomStringConvertible {
@@ -49,6 +51,7 @@ extension ModelLoadingError: CustomStringConvertible {
       "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
     case .vocabulary(let file, let expected, let found):
       "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
+    case .unreadable(let file, let error): "\(file): \(error)"
     case .configuration(let file, let key, let expected):
       "\(file):" + (key.map { " '\($0)':" } ?? "") + " expected \(expected)"
     }

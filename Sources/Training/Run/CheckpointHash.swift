@@ -1,5 +1,6 @@
 import Checkpoints
-import FoundationEssentials
+import Machine
+import Safetensors
 package import SystemPackage
 
 /// The two hashes by which the web UI knows a checkpoint.
@@ -12,18 +13,16 @@ package struct CheckpointHash: Sendable {
   /// Of a folder what sd-scripts says in its place; nil for a file that cannot be read.
   /// - Complexity: reads the file once.
   package init?(of path: FilePath) {
-    var isFolder = false
-    if FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder), isFolder {
+    if path.kind == .folder {
       (short, whole) = ("IsADirectory", "IsADirectory")
       return
     }
-    guard let data = try? Data(contentsOf: URL(filePath: path.string), options: .mappedIfSafe)
-    else { return nil }
+    guard let file = try? MappedFile(path) else { return nil }
     let part = SHA256()
     let all = SHA256()
-    let bytes = data.bytes
+    let bytes = unsafe file.bytes.bytes
     all.update(bytes)
-    let range = (0x100000..<0x110000).clamped(to: 0..<data.count)
+    let range = (0x100000..<0x110000).clamped(to: 0..<file.count)
     part.update(bytes.extracting(range))
     short = String(part.finish().prefix(8))
     whole = all.finish()

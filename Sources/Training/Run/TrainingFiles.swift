@@ -1,6 +1,7 @@
 import Autograd
 import Checkpoints
 import FoundationEssentials
+import Machine
 import ModelFamilies
 import Safetensors
 import SystemPackage

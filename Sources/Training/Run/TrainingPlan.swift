@@ -1,6 +1,7 @@
 import Autograd
 package import Checkpoints
 import FoundationEssentials
+import Machine
 package import ModelFamilies
 import Safetensors
 import SystemPackage

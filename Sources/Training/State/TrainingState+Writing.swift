@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Machine
 import Safetensors
 package import SystemPackage
 import Tensors

@@ -127,6 +127,23 @@ struct LatentCacheTests {
     }
   }
 
+  /// Entries that share their bytes could stand for any multiple of what a file holds.
+  @Test func arraysThatOverlap() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("a.npz")
+    try NumpyArchive([("a", NumpyArray(Tensor(zeros: [64, 64])))]).write(to: path)
+    var bytes = try contents(of: path)
+    let central = bytes.count - 22 - 46 - 5
+    let entry = Array(bytes[central..<bytes.count - 22])
+    var end = Array(bytes[(bytes.count - 22)...])
+    end[8] = 200
+    end[10] = 200
+    bytes = Array(bytes[..<central]) + (0..<200).flatMap { _ in entry } + end
+    let file = try FileDescriptor.open(path, .writeOnly, options: .truncate)
+    try file.closeAfter { _ = try file.writeAll(bytes) }
+    #expect(message { _ = try NumpyArchive(reading: path) }.contains("found arrays that overlap"))
+  }
+
   /// Files that sd-scripts wrote are read, and never replaced.
   @Test func cachesOfSdScripts() throws {
     let folder = ImageFolder()

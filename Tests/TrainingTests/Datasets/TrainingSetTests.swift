@@ -175,7 +175,7 @@ struct TrainingSetTests {
     for i in 0..<101 { try many.image("1000000_x/\(i).png") }
     #expect(
       message { _ = try many.set() }
-        == "images x repeats: expected at most 100000000, found 101000000")
+        == "images x repeats: expected at most 4000000, found 101000000")
   }
 
   @Test func batches() throws {

@@ -63,7 +63,7 @@ package enum GLoRA: AdapterAlgorithm {
     guard let core = shapes[core] else {
       return try shapes.require(b2).expect([rank, base.columns], of: b2)
     }
-    try core.expect([rank, rank * base.kernel.reduce(1, *)], of: Self.core)
+    try core.expect([rank, Shape.product([rank] + base.kernel)], of: Self.core)
     try shapes.require(b2).expect([rank, base.inputs], of: b2)
   }
 

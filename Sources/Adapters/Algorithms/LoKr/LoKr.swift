@@ -37,11 +37,11 @@ package enum LoKr: AdditiveAlgorithm {
   package static func check(_ shapes: [String: Shape], base: Shape) throws(AdapterError) {
     let (a, c) = try outer(of: shapes)
     let (b, d) = try inner(of: shapes, kernel: base.kernel)
-    guard a * b == base.rows, c * d == base.columns else {
+    let found: Shape = [Shape.product([a, b]), Shape.product([c, d])]
+    guard found == base.asMatrix else {
       throw .factorShape(
         shapes[w2] == nil ? w2Left : w2,
-        expected: "w1 ⊗ w2 of \(base.asMatrix)",
-        found: [a * b, c * d])
+        expected: "w1 ⊗ w2 of \(base.asMatrix)", found: found)
     }
   }
 
@@ -68,14 +68,15 @@ package enum LoKr: AdditiveAlgorithm {
       return (left.rows, right.columns)
     }
     try core.expectCore(between: left, right, kernel: kernel, of: Self.core)
-    return (left.columns, right.columns * kernel.reduce(1, *))
+    return (left.columns, Shape.product([right.columns] + kernel))
   }
 
   package static func weightShape(of shapes: [String: Shape]) -> Shape? {
     let kernel = (shapes[w2] ?? shapes[core])?.kernel ?? []
     guard let (a, c) = try? outer(of: shapes), let (b, d) = try? inner(of: shapes, kernel: kernel)
     else { return nil }
-    return Shape([a * b, c * d / kernel.reduce(1, *)] + kernel)
+    let columns = Shape.product([c, d]) / max(Shape.product(kernel), 1)
+    return Shape([Shape.product([a, b]), columns] + kernel)
   }
 
   package static func delta(of factors: Factors<Tensor>) throws(AdapterError) -> AdapterDelta {
@@ -139,7 +140,7 @@ package enum LoKr: AdditiveAlgorithm {
       values[w2Right] = last([rank, d])
     } else {
       values[w2Left] = Tensor(kaiming: [b, rank], using: &generator)
-      values[w2Right] = last([rank, d * kernel.reduce(1, *)])
+      values[w2Right] = last([rank, Shape.product([d] + kernel)])
     }
     let isProduct = values[w1] == nil || values[w2] == nil
     return Factors(values, scale: isProduct ? settings.scale : 1)

@@ -26,8 +26,10 @@ package enum BOFT: AdapterAlgorithm {
   package static func check(_ shapes: [String: Shape], base: Shape) throws(AdapterError) {
     let blocks = try shapes.require(Rotation.blocks)
     let extents = blocks.dimensions
-    guard extents.count == 4, extents[2] == extents[3], extents[2] % 2 == 0,
-      extents[1] * extents[2] == base.rows, base.rows % (extents[2] << max(extents[0] - 1, 0)) == 0
+    // A factor of m turns pairs of blocks 2^(m-1) blocks apart.
+    guard extents.count == 4, extents[0] > 0, extents[2] > 0, extents[2] == extents[3],
+      extents[2] % 2 == 0, Shape.product([extents[1], extents[2]]) == base.rows,
+      extents[0] <= 48, base.rows % Shape.product([extents[2], 1 << (extents[0] - 1)]) == 0
     else {
       throw .factorShape(
         Rotation.blocks, expected: "[m, n, b, b] with n · b = \(base.rows) and even b",
@@ -38,7 +40,7 @@ package enum BOFT: AdapterAlgorithm {
 
   package static func check(_ shapes: [String: Shape]) throws(AdapterError) {
     let extents = shapes[Rotation.blocks]?.dimensions ?? []
-    try check(shapes, base: [extents.count == 4 ? extents[1] * extents[2] : 0, 1])
+    try check(shapes, base: [extents.count == 4 ? Shape.product([extents[1], extents[2]]) : 0, 1])
   }
 
   package static func hasNoEffect(whereZero suffixes: Set<String>) -> Bool { false }

@@ -36,8 +36,7 @@ package enum DiagOFT: AdapterAlgorithm {
     where shape.dimensions.count != 3 || shape.dimensions[1] != shape.dimensions[2] {
       throw .factorShape(suffix, expected: "[n, b, b]", found: shape)
     }
-    guard blocks.reduce(0, { $0 + $1.shape.dimensions[0] * $1.shape.dimensions[1] }) == base.rows
-    else {
+    guard Self.outputs(of: blocks) == base.rows else {
       throw .factorShape(
         blocks[0].suffix, expected: "[n, b, b] with n · b = \(base.rows)", found: blocks[0].shape)
     }
@@ -45,8 +44,17 @@ package enum DiagOFT: AdapterAlgorithm {
   }
 
   package static func check(_ shapes: [String: Shape]) throws(AdapterError) {
-    let outputs = stored(shapes).reduce(0) { $0 + $1.shape.rows * ($1.shape.dimensions.last ?? 1) }
-    try check(shapes, base: [outputs, 1])
+    try check(shapes, base: [Self.outputs(of: stored(shapes)), 1])
+  }
+
+  /// Outputs of the weight that blocks `[n, b, b]` stand for, all together.
+  private static func outputs(of blocks: [(suffix: String, shape: Shape)]) -> Int {
+    blocks.reduce(0) { sum, block in
+      let extents = block.shape.dimensions
+      let outputs = Shape.product([extents.first ?? 1, extents.last ?? 1])
+      let (value, overflow) = sum.addingReportingOverflow(outputs)
+      return overflow ? .max : value
+    }
   }
 
   package static func hasNoEffect(whereZero suffixes: Set<String>) -> Bool { false }

@@ -36,6 +36,8 @@ package struct NumpyArchive: Sendable {
     }
     var arrays: [(name: String, array: NumpyArray)] = []
     var position = number(record + 16, 4)
+    // Entries that share their bytes could stand for many times what the file holds.
+    var total = 0
     for _ in 0..<number(record + 10, 2) {
       guard position + 46 <= record, number(position, 4) == Int(Self.central) else {
         throw fault("a broken list of arrays")
@@ -59,6 +61,8 @@ package struct NumpyArchive: Sendable {
       guard packed == size, data + size <= record else {
         throw fault("array '\(name)' cut short")
       }
+      total += size
+      guard total <= record else { throw fault("arrays that overlap") }
       let stored = Array(bytes[data..<data + size])
       guard CyclicRedundancy.sum(stored) == UInt32(sum) else {
         throw fault("array '\(name)' with a wrong checksum")

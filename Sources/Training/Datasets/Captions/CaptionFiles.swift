@@ -6,6 +6,9 @@ struct CaptionFiles {
   /// What caption files end in.
   let ending: String
 
+  /// Most bytes of a caption file. What a text encoder reads of it is a few hundred.
+  private static let longest = 1 << 20
+
   /// Endings that tools of the field give caption files.
   private static let usualEndings = [".caption", ".txt", ".tags", ".text", ".cap"]
 
@@ -49,7 +52,7 @@ struct CaptionFiles {
 
   /// The first line, or with wildcards all that are not empty.
   private func text(of file: FilePath) throws(DatasetError) -> String {
-    let text = try FileListing.text(of: file)
+    let text = try FileListing.text(of: file, atMost: Self.longest)
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
       .map { String($0).trimmed }
     guard lines.contains(where: { !$0.isEmpty }) else {

@@ -7,6 +7,9 @@ struct CaptionMetadata {
   private let subset: SubsetSettings
   private let file: FilePath
 
+  /// Most bytes of a metadata file: a million captions.
+  private static let largest = 1 << 30
+
   /// - Precondition: `subset.metadataFile` is given
   init(of subset: SubsetSettings) {
     guard let file = subset.metadataFile else {
@@ -19,7 +22,7 @@ struct CaptionMetadata {
   /// In the order of their paths.
   /// - Throws: `DatasetError.io`, `.metadata`
   func entries() throws(DatasetError) -> [ImageEntry] {
-    let text = try FileListing.text(of: file)
+    let text = try FileListing.text(of: file, atMost: Self.largest)
     var entries: [ImageEntry] = []
     if file.extension?.lowercased() == "jsonl" {
       for (i, line) in text.split(whereSeparator: \.isNewline).enumerated() {

@@ -7,6 +7,7 @@ enum Wildcards {
     if lines.count > 1 { text = lines[generator.integer(below: lines.count)] }
 
     let characters = Array(text)
+    let closings = closings(characters)
     var result = ""
     var i = 0
     while i < characters.count {
@@ -16,7 +17,7 @@ enum Wildcards {
       {
         result.append(character)
         i += 2
-      } else if character == "{", let end = closing(characters, after: i) {
+      } else if character == "{", let end = closings[i + 1], end > i + 1 {
         let choices = unescaped(characters[(i + 1)..<end]).components(separatedBy: "|")
         result += choices[generator.integer(below: choices.count)]
         i = end + 1
@@ -28,19 +29,25 @@ enum Wildcards {
     return result
   }
 
-  /// The brace that closes the one at `start`, unless nothing stands between.
-  private static func closing(_ characters: [Character], after start: Int) -> Int? {
-    var i = start + 1
-    while i < characters.count {
-      if characters[i] == "}" {
-        guard i + 1 < characters.count, characters[i + 1] == "}" else {
-          return i > start + 1 ? i : nil
-        }
-        i += 1
+  /// For every place the first brace from there on that closes: of a run of braces the last one, where
+  /// their number is odd. Found for all at once: for each on its own, a caption of nothing but opening
+  /// braces would take the square of its length.
+  private static func closings(_ characters: [Character]) -> [Int?] {
+    var closings = [Int?](repeating: nil, count: characters.count + 1)
+    var i = characters.count - 1
+    while i >= 0 {
+      guard characters[i] == "}" else {
+        closings[i] = closings[i + 1]
+        i -= 1
+        continue
       }
-      i += 1
+      var start = i
+      while start > 0, characters[start - 1] == "}" { start -= 1 }
+      let closing = (i - start).isMultiple(of: 2) ? i : closings[i + 1]
+      for place in start...i { closings[place] = closing }
+      i = start - 1
     }
-    return nil
+    return closings
   }
 
   private static func unescaped(_ characters: ArraySlice<Character>) -> String {

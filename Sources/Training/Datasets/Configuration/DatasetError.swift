@@ -1,9 +1,12 @@
 package import Images
+package import Machine
 package import SystemPackage
 
 /// What is wrong with the images and captions of a training.
 package enum DatasetError: Error {
   case io(FilePath, Errno)
+  /// A file that cannot be read, or is none.
+  case input(FilePath, InputError)
   case writing(FilePath, Errno)
   /// `detail` names the file itself.
   case file(FilePath, detail: String)
@@ -40,6 +43,7 @@ extension DatasetError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .io(let file, let error): "\(file): cannot be read: \(error)"
+    case .input(let file, let error): "\(file): \(error)"
     case .writing(let file, let error): "\(file): cannot be written: \(error)"
     case .file(_, let detail): detail
     case .nothingGiven:

@@ -1,0 +1,119 @@
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Which file lies mapped where, for the handler of SIGBUS: one list for the process, as the signal is one.
+   A handler may not lock, so a slot is taken by its start, which is written last. */
+enum { slot_count = 1024 };
+
+static struct {
+  _Atomic(uintptr_t) start;
+  size_t count;
+  char *path;
+} slots[slot_count];
+
+static struct sigaction former;
+static atomic_flag watched = ATOMIC_FLAG_INIT;
+
+static void say(const char *text, size_t count) {
+  while (count > 0) {
+    ssize_t written = write(STDERR_FILENO, text, count);
+    if (written <= 0) return;
+    text += written;
+    count -= (size_t)written;
+  }
+}
+
+static void on_bus_error(int number, siginfo_t *info, void *context) {
+  (void)context;
+  uintptr_t address = (uintptr_t)info->si_addr;
+  for (int i = 0; i < slot_count; i++) {
+    uintptr_t start = atomic_load(&slots[i].start);
+    if (start < 2 || address < start || address - start >= slots[i].count) continue;
+    static const char text[] =
+        ": another program cut the file short while it was read, or its disk failed\n";
+    if (isatty(STDERR_FILENO)) say("\r\033[K", 4);
+    say("Error: ", 7);
+    /* A name may hold what a terminal obeys. */
+    for (char *c = slots[i].path; *c; c++) {
+      int plain = (unsigned char)*c >= 0x20 && *c != 0x7f;
+      say(plain ? c : "?", 1);
+    }
+    say(text, sizeof text - 1);
+    _exit(1);
+  }
+  /* Not of an input: as if there were no handler. */
+  sigaction(number, &former, NULL);
+}
+
+void lyco_watch_mapping(const void *start, size_t count, const char *path) {
+  if (!atomic_flag_test_and_set(&watched)) {
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &former);
+  }
+  for (int i = 0; i < slot_count; i++) {
+    uintptr_t free_slot = 0;
+    if (!atomic_compare_exchange_strong(&slots[i].start, &free_slot, 1)) continue;
+    slots[i].count = count;
+    slots[i].path = strdup(path);
+    if (slots[i].path == NULL) {
+      atomic_store(&slots[i].start, 0);
+      return;
+    }
+    atomic_store(&slots[i].start, (uintptr_t)start);
+    return;
+  }
+}
+
+void lyco_forget_mapping(const void *start) {
+  for (int i = 0; i < slot_count; i++) {
+    uintptr_t taken = (uintptr_t)start;
+    if (taken < 2 || !atomic_compare_exchange_strong(&slots[i].start, &taken, 1)) continue;
+    free(slots[i].path);
+    slots[i].path = NULL;
+    atomic_store(&slots[i].start, 0);
+    return;
+  }
+}
+
+int64_t lyco_memory_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+  return limit.rlim_cur > INT64_MAX ? -1 : (int64_t)limit.rlim_cur;
+}
+
+#ifdef __linux__
+
+/* Below this the libraries cannot start their threads, and hang or end without a word. They do so before
+   `main`, so that a look is taken before any of them. */
+static const int64_t least_memory = (int64_t)1 << 30;
+
+static void check_memory_limit(int count, char **arguments, char **environment) {
+  (void)count, (void)arguments, (void)environment;
+  int64_t limit = lyco_memory_limit();
+  if (limit < 0 || limit >= least_memory) return;
+  char digits[24];
+  int first = sizeof digits;
+  unsigned long long mebibytes = (unsigned long long)limit >> 20;
+  do {
+    digits[--first] = (char)('0' + mebibytes % 10);
+    mebibytes /= 10;
+  } while (mebibytes > 0);
+  static const char before[] = "Error: the limit of memory (ulimit -v): expected at least 1024 MiB, found ";
+  say(before, sizeof before - 1);
+  say(digits + first, sizeof digits - (size_t)first);
+  say(" MiB\n", 5);
+  _exit(1);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const memory_limit_check)(int, char **, char **) =
+    check_memory_limit;
+
+#endif
