@@ -246,8 +246,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "TestSupport", "Safetensors", "Tensors", "CommandSupport", argumentParser, systemPackage,
-        orderedCollections, "lyco-extract",
+        "TestSupport", "Machine", "Safetensors", "Tensors", "CommandSupport", argumentParser,
+        systemPackage, orderedCollections, "lyco-extract",
         "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train",
       ],
       swiftSettings: tests),

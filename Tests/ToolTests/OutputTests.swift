@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Machine
 import OrderedCollections
 import Safetensors
 import SystemPackage
