@@ -75,7 +75,8 @@ struct HostileAdapterTests {
       metadata: ["ss_tag_frequency": counts])
     let run = ToolRun("lyco-inspect", [adapter.string])
     #expect(run.status == 0, "\(run.errors)")
-    #expect(run.output.contains("9223372036854775807"))
+    // Digits are grouped.
+    #expect(run.output.filter(\.isNumber).contains("9223372036854775807"))
   }
 
   /// A file of 4 MB that extends a weight to 1 TB, and others that become as large when they are multiplied out.

@@ -97,7 +97,7 @@ import Testing
     #expect(folder.entries == [])
   }
 
-  /// The output may be the base or the adapter: what is read stays mapped until the end.
+  /// The output may be an input: what is read stays mapped until the end.
   @Test func replacesItsInputs() throws {
     let folder = TemporaryFolder()
     let bytes = try contents(of: FilePath(Self.base))
@@ -115,7 +115,9 @@ import Testing
       try contents(of: folder.file("base.safetensors"))
         == contents(of: folder.file("m.safetensors")))
     try Data(bytes).write(to: URL(filePath: folder.file("base.safetensors").string))
-    run("lyco-extract", ["base.safetensors", "tuned.safetensors", "-o", "tuned.safetensors"])
+    run(
+      "lyco-extract",
+      ["base.safetensors", "tuned.safetensors", "-o", "tuned.safetensors", "--overwrite"])
     #expect(
       try TensorFile(opening: folder.file("tuned.safetensors")).contents
         == TensorFile(opening: folder.file("a.safetensors")).contents)
