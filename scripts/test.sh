@@ -7,12 +7,17 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/bootstrap.sh
 # Completion scripts are tested in the shells that they are for.
+shells=()
 for shell in zsh fish; do
-  command -v "$shell" >/dev/null && continue
+  command -v "$shell" >/dev/null || shells+=("$shell")
+done
+if ((${#shells[@]})); then
   sudo=()
   ((EUID == 0)) || sudo=(sudo)
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$shell" >/dev/null
-done
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
+    "${shells[@]}" >/dev/null
+fi
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1
 swift test --disable-xctest --quiet "$@"
