@@ -89,7 +89,8 @@ import Testing
     let error = #expect(throws: AdapterError.self) {
       try Adapter(LoRA.self, tensors, alpha: nil, for: [6, 5])
     }
-    #expect(error?.description == "'\(suffix)': expected shape one number, found \(shape)")
+    let expected = shape.count == 0 ? "extents of 1 or more" : "one number"
+    #expect(error?.description == "'\(suffix)': expected shape \(expected), found \(shape)")
   }
 
   /// The parts of a fused weight have rotations and constraints of their own, as kohya's script for

@@ -37,7 +37,7 @@ package struct CAME: Optimizer {
       slot.step += 1
       let squares = Tensor(parameter.value.shape, gradient)
       var update = form.scaled(
-        squares, bySquaresOf: gradient, kept: Float(betas.1), epsilon: Float(epsilons.0),
+        squares, bySquaresOf: gradient, kept: betas.1, epsilon: Float(epsilons.0),
         &slot.second, &slot.third)
       update.scale(by: Float(1 / max(1, update.rootMeanSquare / clipThreshold)))
       var average = Tensor(update.shape, slot.first)
@@ -47,7 +47,7 @@ package struct CAME: Optimizer {
       if form.isFactored {
         update.add(average, times: -1)
         average = form.scaled(
-          average, bySquaresOf: update.elements, kept: Float(betas.2), epsilon: Float(epsilons.1),
+          average, bySquaresOf: update.elements, kept: betas.2, epsilon: Float(epsilons.1),
           &slot.fourth, &slot.fifth)
       }
       if weightDecay != 0 { parameter.value.scale(by: Float(1 - weightDecay * rates[group])) }

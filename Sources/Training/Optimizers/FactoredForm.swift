@@ -19,13 +19,15 @@ struct FactoredForm {
 
   /// Values over the root of the average square of others; the averages of rows and columns go on.
   func scaled(
-    _ values: Tensor, bySquaresOf others: [Float], kept: Float, epsilon: Float,
+    _ values: Tensor, bySquaresOf others: [Float], kept: Double, epsilon: Float,
     _ byRow: inout [Float], _ byColumn: inout [Float]
   ) -> Tensor {
+    // 1 - 0.9999 has three digits in single precision.
+    let (old, new) = (Float(kept), Float(1 - kept))
     var result = values.elements
     guard isFactored else {
       for i in others.indices {
-        byRow[i] = byRow[i] * kept + (others[i] * others[i] + epsilon) * (1 - kept)
+        byRow[i] = byRow[i] * old + (others[i] * others[i] + epsilon) * new
         result[i] /= byRow[i].squareRoot()
       }
       return Tensor(shape, result)
@@ -42,13 +44,13 @@ struct FactoredForm {
           sum += square
           columnSums[column] += square
         }
-        byRow[row] = byRow[row] * kept + Float(sum / Double(columns)) * (1 - kept)
+        byRow[row] = byRow[row] * old + Float(sum / Double(columns)) * new
         mean += Double(byRow[row])
       }
       mean /= Double(rows)
       let scales = (0..<columns).map { column in
         let i = matrix * columns + column
-        byColumn[i] = byColumn[i] * kept + Float(columnSums[column] / Double(rows)) * (1 - kept)
+        byColumn[i] = byColumn[i] * old + Float(columnSums[column] / Double(rows)) * new
         return 1 / byColumn[i].squareRoot()
       }
       for row in matrix * rows..<(matrix + 1) * rows {

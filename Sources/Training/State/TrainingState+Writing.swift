@@ -70,7 +70,7 @@ extension TrainingState {
     }
     // First what makes it a state: it is whole or none.
     try? folder.appending(Name.progress).removeFile()
-    removeRemains(folder)
+    removeFiles(folder)
   }
 
   /// Removes what is left of a state whose removal was interrupted: a folder of its files and nothing else.
@@ -79,7 +79,14 @@ extension TrainingState {
     guard folder.kind == .folder, let found = try? folder.names(), !found.isEmpty,
       found.allSatisfy(names.contains)
     else { return }
-    for name in names { try? folder.appending(name).removeFile() }
+    removeFiles(folder)
+  }
+
+  /// Removes the files of a state, and the folder if nothing else is in it.
+  private static func removeFiles(_ folder: FilePath) {
+    for name in [Name.parameters, Name.optimizer, Name.average] {
+      try? folder.appending(name).removeFile()
+    }
     try? folder.removeFolder()
   }
 
