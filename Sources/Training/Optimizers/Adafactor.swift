@@ -64,7 +64,7 @@ package struct Adafactor: Optimizer {
       let rate = rate(slot.step, parameter.value.rootMeanSquare, given: rates[group])
       let kept = 1 - pow(Double(slot.step), decayRate)
       var update = form.scaled(
-        Tensor(parameter.value.shape, gradient), bySquaresOf: gradient, kept: Float(kept),
+        Tensor(parameter.value.shape, gradient), bySquaresOf: gradient, kept: kept,
         epsilon: Float(epsilons.0), &slot.first, &slot.second)
       update.scale(
         by: Float(rate / max(1, update.rootMeanSquare / clipThreshold)))
