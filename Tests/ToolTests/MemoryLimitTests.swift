@@ -26,7 +26,7 @@ struct MemoryLimitTests {
   }
 
   @Test(
-    .timeLimit(.minutes(2)),
+    .timeLimit(.minutes(60)),
     arguments: ["lyco-inspect", "lyco-merge", "lyco-extract", "lyco-convert", "lyco-train"])
   func tooLittleIsSaid(_ tool: String) throws {
     for kilobytes in [300_000, 600_000, 1_000_000] {

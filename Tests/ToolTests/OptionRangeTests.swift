@@ -20,7 +20,7 @@ struct OptionRangeTests {
   }
 
   @Test(
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(60)),
     arguments: ["lyco-extract", "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train"])
   func hugeNumbers(_ tool: String) throws {
     let folder = TemporaryFolder()

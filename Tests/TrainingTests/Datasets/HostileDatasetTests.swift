@@ -6,7 +6,7 @@ import Testing
 @testable import Training
 
 /// Folders that ask for endless waiting, or for more than anybody has.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(60)))
 struct HostileDatasetTests {
   @Test func pipesAreNoImages() throws {
     let folder = ImageFolder()
