@@ -102,11 +102,12 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
   }
 
-  @Test func refusesImagesWithoutCaptions() throws {
+  /// As sd-scripts do, and it is said.
+  @Test func trainsImagesWithoutCaptions() throws {
     let folder = TemporaryFolder()
-    let run = train(try images(in: folder, captions: false), in: folder)
-    #expect(run.status == 1 && run.errors.contains("caption"), "\(run.errors)")
-    #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
+    let run = train(try images(in: folder, captions: false), in: folder, "--plan")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.contains("2 of 2 images have no caption file"), "\(run.errors)")
   }
 
   @Test func refusesWhatIsNoImageAndWhatIsNoModel() throws {
@@ -143,8 +144,10 @@ import Testing
     let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     #expect(process.terminationStatus == 1, "\(text)")
-    #expect(text.split(separator: "\n").count == 1 && text.contains("bag.safetensors"), "\(text)")
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out").string).isEmpty)
+    let lines = text.split(separator: "\n").filter { !$0.hasPrefix("note: ") }
+    #expect(lines.count == 1 && text.contains("bag.safetensors"), "\(text)")
+    // A folder that was made for the output goes with it.
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
   }
 
   /// The first interrupt finishes the step, saves the state and says how to go on; that then ends as the
@@ -194,14 +197,15 @@ import Testing
 
   @Test func printsThePlan() throws {
     let folder = TemporaryFolder()
-    let run = train(try images(in: folder), in: folder, "--plan")
+    let images = try images(in: folder)
+    let run = train(images, in: folder, "--plan")
     #expect(run.status == 0, "\(run.errors)")
     for part in ["modules:", "batches per epoch: 20", "2 steps in all", "of memory", "per step"] {
       #expect(run.output.contains(part), "\(part): \(run.output)")
     }
     // A summary, and the list on request.
     #expect(run.output.split(separator: "\n").count < 16, "\(run.output)")
-    let list = train(try images(in: folder), in: folder, "--plan", "--verbose")
+    let list = train(images, in: folder, "--plan", "--verbose")
     #expect(list.output.split(separator: "\n").count > 200 && list.output.contains("lora_unet_"))
     #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
   }
