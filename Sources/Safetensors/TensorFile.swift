@@ -46,6 +46,8 @@ package struct TensorFile: Sendable {
     do {
       kind = FileKind(try Posix.status(path))
     } catch {
+      // What an exchange has not put in its place yet is missing for that reason.
+      try Exchange.check(path, isFolder: false)
       throw .io(path, .open, error)
     }
     self = try kind == .folder ? Self.folder(path, contents) : Self.file(path, contents)

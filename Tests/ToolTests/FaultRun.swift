@@ -76,11 +76,26 @@ struct FaultRun: ~Copyable {
         "\(name): \(run.errors)")
       if run.status == 0 { #expect(isWhole(left, reference.tree), "\(name): status 0") }
     }
+    if scenario.isInPlace { return try checkInPlace(left, name, reference) }
     if !isWhole(left, reference.start), !isWhole(left, reference.tree) {
       try finish(name, reference)
     }
     let again = Self.run(scenario, in: folder.path, [:])
     #expect(again.status == 0, "\(name): the next run: \(again.errors)")
+    #expect(try FileTree(folder.path) == reference.tree, "\(name): the next run")
+  }
+
+  /// The adapter is applied once: the next run begins with the old base, or refuses one whose exchange has begun,
+  /// touches nothing, and says what finishes it.
+  private func checkInPlace(_ left: FileTree, _ name: String, _ reference: Reference) throws {
+    guard !isWhole(left, reference.tree) else { return }
+    let again = Self.run(scenario, in: folder.path, [:])
+    if again.status != 0 {
+      #expect(again.errors.contains("lyco-inspect --finish"), "\(name): \(again.errors)")
+      #expect(try FileTree(folder.path) == left, "\(name): the refused run")
+      return try finish(name, reference)
+    }
+    #expect(isWhole(left, reference.start), "\(name): merged into what is torn")
     #expect(try FileTree(folder.path) == reference.tree, "\(name): the next run")
   }
 

@@ -15,6 +15,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   let entries: [String]
   /// Files that may be new where others are old.
   let independent: Set<String>
+  /// The base is the output: to run it again on what is whole would apply the adapter twice.
+  var isInPlace = false
   var isNamed = false
 
   private init(
@@ -37,6 +39,7 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     testDescription = other.testDescription + ", no unnamed files"
     (tool, arguments, former) = (other.tool, other.arguments, other.former)
     (entries, independent, isNamed) = (other.entries, other.independent, other.isNamed)
+    isInPlace = other.isInPlace
   }
 
   private static func merge(
@@ -55,7 +58,15 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
       "shards", "base.safetensors", "o.safetensors", ["--shard_size", "100"],
       former: ["--shard_size", "50"], entry: "o.safetensors.index.json")
     let folder = merge("folder", "pipeline", "out", entry: "out")
+    let index = "s.safetensors.index.json"
+    var inPlace = FaultScenario(
+      "shards in place", "lyco-merge",
+      [index, "a.safetensors", "-o", "s.safetensors", "--shard_size", "50"],
+      former: ["base.safetensors", "b.safetensors", "-o", "s.safetensors", "--shard_size", "50"],
+      entries: [index])
+    inPlace.isInPlace = true
     return [
+      inPlace,
       single, single.named, shards, shards.named, folder,
       merge(
         "shards in the place of one file", "base.safetensors", "o.safetensors",
