@@ -34,16 +34,6 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count) {
   return sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
 }
 
-int lyco_exchange(const char *a, const char *b) {
-#ifdef RENAME_EXCHANGE
-  return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
-#else
-  (void)a, (void)b;
-  errno = ENOTSUP;
-  return -1;
-#endif
-}
-
 #else
 
 int lyco_open_unnamed(const char *folder, unsigned mode) {
@@ -54,12 +44,6 @@ int lyco_open_unnamed(const char *folder, unsigned mode) {
 
 int lyco_start_writeback(int file, int64_t offset, int64_t count) {
   (void)file, (void)offset, (void)count;
-  errno = ENOTSUP;
-  return -1;
-}
-
-int lyco_exchange(const char *a, const char *b) {
-  (void)a, (void)b;
   errno = ENOTSUP;
   return -1;
 }

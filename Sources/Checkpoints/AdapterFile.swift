@@ -21,8 +21,8 @@ package struct AdapterFile: Sendable {
   }
 
   /// - Throws: `CheckpointError.notAnAdapter` if no key has a known suffix, and whatever is wrong
-  ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`; of its PEFT configuration `.configuration`,
-  ///   `.configurationValue`, `.pattern`.
+  ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`; of its PEFT
+  ///   configuration `.configuration`, `.configurationValue`; `.refused` for a format that cannot be applied.
   package init(_ file: TensorFile) throws(CheckpointError) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var unrecognized: [String] = []
@@ -48,6 +48,11 @@ package struct AdapterFile: Sendable {
       groups[module]?[suffix] = file.tensors[key]
       return true
     }
+    let refusal = refused.min { $0.key < $1.key }.map {
+      CheckpointError.refused(file.path, $0.value, modules: refused.count)
+    }
+    // Their configurations mean other things by the same keys, as AdaLoRA's `rank_pattern` of masks.
+    if let refusal, groups.keys.allSatisfy({ refused[$0] != nil }) { throw refusal }
     let alphas = try AlphaMetadata(of: file)
     var modules: [AdapterModule] = []
     for (name, views) in groups {
@@ -59,10 +64,7 @@ package struct AdapterFile: Sendable {
       }
     }
     guard !modules.isEmpty else {
-      if let format = refused.min(by: { $0.key < $1.key })?.value {
-        throw .refused(file.path, format, modules: refused.count)
-      }
-      throw .notAnAdapter(file.path, keys: Array(file.tensors.keys.prefix(3)))
+      throw refusal ?? .notAnAdapter(file.path, keys: Array(file.tensors.keys.prefix(3)))
     }
     self.file = file
     self.modules = modules

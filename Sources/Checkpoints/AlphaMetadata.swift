@@ -30,7 +30,7 @@ package struct AlphaMetadata {
   package private(set) var notices: [String] = []
 
   /// Of the header; else of the files beside it, where its name is the one that PEFT gives.
-  /// - Throws: `CheckpointError.configuration`, `.configurationValue`, `.pattern`
+  /// - Throws: `CheckpointError.configuration`, `.configurationValue`
   package init(of file: TensorFile) throws(CheckpointError) {
     try self.init(file.metadata, of: file.path)
     guard components.isEmpty else { return }
@@ -64,7 +64,7 @@ package struct AlphaMetadata {
     }
   }
 
-  /// - Throws: `CheckpointError.configuration`, `.configurationValue`, `.pattern`
+  /// - Throws: `CheckpointError.configuration`, `.configurationValue`
   init(_ metadata: [String: String], of file: FilePath) throws(CheckpointError) {
     guard let text = metadata[Self.key] else { return }
     guard case .object(let members) = JSONValue(parsing: text) else {

@@ -52,5 +52,5 @@ extension ModelFamily {
   }
 
   /// `sdxl (Stable Diffusion XL)`
-  fileprivate var label: String { "\(name) (\(title))" }
+  package var label: String { "\(name) (\(title))" }
 }

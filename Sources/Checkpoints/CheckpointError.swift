@@ -23,12 +23,23 @@ package enum CheckpointError: Error {
   case presetSyntax(String, detail: String)
   case presetKey(String, key: String, known: [String])
   case presetValue(String, key: String, expected: String)
+  case presetPattern(String, key: String, PatternError)
   case presetWithoutClasses(String, family: String)
   /// `detail` begins with the file.
   case configuration(detail: String)
   case configurationValue(FilePath, key: String, expected: String, found: String)
-  /// `from`: the flag, argument or file that has it.
+  /// `from`: the flag or argument that has it. What a file has is `.configuration` or `.presetPattern`.
   case pattern(from: String, PatternError)
+}
+
+extension CheckpointError {
+  /// Whether it is about what options say, and not about files.
+  package var isOfOptions: Bool {
+    switch self {
+    case .presetNotFound, .pattern: true
+    default: false
+    }
+  }
 }
 
 extension CheckpointError: CustomStringConvertible {
@@ -73,6 +84,7 @@ extension CheckpointError: CustomStringConvertible {
       "preset '\(name)': unknown key '\(key)', expected one of \(known.joined(separator: ", "))"
     case .presetValue(let name, let key, let expected):
       "preset '\(name)': '\(key)': expected \(expected)"
+    case .presetPattern(let name, let key, let error): "preset '\(name)', '\(key)': \(error)"
     case .presetWithoutClasses(let name, let family):
       "preset '\(name)' selects by layer classes, which a \(family) checkpoint does not name; "
         + "select with '--include_patterns' and '--exclude_patterns' instead"

@@ -22,7 +22,7 @@ struct PEFTSetting {
   private var names: [String: Entry] = [:]
   private var patterns: [(pattern: RegularExpression, entry: Entry)] = []
 
-  /// - Throws: `CheckpointError.configurationValue`, `.pattern`
+  /// - Throws: `CheckpointError.configuration`, `.configurationValue`
   mutating func set(
     _ table: JSONValue, _ reader: inout PEFTValueReader
   ) throws(CheckpointError) {
@@ -35,7 +35,6 @@ struct PEFTSetting {
         if names[pattern] == nil { names[pattern] = entry }
         continue
       }
-      let origin = "\(reader.file): '\(reader.key)'"
       do throws(PatternError) {
         let expression = try RegularExpression("(.*\\.)?(\(pattern))$")
         size += expression.size
@@ -44,7 +43,9 @@ struct PEFTSetting {
         }
         patterns.append((expression, entry))
       } catch {
-        throw .pattern(from: origin, PatternError(pattern, error.reason))
+        // In the words of the file, not in those that it is matched with.
+        let fault = PatternError(pattern, error.reason)
+        throw .configuration(detail: "\(reader.file): '\(reader.key)': \(fault)")
       }
     }
   }

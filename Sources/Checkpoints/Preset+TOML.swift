@@ -32,7 +32,7 @@ extension Preset {
     "text_encoder_target_name", "module_algo_map", "name_algo_map",
   ]
 
-  /// - Throws: `CheckpointError.presetSyntax`, `.presetKey`, `.presetValue`, `.pattern`
+  /// - Throws: `CheckpointError.presetSyntax`, `.presetKey`, `.presetValue`, `.presetPattern`
   package init(name: String, toml: String) throws(CheckpointError) {
     try self.init(name: name, toml: Array(toml.utf8))
   }
@@ -89,7 +89,7 @@ extension Preset {
       if text.first == "*" { return try NamePattern(text) }
       return try NamePattern(text, as: .expression, extent: .start)
     } catch {
-      throw .pattern(from: "preset '\(preset)', '\(key)'", error)
+      throw .presetPattern(preset, key: key, error)
     }
   }
 }

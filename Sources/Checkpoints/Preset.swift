@@ -100,7 +100,7 @@ package struct Preset {
       + zip([denoiser, textEncoders], [false, true]).flatMap { targets, isText in
         NamePattern.notices(
           on: targets.names, from: "preset '\(self.name)'",
-          names: weights.filter { $0.component.hasPrefix("te") == isText }.map(\.path))
+          names: weights.filter { Self.isTextEncoder($0.component) == isText }.map(\.path))
       }
       + NamePattern.notices(
         on: excluded + nameOverrides.map(\.pattern), from: "preset '\(self.name)'", names: paths)
@@ -122,8 +122,10 @@ package struct Preset {
     }
   }
 
+  private static func isTextEncoder(_ component: String) -> Bool { component.hasPrefix("te") }
+
   private func targets(for component: String) -> Targets? {
-    if component.hasPrefix("te") { return textEncoders }
+    if Self.isTextEncoder(component) { return textEncoders }
     return component == "vae" ? nil : denoiser
   }
 }

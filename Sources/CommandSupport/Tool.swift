@@ -28,10 +28,7 @@ extension Tool {
   package static func expanded(_ arguments: [String]) throws -> [String] { arguments }
 
   package static func isUsage(_ error: any Error) -> Bool {
-    switch error as? CheckpointError {
-    case .presetNotFound, .pattern: true
-    default: false
-    }
+    (error as? CheckpointError)?.isOfOptions ?? false
   }
 
   /// Parses the command line and runs the command. To be called from `main`.

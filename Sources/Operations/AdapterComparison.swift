@@ -14,8 +14,10 @@ struct AdapterComparison {
     let here: AdapterModule
     let there: AdapterModule
 
+    /// Elements and bytes to work on. Of a weight that is too large to be held, and refused, no more than
+    /// 2⁴⁰, so that costs can be added.
     var cost: Int {
-      (here.algorithm.weightShape(of: here.shapes)?.count ?? 0)
+      min(here.algorithm.weightShape(of: here.shapes)?.count ?? 0, 1 << 40)
         + here.views.values.reduce(0) { $0 + $1.byteCount }
     }
   }
@@ -111,7 +113,7 @@ struct AdapterComparison {
 
 extension AdapterComparison.Pair {
   /// nil where the two change weights of other shapes, or need the weight and are of other algorithms.
-  /// - Throws: `CheckpointError`, `AdapterError`
+  /// - Throws: `CheckpointError`, `AdapterError`, `OperationError.workingMemory`
   func distance() throws -> AdapterComparison.Distance? {
     let (first, second) = (try here.effect(), try there.effect())
     guard first.parts.count == second.parts.count,
@@ -140,11 +142,14 @@ extension AdapterModule {
 
   /// What the module does, as tensors: scale × ΔW, or the factors where that depends on the weight; DoRA's
   /// magnitudes; the change of the bias.
+  /// - Throws: `CheckpointError`, `AdapterError`, `OperationError.workingMemory`
   fileprivate func effect() throws -> (parts: [Tensor], needsWeight: Bool) {
     var parts: [Tensor] = []
     var needsWeight = false
     if changesWeight {
       let shape = algorithm.weightShape(of: shapes) ?? []
+      // The change of the other adapter, and this one with what it is made of.
+      try WorkingMemory.require(shape, copies: 3, for: name)
       let adapter = try adapter(for: shape)
       let inner = Adapter(algorithm: adapter.algorithm, factors: adapter.factors)
       switch try inner.delta() {

@@ -57,11 +57,12 @@ struct InspectedAdapter: Sendable {
         refused[format]?[module]? += groups.removeValue(forKey: module)?.values.map { $0 } ?? []
       }
     }
-    let alphas = try AlphaMetadata(of: file)
+    // Without a module nothing asks for alphas; formats that are refused mean other things by these keys.
+    let alphas = try groups.isEmpty ? nil : AlphaMetadata(of: file)
     var modules: [InspectedModule] = []
     for (name, views) in groups {
       if var module = Self.module(name, views) {
-        module.recordedAlpha = module.rank.flatMap { alphas.alpha(of: name, rank: $0) }
+        module.recordedAlpha = module.rank.flatMap { alphas?.alpha(of: name, rank: $0) }
         modules.append(module)
       } else {
         orphans += views.values.map(\.name).sorted()
@@ -73,7 +74,7 @@ struct InspectedAdapter: Sendable {
     self.embeddings = embeddings
     self.orphans = orphans
     self.duplicates = duplicates
-    notices = alphas.notices
+    notices = alphas?.notices ?? []
   }
 
   private static func module(_ name: String, _ views: [String: TensorView]) -> InspectedModule? {

@@ -39,8 +39,8 @@ extension OperationError: CustomStringConvertible {
       "\(tuned.0): module '\(module)': expected shape \(base.1) as in \(base.0), found \(tuned.1); "
         + "leave it out with '--exclude_patterns' if that is meant"
     case .otherModel(let file, let found, let kind, let first, let expected):
-      "\(file): expected \(kind) \(expected.name) (\(expected.title)) like \(first), found \(kind) "
-        + "\(found.name) (\(found.title)): they are of different models, which no option bridges"
+      "\(file): expected \(kind) \(expected.label) like \(first), found \(kind) \(found.label): "
+        + "they are of different models, which no option bridges"
     case .identical(let base, let tuned):
       "\(tuned): every selected tensor equals that of \(base): there is nothing to extract"
     case .nothingSelected(let available, let notices):

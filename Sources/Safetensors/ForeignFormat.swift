@@ -1,5 +1,5 @@
 /// What else people put where a safetensors file is expected, recognized by its first bytes.
-package enum ForeignFormat: String, Sendable, CaseIterable {
+package enum ForeignFormat: String, Sendable {
   case png, jpeg, webp, gif, bmp, tiff, mp4, pdf
   case onnx, tensorRT, numpy, hdf5, gguf, tflite
   case gzip, sevenZip, rar, xz, bzip2, zip, tar

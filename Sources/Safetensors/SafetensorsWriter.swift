@@ -4,8 +4,9 @@ import Tensors
 /// Writes a checkpoint that appears only when whole.
 ///
 /// The header comes first, so every tensor is announced before the first byte. Nothing is visible
-/// until `finish`, or until the set that it is sealed into takes its place; a writer that is dropped, a full disk or the end of the process leaves what was
-/// there. The target may be a file that is open for reading: it is replaced, not overwritten.
+/// until `finish`, or until the set that it is sealed into takes its place; a writer that is dropped, a full
+/// disk or the end of the process leaves what was there. The target may be a file that is open for reading: it
+/// is replaced, not overwritten.
 ///
 /// Equal tensors and metadata give equal bytes, those of the reference implementation (which
 /// writes several metadata keys in random order; here they are sorted).

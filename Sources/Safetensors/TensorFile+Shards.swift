@@ -9,7 +9,9 @@ extension TensorFile {
     try Exchange.check(path, isFolder: false)
     let index = try ShardIndex(path)
     let weightMap = index.weightMap
-    var sets = index.set.map { [$0] } ?? []
+    // What index and shards say; a plain shard without it is none of lyco's, and goes with its like alone.
+    var sets: Set<String?> = []
+    if index.set != nil { sets.insert(index.set) }
     let folder = path.removingLastComponent()
     var metadata: [String: String] = [:]
     var tensors: OrderedDictionary<String, TensorView> = [:]
@@ -22,11 +24,8 @@ extension TensorFile {
       } catch .io(_, .open, .noSuchFileOrDirectory) {
         throw .missingShard(path, tensor: tensor, shard: shard)
       }
-      if let set = file.set, sets.isEmpty || sets[0] == set {
-        sets = [set]
-      } else if file.layout == .single, !sets.isEmpty || file.set != nil {
-        throw .otherSet(path, shard: shard)
-      }
+      if file.layout == .single { sets.insert(file.set) }
+      guard sets.count < 2 else { throw .otherSet(path, shard: shard) }
       metadata.merge(file.metadata) { first, _ in first }
       for (name, view) in file.tensors {
         if let other = tensors.updateValue(view, forKey: name) {

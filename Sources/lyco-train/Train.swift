@@ -64,7 +64,7 @@ struct Train: Tool {
     case is SettingError: true
     case let error as NetworkError: error.isOfOptions
     case let error as DatasetError: error.isOfOptions
-    case CheckpointError.presetNotFound, CheckpointError.pattern: true
+    case let error as CheckpointError: error.isOfOptions
     default: false
     }
   }

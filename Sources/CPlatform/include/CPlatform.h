@@ -20,10 +20,6 @@ int lyco_lock(int file, int waits);
 /* Whether a signal is ignored, 1 or 0. */
 int lyco_is_ignored(int number);
 
-/* Lets two files or folders change names in one step. 0 or -1 and errno, in particular where the file
-   system cannot do it. */
-int lyco_exchange(const char *a, const char *b);
-
 /* Columns of the terminal that a file is; 0 if it does not tell, -1 if it is none. */
 int lyco_terminal_columns(int file);
 

@@ -18,9 +18,6 @@ struct AdapterOutput {
   /// Folders of components that PEFT's own folder may stand for, since their names say enough.
   private static let denoisers: Set<String> = ["", "unet", "transformer", "prior"]
 
-  /// What PEFT calls the tensors of an adapter.
-  static let modelName = AdapterFormat.peftModelName
-
   let files: [File]
   /// An entry of the header that says what PEFT is to make, for diffusers.
   let adapterMetadata: String?
@@ -57,7 +54,7 @@ struct AdapterOutput {
     }
     switch target {
     case .peft where !spelling.isLoose:
-      let isFile = output.lastComponent?.string == Self.modelName
+      let isFile = output.lastComponent?.string == AdapterFormat.peftModelName
       guard isFile || output.extension != "safetensors" else { throw .folderForPEFT(output) }
       let output = isFile ? output.removingLastComponent() : output
       files = components.map { folder, modules in
@@ -65,7 +62,7 @@ struct AdapterOutput {
         let isAlone = components.count == 1 && Self.denoisers.contains(folder)
         return File(
           path: (isAlone ? output : output.appending(folder))
-            .appending(Self.modelName),
+            .appending(AdapterFormat.peftModelName),
           tensors: tensors(folder, modules),
           configuration: PEFTConfiguration(modules, prefix: prefix).json)
       }

@@ -34,7 +34,7 @@ struct AdapterSpelling {
   ) {
     let name = output?.lastComponent?.string ?? ""
     isLoose =
-      settings.format == nil && source == .peft && name != AdapterOutput.modelName
+      settings.format == nil && source == .peft && name != AdapterFormat.peftModelName
       && (name.hasSuffix(".safetensors") || name.hasSuffix(".safetensors.zst"))
     let modules = files.flatMap(\.modules)
     hasConfiguration = files.contains { $0.file.metadata[AlphaMetadata.key] != nil }

@@ -33,10 +33,10 @@ extension Exchange {
       lock.clear()
       return nil
     }
-    let main = path.folder.folder
     guard path.folder == lock.folder else {
-      // It is another folder's; what is here goes with it.
-      let finished = try finish(in: main)
+      // It is another folder's; what is here goes with it. The way there leads through what is here, so it
+      // must not be the name.
+      let finished = try finish(in: path.folder.absolute.folder)
       if lock.journal() == nil { lock.clear() }
       return finished
     }

@@ -88,8 +88,8 @@ package enum Exchange {
 
   // MARK: Reading
 
-  /// The same for a path that may be either.
-  /// - Throws: `unfinished`
+  /// `check(_:isFolder:)` for a path that may be either.
+  /// - Throws: `unfinished` if an exchange has begun that it has a part in, and not ended
   package static func check(_ path: FilePath) throws(SafetensorsError) {
     try check(path, isFolder: (try? Posix.status(path)).map(FileKind.init) == .folder)
   }

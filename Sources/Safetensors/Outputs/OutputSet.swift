@@ -121,7 +121,11 @@ package struct OutputSet: ~Copyable, Sendable {
           Array(ways.joined(separator: [UInt8(ascii: "\n")])),
           to: other.folder.appending(Exchange.pointerName))
       }
-      for folder in journal.folders(in: main) { try Posix.syncFolder(folder) }
+      // The journal lies in one folder more, where every file lies deeper.
+      let folders = journal.folders(in: main)
+      for folder in folders + (folders.contains(main) ? [] : [main]) {
+        try Posix.syncFolder(folder)
+      }
       for other in others { try Posix.syncFolder(other.folder) }
       let new = lock.folder.appending(Exchange.journalName + ".new")
       try Self.write(journal.bytes, to: new)
