@@ -155,15 +155,17 @@ def mutations(path):
 def prepare(folder):
     sweep.prepare(folder)
     (folder / "preset.toml").write_text(
-        'enable_conv = true\ntarget_module = ["Linear", "Conv2d"]\ntarget_name = ["a", "b.*"]\n'
+        'enable_conv = true\ntarget_name = ["a", "b.*"]\n'
         '[name_algo_map."a"]\nalgo = "lokr"\nfactor = 2\ndim = 4\n')
     (folder / "data.toml").write_text(
         '[general]\nshuffle_caption = true\nkeep_tokens = 1\n[[datasets]]\nresolution = 32\nbatch_size = 2\n'
-        'enable_bucket = true\n[[datasets.subsets]]\nimage_dir = "images"\nnum_repeats = 2\n'
+        'enable_bucket = true\nmin_bucket_reso = 32\nbucket_reso_steps = 8\n'
+        '[[datasets.subsets]]\nimage_dir = "images"\nnum_repeats = 2\n'
         'caption_extension = ".txt"\nflip_aug = true\n')
     (folder / "config.toml").write_text(
         '[model]\npretrained_model_name_or_path = "tiny"\n[data]\ntrain_data_dir = "images"\nresolution = "32"\n'
-        '[train]\nmax_train_steps = 1\nlearning_rate = 1e-4\nnetwork_args = ["algo=loha"]\nnetwork_dim = 4\n'
+        '[train]\nmax_train_steps = 1\nlearning_rate = 1e-4\nnetwork_dim = 4\n'
+        'network_module = "lycoris.kohya"\nnetwork_args = ["algo=loha"]\n'
         'output_dir = "out"\ntrain_batch_size = 2\nseed = 3\n')
     peft = folder / "peft"
     peft.mkdir()
@@ -179,10 +181,12 @@ def prepare(folder):
             shutil.copy(path, folder / f"golden-{name}.safetensors")
     data = FIXTURES / "training/data"
     for path in sorted((data / "images").iterdir()):
-        shutil.copy(path, folder / "images" / path.name)
-        (folder / "images" / path.name).with_suffix(".txt").write_text("a {red|blue} bag, {on|under} a table")
-    for path in (data / "caches").glob("*.npz"):
-        shutil.copy(path, folder / "images" / path.name)
+        # Images that differ in their endings alone would share a cache.
+        image = folder / "images" / (f"jpeg-{path.name}" if path.suffix == ".jpg" else path.name)
+        shutil.copy(path, image)
+        image.with_suffix(".txt").write_text("a {red|blue} bag, {on|under} a table")
+    for path, image in zip(sorted((data / "caches").glob("*_sd.npz")), ("rgb", "rgba")):
+        shutil.copy(path, folder / "images" / f"{image}_0048x0040_sd.npz")
 
 
 def jobs(folder):
@@ -192,7 +196,7 @@ def jobs(folder):
         "inspect": ("lyco-inspect", ["adapter.safetensors", "--check"], ["adapter.safetensors"]),
         "against": ("lyco-inspect", ["adapter.safetensors", "--against", "base.safetensors"],
                     ["adapter.safetensors", "base.safetensors"]),
-        "norms": ("lyco-inspect", ["adapter.safetensors", "--norms"], ["adapter.safetensors"]),
+        "norms": ("lyco-inspect", ["adapter.safetensors", "--stats"], ["adapter.safetensors"]),
         "diff": ("lyco-inspect", ["base.safetensors", "--diff", "tuned.safetensors"],
                  ["base.safetensors", "tuned.safetensors"]),
         "merge": ("lyco-merge", ["base.safetensors", "adapter.safetensors", "-o", "out/o.safetensors"],
@@ -203,9 +207,10 @@ def jobs(folder):
                     ["base.safetensors", "tuned.safetensors"]),
         "preset": ("lyco-extract", ["base.safetensors", "tuned.safetensors", "--preset", "preset.toml", "-o",
                                     "out/o.safetensors"], ["preset.toml"]),
-        "convert": ("lyco-convert", ["adapter.safetensors", "--to", "peft", "-o", "out/folder"],
-                    ["adapter.safetensors"]),
-        "convert-peft": ("lyco-convert", ["peft", "--to", "kohya", "-o", "out/o.safetensors"],
+        "convert": ("lyco-convert", ["adapter.safetensors", "--base", "base.safetensors", "--to", "peft", "-o",
+                                     "out/folder"], ["adapter.safetensors"]),
+        "convert-peft": ("lyco-convert", ["peft", "--base", "base.safetensors", "--to", "kohya", "-o",
+                                          "out/o.safetensors"],
                          ["peft/adapter_config.json", "peft/adapter_model.safetensors"]),
         "resize": ("lyco-convert", ["adapter.safetensors", "--dim", "1", "-o", "out/o.safetensors"],
                    ["adapter.safetensors"]),
@@ -220,16 +225,29 @@ def jobs(folder):
                   [str(p.relative_to(folder)) for p in sorted((folder / "tiny").rglob("*.json"))]),
         "images": ("lyco-train", ["--pretrained_model_name_or_path", "tiny", "--train_data_dir", "images",
                                   "--resolution", "32", "--max_train_steps", "1", "--output_dir", "out",
-                                  "--cache_latents", "--enable_wildcard"],
+                                  "--cache_latents", "--enable_wildcard", "--caption_extension", ".txt"],
                    [f"images/{p.name}" for p in images]),
         "caches": ("lyco-train", ["--pretrained_model_name_or_path", "tiny", "--train_data_dir", "images",
-                                  "--resolution", "32", "--max_train_steps", "1", "--output_dir", "out",
+                                  "--resolution", "48,40", "--max_train_steps", "1", "--output_dir", "out",
                                   "--cache_latents_to_disk"],
                    [f"images/{p.name}" for p in images if p.suffix == ".npz"] or ["images/rgb.png"]),
     }
     for path in sorted(folder.glob("golden-*.safetensors")):
-        found[path.stem] = ("lyco-inspect", [path.name, "--norms"], [path.name])
+        found[path.stem] = ("lyco-inspect", [path.name, "--stats"], [path.name])
     return found
+
+
+def check(known, binaries, source):
+    """Ends the program if a job fails without any damage: its damaged inputs would then not be read."""
+    for name, (tool, arguments, _) in known.items():
+        with tempfile.TemporaryDirectory(prefix="lyco-mutate-") as place:
+            folder = pathlib.Path(place) / "in"
+            shutil.copytree(source, folder)
+            (folder / "out").mkdir()
+            done = subprocess.run([str(binaries / tool), *arguments], cwd=folder, capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL)
+            if done.returncode not in (0, 2):
+                sys.exit(f"{name} fails without any damage: {done.stderr.strip()[:300]}")
 
 
 def run(case, binaries, source, limit, keep):
@@ -339,6 +357,7 @@ def main():
         source = pathlib.Path(place)
         prepare(source)
         known = {name: job for name, job in jobs(source).items() if not arguments.only or name == arguments.only}
+        check(known, binaries, source)
         options = {tool: list(sweep.options(binaries / tool)) for tool in {job[0] for job in known.values()}}
 
         def cases():

@@ -1,12 +1,11 @@
-package import ModelFamilies
+import ModelFamilies
 import Safetensors
 
 extension BaseModel {
   /// Why an adapter finds no place here, where it is for another model, or the checkpoint was not
   /// recognized; nil where both are of one family.
   package func misfit(of adapter: AdapterFile) -> String? {
-    misfit(
-      ofModules: adapter.modules.map { ($0.name, $0.inputWidth) }, metadata: adapter.file.metadata)
+    misfit(ofModules: adapter.modulesByWidth, metadata: adapter.file.metadata)
   }
 
   /// - Parameter modules: names without suffixes, and the width of the input where it is known.
@@ -37,20 +36,4 @@ extension BaseModel {
       return known > 0 && 2 * known >= modules.count
     }
   }
-}
-
-extension ModelFamily {
-  /// Why an adapter finds no place in a model of this family; nil where it is for this one, or not known.
-  /// - Parameter modules: names without suffixes, and the width of the input where it is known.
-  package func misfit(
-    ofModules modules: [(name: String, inputWidth: Int?)], metadata: [String: String]
-  ) -> String? {
-    let found = ModelFamily.recognize(adapterModules: modules, metadata: metadata)
-    guard let family = found.family, family != .generic, family != self else { return nil }
-    return "an adapter for \(family.label); the base is "
-      + (self == .generic ? "of no known model" : label)
-  }
-
-  /// `sdxl (Stable Diffusion XL)`
-  package var label: String { "\(name) (\(title))" }
 }

@@ -11,18 +11,7 @@ extension ModelFamily {
     adapterModules: [(name: String, inputWidth: Int?)], metadata: [String: String]
   ) -> (family: ModelFamily?, evidence: [String]) {
     let names = AdapterModuleNames(adapterModules)
-    var exclusions: [String] = []
-    var candidates: [AdapterCandidate] = []
-    for definition in FamilyDefinition.all {
-      if let exclusion = names.exclusion(of: definition) {
-        exclusions.append("not \(definition.name): \(exclusion)")
-        continue
-      }
-      let candidate = names.candidate(FamilyTables(definition), metadata)
-      if candidate.known * 2 >= names.sample.count, candidate.known > 0 {
-        candidates.append(candidate)
-      }
-    }
+    let (candidates, exclusions) = candidates(names, metadata)
     guard let best = candidates.max(by: { $0.isWeaker(than: $1) }) else {
       let name = adapterModules.first.map { ", as '\($0.name)'" } ?? ""
       return (nil, ["no family knows half of the names\(name)"] + exclusions)
@@ -39,5 +28,32 @@ extension ModelFamily {
       evidence.append("the names fit \(list) as well")
     }
     return (best.family, evidence)
+  }
+
+  /// The families that the names and widths of an adapter's modules fit, the best first; none where no family
+  /// knows at least half of the names.
+  package static func fitting(
+    adapterModules: [(name: String, inputWidth: Int?)]
+  ) -> [ModelFamily] {
+    candidates(AdapterModuleNames(adapterModules), [:]).candidates
+      .sorted { $1.isWeaker(than: $0) }.map(\.family)
+  }
+
+  private static func candidates(
+    _ names: AdapterModuleNames, _ metadata: [String: String]
+  ) -> (candidates: [AdapterCandidate], exclusions: [String]) {
+    var exclusions: [String] = []
+    var candidates: [AdapterCandidate] = []
+    for definition in FamilyDefinition.all {
+      if let exclusion = names.exclusion(of: definition) {
+        exclusions.append("not \(definition.name): \(exclusion)")
+        continue
+      }
+      let candidate = names.candidate(FamilyTables(definition), metadata)
+      if candidate.known * 2 >= names.sample.count, candidate.known > 0 {
+        candidates.append(candidate)
+      }
+    }
+    return (candidates, exclusions)
   }
 }

@@ -19,7 +19,7 @@ struct Inspect: Tool {
         lyco-inspect adapter.safetensors
         lyco-inspect adapter.safetensors --stats --spectrum
         lyco-inspect adapter.safetensors --check --against base.safetensors
-        lyco-inspect model.safetensors --keys --pattern 'attn2.*to_k'
+        lyco-inspect model.safetensors --keys --pattern '.*attn2.*to_k.*'
         lyco-inspect base.safetensors --diff tuned.safetensors
         lyco-inspect *.safetensors --json
         lyco-inspect adapter.safetensors --metadata

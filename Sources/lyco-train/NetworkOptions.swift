@@ -20,7 +20,7 @@ struct NetworkOptions: ParsableArguments {
     name: .customLong("network_args"), parsing: .singleValue,
     help: ArgumentHelp(
       "Options of the network: \"algo=loha\" \"preset=attn-mlp\" \"conv_dim=8\" …; see "
-        + "docs/training.md for all of them.", valueName: "key=value"))
+        + "docs/lyco-train.md for all of them.", valueName: "key=value"))
   var arguments: [String] = []
 
   @Option(

@@ -37,11 +37,10 @@ package struct AdapterConversion {
     }
     // Adapters that are to become one have their names in one format.
     if settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }
-    try Self.checkModels(adapters)
+    // '--family' is the user's word for all of them.
+    if settings.family == nil { try Self.checkModels(adapters) }
     let largest = adapters.max { $0.file.modules.count < $1.file.modules.count }!.file
-    let recognized = ModelFamily.recognize(
-      adapterModules: largest.modules.map { ($0.name, $0.inputWidth) },
-      metadata: largest.file.metadata)
+    let recognized = largest.recognizeFamily()
     let family = settings.family ?? recognized.family
     self.family = family
     evidence =
@@ -57,22 +56,17 @@ package struct AdapterConversion {
       family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
   }
 
-  /// That no adapter is plainly for another model than the first, by names and widths alone: what metadata
-  /// say may differ where models share their names.
+  /// That no adapter is plainly for another model than the first, by names and widths alone: models may share
+  /// their names, as a text encoder alone does, and what metadata say may differ.
   private static func checkModels(_ adapters: [WeightedAdapter]) throws(OperationError) {
     guard adapters.count > 1 else { return }
-    let families = adapters.map { adapter in
-      ModelFamily.recognize(
-        adapterModules: adapter.file.modules.map { ($0.name, $0.inputWidth) }, metadata: [:]
-      ).family
-    }
-    guard let first = families[0], first != .generic else { return }
-    for (adapter, family) in zip(adapters, families).dropFirst() {
-      guard let family, family != .generic, family != first else { continue }
+    let fitting = adapters.map { ModelFamily.fitting(adapterModules: $0.file.modulesByWidth) }
+    guard let expected = fitting[0].first else { return }
+    for (adapter, families) in zip(adapters, fitting).dropFirst() {
+      guard let found = families.first, Set(fitting[0]).isDisjoint(with: families) else { continue }
       throw .otherModel(
-        adapter.file.file.path, family, of: "an adapter for", than: adapters[0].file.file.path,
-        first
-      )
+        adapter.file.file.path, found, of: "an adapter for", than: adapters[0].file.file.path,
+        expected)
     }
   }
 

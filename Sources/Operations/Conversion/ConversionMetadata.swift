@@ -169,10 +169,6 @@ struct ConversionMetadata {
   }
 
   private func family(of source: AdapterFile) -> ModelFamily? {
-    settings.family
-      ?? ModelFamily.recognize(
-        adapterModules: source.modules.map { ($0.name, $0.inputWidth) },
-        metadata: source.file.metadata
-      ).family
+    settings.family ?? source.recognizeFamily().family
   }
 }

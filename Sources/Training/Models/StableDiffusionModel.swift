@@ -97,12 +97,6 @@ package final class StableDiffusionModel {
     return try encoder(of: base, vae: path, compute: compute, configuration: &configuration)
   }
 
-  /// By what latents are multiplied: as the configuration of the autoencoder says, or as the family has it.
-  package static func latentScale(of base: BaseModel, vae path: FilePath?) throws -> Float {
-    if let path, let own = try VAEConfiguration(of: path) { return own.scale }
-    return try ModelConfiguration(reading: base.file.path, family: base.layout.family).vae.scale
-  }
-
   private static func encoder(
     of base: BaseModel, vae path: FilePath?, compute: ComputeType,
     configuration: inout ModelConfiguration

@@ -40,7 +40,7 @@ extension AdapterNetwork {
     }
     guard unmatched.isEmpty else {
       throw NetworkError.fileShapes(
-        unmatched, total: file.modules.count, misfit: file.misfit(in: layout))
+        unmatched, total: file.modules.count, misfit: layout.family.misfit(of: file))
     }
     for (index, module) in found {
       try modules[index].factors.take(module, for: layers[index], named: modules[index].plan.name)
@@ -49,7 +49,7 @@ extension AdapterNetwork {
     let path = file.file.path.string
     guard !loaded.isEmpty else {
       throw NetworkError.fileWithoutModules(
-        file: path, first: Array(strangers.prefix(3)), misfit: file.misfit(in: layout))
+        file: path, first: Array(strangers.prefix(3)), misfit: layout.family.misfit(of: file))
     }
     var notices: [String] = []
     if !strangers.isEmpty {
@@ -63,14 +63,6 @@ extension AdapterNetwork {
           + "which start anew")
     }
     return notices
-  }
-}
-
-extension AdapterFile {
-  /// Why it does not fit, where it is for a model of another family.
-  func misfit(in layout: ModelLayout) -> String? {
-    layout.family.misfit(
-      ofModules: modules.map { ($0.name, $0.inputWidth) }, metadata: file.metadata)
   }
 }
 

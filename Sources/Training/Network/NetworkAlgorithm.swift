@@ -51,6 +51,9 @@ package enum NetworkAlgorithm: String, CaseIterable, Sendable {
     }
   }
 
+  /// Whether it has LoRA's up factors, which LoRA+ has learn faster.
+  var hasUpFactors: Bool { self == .lora || self == .dylora }
+
   /// Whether ΔW does not depend on W.
   var isAdditive: Bool { formula is any AdditiveAlgorithm.Type }
 

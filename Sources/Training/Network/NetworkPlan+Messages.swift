@@ -95,7 +95,7 @@ extension ModuleOptions {
     }
     let ratios = settings.rateRatios
     if ratios.unet != nil || ratios.textEncoders != nil,
-      !any({ $0.algorithm == .lora || $0.algorithm == .dylora })
+      !any({ $0.algorithm.hasUpFactors })
     {
       notices.append("network_args: loraplus ratios are for lora_up, which \(names) has not")
     }

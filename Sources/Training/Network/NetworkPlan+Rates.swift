@@ -1,15 +1,57 @@
+import ModelFamilies
+
 extension NetworkPlan {
-  /// The learning rates that its groups of parameters will have, see `AdapterNetwork.parameterGroups`.
+  /// Modules that learn at one rate.
+  struct RateGroup {
+    let name: String
+    /// Their places among the modules of the plan.
+    let modules: [Int]
+    let rate: Double
+    /// That of up factors where LoRA+ has them learn faster.
+    let fasterRate: Double?
+  }
+
+  /// The modules by learning rate, see `AdapterNetwork.parameterGroups`.
+  func rateGroups(unet: Double, textEncoders: [Double]) -> [RateGroup] {
+    var groups: [RateGroup] = []
+    func add(_ name: String, _ members: [Int], rate: Double, ratio: Float?) {
+      guard rate != 0 else { return }
+      groups.append(
+        RateGroup(
+          name: name, modules: members, rate: rate, fasterRate: ratio.map { rate * Double($0) }))
+    }
+    let encoders = Set(modules.filter(\.isTextEncoder).map(\.module.component)).sorted()
+    for (index, component) in encoders.enumerated() {
+      add(
+        encoders.count > 1 ? "textencoder \(index + 1)" : "textencoder",
+        modules.indices.filter { modules[$0].module.component == component },
+        rate: textEncoders.isEmpty ? 0 : textEncoders[min(index, textEncoders.count - 1)],
+        ratio: settings.rateRatios.textEncoders)
+    }
+    let others = modules.indices.filter { !modules[$0].isTextEncoder }
+    var blocks: [Int?] = []
+    for place in others where !blocks.contains(modules[place].block) {
+      blocks.append(modules[place].block)
+    }
+    for block in blocks {
+      let members = others.filter { modules[$0].block == block }
+      add(
+        block.map { "unet block\($0)" } ?? "unet", members,
+        rate: unet * Double(members.first.map { modules[$0].rateWeight } ?? 1),
+        ratio: settings.rateRatios.unet)
+    }
+    return groups
+  }
+
+  /// The learning rates that groups of parameters will have; none of a part that is not trained.
   func rates(unet: Double, textEncoder: Double) -> [Double] {
     var rates: Set<Double> = []
-    for module in modules {
-      let rate = module.isTextEncoder ? textEncoder : unet * Double(module.rateWeight)
-      rates.insert(rate)
-      let ratios = settings.rateRatios
-      if let ratio = module.isTextEncoder ? ratios.textEncoders : ratios.unet,
-        [.lora, .dylora].contains(module.algorithm)
+    for group in rateGroups(unet: unet, textEncoders: [textEncoder]) {
+      rates.insert(group.rate)
+      if let faster = group.fasterRate,
+        group.modules.contains(where: { modules[$0].algorithm.hasUpFactors })
       {
-        rates.insert(rate * Double(ratio))
+        rates.insert(faster)
       }
     }
     return rates.sorted()

@@ -10,18 +10,17 @@ import Tensors
 package struct StoredModules {
   private let file: AdapterFile
   private let modules: [String: AdapterModule]
-  /// Why the file does not fit, where it is for a model of another family.
-  private let misfit: String?
+  private let layout: ModelLayout
 
   /// - Parameter layout: of the model, which knows all spellings of names.
   package init(_ file: AdapterFile, in layout: ModelLayout) {
     self.file = file
+    self.layout = layout
     var modules: [String: AdapterModule] = [:]
     for module in file.modules {
       for named in layout.modules(named: module.name) { modules[named.adapterName] = module }
     }
     self.modules = modules
-    misfit = file.misfit(in: layout)
   }
 
   /// What the file has for a module of the model; nil for nothing.
@@ -31,7 +30,7 @@ package struct StoredModules {
   var noPlace: NetworkError {
     .fileWithoutModules(
       file: file.file.path.string, first: file.modules.prefix(3).map(\.name),
-      misfit: misfit)
+      misfit: layout.family.misfit(of: file))
   }
 }
 

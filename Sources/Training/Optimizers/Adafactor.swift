@@ -54,12 +54,7 @@ package struct Adafactor: Optimizer {
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
     for (group, parameter, gradient) in groups.withGradients {
       let form = FactoredForm(parameter.value.shape)
-      var slot = slots[existing: parameter] ?? Slot()
-      if slot.step == 0 {
-        slot.first = [Float](repeating: 0, count: form.rowCount)
-        slot.second = [Float](repeating: 0, count: form.columnCount)
-        slot.third = [Float](repeating: 0, count: beta == nil ? 0 : gradient.count)
-      }
+      var slot = slots[existing: parameter] ?? slots.new(counts(of: parameter))
       slot.step += 1
       let rate = rate(slot.step, parameter.value.rootMeanSquare, given: rates[group])
       let kept = 1 - pow(Double(slot.step), decayRate)
@@ -81,19 +76,19 @@ package struct Adafactor: Optimizer {
     }
   }
 
+  /// How many numbers each field has.
+  private func counts(of parameter: Parameter) -> [Int] {
+    let form = FactoredForm(parameter.value.shape)
+    return [form.rowCount, form.columnCount, beta == nil ? 0 : parameter.value.count]
+  }
+
   package var state: OptimizerState { OptimizerState(tensors: slots.tensors) }
 
   package mutating func restore(
     _ state: OptimizerState, for groups: [ParameterGroup]
   ) throws(OptimizerStateError) {
-    let hasAverage = beta != nil
-    try slots.restore(state, for: groups) { field, parameter in
-      let form = FactoredForm(parameter.value.shape)
-      return switch field {
-      case 0: form.rowCount
-      case 1: form.columnCount
-      default: hasAverage ? nil : 0
-      }
-    }
+    var restored = slots
+    try restored.restore(state, for: groups) { field, parameter in counts(of: parameter)[field] }
+    slots = restored
   }
 }

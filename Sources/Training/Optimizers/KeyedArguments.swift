@@ -9,6 +9,9 @@ struct KeyedArguments {
   private(set) var texts: [String] = []
   private var known: [String] = []
 
+  /// The largest whole number, that of the options themselves: products of two do not overflow.
+  private static let largest = (1 << 31) - 1
+
   /// - Throws: `SettingError.pair`
   init(parsing texts: [String], option: String, subject: String) throws(SettingError) {
     self.option = option
@@ -66,8 +69,8 @@ struct KeyedArguments {
   ) throws(SettingError) -> Int {
     guard let text = take(key) else { return standard }
     guard case .number(let number)? = PythonLiteral(text), let integer = Int(exactly: number),
-      range.contains(integer)
-    else { throw error(key, "an integer from \(range.lowerBound) on", text) }
+      range.contains(integer), integer <= Self.largest
+    else { throw error(key, "an integer from \(range.lowerBound) to \(Self.largest)", text) }
     return integer
   }
 

@@ -75,7 +75,8 @@ package struct ScheduleFree: Optimizer {
       weightSums = [Double](repeating: 0, count: groups.count)
       largestRates = [Double](repeating: -1, count: groups.count)
     }
-    let rates = effectiveRates(groups, rates: rates)
+    let factor = factor(step: count + 1)
+    let rates = rates.map { $0 * factor }
     var shares: [Double] = []
     for (group, rate) in rates.enumerated() {
       largestRates[group] = max(rate, largestRates[group])
@@ -118,13 +119,20 @@ package struct ScheduleFree: Optimizer {
     }
   }
 
-  package func effectiveRates(_ groups: [ParameterGroup], rates: [Double]) -> [Double] {
+  /// By what a step counted from 1 multiplies the rates.
+  private func factor(step: Int) -> Double {
     if case .rectifiedAdam(let waits) = rule {
-      let factor = rectification(step: count + 1) ?? (waits ? 0 : 1)
-      return rates.map { $0 * factor }
+      return rectification(step: step) ?? (waits ? 0 : 1)
     }
-    return count < warmupSteps ? rates.map { $0 * Double(count + 1) / Double(warmupSteps) } : rates
+    return step <= warmupSteps ? Double(step) / Double(warmupSteps) : 1
   }
+
+  package func effectiveRates(_ groups: [ParameterGroup], rates: [Double]) -> [Double] {
+    // The step is counted once it is made.
+    let factor = factor(step: max(count, 1))
+    return rates.map { $0 * factor }
+  }
+
   package mutating func beginEvaluation(_ groups: [ParameterGroup]) {
     guard trained == nil else { return }
     var kept: [String: [Float]] = [:]

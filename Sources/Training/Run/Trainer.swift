@@ -47,12 +47,10 @@ package final class Trainer {
     // Images first: what the VAE takes is free again when the other weights come.
     var encoder = try StableDiffusionModel.encoder(
       of: plan.base, vae: configuration.model.vae)
-    guard let reduction = encoder?.reduction else {
+    guard let reduction = encoder?.reduction, let scale = encoder?.configuration.scale else {
       throw TrainingError.missingVAE(plan.base.file.path)
     }
-    latentStride = reduction
-    latentScale = try StableDiffusionModel.latentScale(
-      of: plan.base, vae: configuration.model.vae)
+    (latentStride, latentScale) = (reduction, scale)
     cache = try encoder.flatMap { try Self.cache(plan, $0, observer) }
     if cache != nil { encoder = nil }
     vae = encoder

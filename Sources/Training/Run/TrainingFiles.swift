@@ -18,8 +18,8 @@ struct TrainingFiles {
     let output = plan.configuration.output
     names = SaveNames(folder: output.folder, name: output.name)
     epochs = plan.arithmetic.epochs
-    // At least so many saves: the fewest epochs between them.
-    let every = output.everyEpochs ?? output.epochRatio.map { max(1, plan.arithmetic.epochs / $0) }
+    // At least so many saves: the fewest epochs between them, whatever else is said, as in sd-scripts.
+    let every = output.epochRatio.map { max(1, plan.arithmetic.epochs / $0) } ?? output.everyEpochs
     byEpoch = every.map {
       Retention(every: $0, last: output.lastEpochs, lastStates: output.lastEpochStates)
     }

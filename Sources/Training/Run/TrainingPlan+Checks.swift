@@ -12,8 +12,7 @@ extension TrainingPlan {
   ///   to merge that do not fit, and what opening them throws.
   func checkStart() throws {
     let rates = network.rates(
-      unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate
-    ).filter { $0 != 0 }
+      unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate)
     guard !rates.isEmpty else {
       throw SettingError.combination(
         "nothing is trained: the learning rate is 0; give '--learning_rate', '--unet_lr' or '--text_encoder_lr'"

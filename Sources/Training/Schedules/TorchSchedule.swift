@@ -125,7 +125,9 @@ extension TorchSchedule.OneCycle {
     var start = 0.0
     for (index, phase) in phases.enumerated() {
       if Double(step) <= phase.end || index == phases.count - 1 {
-        let share = (Double(step) - start) / (phase.end - start)
+        // A rise of a single step has no length.
+        let length = phase.end - start
+        let share = length > 0 ? (Double(step) - start) / length : 1
         return switch shape {
         case .cos: phase.to + (phase.from - phase.to) / 2 * (cos(.pi * share) + 1)
         case .linear: phase.from + (phase.to - phase.from) * share
@@ -138,6 +140,9 @@ extension TorchSchedule.OneCycle {
 }
 
 extension TorchSchedule.Annealing {
+  /// More steps than any training has.
+  private static let longest = 1e15
+
   /// Cycles grow without their warm-up, each begins `gamma` lower, and none falls below the lowest rate.
   fileprivate func rate(of base: Double, at step: Int) -> Double {
     let floor = lowest < base ? lowest : 0
@@ -145,7 +150,8 @@ extension TorchSchedule.Annealing {
     while rest >= length {
       rest -= length
       cycle += 1
-      length = Int((Double(length - warmup) * growth).rounded(.toNearestOrEven)) + warmup
+      let grown = (Double(length - warmup) * growth).rounded(.toNearestOrEven)
+      length = Int(min(grown, Self.longest)) + warmup
     }
     let range = base * pow(gamma, Double(cycle)) - floor
     guard range > 0 else { return floor }

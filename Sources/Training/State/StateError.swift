@@ -34,3 +34,11 @@ extension StateError: CustomStringConvertible {
     }
   }
 }
+
+extension StateError {
+  static func number(
+    _ name: String, expected: String, found: Int, in folder: FilePath
+  ) -> StateError {
+    .notAState(folder, "but '\(name)': expected \(expected), found \(found)")
+  }
+}

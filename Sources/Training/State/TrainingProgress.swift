@@ -67,35 +67,39 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
   /// Far more steps than any run takes.
   private static let most = 1 << 40
 
-  /// Checks that the numbers can be those of a run.
+  /// Checks that the numbers can be those of some run.
   /// - Throws: `StateError.notAState` that names the first which cannot
-  package func check(_ arithmetic: StepArithmetic, in folder: FilePath) throws(StateError) {
-    func fail(_ name: String, _ expected: String, _ found: Int) -> StateError {
-      .notAState(folder, "but '\(name)': expected \(expected), found \(found)")
-    }
+  func checkRanges(in folder: FilePath) throws(StateError) {
     for (name, value) in [
       ("current_epoch", epoch), ("current_step", step), ("batch_in_epoch", batchInEpoch),
       ("average_count", averageCount), ("start.epoch", start.epoch), ("start.step", start.step),
     ] where !(0...Self.most).contains(value) {
-      throw fail(name, "0 to \(Self.most)", value)
+      throw .number(name, expected: "0 to \(Self.most)", found: value, in: folder)
     }
+    guard losses.value.isFinite else {
+      throw .notAState(folder, "but 'losses': expected finite numbers, found others")
+    }
+  }
+
+  /// Checks that the numbers, which are in their ranges, can be those of a run.
+  /// - Throws: `StateError.notAState` that names the first which cannot
+  package func check(_ arithmetic: StepArithmetic, in folder: FilePath) throws(StateError) {
     guard batchInEpoch < max(arithmetic.batchesPerEpoch, 1) else {
-      throw fail(
-        "batch_in_epoch", "less than the \(arithmetic.batchesPerEpoch) batches of an epoch",
-        batchInEpoch)
+      throw .number(
+        "batch_in_epoch",
+        expected: "less than the \(arithmetic.batchesPerEpoch) batches of an epoch",
+        found: batchInEpoch, in: folder)
     }
     let accumulation = arithmetic.accumulation
     let expected =
       (epoch - start.epoch) * arithmetic.stepsPerEpoch
       + (batchInEpoch + accumulation - 1) / accumulation
     guard step == expected else {
-      throw fail(
+      throw .number(
         "current_step",
-        "\(expected) after \(epoch) epochs of \(arithmetic.batchesPerEpoch) batches "
-          + "and \(batchInEpoch) batches", step)
-    }
-    guard losses.value.isFinite else {
-      throw .notAState(folder, "but 'losses': expected finite numbers, found others")
+        expected: "\(expected) after \(epoch) epochs of \(arithmetic.batchesPerEpoch) batches "
+          + "and \(batchInEpoch) batches",
+        found: step, in: folder)
     }
   }
 

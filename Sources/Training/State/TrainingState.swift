@@ -51,6 +51,7 @@ package struct TrainingState {
     // A state is there to be gone on from: what an interrupted run has begun is finished first.
     do throws(SafetensorsError) { _ = try Exchange.finish(at: folder) } catch { throw .file(error) }
     let progress = try Self.readProgress(folder)
+    try progress.checkRanges(in: folder)
     self.progress = progress
     let files = try [Name.parameters, Name.optimizer].map { name throws(StateError) in
       try Self.open(folder.appending(name))

@@ -285,6 +285,25 @@ struct AdapterNetworkTests {
     #expect(abs(blocks[1].rate - 5e-4) < 1e-12)
   }
 
+  /// The plan knows the rates of the groups before there is a network.
+  @Test(arguments: [
+    [], ["loraplus_lr_ratio=4"], ["algo=loha", "loraplus_unet_lr_ratio=4"],
+    ["algo=dylora", "loraplus_text_encoder_lr_ratio=2"],
+  ])
+  func ratesOfThePlan(arguments: [String]) throws {
+    var flags = NetworkSettings.Flags()
+    flags.module = "lycoris.kohya"
+    let plan = try NetworkPlan(
+      modules: Self.layout.modules, family: Self.layout.family,
+      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+    let network = try AdapterNetwork(plan, layers: Self.layers(), seed: 1)
+    for textEncoder in [1e-4, 0] {
+      let groups = network.parameterGroups(unetRate: 1e-3, textEncoderRates: [textEncoder])
+      #expect(
+        plan.rates(unet: 1e-3, textEncoder: textEncoder) == Set(groups.map(\.rate)).sorted())
+    }
+  }
+
   // MARK: Norms
 
   @Test(arguments: algorithms) func scalesNorms(algorithm: String) throws {

@@ -121,6 +121,26 @@ import Testing
     }
   }
 
+  /// Logs have the rates that the last step was made with.
+  @Test func ratesOfTheLastStep() throws {
+    func rates(_ name: String, _ arguments: String...) throws -> [Double] {
+      var optimizer = try OptimizerChoice(named: name, arguments: arguments).optimizer
+      let parameter = Parameter("a", Tensor([1], [1]))
+      let groups = [ParameterGroup(name: "unet", parameters: [parameter], rate: 1)]
+      return (0..<6).map { _ in
+        parameter.gradient = Tensor([1], [1])
+        optimizer.step(groups, rates: [1])
+        return optimizer.effectiveRates(groups, rates: [1])[0]
+      }
+    }
+    for name in ["AdamWScheduleFree", "SGDScheduleFree"] {
+      #expect(try rates(name, "warmup_steps=4") == [0.25, 0.5, 0.75, 1, 1, 1], "\(name)")
+    }
+    // RAdam waits for five gradients.
+    let waiting = try rates("RAdamScheduleFree")
+    #expect(waiting.prefix(5).allSatisfy { $0 == 0 } && waiting[5] > 0, "\(waiting)")
+  }
+
   @Test func adaptiveOptimizersWantOneRate() throws {
     let groups = [("unet", 1.0), ("unet plus", 16.0)].map {
       ParameterGroup(name: $0, parameters: [], rate: $1)

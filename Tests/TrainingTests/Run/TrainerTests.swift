@@ -51,6 +51,72 @@ import Testing
     }
   }
 
+  /// A run that drew its seed is gone on with by that seed; another one that is given is not passed over but
+  /// refused by its name.
+  @Test func resumesWithTheSeedOfTheState() throws {
+    var whole = try SmallRun("whole")
+    defer { whole.remove() }
+    whole.configuration.run.seed = nil
+    whole.configuration.run.steps = 2
+    whole.configuration.output.everySteps = 1
+    whole.configuration.output.savesState = true
+    _ = try whole.run()
+    let folder = whole.folder.appending("whole-step00000001-state")
+    let seed = try TrainingState(opening: folder).progress.seed
+
+    var rest = whole
+    rest.configuration.output.name = "rest"
+    rest.configuration.run.resumed = folder
+    #expect(try TrainingPlan(rest.configuration).seed == seed)
+    #expect(try rest.run().ownSteps == 1)
+    let (expected, found) = (try whole.adapter(), try rest.adapter())
+    #expect(!expected.isEmpty && found == expected)
+    rest.configuration.run.seed = seed
+    #expect(try TrainingPlan(rest.configuration).seed == seed)
+    rest.configuration.run.seed = seed ^ 1
+    let error = #expect(throws: StateError.self) { try TrainingPlan(rest.configuration) }
+    #expect("\(error as Any)".contains("'--seed' was '\(seed)'"))
+    #expect("\(error as Any)".contains("is '\(seed ^ 1)' now"))
+  }
+
+  /// Latents are scaled as the configuration of the VAE says.
+  @Test func scalesLatentsAsTheVAESays() throws {
+    var run = try SmallRun("plain")
+    defer { run.remove() }
+    run.configuration.run.steps = 1
+    let plain = try Trainer(TrainingPlan(run.configuration), observer: TrainingObserver())
+    #expect(plain.latentScale == 0.18215)
+    _ = try plain.run()
+
+    let base = run.folder.appending("pipeline")
+    try FileManager.default.copyItem(
+      atPath: run.configuration.model.base.string, toPath: base.string)
+    let path = base.appending("vae/config.json").string
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let changed = text.replacingOccurrences(
+      of: "\"scaling_factor\": 0.18215", with: "\"scaling_factor\": 0.5")
+    #expect(changed != text)
+    try changed.write(toFile: path, atomically: true, encoding: .utf8)
+    run.configuration.model.base = base
+    run.configuration.output.name = "scaled"
+    let scaled = try Trainer(TrainingPlan(run.configuration), observer: TrainingObserver())
+    #expect(scaled.latentScale == 0.5)
+    _ = try scaled.run()
+    #expect(try run.adapter("scaled") != run.adapter("plain"))
+  }
+
+  /// As in sd-scripts, `--save_n_epoch_ratio` counts before `--save_every_n_epochs`.
+  @Test func theRatioOfEpochsCounts() throws {
+    var run = try SmallRun("ratio")
+    defer { run.remove() }
+    run.configuration.run.epochs = 2
+    run.configuration.output.everyEpochs = 1
+    run.configuration.output.epochRatio = 1
+    _ = try run.run()
+    let files = try FileManager.default.contentsOfDirectory(atPath: run.folder.string)
+    #expect(files == ["ratio.safetensors"])
+  }
+
   /// What is computed does not depend on how many threads compute it.
   @Test(arguments: ["lora", "loha", "diag-oft"])
   func oneThreadOrTwo(algorithm: String) throws {

@@ -85,6 +85,23 @@ import Testing
     }
   }
 
+  /// A rise of one step, and cycles longer than any number.
+  @Test func oddSchedulesAreFinite() throws {
+    for (type, arguments) in [
+      ("OneCycleLR", ["max_lr=1", "total_steps=10", "pct_start=0.1", "cycle_momentum=False"]),
+      (
+        "RexAnnealingWarmRestarts",
+        ["gamma=0.9", "first_cycle_max_steps=2", "cycle_multiplier=1e300"]
+      ),
+    ] {
+      var settings = ScheduleSettings()
+      (settings.type, settings.arguments) = (type, arguments)
+      let schedule = try RateSchedule(settings, total: 10, rate: 1e-3)
+      let rates = (0..<10).map { schedule.rate(of: 1e-3, at: $0) }
+      #expect(rates.allSatisfy { (0...1).contains($0) }, "\(type): \(rates)")
+    }
+  }
+
   @Test func schedulesOfTorchAreChecked() {
     func message(_ type: String, _ arguments: String..., warmup: Double = 0) -> String? {
       self.message {
@@ -97,6 +114,9 @@ import Testing
     #expect(message("CosineAnnealingLR", "T_max=10", "eta_mim=0")?.contains("eta_min") == true)
     #expect(message("CosineAnnealingLR", "T_max=10", warmup: 5)?.contains("expected 0") == true)
     #expect(message("CosineAnealingLR")?.contains("did you mean 'CosineAnnealingLR'") == true)
+    #expect(
+      message("CosineAnnealingWarmRestarts", "T_0=10", "T_mult=4294967296")?
+        .contains("an integer from 1 to 2147483647") == true)
     #expect(message("LambdaLR")?.contains("cannot describe") == true)
     #expect(message("ReduceLROnPlateau")?.contains("cannot describe") == true)
     #expect(message("CyclicLR", "base_lr=0", "max_lr=1")?.contains("cycle_momentum=False") == true)
