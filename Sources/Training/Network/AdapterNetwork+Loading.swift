@@ -3,7 +3,6 @@ import Autograd
 package import Checkpoints
 import LinearAlgebra
 package import ModelFamilies
-import Safetensors
 import SystemPackage
 import Tensors
 
@@ -16,72 +15,34 @@ extension AdapterNetwork {
   ///   `CheckpointError`
   @discardableResult
   package func load(_ file: AdapterFile, layout: ModelLayout) throws -> [String] {
-    var places: [String: Int] = [:]
-    for (index, module) in modules.enumerated() { places[module.plan.name] = index }
-    var (loaded, strangers): (Set<Int>, [String]) = ([], [])
-    var found: [(index: Int, module: AdapterModule)] = []
-    var unmatched: [UnmatchedModule] = []
-    for module in file.modules {
-      guard
-        let index = places[module.name]
-          ?? layout.modules(named: module.name).lazy.compactMap({ places[$0.adapterName] }).first
-      else {
-        strangers.append(module.name)
-        continue
-      }
-      found.append((index, module))
-      do throws(CheckpointError) {
-        try module.check(base: layers[index].weightShape, bias: layers[index].bias?.shape)
-      } catch {
-        unmatched.append(
-          UnmatchedModule(
-            file: module.file.string, module: module.name, reason: error.withoutPlace))
-      }
+    let placement = try FilePlacement(of: file, in: plan, layout)
+    for (index, module) in placement.found {
+      let layer = layers[index]
+      try modules[index].factors.take(
+        module, named: modules[index].plan.name, shape: layer.weightShape, base: layer.weightValue,
+        bias: layer.bias)
     }
-    guard unmatched.isEmpty else {
-      throw NetworkError.fileShapes(
-        unmatched, total: file.modules.count, misfit: layout.family.misfit(of: file))
-    }
-    for (index, module) in found {
-      try modules[index].factors.take(module, for: layers[index], named: modules[index].plan.name)
-      loaded.insert(index)
-    }
-    let path = file.file.path.string
-    guard !loaded.isEmpty else {
-      throw NetworkError.fileWithoutModules(
-        file: path, first: Array(strangers.prefix(3)), misfit: layout.family.misfit(of: file))
-    }
-    var notices: [String] = []
-    if !strangers.isEmpty {
-      notices.append(
-        "\(path): \(strangers.count) of its modules are not trained and left out, first "
-          + "'\(strangers[0])'")
-    }
-    if loaded.count < modules.count {
-      notices.append(
-        "\(path): has nothing for \(modules.count - loaded.count) of \(modules.count) modules, "
-          + "which start anew")
-    }
-    return notices
-  }
-}
-
-extension CheckpointError {
-  /// What is wrong with a module, without the names of file and module.
-  fileprivate var withoutPlace: String {
-    if case .module(_, _, let error) = self { "\(error)" } else { "\(self)" }
+    return placement.notices
   }
 }
 
 extension TrainedFactors {
   /// Sets the parameters to what a module of a file holds.
-  fileprivate func take(_ module: AdapterModule, for layer: Layer, named name: String) throws {
+  /// - Parameters:
+  ///   - shape: of the weight.
+  ///   - base: the weight, which `full` alone asks for.
+  /// - Throws: `NetworkError.fileAlgorithm`, `.fileFactor`, `CheckpointError`
+  func take(
+    _ module: AdapterModule, named name: String, shape: Shape,
+    base weight: @autoclosure () -> Tensor,
+    bias baseBias: Tensor?
+  ) throws {
     guard module.algorithm.name == algorithm.formula.name else {
       throw NetworkError.fileAlgorithm(
         file: module.file.string, module: name, expected: algorithm.rawValue,
         found: module.algorithm.name)
     }
-    let adapter = try module.adapter(for: layer.weightShape)
+    let adapter = try module.adapter(for: shape)
     func set(_ parameter: Parameter, _ suffix: String, to tensor: Tensor?) throws(NetworkError) {
       guard let tensor, tensor.count == parameter.value.count else {
         throw .fileFactor(
@@ -92,14 +53,14 @@ extension TrainedFactors {
     }
     if let bias {
       let change = adapter.bias?[Full.difference] ?? Tensor(zeros: bias.value.shape)
-      let base = algorithm == .full ? layer.bias : nil
+      let base = algorithm == .full ? baseBias : nil
       try set(bias, Full.biasDifference, to: base.map { $0.adding(change, times: 1) } ?? change)
     }
     if algorithm == .full {
-      let change = adapter.factors[Full.difference] ?? Tensor(zeros: layer.weightShape)
+      let change = adapter.factors[Full.difference] ?? Tensor(zeros: shape)
       try set(
         self[parameterOfWeight: ()], Full.difference,
-        to: layer.weightValue.adding(change.reshaped(layer.weightShape), times: 1))
+        to: weight().adding(change.reshaped(shape), times: 1))
       return
     }
     if let magnitude {

@@ -9,7 +9,8 @@ extension TrainingPlan {
   /// Refuses what would stop the run at its first step, so that a plan is not printed for it.
   /// - Throws: `SettingError` for rates that the optimizer cannot follow, `TrainingError.missingVAE`,
   ///   `.finished`, `StateError` for a state of another run, `ModelLoadingError` for a model, a VAE or adapters
-  ///   to merge that do not fit, and what opening them throws.
+  ///   to merge that do not fit, `NetworkError` for an adapter to go on from that does not, and what opening
+  ///   them throws.
   func checkStart() throws {
     let rates = network.rates(
       unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate)
@@ -21,6 +22,7 @@ extension TrainingPlan {
     try optimizer.optimizer.check(rates: rates)
     try checkModel()
     try checkVAE()
+    if let weights { try FilePlacement(of: weights, in: network, base.layout).check(network) }
     _ = try MergedParameters(CheckpointParameters(base), configuration.model.merged)
     guard let state, let folder = configuration.run.resumed else { return }
     try state.progress.check(resumedSettings, optimizer: optimizer.className, in: folder)
