@@ -1,4 +1,6 @@
-/// Where in a model an adapter's module is, read from its name alone.
+import ModelFamilies
+
+/// Where in a model an adapter's module is, read from its name.
 struct AdapterPlace: Hashable, Sendable {
   /// `unet`, `te1`, …; `model` if the name does not say.
   let component: String
@@ -20,10 +22,25 @@ struct AdapterPlace: Hashable, Sendable {
     ("base_model.model.", "model"),
   ]
 
-  init(_ name: String) {
-    let known = Self.prefixes.first { name.hasPrefix($0.prefix) }
-    component = known?.component ?? "model"
-    let rest = name.dropFirst(known?.prefix.count ?? 0)
+  private static let unknown = "model"
+
+  /// - Parameter family: whose names tell the component where they do not say it themselves, as in the file
+  ///   that PEFT writes of one component.
+  init(_ name: String, in family: FamilyNames? = nil) {
+    // In a folder of components, the name of the folder stands before the others.
+    let slash = name.firstIndex(of: "/")
+    let folder = slash.flatMap { slash in
+      Self.prefixes.first { $0.prefix == name[..<slash] + "." }?.component
+    }
+    let inner = slash.map { name[name.index(after: $0)...] } ?? name[...]
+    let known = Self.prefixes.first { inner.hasPrefix($0.prefix) }
+    var component = folder ?? known?.component ?? Self.unknown
+    if component == Self.unknown, let family {
+      let found = Set(family.places(named: name).map(\.component))
+      if found.count == 1 { component = found.first! }
+    }
+    self.component = component
+    let rest = inner.dropFirst(known?.prefix.count ?? 0)
     var parts: [String] = [""]
     for word in rest.split(whereSeparator: { $0 == "." || $0 == "_" }) {
       if word.allSatisfy(\.isNumber) {

@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import ModelFamilies
 import OrderedCollections
 import Safetensors
 import Tensors
@@ -49,15 +50,15 @@ package struct AdapterSummary: Codable, Sendable {
 }
 
 extension AdapterSummary {
-  init(of adapter: InspectedAdapter, _ metadata: [String: String]) {
+  init(of adapter: InspectedAdapter, _ metadata: [String: String], in family: FamilyNames?) {
     var groups: [GroupKey: [InspectedModule]] = [:]
     for module in adapter.modules {
-      groups[GroupKey(module.name, module.description), default: []].append(module)
+      groups[GroupKey(module.name, module.description, family), default: []].append(module)
     }
     var refused: [GroupKey: [[TensorView]]] = [:]
     for (format, modules) in adapter.refused {
       for (name, views) in modules {
-        refused[GroupKey(name, format.name), default: []].append(views)
+        refused[GroupKey(name, format.name, family), default: []].append(views)
       }
     }
     let found = (groups.map(Group.init) + refused.map(Group.init)).sorted { $0.key < $1.key }
@@ -108,8 +109,8 @@ extension AdapterSummary {
       (self.component, self.block, self.algorithm) = (component, block, algorithm)
     }
 
-    init(_ module: String, _ algorithm: String) {
-      let place = AdapterPlace(module)
+    init(_ module: String, _ algorithm: String, _ family: FamilyNames?) {
+      let place = AdapterPlace(module, in: family)
       (component, block) = (place.component, place.block)
       self.algorithm = algorithm
     }

@@ -13,10 +13,11 @@ extension Inspection {
     var dtypes: [String: InspectionReport.Total] = [:]
     var components: [String: InspectionReport.Total] = [:]
     let scales = base?.quantizationKeys ?? []
+    let names = adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
     for view in file.tensors.values {
       total.add(view)
       dtypes[view.dtype.rawValue, default: .init(name: view.dtype.rawValue)].add(view)
-      let component = scales.contains(view.name) ? "scales" : component(of: view.name)
+      let component = scales.contains(view.name) ? "scales" : component(of: view.name, in: names)
       components[component, default: .init(name: component)].add(view)
     }
     return InspectionReport(
@@ -24,7 +25,7 @@ extension Inspection {
       family: family, total: total, fileBytes: fileBytes,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },
-      adapter: adapter.map { AdapterSummary(of: $0, file.metadata) }, cache: cache,
+      adapter: adapter.map { AdapterSummary(of: $0, file.metadata, in: names) }, cache: cache,
       training: TrainingSummary(of: file.metadata), metadata: file.metadata, notes: notes)
   }
 
@@ -41,10 +42,10 @@ extension Inspection {
     return (files.isEmpty ? [file.path] : files).reduce(0) { $0 + $1.byteCount }
   }
 
-  private func component(of key: String) -> String {
+  private func component(of key: String, in names: FamilyNames?) -> String {
     if adapter != nil {
       if key.hasPrefix(AdapterKey.bundlePrefix) { return "embeddings" }
-      return AdapterPlace(AdapterKey(key)?.module ?? key).component
+      return AdapterPlace(AdapterKey(key)?.module ?? key, in: names).component
     }
     let known = layout?.component(ofKey: key)
     if let known, known != "model" { return known }

@@ -281,6 +281,15 @@ import Testing
     let peft = folder.file("folder")
     try await convert([source], to: peft, .peft, as: sdxl)
     #expect(directoryEntries(peft) == ["text_encoder", "text_encoder_2", "unet"])
+    // By component, though PEFT's names say the folder at most.
+    func components(_ path: FilePath) throws -> [String] {
+      let report = try Inspection(opening: path, as: sdxl).report()
+      let groups = try #require(report.adapter).groups
+      return [report.components.map(\.name), groups.map(\.component)]
+        .map { $0.joined(separator: " ") }
+    }
+    #expect(try components(peft) == ["te1 te2 unet", "te1 te2 unet"])
+    #expect(try components(peft.appending("unet")) == ["unet", "unet"])
     let hcp = try await convert([source], to: folder.file("h.safetensors"), .hcp, as: sdxl)
     #expect(
       hcp.files.map { FilePath($0).lastComponent!.string }.sorted()
