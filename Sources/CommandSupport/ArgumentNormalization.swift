@@ -15,6 +15,20 @@ package struct ArgumentNormalization: Sendable {
     "generate-completion-script", "experimental-dump-help", "help-hidden",
   ]
 
+  /// - Parameters:
+  ///   - options: of the tool, whose rows say which are lists.
+  ///   - wordLists: lists of some words; what is none of them ends the list.
+  ///   - positionals: options of other tools whose values stand without an option here, in that order.
+  ///   - ignored: options of other tools that have no counterpart here.
+  package init(
+    of options: OptionTable, wordLists: [String: Set<String>] = [:], positionals: [String] = [],
+    ignored: [String: (takesValue: Bool, reason: String)] = [:]
+  ) {
+    self.init(
+      lists: options.names(of: .list), numberLists: options.names(of: .numbers),
+      wordLists: wordLists, positionals: positionals, ignored: ignored)
+  }
+
   package init(
     lists: Set<String> = [], numberLists: Set<String> = [],
     wordLists: [String: Set<String>] = [:], positionals: [String] = [],
@@ -49,7 +63,7 @@ package struct ArgumentNormalization: Sendable {
       let (name, attached) = Self.split(argument)
       if let option = ignored[name] {
         if option.takesValue && attached == nil { _ = rest.popFirst() }
-        note("'--\(name)' has no effect: \(option.reason)\n")
+        note("'--\(name)' has no effect: \(option.reason)")
         continue
       }
       let values = attached.map { [$0] } ?? takeValues(of: name, from: &rest)

@@ -3,9 +3,6 @@ package import Operations
 
 /// How strongly each block of each adapter takes part.
 package struct BlockOptions: ParsableArguments {
-  /// Options that take several values, for `ArgumentNormalization`.
-  package static let lists: Set<String> = ["lbws", "lbw", "block_weights"]
-
   @Option(
     name: [.customLong("block_weights"), .customLong("lbws"), .customLong("lbw")],
     help: ArgumentHelp(

@@ -8,7 +8,7 @@ struct IntegerRange {
   static let limits = -(1 << 31)...(1 << 31) - 1
 
   /// Options whose numbers are names rather than counts.
-  private static let free: Set<String> = ["seed", "validation_seed", "noise_seed"]
+  private static let free: Set<String> = ["seed", "validation_seed"]
 
   /// - Parameter arguments: normalized, `--name=value` or `--name value`.
   /// - Throws: `ValidationError` for an option of whole numbers with one that lies outside.

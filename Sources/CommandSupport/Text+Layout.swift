@@ -16,8 +16,10 @@ extension String {
   package func wrapped(to width: Int) -> [String] {
     var lines: [String] = []
     var rest = self[...]
-    while rest.count > width {
-      let limit = rest.index(rest.startIndex, offsetBy: width)
+    // Counting what is left for every line would take hours for a metadata value of many megabytes.
+    while let limit = rest.index(rest.startIndex, offsetBy: width, limitedBy: rest.endIndex),
+      limit < rest.endIndex
+    {
       let space = rest[...limit].lastIndex(of: " ")
       let end = space.map { $0 > rest.startIndex ? $0 : limit } ?? limit
       lines.append(String(rest[..<end]))

@@ -35,8 +35,8 @@ extension Tool {
   package static func start() async {
     do {
       let arguments = normalization.normalized(
-        Array(CommandLine.arguments.dropFirst()), note: StandardError.write)
-      let given = try options.read(expanded(arguments), note: StandardError.write)
+        Array(CommandLine.arguments.dropFirst()), note: { StandardError.say($0) })
+      let given = try options.read(expanded(arguments), note: { StandardError.say($0) })
       let command = try parse(given.arguments)
       try IntegerRange.check(command, given.arguments)
       let signals = InterruptSignals()
@@ -45,10 +45,10 @@ extension Tool {
       signals.onInterrupt { task.cancel() }
       try await task.value
     } catch is CancellationError {
-      StandardError.write("\(Interruption(written: [], of: 1))\n")
+      StandardError.say("\(Interruption(written: [], of: 1))")
       exit(withError: interrupted)
     } catch let interruption as Interruption {
-      StandardError.write("\(interruption)\n")
+      StandardError.say("\(interruption)")
       exit(withError: interrupted)
     } catch  where exitCode(for: error).isSuccess {
       // What was asked for and is no work: help, the version, a completion script.

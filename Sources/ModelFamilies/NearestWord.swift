@@ -1,8 +1,11 @@
 extension Collection<String> {
   /// The word that takes the fewest changes to get to, for a message; nil where none is near.
   package func nearest(to word: String) -> String? {
-    let found = self.min { (word.editDistance(to: $0), $0) < (word.editDistance(to: $1), $1) }
-    return found.flatMap { word.editDistance(to: $0) <= Swift.max(2, word.count / 2) ? $0 : nil }
+    let (length, limit) = (word.utf8.count, Swift.max(2, word.count / 2))
+    // What is much longer or shorter needs no comparison: a value may have any length.
+    let distances = filter { abs($0.utf8.count - length) <= limit }
+      .map { (word.editDistance(to: $0), $0) }
+    return distances.min { $0 < $1 }.flatMap { $0.0 <= limit ? $0.1 : nil }
   }
 }
 

@@ -57,7 +57,7 @@ struct CheckpointArithmeticOptions: ParsableArguments {
   }
 
   func arithmetic(_ strength: StrengthOptions) throws -> CheckpointArithmetic {
-    return CheckpointArithmetic(
+    CheckpointArithmetic(
       method: addsDifference ? .addDifference : .weightedSum, ratios: strength.ratios,
       denoiserRatios: strength.denoiserRatios, textEncoderRatios: strength.textEncoderRatios,
       autoencoderRatios: autoencoderRatios, patternRatios: try patterns.map(Self.patternRatios),

@@ -24,7 +24,7 @@ struct CheckpointSummary {
 
   /// What is not the same in all checkpoints.
   func note(_ plan: CheckpointConversionPlan, _ arithmetic: CheckpointArithmetic) {
-    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
+    for notice in plan.notices { StandardError.say("warning: \(notice)") }
     guard plan.sources.count > 1, !isQuiet else { return }
     func note(_ keys: [String], _ text: String) {
       guard let first = keys.first else { return }

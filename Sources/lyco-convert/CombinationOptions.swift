@@ -4,21 +4,6 @@ import Operations
 
 /// Combination: options of lyco-convert.
 struct CombinationOptions: ParsableArguments {
-  /// Methods by every name that tools give them.
-  static let methods: [String: CombinationSettings.Method] = {
-    var methods = Dictionary(
-      uniqueKeysWithValues: CombinationSettings.Method.allCases.map { ($0.rawValue, $0) })
-    // PEFT's names.
-    for (name, method) in [
-      ("cat", CombinationSettings.Method.concat), ("linear", .concat), ("ties_svd", .ties),
-      ("dare_ties_svd", .dareTies), ("dare_linear_svd", .dareLinear),
-      ("magnitude_prune_svd", .magnitudePrune),
-    ] {
-      methods[name] = method
-    }
-    return methods
-  }()
-
   @Option(
     name: [.customLong("combine"), .customLong("method")],
     help: ArgumentHelp(
@@ -27,15 +12,7 @@ struct CombinationOptions: ParsableArguments {
       --dim. ties, dare_ties, dare_linear, magnitude_prune: entries picked by --density, then svd. \
       orthogonal: later adapters without what they share with earlier ones. Default: concat, or svd with \
       --dim.
-      """, valueName: "way"), completion: .list(OptionTable.words(of: "combine", in: .convert)),
-    transform: { text in
-      guard let method = CombinationOptions.methods[text.lowercased()] else {
-        throw ValidationError(
-          "expected one of "
-            + CombinationSettings.Method.allCases.map(\.rawValue).joined(separator: ", "))
-      }
-      return method
-    })
+      """, valueName: "way"), completion: .list(OptionTable.words(of: "combine", in: .convert)))
   var method: CombinationSettings.Method?
 
   @Flag(name: .customLong("concat"), help: "The same as --combine concat.")
@@ -94,4 +71,5 @@ struct CombinationOptions: ParsableArguments {
   }
 }
 
+extension CombinationSettings.Method: ExpressibleByArgument {}
 extension CombinationSettings.MajoritySign: ExpressibleByArgument {}

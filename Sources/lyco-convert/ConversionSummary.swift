@@ -49,7 +49,7 @@ struct ConversionSummary {
         + "\(report.seconds.formatted(decimals: 1)) s")
   }
 
-  /// `kohya to diffusers`; the two spellings of kohya's are told apart only where one becomes the other.
+  /// `from kohya to diffusers`; the two spellings of kohya's are told apart only where one becomes the other.
   private func formats(_ report: ConversionReport) -> String {
     let from = report.from.map(\.formatLabel).joined(separator: ", ")
     let differ = report.from != [report.to] && from == report.to.formatLabel

@@ -39,9 +39,7 @@ struct Convert: Tool {
 
   static let options = OptionTable.convert
   static let normalization = ArgumentNormalization(
-    lists: BlockOptions.lists.union(["bundle_add"]),
-    numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio", "vae_ratio"],
-    wordLists: ["prune": Set(PrunedPart.allCases.map(\.rawValue))],
+    of: options, wordLists: ["prune": Set(PrunedPart.allCases.map(\.rawValue))],
     positionals: ["model", "models", "src", "src_path", "input"],
     ignored: KohyaOptions.ignored)
 
@@ -76,7 +74,6 @@ struct Convert: Tool {
   @OptionGroup(title: "Job") var job: JobOptions
 
   func validate() throws {
-    guard !inputs.isEmpty else { throw ValidationError("expected at least one input") }
     guard (target == nil) != (folder.output == nil) || target == nil && job.isDryRun else {
       throw ValidationError(
         "expected one of '-o' for a file and '--output_dir' for one output of every input, found "
@@ -100,10 +97,11 @@ struct Convert: Tool {
 
   private func convert(_ given: GivenOptions) async throws {
     let threads = job.prepareThreads()
-    if movingAverage.isWanted {
-      return try await movingAverage.run(inputs, output: target ?? "", job: job)
-    }
     let paths = inputs.map { FilePath($0) }
+    if movingAverage.isWanted {
+      return try await movingAverage.run(
+        paths, output: FilePath(target ?? ""), job: job, threads: threads)
+    }
     guard let folderTarget = outputFolder else {
       let place = try self.place(target ?? "", for: paths)
       let places = try job.prepare([place] + sidePlaces, reading: paths)

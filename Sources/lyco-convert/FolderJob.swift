@@ -47,7 +47,7 @@ struct FolderJob {
         try await convert(item.input, target)
         written.append(target)
         converted += 1
-      } catch is CancellationError {
+      } catch is CancellationError, is Interruption {
         throw Interruption(written: written, of: items.count)
       } catch {
         let text = "\(error)"

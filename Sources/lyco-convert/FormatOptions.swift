@@ -8,17 +8,15 @@ struct FormatOptions: ParsableArguments {
   @Option(
     name: [.customLong("to"), .customLong("target")],
     help: ArgumentHelp(
-      "The format to write: \(AdapterFormat.names). Default: that of the input, names as they are.",
-      valueName: "format"), completion: .list(OptionTable.words(of: "to", in: .convert)),
-    transform: AdapterFormat.init(argument:))
+      "The format to write. Default: that of the input, names as they are.",
+      valueName: "format"), completion: .list(OptionTable.words(of: "to", in: .convert)))
   var format: AdapterFormat?
 
   @Option(
     name: .customLong("from"),
     help: ArgumentHelp(
       "The format of the inputs, which is recognized; refuses what is plainly another.",
-      valueName: "format"), completion: .list(OptionTable.words(of: "from", in: .convert)),
-    transform: AdapterFormat.init(argument:))
+      valueName: "format"), completion: .list(OptionTable.words(of: "from", in: .convert)))
   var source: AdapterFormat?
 
   @Option(
@@ -42,17 +40,5 @@ struct FormatOptions: ParsableArguments {
   var isLenient = false
 }
 
-extension AdapterFormat {
-  fileprivate static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
-
-  /// Takes the words of musubi-tuner's converter for its two formats too.
-  fileprivate init(argument: String) throws {
-    let words = ["default": AdapterFormat.musubi, "other": .musubiOther]
-    guard let format = AdapterFormat(rawValue: argument) ?? words[argument] else {
-      throw ValidationError("expected one of \(Self.names), found '\(argument)'")
-    }
-    self = format
-  }
-}
-
+extension AdapterFormat: ExpressibleByArgument {}
 extension AlphaPolicy: ExpressibleByArgument {}

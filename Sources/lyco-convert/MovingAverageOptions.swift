@@ -6,10 +6,11 @@ import SystemPackage
 
 /// Post-hoc EMA: options of lyco-convert.
 struct MovingAverageOptions: ParsableArguments {
+  /// Also where one of the others is given: `OptionTable` adds what they stand for.
   @Flag(
     name: .customLong("ema"),
     help: "Average the files of one training run; implied by --beta, --beta2 and --sigma_rel.")
-  var averages = false
+  var isWanted = false
 
   @Option(
     help: ArgumentHelp(
@@ -33,10 +34,6 @@ struct MovingAverageOptions: ParsableArguments {
     help: "Take the files as they are given; otherwise by the time they were written.")
   var keepsOrder = false
 
-  var isWanted: Bool {
-    averages || beta != nil || beta2 != nil || relativeDeviation != nil
-  }
-
   func validate() throws {
     for (name, value) in [("beta", beta), ("beta2", beta2)] {
       if let value, !(0...1).contains(value) {
@@ -49,11 +46,7 @@ struct MovingAverageOptions: ParsableArguments {
         throw ValidationError(
           "'--sigma_rel': expected a number above 0, below 0.288, found \(relativeDeviation)")
       }
-      guard beta == nil, beta2 == nil else {
-        throw ValidationError("'--sigma_rel' takes the place of '--beta' and '--beta2'")
-      }
     }
-    if keepsOrder, !isWanted { throw ValidationError("'--no_sort' is only valid with '--ema'") }
   }
 
   private var decay: MovingAverage.Decay {
@@ -63,20 +56,20 @@ struct MovingAverageOptions: ParsableArguments {
   }
 
   /// Averages the files and says in which order.
-  func run(_ inputs: [String], output: String, job: JobOptions) async throws {
+  func run(
+    _ inputs: [FilePath], output target: FilePath, job: JobOptions, threads: Int
+  ) async throws {
     guard inputs.count > 1 else {
       throw ValidationError("'--ema' expects at least two files, found \(inputs.count)")
     }
-    let threads = job.prepareThreads()
-    let target = FilePath(output)
-    let places = try job.prepare([(target, .tensors)], reading: inputs.map { FilePath($0) })
+    let places = try job.prepare([(target, .tensors)], reading: inputs)
     defer { withExtendedLifetime(places) {} }
-    let average = try MovingAverage(
-      inputs.map { FilePath($0) }, sorted: !keepsOrder, decay: decay)
+    let average = try MovingAverage(inputs, sorted: !keepsOrder, decay: decay)
     if job.asJSON {
       StandardOutput.writeJSON(
         AverageFacts(
-          output: output, steps: average.steps.map { .init(file: "\($0.path)", beta: $0.beta) }
+          output: target.string,
+          steps: average.steps.map { .init(file: "\($0.path)", beta: $0.beta) }
         ).json)
     } else if !job.quiet {
       for (path, beta) in average.steps {

@@ -16,16 +16,11 @@ struct RankOptions: ParsableArguments {
     case cumulative = "sv_cumulative"
   }
 
-  /// Names as users say them; `locon` and `oft` are others for `lora` and `diag-oft`.
-  static var algorithms: [String] {
-    extractableAlgorithms.map { $0.name } + ["locon", "oft", Full.name]
-  }
-
   @Option(
     name: .customLong("algo"),
     help: ArgumentHelp(
       """
-      \(Self.algorithms.joined(separator: ", ")): what modules are to become. LoHa, LoKr and Tucker \
+      \(OptionTable.words(of: "algo", in: .convert).joined(separator: ", ")): what modules are to become. LoHa, LoKr and Tucker \
       become LoRA exactly where no rank is asked for; everything else is factorized anew. Default: as \
       they are.
       """, valueName: "name"), completion: .list(OptionTable.words(of: "algo", in: .convert)))

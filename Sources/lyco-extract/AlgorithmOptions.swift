@@ -6,11 +6,6 @@ import Tensors
 
 /// What the differences become.
 struct AlgorithmOptions: ParsableArguments {
-  /// Names as users say them; `locon` and `oft` are others for `lora` and `diag-oft`.
-  static var names: [String] {
-    extractableAlgorithms.map { $0.name } + ["locon", "oft", Full.name, Norm.name, "auto"]
-  }
-
   enum Side: String, ExpressibleByArgument, CaseIterable {
     case auto, input, output
   }
@@ -19,7 +14,7 @@ struct AlgorithmOptions: ParsableArguments {
     name: .customLong("algo"),
     help: ArgumentHelp(
       """
-      \(Self.names.joined(separator: ", ")). full stores the differences themselves, norm those of \
+      \(OptionTable.words(of: "algo", in: .extract).joined(separator: ", ")). full stores the differences themselves, norm those of \
       normalization layers alone, auto takes for every module what needs the fewest bytes for \
       --max_error, or removes most error within --max_size.
       """, valueName: "name"), completion: .list(OptionTable.words(of: "algo", in: .extract)))

@@ -41,7 +41,7 @@ struct Extract: Tool {
 
   static let options = OptionTable.extract
   static let normalization = ArgumentNormalization(
-    lists: ["exclude_patterns", "include_patterns"], positionals: ["model_org", "model_tuned"],
+    of: options, positionals: ["model_org", "model_tuned"],
     ignored: KohyaOptions.ignored)
 
   @Argument(help: "The checkpoint that training started from.", completion: .file())

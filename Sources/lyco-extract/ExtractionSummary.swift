@@ -9,9 +9,9 @@ import Tensors
 struct ExtractionSummary {
   let asJSON: Bool
   let isQuiet: Bool
-  var isVerbose = false
+  let isVerbose: Bool
   /// Whether norms are stored apart, where an algorithm can have it so.
-  var isDoRA = false
+  let isDoRA: Bool
 
   private func label(_ algorithm: String) -> String {
     isDoRA && ["lora", "loha", "lokr"].contains(algorithm)
@@ -19,7 +19,7 @@ struct ExtractionSummary {
   }
 
   func warn(_ plan: ExtractionPlan) {
-    for notice in plan.notices { StandardError.write("warning: \(notice)\n") }
+    for notice in plan.notices { StandardError.say("warning: \(notice)") }
   }
 
   /// The plan of a dry run.

@@ -49,17 +49,13 @@ struct Inspect: Tool {
   @OptionGroup(title: "Files") var family: FamilyOptions
   @OptionGroup(title: "Output") var output: OutputOptions
 
-  func validate() throws {
-    guard !files.isEmpty else { throw ValidationError("expected at least one file") }
-  }
-
   func work(_ given: GivenOptions) async throws {
     if finishes {
       for file in files {
         guard let finished = try Exchange.finish(at: FilePath(file)) else { continue }
-        StandardError.write(
+        StandardError.say(
           "\(file): \(finished.places.count) files are in place: "
-            + finished.places.map(\.string).joined(separator: ", ") + "\n")
+            + finished.places.map(\.string).joined(separator: ", "))
       }
     }
     let work = InspectionWork(

@@ -1,7 +1,7 @@
 import CommandSupport
 import Operations
 
-/// An inspection's report as people read it, in 100 columns.
+/// An inspection's report as people read it: sentences in 80 columns, tables as wide as the terminal.
 struct InspectionText {
   let report: InspectionReport
   /// Rows of the tables that were asked for; 0 for all.
@@ -10,8 +10,8 @@ struct InspectionText {
   let isVerbose: Bool
   private(set) var text = ""
 
-  static let width = 80
-  /// Of the tables of the summary, where no terminal is narrower.
+  static let width = Terminal.usualWidth
+  /// Of the tables of the summary, where there is no terminal.
   private static let pipedWidth = 100
 
   /// - Parameter showsMetadata: every entry by its own key.

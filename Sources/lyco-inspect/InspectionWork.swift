@@ -17,7 +17,7 @@ struct InspectionWork {
       opening: path, as: family, reading: needsValues ? .everything : .headers)
     var report = inspection.report()
     for notice in inspection.notices(on: details.pattern) {
-      StandardError.write("warning: \(path): \(notice)\n")
+      StandardError.say("warning: \(path): \(notice)")
     }
     if details.showsKeys { report.keys = inspection.keys(details.pattern) }
     if let base = comparison.base { report.match = try inspection.match(with: base) }

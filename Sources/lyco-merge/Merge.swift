@@ -29,9 +29,7 @@ struct Merge: Tool {
 
   static let options = OptionTable.merge
   static let normalization = ArgumentNormalization(
-    lists: BlockOptions.lists.union(["exclude_patterns", "include_patterns"]),
-    numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio"],
-    positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
+    of: options, positionals: ["sd_model", "models"], ignored: KohyaOptions.ignored)
 
   @Argument(
     help: "The checkpoint to merge into; it is not changed unless it is the output too.",
@@ -61,7 +59,6 @@ struct Merge: Tool {
     guard output != nil || job.isDryRun else {
       throw ValidationError("expected an output: '-o OUT'; '--dry_run' shows the plan without one")
     }
-    guard !adapters.isEmpty else { throw ValidationError("expected at least one adapter") }
     try strength.check(adapterCount: adapters.count)
   }
 

@@ -187,9 +187,11 @@ struct DatasetOptions: ParsableArguments {
     guard batchSize > 0 else {
       throw ValidationError("'--train_batch_size': expected 1 or more, found \(batchSize)")
     }
-    guard ["npz", "safetensors.zst"].contains(cacheFormat) else {
+    // No file system takes longer names.
+    if let captionExtension, captionExtension.utf8.count > 255 {
       throw ValidationError(
-        "'--latent_cache_format': expected npz or safetensors.zst, found '\(cacheFormat)'")
+        "'--caption_extension': expected an ending such as .txt, found "
+          + "\(captionExtension.utf8.count) bytes")
     }
   }
 }

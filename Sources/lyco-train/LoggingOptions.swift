@@ -30,13 +30,6 @@ struct LoggingOptions: ParsableArguments {
     help: ArgumentHelp("A table of the steps.", valueName: "path"), completion: .file())
   var table: String?
 
-  func validate() throws {
-    guard [nil, "tensorboard", "csv", "all", "wandb"].contains(format) else {
-      throw ValidationError(
-        "'--log_with': expected tensorboard, csv or all, found '\(format ?? "")'")
-    }
-  }
-
   /// Whether event files are written; nothing is uploaded, so they stand for other services.
   var writesEvents: Bool { folder != nil && format != "csv" }
 

@@ -62,20 +62,8 @@ struct ModelOptions: ParsableArguments {
   var mergedRatios: [Float] = []
 
   func validate() throws {
-    guard ["no", "bf16", "fp16"].contains(mixedPrecision) else {
-      throw ValidationError(
-        "'--mixed_precision': expected no, bf16 or fp16, found '\(mixedPrecision)'")
-    }
-    guard [75, 150, 225].contains(maxTokenLength) else {
-      throw ValidationError(
-        "'--max_token_length': expected 75, 150 or 225, found \(maxTokenLength)")
-    }
     if let clipSkip, clipSkip < 1 {
       throw ValidationError("'--clip_skip': expected 1 or more, found \(clipSkip)")
-    }
-    guard [nil, "int8"].contains(baseWeightsFormat) else {
-      throw ValidationError(
-        "'--base_weights_dtype': expected int8, found '\(baseWeightsFormat ?? "")'")
     }
   }
 }

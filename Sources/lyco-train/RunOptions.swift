@@ -98,12 +98,15 @@ struct RunOptions: ParsableArguments {
   func validate() throws {
     for (name, value) in [
       ("max_train_steps", steps), ("max_train_epochs", epochs ?? 1),
-      ("gradient_accumulation_steps", accumulation), ("threads", threads ?? 1),
+      ("gradient_accumulation_steps", accumulation),
       ("validate_every_n_steps", validationSteps ?? 1),
       ("validate_every_n_epochs", validationEpochs ?? 1),
       ("max_validation_steps", mostValidationBatches ?? 1),
     ] where value < 1 {
       throw ValidationError("'--\(name)': expected 1 or more, found \(value)")
+    }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("'--threads': expected 1 to 1024, found \(threads)")
     }
     guard (0..<1).contains(validationSplit) else {
       throw ValidationError(

@@ -53,7 +53,7 @@ struct Train: Tool {
     else { return arguments }
     let gate = try ScriptGate(reading: arguments, vocabulary)
     if !arguments.contains(where: { $0 == "-q" || $0 == "--quiet" }) {
-      for notice in gate.notices { StandardError.write("note: \(notice)\n") }
+      for notice in gate.notices { StandardError.say("note: \(notice)") }
     }
     return gate.arguments.commandLine
   }
@@ -100,7 +100,7 @@ struct Train: Tool {
     } catch let error as TrainingError {
       progress.finish()
       guard case .interrupted = error else { throw error }
-      StandardError.write("\(error)\n")
+      StandardError.say("\(error)")
       throw ExitCode(130)
     } catch {
       progress.finish()

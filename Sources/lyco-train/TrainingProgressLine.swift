@@ -73,6 +73,6 @@ final class TrainingProgressLine {
   private func say(_ line: String) {
     guard !isQuiet else { return }
     finish()
-    StandardError.write(line + "\n")
+    StandardError.say(line)
   }
 }

@@ -16,28 +16,28 @@ struct TrainingSummary {
   func print(_ plan: TrainingPlan, verbose: Bool) {
     for notice in plan.notices { warn(notice) }
     guard !isQuiet else { return }
-    StandardError.write(text(of: plan, verbose: verbose))
+    for line in lines(of: plan, verbose: verbose) { StandardError.say(line) }
   }
 
   /// The plan on standard output, for `--plan`.
   func printPlan(_ plan: TrainingPlan, verbose: Bool) {
     for notice in plan.notices { warn(notice) }
     guard asJSON else {
-      StandardOutput.write(text(of: plan, verbose: verbose))
+      for line in lines(of: plan, verbose: verbose) { StandardOutput.say(line) }
       if !verbose { StandardOutput.say("'--plan --verbose' lists all modules") }
       return
     }
     StandardOutput.write(PlanFacts(plan).json)
   }
 
-  private func text(of plan: TrainingPlan, verbose: Bool) -> String {
+  private func lines(of plan: TrainingPlan, verbose: Bool) -> [String] {
     let (arithmetic, estimate) = (plan.arithmetic, plan.estimate)
     var lines = [
       "\(plan.base.file.path): \(plan.base.layout.family.title)",
       plan.network.summary,
     ]
     if verbose { lines += plan.network.details.map { "  " + $0 } }
-    lines += "\(plan.images.summary)".split(separator: "\n").map(String.init)
+    lines += plan.images.summary.lines
     lines.append(
       "\(arithmetic.epochs) epochs of \(arithmetic.stepsPerEpoch) steps, "
         + "\(arithmetic.steps) steps in all")
@@ -51,7 +51,7 @@ struct TrainingSummary {
       "about \(Self.rounded(seconds, 2)) s per step "
         + "(\(Self.rounded(estimate.operations / 1e12, 2)) TFLOP at \(Int(speed / 1e9)) GFLOP/s), "
         + "\(Self.duration(seconds * Double(arithmetic.steps))) in all")
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
   // MARK: After
@@ -64,12 +64,11 @@ struct TrainingSummary {
     guard !isQuiet else { return }
     var line = "\(report.output): \(report.steps) steps, loss \(Self.rounded(report.loss, 4))"
     if let loss = report.validationLoss { line += ", held out \(Self.rounded(loss, 4))" }
-    StandardOutput.write(
-      line
-        + ", \(Self.rounded(report.seconds / Double(max(report.ownSteps, 1)), 2)) s per step\n")
+    StandardOutput.say(
+      line + ", \(Self.rounded(report.seconds / Double(max(report.ownSteps, 1)), 2)) s per step")
   }
 
-  func warn(_ text: String) { StandardError.write("note: \(text)\n") }
+  func warn(_ text: String) { StandardError.say("note: \(text)") }
 
   // MARK: Numbers
 

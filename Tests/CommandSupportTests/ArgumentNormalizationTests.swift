@@ -40,6 +40,6 @@ import Testing
   @Test func saysWhatHasNoEffect() {
     var notes: [String] = []
     _ = Self.normalization.normalized(["--device", "cuda"]) { notes.append($0) }
-    #expect(notes == ["'--device' has no effect: no GPU\n"])
+    #expect(notes == ["'--device' has no effect: no GPU"])
   }
 }

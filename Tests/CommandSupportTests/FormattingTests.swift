@@ -58,6 +58,19 @@ import Testing
     #expect(table.text == "name\na\\u{1B}[31m\\nb\n")
   }
 
+  @Test(arguments: [
+    ("", [""]), ("abc", ["abc"]), ("abcd", ["abc", "d"]), ("ab cd", ["ab", "cd"]),
+    ("a b c d", ["a b", "c d"]), ("abc def", ["abc", "def"]), (" abcd", [" ab", "cd"]),
+  ])
+  func wrapsAtSpaces(_ text: String, _ lines: [String]) {
+    #expect(text.wrapped(to: 3) == lines)
+  }
+
+  /// As long as a value of metadata may be.
+  @Test func wrapsLongValues() {
+    #expect(String(repeating: "a", count: 2_000_000).wrapped(to: 80).count == 25_000)
+  }
+
   /// A line that is longer than the terminal would be drawn below itself each time.
   @Test(arguments: [1, 10, 20, 40, 80])
   func progressFitsTheTerminal(width: Int) {

@@ -121,6 +121,9 @@ import Testing
     Case(.extract, "--wd_on_output false", "'--wd_on_output' is only valid with '--dora_wd'"),
     Case(.extract, "--algo ia3 --dora_wd", "'--dora_wd' is not valid with '--algo ia3'"),
     Case(.extract, "--algo ia3 --dim 8", "'--linear_dim' is not valid with '--algo ia3'"),
+    Case(
+      .extract, "--algo ia3 --mode threshold", "'--mode threshold' is not valid with '--algo ia3'"),
+    Case(.extract, "--algo ia3 --mode error --max_error 0.1", "accepted"),
     Case(.extract, "--algo full --svd exact", "'--svd' is not valid with '--algo full'"),
     Case(
       .extract, "--max_size 1MB --use_sparse_bias",
@@ -141,7 +144,9 @@ import Testing
       .convert, "--sigma_rel 0.1 --save_precision bf16",
       "'--save_precision' is not valid with '--ema'"),
     Case(.convert, "--max_size 1MB --max_error 0.1", "exclude each other: each chooses the ranks"),
-    Case(.train, "--log_with tensorboard", "'--log_with' is only valid with '--logging_dir'"),
+    Case(
+      .train, "--log_with tensorboard",
+      "'--log_with tensorboard' is only valid with '--logging_dir'"),
     Case(.train, "--log_with wandb", "accepted"),
   ])
   func refusesWhatIsNotRead(_ example: Case) {

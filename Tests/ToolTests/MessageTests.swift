@@ -85,6 +85,32 @@ import Testing
     }
   }
 
+  /// Nor does a key of a training's file, or a folder of its images.
+  @Test func namesOfTrainingsAreEscaped() throws {
+    let folder = TemporaryFolder()
+    try folder.write("keys.toml", text: #""x\u001B[31m\nError: forged" = 1"# + "\n")
+    let tiny = Fixtures.path("training/tiny")
+    let images = "1_x\u{1B}[31m\nError: forged"
+    try FileManager.default.createDirectory(
+      atPath: folder.file("images").string, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: tiny.appending("images/10_bag").string,
+      toPath: folder.file("images/\(images)").string)
+    for arguments in [
+      ["--config_file", "keys.toml"],
+      [
+        "--pretrained_model_name_or_path", tiny.string, "--train_data_dir", "images",
+        "--resolution", "64", "--plan",
+      ],
+    ] {
+      let run = ToolRun("lyco-train", arguments, in: folder.path)
+      let text = run.output + run.errors
+      #expect(text.contains("x\\u{1B}[31m\\nError: forged"), "\(text)")
+      #expect(!text.contains("\u{1B}"), "\(arguments)")
+      #expect(!text.split(separator: "\n").contains { $0.hasPrefix("Error: forged") })
+    }
+  }
+
   /// What can only be wrong on the command line is wrong usage.
   @Test(arguments: [
     ("lyco-extract", ["a", "b", "-o", "c", "--preset", "none-such"]),

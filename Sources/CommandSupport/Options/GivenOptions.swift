@@ -81,7 +81,7 @@ package struct GivenOptions: Sendable {
         break
       }
     }
-    if !noted.isEmpty { note("note: without effect: \(noted.joined(separator: "; "))\n") }
+    if !noted.isEmpty { note("note: without effect: \(noted.joined(separator: "; "))") }
   }
 
   /// nil where it is not known.
@@ -97,7 +97,10 @@ package struct GivenOptions: Sendable {
   private func reproach(
     _ row: OptionRow, _ clause: [OptionCondition.Term], _ facts: [InputFact]
   ) -> String {
-    let name = OptionRow.spelled(row.name)
+    // A clause about the option itself is about some of its values.
+    let isOfValue = clause.contains { row.names.contains($0.name) }
+    let name =
+      OptionRow.spelled(row.name) + (isOfValue ? " \(value(of: row.name) ?? "")" : "")
     let clause = clause.filter { !row.names.contains($0.name) }
     if let fact = facts.first(where: { fact in clause.contains { $0.name == fact.name } }) {
       let wanted = clause.filter { table[$0.name] == nil && !$0.isNegated }.flatMap(\.values)

@@ -5,8 +5,8 @@ import Tensors
 extension OptionRow {
   static let output = value("o output save_to")
   static let family = value("family", in: .families, standard: "auto")
-  static let excluded = value("exclude_patterns")
-  static let included = value("include_patterns", read: "exclude_patterns")
+  static let excluded = list("exclude_patterns")
+  static let included = list("include_patterns", read: "exclude_patterns")
   /// Threads, and what is said of the work.
   static let job = [
     value("threads"), flag("dry_run"), flag("overwrite"), flag("q quiet"), flag("v verbose"),
@@ -37,14 +37,19 @@ extension OptionWords {
     """)
 
   /// Formats of stored numbers as kohya's scripts and torch call them.
-  package static let precisions = OptionWords(
-    "fp16 bf16 fp32 fp8_e4m3 fp8_e5m2",
-    equals: """
-      float16 = fp16
-      bfloat16 = bf16
-      float float32 = fp32
-      fp8_e4m3fn = fp8_e4m3
-      """, hints: precisionHints)
+  package static let precisions = numberFormats()
+
+  /// - Parameter layouts: of a whole file, beside formats of numbers.
+  static func numberFormats(and layouts: String = "") -> OptionWords {
+    OptionWords(
+      "fp16 bf16 fp32 fp8_e4m3 fp8_e5m2 " + layouts,
+      equals: """
+        float16 = fp16
+        bfloat16 = bf16
+        float float32 = fp32
+        fp8_e4m3fn = fp8_e4m3
+        """, hints: precisionHints)
+  }
 
   static let precisionHints = """
     half f16 16 torch.float16 = fp16

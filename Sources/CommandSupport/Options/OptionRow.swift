@@ -5,8 +5,10 @@ package struct OptionRow: Sendable {
     case flag
     /// One value follows.
     case value
-    /// The same, which is a number of a list: `ArgumentNormalization` has split the list.
-    case number
+    /// Several values follow; `ArgumentNormalization` makes an option of each.
+    case list
+    /// The same of numbers, so that what is no number ends the list.
+    case numbers
   }
 
   package let kind: Kind
@@ -58,8 +60,14 @@ package struct OptionRow: Sendable {
       noted: noted)
   }
 
-  package static func numbers(_ names: String, read condition: String = "") -> OptionRow {
-    OptionRow(.number, names, read: condition)
+  package static func list(_ names: String, read condition: String = "") -> OptionRow {
+    OptionRow(.list, names, read: condition)
+  }
+
+  package static func numbers(
+    _ names: String, read condition: String = "", noted: Bool = false
+  ) -> OptionRow {
+    OptionRow(.numbers, names, read: condition, noted: noted)
   }
 
   /// Whether a value is the one that counts anyway.

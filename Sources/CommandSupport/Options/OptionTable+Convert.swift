@@ -65,19 +65,12 @@ extension OptionTable {
       .value("sigma_rel", read: "ema", implies: true), .flag("no_sort", read: "ema"),
       .value(
         "save_precision saving_precision dtype",
-        in: OptionWords(
-          "fp16 bf16 fp32 fp8_e4m3 fp8_e5m2 fp8_scaled",
-          equals: """
-            float16 = fp16
-            bfloat16 = bf16
-            float float32 = fp32
-            fp8_e4m3fn = fp8_e4m3
-            """, hints: OptionWords.precisionHints), read: "!ema"),
+        in: .numberFormats(and: "fp8_scaled"), read: "!ema"),
       .value("shard_size", read: checkpoint),
       .value("prune", read: checkpoint), .flag("extract_ema", read: checkpoint),
       .flag("add_difference", read: sum), .numbers("vae_ratio", read: sum),
       .value("pattern_ratio", read: sum), .flag("unet_only", read: sum),
-      .value("bundle_add", read: adapter), .value("unbundle", read: adapter),
+      .list("bundle_add", read: adapter), .value("unbundle", read: adapter),
       .value("output_dir"), .flag("recursive"),
       .value(
         "metadata",
@@ -132,7 +125,7 @@ extension OptionTable {
     .value(
       "seed", standard: "0",
       read: "combine=svd|ties|dare_ties|dare_linear|magnitude_prune or dim and \(adapter)"),
-    .value("block_weights lbws lbw", read: adapter),
+    .list("block_weights lbws lbw", read: adapter),
   ]
 
   private static let reshapingRows: [OptionRow] = [

@@ -70,7 +70,8 @@ extension OptionTable {
             sv_fro fro frobenius max_error = error
             max_size bytes auto = size
             diff none = full
-            """), standard: "fixed", read: "algo!=norm"),
+            """), standard: "fixed",
+        read: "mode=full|error|size or algo!=ia3 or \(ownPreset) and algo!=norm"),
       .value("linear_dim dim", standard: "32", read: "mode=fixed and \(ranked)"),
       .value("conv_dim", read: "mode=fixed and \(ranked)"),
       .value("linear_threshold", read: "mode=threshold and \(ranked)", implies: true),

@@ -29,7 +29,7 @@ extension OptionTable {
     [
       .output,
       .numbers("ratio ratios weight"), .numbers("unet_ratio"), .numbers("te_ratio"),
-      .value("block_weights lbws lbw"),
+      .list("block_weights lbws lbw"),
       .value("tlora_sig"),
       .value("save_precision", in: .precisions), .value("shard_size"), .flag("lenient"),
       .flag("no_metadata"), .value("set_meta"),

@@ -70,7 +70,7 @@ extension OptionTable {
       }
       let isAttached = value != nil
       if value == nil { value = rest.popFirst() }
-      if row.kind == .number, let value, value.contains(",") {
+      if row.kind == .numbers, let value, value.contains(",") {
         let numbers = value.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
         throw ValidationError(
           "'--\(name)': expected numbers with spaces between them, '--\(name) "

@@ -44,10 +44,10 @@ extension OptionTable {
       in: OptionWords(
         "no bf16 fp16", equals: "float16 = fp16\nbfloat16 = bf16\nfp32 float float32 = no",
         hints: OptionWords.precisionHints), standard: "no"),
-    .value("base_weights_dtype", in: "int8"), .value("base_weights"),
-    .value("base_weights_multiplier", read: "base_weights", noted: true),
+    .value("base_weights_dtype", in: "int8"), .list("base_weights"),
+    .numbers("base_weights_multiplier", read: "base_weights", noted: true),
     .value("network_module"), .value("network_dim"), .value("network_alpha"),
-    .value("network_args"), .value("network_dropout"), .value("network_weights"),
+    .list("network_args"), .value("network_dropout"), .value("network_weights"),
     .flag("dim_from_weights"), .flag("network_train_unet_only"),
     .flag("network_train_text_encoder_only"), .value("scale_weight_norms"),
     .value("family", in: .families, standard: "auto"), .value("config_file"),
@@ -76,12 +76,12 @@ extension OptionTable {
 
   private static let learningRows: [OptionRow] = [
     .value("optimizer_type"), .flag("use_8bit_adam"), .flag("use_lion_optimizer"),
-    .value("optimizer_args"), .value("learning_rate"), .value("unet_lr"),
-    .value("text_encoder_lr"), .value("lr_scheduler"), .value("lr_scheduler_type"),
+    .list("optimizer_args"), .value("learning_rate"), .value("unet_lr"),
+    .numbers("text_encoder_lr"), .value("lr_scheduler"), .value("lr_scheduler_type"),
     .value("lr_warmup_steps"),
     .value("lr_decay_steps"), .value("lr_scheduler_num_cycles"), .value("lr_scheduler_power"),
     .value("lr_scheduler_timescale"), .value("lr_scheduler_min_lr_ratio"),
-    .value("lr_scheduler_args"), .value("max_grad_norm"), .value("ema_decay"),
+    .list("lr_scheduler_args"), .value("max_grad_norm"), .value("ema_decay"),
   ]
 
   private static let lossRows: [OptionRow] = [

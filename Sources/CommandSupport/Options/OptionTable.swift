@@ -36,6 +36,11 @@ package struct OptionTable: Sendable {
   /// All spellings.
   package var names: Set<String> { Set(index.keys) }
 
+  /// The long spellings of options that are followed alike.
+  package func names(of kind: OptionRow.Kind) -> Set<String> {
+    Set(rows.filter { $0.kind == kind }.flatMap(\.names).filter { $0.count > 1 })
+  }
+
   /// What is wrong with an option that is not in the table.
   func unknown(_ name: String, isShort: Bool) -> ValidationError {
     let given = (isShort ? "-" : "--") + name.printable

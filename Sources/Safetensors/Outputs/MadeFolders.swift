@@ -17,7 +17,12 @@ package final class MadeFolders: Sendable {
   /// Makes a folder and those on the way to it.
   /// - Throws: `io`, `notAFile` where something else has the name
   package func make(_ path: FilePath) throws(SafetensorsError) {
-    if (try? Posix.status(path)).map(FileKind.init) == .folder { return }
+    do throws(Errno) {
+      if FileKind(try Posix.status(path)) == .folder { return }
+    } catch .fileNameTooLong {
+      // So are most of those on the way to it, of which there may be tens of thousands.
+      throw .io(path, .create, .fileNameTooLong)
+    } catch {}
     var folder = path
     folder.removeLastComponent()
     if !folder.components.isEmpty { try make(folder) }

@@ -61,9 +61,9 @@ extension TrainingSet {
   }
 }
 
-extension DatasetSummary: CustomStringConvertible {
-  /// Several lines, for the plan.
-  package var description: String {
+extension DatasetSummary {
+  /// For the plan. Names of folders stand as they are.
+  package var lines: [String] {
     var lines: [String] = []
     for (i, dataset) in datasets.enumerated() {
       lines.append(
@@ -81,6 +81,6 @@ extension DatasetSummary: CustomStringConvertible {
     if regularizationImages > 0 { lines.append("regularization images: \(regularizationImages)") }
     if validationImages > 0 { lines.append("held out for validation: \(validationImages)") }
     lines.append("batches per epoch: \(batchesPerEpoch)")
-    return lines.joined(separator: "\n")
+    return lines
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
-import FoundationEssentials
+import Machine
+import SystemPackage
 import TOML
 
 /// A TOML file of command line options, `--config_file`, as kohya's scripts and their front ends write it.
@@ -19,18 +20,21 @@ struct ConfigurationFile {
   /// - Throws: `ValidationError` for a file that cannot be read, a value of another kind, or a key that is one
   ///   letter away from an option.
   init(path given: String, _ options: ScriptVocabulary) throws {
-    guard
-      let (path, data) = [given, given + ".toml"].lazy.compactMap({ name in
-        (try? Data(contentsOf: URL(filePath: name))).map { (name, $0) }
-      }).first
-    else { throw ValidationError("\(given): expected a TOML file, found none that can be read") }
+    let names = [given, given + ".toml"]
+    let path = names.first { InputFile.kind(of: FilePath($0)) == .regular } ?? given
     self.path = path
     self.options = options
+    let bytes: [UInt8]
+    do {
+      bytes = try InputFile.bytes(of: FilePath(path))
+    } catch {
+      throw ValidationError("\(path): \(error)")
+    }
     let table: TOMLTable
     do {
-      table = try TOMLParser.table(parsing: Array(data))
+      table = try TOMLParser.table(parsing: bytes)
     } catch {
-      let isJSON = data.first { $0 > 0x20 } == UInt8(ascii: "{")
+      let isJSON = bytes.first { $0 > 0x20 } == UInt8(ascii: "{")
       throw ValidationError(
         "\(path): "
           + (isJSON

@@ -24,9 +24,6 @@ struct ScriptVocabulary: Sendable {
     numeric = numbers
   }
 
-  /// Options that are read here.
-  var effective: Set<String> { Set(own.keys) }
-
   func isOwn(_ name: String) -> Bool { own[name] != nil }
 
   func values(of name: String) -> ScriptOption.Values {
