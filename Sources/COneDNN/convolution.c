@@ -250,29 +250,60 @@ int lyco_convolution_backward_data(const lyco_convolution *e, const float *dy, c
   return status;
 }
 
+// MARK: Gradients of kernels
+
+struct sum {
+  float *total;
+  const float *part;
+  size_t count;
+};
+
+enum { SUM_CHUNK = 16384 };
+
+static void add_chunk(size_t index, void *context) {
+  const struct sum *sum = context;
+  const size_t start = index * SUM_CHUNK;
+  const size_t end = start + SUM_CHUNK < sum->count ? start + SUM_CHUNK : sum->count;
+  for (size_t i = start; i < end; i++) sum->total[i] += sum->part[i];
+}
+
+// Image by image, summed in their order: with several images oneDNN sums as many parts as it has threads.
 int lyco_convolution_backward_weight(const lyco_convolution *e, const float *x, const float *dy,
                                      float *dweight, lyco_compute compute) {
   const dnnl_data_type_t type = lyco_multiplied_type(compute);
+  const size_t size = type == dnnl_f32 ? sizeof(float) : sizeof(uint16_t);
+  lyco_convolution one = *e;
+  one.batch = 1;
   lyco_hold_engine();
   lyco_prepared *prepared;
-  dnnl_status_t status = lyco_prepare_convolution(e, LYCO_BACKWARD_WEIGHT, type, 0, &prepared);
-  const void *image = lyco_image_as(type, LYCO_FIRST, x, lyco_input_count(e));
-  const void *gradient = lyco_image_as(type, LYCO_SECOND, dy, lyco_output_count(e));
-  if (status == dnnl_success && (!image || !gradient)) status = dnnl_out_of_memory;
+  dnnl_status_t status =
+      lyco_prepare_convolution(&one, LYCO_BACKWARD_WEIGHT, type, 0, &prepared);
+  const char *images = lyco_image_as(type, LYCO_FIRST, x, lyco_input_count(e));
+  const char *gradients = lyco_image_as(type, LYCO_SECOND, dy, lyco_output_count(e));
+  if (status == dnnl_success && (!images || !gradients)) status = dnnl_out_of_memory;
   dnnl_memory_desc_t plain;
   if (status == dnnl_success)
     status = lyco_describe_kernel(&plain, e->outputs, e->inputs, e->kernel_height, e->kernel_width,
                                   dnnl_f32);
   if (status == dnnl_success) {
     queried_descriptor wanted = lyco_wanted(prepared, DNNL_ARG_DIFF_WEIGHTS);
-    void *result = dnnl_memory_desc_equal(BY_REFERENCE(plain), wanted)
-                       ? dweight
-                       : lyco_kept_memory(LYCO_WEIGHT, dnnl_memory_desc_get_size(wanted));
-    status = result ? lyco_run(prepared, (void *[]){(void *)(uintptr_t)image, result,
-                                                    (void *)(uintptr_t)gradient})
-                    : dnnl_out_of_memory;
-    if (status == dnnl_success && result != dweight)
-      status = lyco_reorder(wanted, result, BY_REFERENCE(plain), dweight);
+    const size_t bytes = dnnl_memory_desc_get_size(wanted);
+    const int is_plain = dnnl_memory_desc_equal(BY_REFERENCE(plain), wanted);
+    void *total = is_plain ? dweight : lyco_kept_memory(LYCO_WEIGHT, bytes);
+    void *part = e->batch > 1 ? lyco_kept_memory(LYCO_CONVERTED, bytes) : NULL;
+    if (!total || (e->batch > 1 && !part)) status = dnnl_out_of_memory;
+    for (size_t image = 0; status == dnnl_success && image < e->batch; image++) {
+      status = lyco_run(
+          prepared,
+          (void *[]){(void *)(uintptr_t)(images + image * lyco_input_count(&one) * size),
+                     image == 0 ? total : part,
+                     (void *)(uintptr_t)(gradients + image * lyco_output_count(&one) * size)});
+      if (status != dnnl_success || image == 0) continue;
+      struct sum sum = {total, part, bytes / sizeof(float)};
+      lyco_parallel((sum.count + SUM_CHUNK - 1) / SUM_CHUNK, add_chunk, &sum);
+    }
+    if (status == dnnl_success && total != dweight)
+      status = lyco_reorder(wanted, total, BY_REFERENCE(plain), dweight);
     DESTROY_DESCRIPTOR(plain);
   }
   lyco_release_engine();

@@ -13,7 +13,8 @@ extension Inspection {
     var dtypes: [String: InspectionReport.Total] = [:]
     var components: [String: InspectionReport.Total] = [:]
     let scales = base?.quantizationKeys ?? []
-    let names = adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
+    let names =
+      adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
     for view in file.tensors.values {
       total.add(view)
       dtypes[view.dtype.rawValue, default: .init(name: view.dtype.rawValue)].add(view)

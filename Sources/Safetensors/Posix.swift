@@ -207,10 +207,11 @@ enum Posix {
 
   /// What hidden names of ours begin with.
   static let temporaryPrefix = ".lyco-"
+  static let temporarySuffix = ".tmp"
 
   /// A hidden name that nothing else has.
   static func temporaryName() -> String {
-    "\(temporaryPrefix)\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
+    "\(temporaryPrefix)\(String(UInt64.random(in: .min ... .max), radix: 36))\(temporarySuffix)"
   }
 
   /// Bytes a user may still write to the file system of a folder.

@@ -52,6 +52,15 @@ extension SafetensorsError: CustomStringConvertible {
       return
         "\(reason); some files are in place and some are not: '\(finishCommand(file))' puts the "
         + "rest there"
+    case .notEnded(let reason, let file):
+      return "\(reason); all files are in place: '\(finishCommand(file))' ends it"
+    case .foreignExchange(let folder, let replaced, let removed):
+      let parts = [("replaces", replaced), ("removes", removed)].filter { !$0.1.isEmpty }
+      return
+        "\(folder.appending(Exchange.folderName)): expected what this user's run has begun in this "
+        + "folder, found what came with it; '\(finishCommand(folder))' "
+        + parts.map { "\($0) \(list($1.map { $0.string }))" }.joined(separator: " and ")
+        + "; remove it if the files are to stay as they are"
     case .cannotFinish(let folder, let file):
       return
         "\(file): expected the file that an interrupted run was to put here, found another: remove "

@@ -31,6 +31,10 @@ package enum SafetensorsError: Error, Hashable, Sendable {
   case unfinished(FilePath, isRunning: Bool)
   /// Replacing the files of a set failed when it had begun.
   case torn(reason: String, at: FilePath)
+  /// The files of a set are all in place, and what follows failed.
+  case notEnded(reason: String, at: FilePath)
+  /// An interrupted replacement was begun in another folder, or by another user.
+  case foreignExchange(FilePath, replaced: [FilePath], removed: [FilePath])
   /// An interrupted replacement cannot be finished: a file is neither the new one nor ready to be.
   case cannotFinish(FilePath, file: FilePath)
   /// A shard was not written together with its index.

@@ -52,7 +52,9 @@ struct Inspect: Tool {
   func work(_ given: GivenOptions) async throws {
     if finishes {
       for file in files {
-        guard let finished = try Exchange.finish(at: FilePath(file)) else { continue }
+        guard let finished = try Exchange.finish(at: FilePath(file), foreign: true) else {
+          continue
+        }
         StandardError.say(
           "\(file): \(finished.places.count) files are in place: "
             + finished.places.map(\.string).joined(separator: ", "))

@@ -35,6 +35,17 @@ extension Train {
     return configuration
   }
 
+  /// Settings that metadata have as they were given, by name: 4 of a file is no 4.0, and kohya's default of alpha is
+  /// a whole number.
+  func settingsAsGiven(_ given: GivenOptions) -> [String: String] {
+    var settings = given.contains("network_alpha") ? [:] : ["network_alpha": "1"]
+    for spelling in spellings {
+      let parts = spelling.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      settings[String(parts[0])] = String(parts.last ?? "")
+    }
+    return settings
+  }
+
   private func modelSettings(_ base: String) -> TrainingConfiguration.Model {
     var settings = TrainingConfiguration.Model(base: FilePath(base))
     settings.vae = model.vae.map { FilePath($0) }

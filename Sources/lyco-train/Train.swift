@@ -47,6 +47,13 @@ struct Train: Tool {
     completion: .file())
   var configurationFile: String?
 
+  @Option(
+    name: .customLong("spelling"), parsing: .singleValue,
+    help: ArgumentHelp(
+      "A setting as its file has it, for the metadata.", valueName: "name=text",
+      visibility: .private))
+  var spellings: [String] = []
+
   /// What a command or file of kohya's scripts is for the parser.
   static func expanded(_ arguments: [String]) throws -> [String] {
     guard arguments.allSatisfy({ !["-h", "--help", "--help_hidden", "--version"].contains($0) })
@@ -78,9 +85,14 @@ struct Train: Tool {
         "'--mixed_precision fp16': bf16 takes its place, whose range needs no scaling of the loss")
     }
     if log.format == "wandb" {
-      summary.warn("'--log_with wandb': nothing is uploaded; TensorBoard's event files are written")
+      summary.warn(
+        "'--log_with wandb': nothing is uploaded; "
+          + (log.folder == nil
+            ? "'--logging_dir' has TensorBoard's event files written"
+            : "TensorBoard's event files are written"))
     }
-    let configuration = try trainingConfiguration()
+    var configuration = try trainingConfiguration()
+    configuration.spellings = settingsAsGiven(given)
     // Before the first image is read.
     let outputs = run.isPlan ? nil : try TrainingOutputs(configuration.output)
     defer { withExtendedLifetime(outputs) {} }

@@ -2,7 +2,7 @@ import Autograd
 import Tensors
 import Testing
 
-/// The same bits for one and two threads: of every primitive, and of the products of a UNet, whose images
+/// The same bits for any number of threads, more than there are cores too: of every primitive, and of the products of a UNet, whose images
 /// and widths are those of Stable Diffusion 1.5 with fewer pixels and tokens.
 @Suite(.serialized) struct ThreadTests {
   /// Outputs and all gradients of a function with each number of threads.
@@ -10,7 +10,7 @@ import Testing
     _ what: String, _ inputs: [Tensor], sourceLocation: SourceLocation = #_sourceLocation,
     _ function: ([Variable]) -> Variable
   ) {
-    let results = [1, 2].map { threads -> [Tensor] in
+    let results = (1...4).map { threads -> [Tensor] in
       ComputeThreads.set(threads)
       let parameters = inputs.map { Parameter("", $0) }
       return Recording().record {
@@ -20,11 +20,12 @@ import Testing
       }
     }
     #expect(results[0].count == inputs.count + 1, "\(what)", sourceLocation: sourceLocation)
-    for (index, (one, two)) in zip(results[0], results[1]).enumerated() {
-      let isEqual = one.elements.elementsEqual(two.elements) { $0.bitPattern == $1.bitPattern }
-      #expect(
-        isEqual,
-        "\(what): result \(index)", sourceLocation: sourceLocation)
+    for (threads, others) in zip(2..., results.dropFirst()) {
+      for (index, (one, other)) in zip(results[0], others).enumerated() {
+        let isEqual = one.elements.elementsEqual(other.elements) { $0.bitPattern == $1.bitPattern }
+        #expect(
+          isEqual, "\(what): result \(index), \(threads) threads", sourceLocation: sourceLocation)
+      }
     }
   }
 
@@ -104,5 +105,29 @@ import Testing
     check(
       "rank 16", [random([1, 32, 32, 320], seed: 1), random([16, 320, 3, 3], seed: 2)]
     ) { $0[0].convolved($0[1], ConvolutionGeometry(padding: 1)) }
+  }
+
+  /// Sums over the images of a batch, where few channels leave little else to share among threads.
+  @Test(arguments: ComputeType.allCases) func batches(_ compute: ComputeType) {
+    for (extent, inputs, outputs, stride) in [
+      (16, 4, 64, 1), (16, 64, 4, 1), (8, 64, 64, 2), (8, 128, 64, 1), (16, 4, 8, 1),
+      (8, 64, 16, 1),
+    ] {
+      for batch in [1, 4] {
+        let x = random([batch, extent, extent, inputs], seed: 1)
+        let w = random([outputs, inputs, 3, 3], seed: 2)
+        let geometry = ConvolutionGeometry(stride: stride, padding: 1)
+        let what = "\(batch) images, \(extent) pixels, \(inputs) to \(outputs), \(compute)"
+        let kernel = FrozenKernel(w, compute: compute)
+        check(what, [x]) { $0[0].convolved(kernel, geometry) }
+        check("trained, " + what, [x, w]) { $0[0].convolved($0[1], geometry, compute: compute) }
+      }
+    }
+    for (rows, inputs, outputs) in [(4 * 77, 64, 64), (4 * 256, 64, 16), (4, 64, 256)] {
+      let (x, w) = (random([rows, inputs], seed: 1), random([outputs, inputs], seed: 2))
+      check("trained, \(rows) rows, \(inputs) to \(outputs), \(compute)", [x, w]) {
+        $0[0].linear($0[1], compute: compute)
+      }
+    }
   }
 }

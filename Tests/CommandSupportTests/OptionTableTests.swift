@@ -197,6 +197,23 @@ import Testing
     #expect(!notes[0].contains("huber_schedule"))
   }
 
+  @Test(arguments: [
+    Case(
+      .train, "--learning_rate nan", "'--learning_rate': expected a number from 0 on, found 'nan'"),
+    Case(.train, "--noise_offset=inf", "'--noise_offset': expected a finite number, found 'inf'"),
+    Case(.train, "--max_grad_norm nan", "'--max_grad_norm': expected a number from 0 on"),
+    Case(.train, "--max_grad_norm inf", "accepted"),
+    Case(.train, "--caption_dropout_rate 2", "expected a number from 0 to 1, found '2'"),
+    Case(.train, "--keep_tokens -1", "expected a number from 0 on, found '-1'"),
+    Case(.train, "--dataset_repeats=0", "expected a number from 1 on, found '0'"),
+    Case(.train, "--text_encoder_lr=nan", "'--text_encoder_lr': expected a number from 0 on"),
+    Case(.train, "--network_alpha nan", "'--network_alpha': expected a finite number"),
+    Case(.train, "--learning_rate 1e-4 --noise_offset -0.1", "accepted"),
+  ])
+  func numbersAreWithinTheirLimits(_ example: Case) {
+    #expect(message(example).contains(example.expected), "\(message(example))")
+  }
+
   /// Every name in a condition is an option with that value, or a fact of inputs; synonyms are no options.
   @Test(arguments: OptionTable.all)
   func tableIsSound(_ table: OptionTable) {

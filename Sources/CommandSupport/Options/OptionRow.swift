@@ -1,3 +1,5 @@
+import ArgumentParser
+
 /// One option of a tool: its spellings, what follows it, and what reads it.
 package struct OptionRow: Sendable {
   package enum Kind: Sendable {
@@ -16,6 +18,9 @@ package struct OptionRow: Sendable {
   package let names: [String]
   /// What the value may be; nil for anything.
   package let words: OptionWords?
+  /// Between which limits its number is; nil for what is no number, or is looked at elsewhere. No number is
+  /// within no limits.
+  package let limits: ClosedRange<Double>?
   /// What counts where the option is not given; nil for nothing. To give it changes nothing, so it is never
   /// out of place.
   package let standard: String?
@@ -30,12 +35,14 @@ package struct OptionRow: Sendable {
   package var name: String { names[0] }
 
   private init(
-    _ kind: Kind, _ names: String, words: OptionWords? = nil, standard: String? = nil,
-    read condition: String, implies: Bool = false, noted: Bool = false
+    _ kind: Kind, _ names: String, words: OptionWords? = nil,
+    within limits: ClosedRange<Double>? = nil,
+    standard: String? = nil, read condition: String, implies: Bool = false, noted: Bool = false
   ) {
     self.kind = kind
     self.names = names.split(separator: " ").map(String.init)
     self.words = words
+    self.limits = limits
     self.standard = standard
     self.condition = OptionCondition(condition)
     self.implies = implies
@@ -60,14 +67,45 @@ package struct OptionRow: Sendable {
       noted: noted)
   }
 
+  /// A value that is a number.
+  package static func number(
+    _ names: String, _ limits: ClosedRange<Double> = OptionRow.finite, standard: String? = nil,
+    read condition: String = "", noted: Bool = false
+  ) -> OptionRow {
+    OptionRow(
+      .value, names, within: limits, standard: standard, read: condition, noted: noted)
+  }
+
+  package static let finite = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
+  package static let fromZero = 0...Double.greatestFiniteMagnitude
+  package static let share = 0.0...1
+
   package static func list(_ names: String, read condition: String = "") -> OptionRow {
     OptionRow(.list, names, read: condition)
   }
 
   package static func numbers(
-    _ names: String, read condition: String = "", noted: Bool = false
+    _ names: String, within limits: ClosedRange<Double> = OptionRow.finite,
+    read condition: String = "", noted: Bool = false
   ) -> OptionRow {
-    OptionRow(.numbers, names, read: condition, noted: noted)
+    OptionRow(.numbers, names, within: limits, read: condition, noted: noted)
+  }
+
+  /// - Throws: `ValidationError` for a number that is not within the limits. What is no number is the parser's
+  ///   matter.
+  func check(_ value: String, of name: String) throws {
+    guard let limits, let number = Double(value), !limits.contains(number) else { return }
+    func text(_ limit: Double) -> String {
+      Int(exactly: limit).map(String.init) ?? "\(limit)"
+    }
+    let expected =
+      switch (limits.lowerBound, limits.upperBound) {
+      case (let lower, .greatestFiniteMagnitude...) where lower <= -Double.greatestFiniteMagnitude:
+        "a finite number"
+      case (let lower, .greatestFiniteMagnitude...): "a number from \(text(lower)) on"
+      case (let lower, let upper): "a number from \(text(lower)) to \(text(upper))"
+      }
+    throw ValidationError("'--\(name)': expected \(expected), found '\(value)'")
   }
 
   /// Whether a value is the one that counts anyway.

@@ -77,6 +77,7 @@ extension OptionTable {
             + "\(numbers.joined(separator: " "))', found '\(value.printable)'")
       }
       if let words = row.words, let text = value { value = try words.word(text, of: name) }
+      if let value { try row.check(value, of: name) }
       entries.append(.init(row: row, value: value))
       result +=
         isAttached

@@ -21,7 +21,8 @@ enum Debris {
     let names = (try? Posix.names(in: folder, hidden: true)) ?? []
     var abandoned: [(path: FilePath, file: FileDescriptor)] = []
     defer { for (_, file) in abandoned { Posix.closeFile(file) } }
-    for name in names where name.hasPrefix(Posix.temporaryPrefix) && name.hasSuffix(".tmp") {
+    for name in names
+    where name.hasPrefix(Posix.temporaryPrefix) && name.hasSuffix(Posix.temporarySuffix) {
       let path = folder.appending(name)
       guard let file = try? Posix.openFile(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK) else { continue }
       if Posix.lock(file) == true {

@@ -10,9 +10,12 @@ import SystemPackage
 
 extension Exchange {
   /// Finishes the exchange that was interrupted in a folder, if there is one.
+  /// - Parameter foreign: whether also one that was begun elsewhere, or by another user
   /// - Returns: nil if there is none, or another process is at work
   @discardableResult
-  static func finish(in parent: FilePath) throws(SafetensorsError) -> Finished? {
+  static func finish(
+    in parent: FilePath, foreign: Bool = false
+  ) throws(SafetensorsError) -> Finished? {
     let folder = parent.appending(folderName)
     guard (try? Posix.linkStatus(folder)) != nil else { return nil }
     let lock: Lock?
@@ -23,12 +26,16 @@ extension Exchange {
     } catch {
       throw .io(folder, .open, error)
     }
-    return try lock.flatMap { lock throws(SafetensorsError) in try finish(lock, of: parent) }
+    return try lock.flatMap { lock throws(SafetensorsError) in
+      try finish(lock, of: parent, foreign: foreign)
+    }
   }
 
   /// The same where the lock is held.
   @discardableResult
-  static func finish(_ lock: Lock, of parent: FilePath) throws(SafetensorsError) -> Finished? {
+  static func finish(
+    _ lock: Lock, of parent: FilePath, foreign: Bool = false
+  ) throws(SafetensorsError) -> Finished? {
     guard let path = lock.journal() else {
       lock.clear()
       return nil
@@ -36,7 +43,7 @@ extension Exchange {
     guard path.folder == lock.folder else {
       // It is another folder's; what is here goes with it. The way there leads through what is here, so it
       // must not be the name.
-      let finished = try finish(in: path.folder.absolute.folder)
+      let finished = try finish(in: path.folder.absolute.folder, foreign: foreign)
       if lock.journal() == nil { lock.clear() }
       return finished
     }
@@ -47,14 +54,18 @@ extension Exchange {
       throw .io(path, .read, error)
     }
     guard let journal else { throw .cannotFinish(parent, file: path) }
-    try carryOut(journal, in: parent)
+    try journal.check(at: path, in: parent)
+    if !foreign { try journal.checkOrigin(path, in: parent) }
+    var renamed = 0
+    try carryOut(journal, in: parent, renamed: &renamed)
     try end(journal, lock, of: parent)
     return Finished(places: journal.places.map { parent.pushing($0.target) })
   }
 
   /// Renames and removes what is not yet. What it finds done it leaves.
+  /// - Parameter renamed: how many files are in place
   static func carryOut(
-    _ journal: ExchangeJournal, in parent: FilePath
+    _ journal: ExchangeJournal, in parent: FilePath, renamed: inout Int
   ) throws(SafetensorsError) {
     for place in journal.places {
       let (staged, target) = (parent.pushing(place.staged), parent.pushing(place.target))
@@ -66,6 +77,7 @@ extension Exchange {
       } catch {
         throw .io(target, .rename, error)
       }
+      renamed += 1
     }
     for path in journal.removed {
       let path = parent.pushing(path)

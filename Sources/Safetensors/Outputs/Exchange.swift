@@ -127,11 +127,14 @@ package enum Exchange {
   }
 
   /// Finishes the exchange that was interrupted in a folder, or in that of a file, if there is one.
-  /// - Throws: `cannotFinish`, `unfinished` if it is going on, `io`
+  /// - Parameter foreign: whether also one that was begun elsewhere, or by another user
+  /// - Throws: `cannotFinish`, `foreignExchange`, `unfinished` if it is going on, `io`
   @discardableResult
-  package static func finish(at path: FilePath) throws(SafetensorsError) -> Finished? {
+  package static func finish(
+    at path: FilePath, foreign: Bool = false
+  ) throws(SafetensorsError) -> Finished? {
     let status = try? Posix.status(path)
-    if status.map(FileKind.init) == .folder { return try finish(in: path) }
-    return try finish(in: ((try? PendingFile.resolve(path)) ?? path).folder)
+    if status.map(FileKind.init) == .folder { return try finish(in: path, foreign: foreign) }
+    return try finish(in: ((try? PendingFile.resolve(path)) ?? path).folder, foreign: foreign)
   }
 }

@@ -13,6 +13,7 @@ import SystemPackage
 /// Lines of words; bytes that are no printable ASCII stand as `%` and two digits.
 /// ```
 /// lyco exchange 1
+/// folder 2049 131092
 /// place 4096 9f86d081884c7d65 .lyco-1x2y3z.tmp model-00001-of-00002.safetensors
 /// remove model-00003-of-00003.safetensors
 /// ```
@@ -30,15 +31,18 @@ struct ExchangeJournal {
   /// Paths are absolute, or count from the folder of the journal's own folder.
   var places: [Place] = []
   var removed: [FilePath] = []
+  /// The folder `.lyco-exchange` that it was written for.
+  let origin: FileIdentity?
 
   private static let title = "lyco exchange 1"
   /// How much of a file its digest is of.
   static let digestedLength = 64 << 10
 
-  init() {}
+  init(in folder: FilePath) { origin = FileIdentity(folder) }
 
   var bytes: [UInt8] {
     var lines = [Self.title]
+    if let origin { lines.append("folder \(origin.words)") }
     for place in places {
       lines.append(
         "place \(place.byteCount) \(place.digest) \(place.staged.word) \(place.target.word)")
@@ -51,6 +55,8 @@ struct ExchangeJournal {
   init?(_ bytes: [UInt8]) {
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
     guard lines.first == Self.title[...] else { return nil }
+    origin = lines.dropFirst().first { $0.hasPrefix("folder ") }
+      .flatMap { FileIdentity($0.split(separator: " ").dropFirst() + []) }
     for line in lines.dropFirst() {
       let words = line.split(separator: " ").map(String.init)
       switch (words.first, words.count) {
@@ -60,6 +66,7 @@ struct ExchangeJournal {
           Place(
             staged: FilePath(word: words[3]), target: FilePath(word: words[4]), byteCount: count,
             digest: words[2]))
+      case ("folder", 3): break
       case ("remove", 2): removed.append(FilePath(word: words[1]))
       default: return nil
       }

@@ -20,6 +20,16 @@ package struct FileIdentity: Hashable, Sendable {
     device = UInt64(status.st_dev)
     number = UInt64(status.st_ino)
   }
+
+  /// As `words` has it.
+  init?(_ words: [Substring]) {
+    guard words.count == 2, let device = UInt64(words[0]), let number = UInt64(words[1]) else {
+      return nil
+    }
+    (self.device, self.number) = (device, number)
+  }
+
+  var words: String { "\(device) \(number)" }
 }
 
 extension TensorFile {

@@ -71,14 +71,15 @@ package struct OutputSet: ~Copyable, Sendable {
     let others = Set((targets + removed).map(\.absolute.folder)).subtracting([main])
       .sorted { $0.string < $1.string }
     let lock = try Self.lock(main)
-    let otherLocks = try others.map { folder throws(SafetensorsError) in try Self.lock(folder) }
+    var otherLocks: [Exchange.Lock] = []
     defer {
       if lock.journal() == nil {
         for lock in otherLocks { lock.clear() }
         lock.clear()
       }
     }
-    var journal = ExchangeJournal()
+    for folder in others { otherLocks.append(try Self.lock(folder)) }
+    var journal = ExchangeJournal(in: lock.folder)
     journal.removed = removed.map { $0.relative(to: main) }
     for file in files {
       do throws(Errno) {
@@ -93,13 +94,32 @@ package struct OutputSet: ~Copyable, Sendable {
         throw .io(file.target, .link, error)
       }
     }
-    try begin(journal, lock, otherLocks, main)
+    var renamed = 0
     do throws(SafetensorsError) {
-      try Exchange.carryOut(journal, in: main)
+      try begin(journal, lock, otherLocks, main)
+      try Exchange.carryOut(journal, in: main, renamed: &renamed)
       try Exchange.end(journal, lock, of: main)
     } catch {
-      throw .torn(reason: error.description, at: files[0].target)
+      if renamed == 0, Self.withdraw(journal, lock, of: main) { throw error }
+      let reason = error.description
+      throw renamed < journal.places.count
+        ? .torn(reason: reason, at: files[0].target)
+        : .notEnded(reason: reason, at: files[0].target)
     }
+  }
+
+  /// Takes back an exchange of which nothing is done yet.
+  /// - Returns: whether the set is as it was
+  private static func withdraw(
+    _ journal: ExchangeJournal, _ lock: Exchange.Lock, of main: FilePath
+  ) -> Bool {
+    do throws(Errno) {
+      try Posix.remove(lock.folder.appending(Exchange.journalName))
+      // Should the machine stop now, the journal must not come back without the files that it names.
+      try Posix.syncFolder(lock.folder)
+    } catch .noSuchFileOrDirectory {} catch { return lock.journal() == nil }
+    for place in journal.places { try? Posix.remove(main.pushing(place.staged)) }
+    return true
   }
 
   /// Makes the journal last, with the hidden files that it names.
@@ -134,10 +154,7 @@ package struct OutputSet: ~Copyable, Sendable {
       throw .io(path, .write, error)
     }
     for file in files { file.handOver() }
-    do throws(Errno) { try Posix.syncFolder(lock.folder) } catch {
-      throw .torn(
-        reason: SafetensorsError.io(path, .sync, error).description, at: files[0].target)
-    }
+    do throws(Errno) { try Posix.syncFolder(lock.folder) } catch { throw .io(path, .sync, error) }
   }
 
   private static func write(_ bytes: [UInt8], to path: FilePath) throws(Errno) {

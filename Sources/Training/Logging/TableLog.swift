@@ -3,6 +3,14 @@ import Machine
 import Safetensors
 package import SystemPackage
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// A log as a table of comma-separated values: a line for every step, a column for every number.
 package final class TableLog {
   package let path: FilePath
@@ -22,9 +30,14 @@ package final class TableLog {
     let existing = isFile ? try? String(contentsOfFile: path.string, encoding: .utf8) : nil
     let goesOn = existing?.hasPrefix(header) == true
     do {
+      // A pipe without a reader is an error, not a wait without end.
+      var options: FileDescriptor.OpenOptions = [.nonBlocking]
+      options.formUnion(goesOn ? [.append] : [.create, .truncate])
       file = try FileDescriptor.open(
-        path, .writeOnly, options: goesOn ? [.append] : [.create, .truncate],
+        path, .writeOnly, options: options,
         permissions: FilePermissions(rawValue: 0o666))
+      let flags = fcntl(file.rawValue, F_GETFL)
+      _ = fcntl(file.rawValue, F_SETFL, flags & ~O_NONBLOCK)
       if !goesOn { _ = try file.writeAll(header.utf8) }
     } catch {
       throw .io(path, error as? Errno ?? .ioError)

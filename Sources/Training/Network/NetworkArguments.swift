@@ -19,6 +19,12 @@ package struct NetworkArguments: Sendable, Equatable {
     "use_cp": "use_tucker", "use_conv_cp": "use_tucker", "constrain": "constraint",
   ]
 
+  /// What other trainers call a key.
+  private static let synonyms = [
+    "use_dora": "dora_wd", "dora": "dora_wd", "unit": "block_size", "dim_conv": "conv_dim",
+    "use_rslora": "rs_lora", "rank": "network_dim", "alpha": "network_alpha",
+  ]
+
   package init() {}
 
   /// - Throws: `NetworkError.argumentForm`, `.value`
@@ -70,11 +76,19 @@ package struct NetworkArguments: Sendable, Equatable {
     a.entries.elementsEqual(b.entries, by: ==) && a.notices == b.notices
   }
 
+  /// Checks that a module knows all keys. One that is off is left out with a notice: the trainers' modules pass
+  /// over what they do not know.
   /// - Throws: `NetworkError.unknownArgument`
-  func check(known: Set<String>, of module: String) throws(NetworkError) {
-    for key in keys where !known.contains(key) {
-      throw .unknownArgument(key, module: module, nearest: known.sorted().nearest(to: key))
+  mutating func check(known: Set<String>, of module: String) throws(NetworkError) {
+    let isOff = ["false", "0", "0.0", "none", ""]
+    for (key, value) in entries where !known.contains(key) {
+      guard isOff.contains(value.lowercased()) else {
+        throw .unknownArgument(
+          key, module: module, nearest: Self.synonyms[key] ?? known.sorted().nearest(to: key))
+      }
+      notices.append("network_args: \(module) knows no '\(key)', which is off and passed over")
     }
+    entries.removeAll { !known.contains($0.key) }
   }
 
   // MARK: Values

@@ -16,6 +16,8 @@ package enum NetworkModule: Sendable {
     case "networks.lokr", "lokr": self = .musubi(.lokr)
     case "networks.dylora":
       throw .moduleUnsupported(name, instead: "'--network_module lycoris.kohya' with algo=dylora")
+    case "locon.locon_kohya", "networks.locon":
+      throw .moduleUnsupported(name, instead: "'--network_module lycoris.kohya' with algo=locon")
     case "networks.oft":
       throw .moduleUnsupported(
         name, instead: "'--network_module lycoris.kohya' with algo=diag-oft")

@@ -45,12 +45,12 @@ package struct NetworkSettings {
   /// - Throws: `NetworkError`, and `CheckpointError` for presets and patterns.
   package init(_ flags: Flags, _ arguments: NetworkArguments) throws {
     let module = try NetworkModule(named: flags.module)
+    var arguments = arguments
     try arguments.check(known: module.arguments, of: module.name)
     var notices = arguments.notices
     var options = ModuleOptions(
       algorithm: try Self.algorithm(of: module, arguments), rank: flags.rank ?? 4,
       alpha: flags.alpha)
-    var arguments = arguments
     if case .lycoris = module {
       arguments = arguments.defaulting("dropout", to: flags.dropout.map { "\($0)" })
     }

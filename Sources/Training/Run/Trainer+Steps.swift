@@ -10,7 +10,7 @@ extension Trainer {
   ///   images and writing files throws.
   package func run() throws -> TrainingReport {
     let last = lastStep
-    guard progress.step < last else { throw TrainingError.finished(steps: last) }
+    try plan.checkNotFinished(at: progress.step)
     let (first, started) = (progress.step, ContinuousClock.now)
     observer.begin(.training(from: first, to: last))
     do {

@@ -138,6 +138,8 @@ package struct TrainingConfiguration: Sendable {
   package var rates = Rates()
   package var run = Run()
   package var output: Output
+  /// Settings as Python would write what was given, by the names of metadata without `ss_`.
+  package var spellings: [String: String] = [:]
 
   package init(model: Model, output: Output) {
     self.model = model

@@ -74,6 +74,11 @@ package struct TrainingMetadata: Sendable {
       "validate_every_n_steps": PythonText(run.validationSteps),
     ]
     all.merge(settings) { $1 }
+    // How many steps there are is counted anew.
+    for (name, text) in configuration.spellings where all[name] != nil && name != "max_train_steps"
+    {
+      all[name] = PythonText(text)
+    }
     self.settings = Dictionary(
       uniqueKeysWithValues: all.map { ("ss_" + $0.key, $0.value.text) })
     var description = [

@@ -27,8 +27,18 @@ extension TrainingPlan {
     guard let state, let folder = configuration.run.resumed else { return }
     try state.progress.check(resumedSettings, optimizer: optimizer.className, in: folder)
     try state.progress.check(arithmetic, in: folder)
+    try checkNotFinished(at: state.progress.step)
+  }
+
+  /// Refuses to go on from the last step, unless what is saved at the end is missing: the run was stopped
+  /// between the two.
+  /// - Throws: `TrainingError.finished`
+  func checkNotFinished(at step: Int) throws(TrainingError) {
     let last = arithmetic.lastStep(from: start)
-    guard state.progress.step < last else { throw TrainingError.finished(steps: last) }
+    let output = SaveNames(folder: configuration.output.folder, name: configuration.output.name)
+    guard step < last || (step == last && output.adapter(.end).kind == nil) else {
+      throw .finished(steps: last)
+    }
   }
 
   /// What `StableDiffusionModel` and its tokenizer ask of the checkpoint, as far as shapes tell.

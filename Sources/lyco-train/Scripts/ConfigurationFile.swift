@@ -12,6 +12,10 @@ struct ConfigurationFile {
   private(set) var arguments = ScriptArguments()
   /// Keys of no script, and of scripts that train other things, in the order of the file.
   private(set) var passedOver: [String] = []
+  /// Numbers as the file has them, by option: metadata repeat them, and 4 is not 4.0 there.
+  private(set) var spellings: [String: String] = [:]
+  /// One line each.
+  private(set) var notices: [String] = []
   private let options: ScriptVocabulary
   /// Whether it is a page as LoRA_Easy_Training_Scripts saves it: `[general_args.args]`, `[[subsets]]`.
   private let isPage: Bool
@@ -84,7 +88,10 @@ struct ConfigurationFile {
       }
       return
     }
-    let values: [String]?
+    if options.isOwn(name), let spelling = Self.spelling(of: value, name) {
+      spellings[name] = spelling
+    }
+    var values: [String]?
     switch options.values(of: name) {
     case .none:
       guard try flag(value, key) else { return arguments.remove(name) }
@@ -102,6 +109,9 @@ struct ConfigurationFile {
         values = words(try text(value, key), of: name)
       }
     }
+    if name == "max_token_length", let given = values?.first.flatMap({ Int($0) }) {
+      values = ["\(tokens(of: given))"]
+    }
     if case .ofOtherScripts? = script?.fate {
       passedOver.append(key)
     } else {
@@ -110,6 +120,22 @@ struct ConfigurationFile {
   }
 
   // MARK: Values
+
+  /// What Python's `str` makes of a value, where the parser of this tool would not keep it.
+  private static func spelling(of value: TOMLValue, _ name: String) -> String? {
+    if let number = value.integer { return "\(number)" }
+    if let number = value.number { return "\(number)" }
+    return name == "training_comment" && value.string == "" ? "" : nil
+  }
+
+  /// Of how many tokens sd-scripts reads captions: values of a file are not held to its choices, and count by parts
+  /// of 75.
+  private mutating func tokens(of given: Int) -> Int {
+    let whole = given / 75 * 75
+    guard given > 75, given != whole else { return given }
+    notices.append("\(path): max_token_length \(given) is trained as \(whole): parts of 75 tokens")
+    return whole
+  }
 
   /// True, false, a number that is 0 or not, or a text that says so.
   private func flag(_ value: TOMLValue, _ key: String) throws -> Bool {

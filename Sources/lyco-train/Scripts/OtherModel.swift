@@ -12,6 +12,20 @@ enum OtherModel {
     "networks.lora_krea2": "Krea 2",
   ]
 
+  /// Programs of sd-scripts and musubi-tuner by the model that they train.
+  private static let scripts: [String: String] = [
+    "sdxl_train_network.py": "SDXL", "flux_train_network.py": "FLUX.1",
+    "sd3_train_network.py": "Stable Diffusion 3", "lumina_train_network.py": "Lumina",
+    "anima_train_network.py": "Anima", "hunyuan_image_train_network.py": "HunyuanImage",
+    "hv_train_network.py": "HunyuanVideo", "hv_1_5_train_network.py": "HunyuanVideo 1.5",
+    "wan_train_network.py": "Wan", "fpack_train_network.py": "FramePack",
+    "flux_kontext_train_network.py": "FLUX.1 Kontext", "flux_2_train_network.py": "FLUX.2",
+    "qwen_image_train_network.py": "Qwen-Image", "zimage_train_network.py": "Z-Image",
+    "kandinsky5_train_network.py": "Kandinsky 5",
+  ]
+
+  static func model(ofScript name: String) -> String? { scripts[name] }
+
   /// The model of a module, nil for one of Stable Diffusion or none that is known.
   static func model(ofModule name: String) -> String? { modules[name] }
 

@@ -91,11 +91,30 @@ struct ScriptArguments {
     entries = other.entries.filter { !given.contains($0.name) } + entries
   }
 
-  /// The script of a command that is pasted whole stands for this tool.
-  mutating func dropScript() {
-    if let script = rest.first, script.split(separator: "/").last == "train_network.py" {
-      rest.removeFirst()
+  /// The script of a command that is pasted whole stands for this tool, whatever starts it.
+  /// - Throws: `ValidationError` for a script that trains another model
+  mutating func dropScript() throws {
+    func name(_ word: String) -> String {
+      word.split { $0 == "/" || $0 == "\\" }.last.map(String.init) ?? ""
     }
+    var words = rest[...]
+    if let first = words.first.map(name), ["python", "python3", "python.exe", "py"].contains(first)
+    {
+      words.removeFirst()
+      // `-m` itself is an option.
+      words = words.drop { $0 == "-m" }
+    }
+    if let first = words.first.map(name),
+      ["accelerate", "accelerate.exe", "accelerate.commands.launch"].contains(first)
+    {
+      words.removeFirst()
+      if words.first == "launch" { words.removeFirst() }
+    }
+    guard let script = words.first.map(name) else { return }
+    if let model = OtherModel.model(ofScript: script) {
+      throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))
+    }
+    if script == "train_network.py" { rest = Array(words.dropFirst()) }
   }
 
   mutating func remove(_ name: String) { entries.removeAll { $0.name == name } }

@@ -6,6 +6,7 @@ struct ScriptGate {
   /// One line each.
   private(set) var notices: [String] = []
   private let options: ScriptVocabulary
+  private var spellings: [String: String] = [:]
   private var withoutEffect: [(name: String, reason: String)] = []
 
   /// - Throws: `ValidationError` for what cannot be followed.
@@ -15,12 +16,15 @@ struct ScriptGate {
     for name in arguments.repeated {
       notices.append("'--\(name)' is given several times: the last counts, as in kohya's scripts")
     }
-    arguments.dropScript()
+    try arguments.dropScript()
     try refuseOtherScripts()
     if let path = arguments["config_file"]?.first {
       arguments.remove("config_file")
       let file = try ConfigurationFile(path: path, options)
+      let given = Set(arguments.entries.map(\.name))
+      spellings = file.spellings.filter { !given.contains($0.key) }
       arguments.addMissing(file.arguments)
+      notices += file.notices
       if !file.passedOver.isEmpty {
         notices.append(
           "\(file.path): no options of kohya's script for adapters, passed over as there: "
@@ -42,6 +46,10 @@ struct ScriptGate {
       return nil
     }
     arguments = ruled
+    if !spellings.isEmpty {
+      arguments.set(
+        "spelling", spellings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+    }
     if let line = Self.line(of: withoutEffect) { notices.append(line) }
   }
 

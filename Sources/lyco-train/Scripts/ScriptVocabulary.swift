@@ -42,7 +42,7 @@ struct ScriptVocabulary: Sendable {
       Set(names.filter { $0.hasPrefix(name) }.map(Self.canonical)).sorted()
     }
     let ofNetworks = Set(own.keys).subtracting(Self.additions).union(
-      ScriptOption.all.filter { $0.value.isOfNetworkScript }.keys)
+      ScriptOption.all.filter { $0.value.isOfNetworkScript(as: $0.key) }.keys)
     var found = candidates(ofNetworks)
     if found.isEmpty { found = candidates(Self.additions) }
     if found.isEmpty { found = candidates(ScriptOption.all.keys) }
@@ -72,12 +72,33 @@ struct ScriptVocabulary: Sendable {
 
 extension ScriptOption {
   /// Whether kohya's script for adapters of Stable Diffusion knows it.
-  fileprivate var isOfNetworkScript: Bool {
+  fileprivate func isOfNetworkScript(as name: String) -> Bool {
     switch fate {
-    case .withoutEffect, .refused: true
+    case .withoutEffect, .refused: !Self.elsewhere.contains(name)
     case .ofOtherScripts, .ofOtherModel: false
     }
   }
+
+  /// Options of musubi-tuner and accelerate that it does not have, so that its own may be shortened as there.
+  private static let elsewhere = Set(
+    """
+    attn_mode block_swap_h2d_only block_swap_ring_size blocks_to_swap blockwise_fused_optimizers
+    cache_text_encoder_outputs cache_text_encoder_outputs_to_disk compile compile_backend
+    compile_cache_size_limit compile_dynamic compile_fullgraph compile_mode cuda_allow_tf32 cuda_cudnn_benchmark
+    device diffusers_xformers disable_mmap_load_safetensors disable_numpy_memmap discrete_flow_shift dit_dtype
+    double_blocks_to_swap dynamo_dynamic dynamo_fullgraph dynamo_mode dynamo_use_dynamic dynamo_use_fullgraph
+    flash3 flash_attn fp8_llm fp8_scaled fp8_t5 fp8_te fp8_text_encoder fp8_vl fused_optimizer_groups gpu_ids
+    gradient_checkpointing_cpu_offload guidance_scale img_in_txt_in_offloading initial_sigma log_loss_stats
+    logit_mean logit_std lowvram machine_rank main_process_ip main_process_port mem_eff_save metadata_arch
+    metadata_reso mode_scale model_prediction_type multi_gpu no_vae_load num_cpu_threads_per_process num_machines
+    num_processes num_timestep_buckets offload_dit_during_sampling offload_inactive_dit
+    preserve_distribution_shape sage_attn sample_batch_size sampler_preset save_merged_model show_timesteps
+    show_timesteps_resolution sigmoid_scale single_blocks_to_swap split_attn t5xxl_device t5xxl_dtype
+    text_encoder_batch_size text_encoder_cpu text_encoder_dtype timestep_boundary timestep_sampling
+    train_inpainting training_shift unsloth_offload_checkpointing use_32bit_attention use_flash_attn
+    use_pinned_memory_for_block_swap use_safetensors use_sage_attn use_wandb vae_cache_cpu vae_chunk_size
+    vae_disable_cache vae_dtype vae_spatial_tile_sample_min_size vae_tiling weighting_scheme
+    """.split(whereSeparator: \.isWhitespace).map(String.init))
 }
 
 extension String.UTF8View {

@@ -37,6 +37,16 @@ struct TrainingSetTests {
     #expect(try folder.set { $0.values.numRepeats = 4 }.summary.trainingSamples == 8)
   }
 
+  /// A blank line is a caption without words; a file without any is a mistake.
+  @Test func blankCaptions() throws {
+    let folder = ImageFolder()
+    try folder.image("a.png", caption: "\n\ncat")
+    try folder.image("b.png", caption: "\n")
+    #expect(try folder.set().examples.map(\.caption) == ["", ""])
+    try folder.image("c.png", caption: "")
+    #expect(throws: DatasetError.self) { try folder.set() }
+  }
+
   @Test func missingCaptions() throws {
     let folder = ImageFolder()
     try folder.image("a.png", caption: "one", ending: ".txt")
@@ -60,7 +70,7 @@ struct TrainingSetTests {
     #expect(
       ofClass.notices.last
         == "\(folder.path): 1 of 2 images have no caption file ending in '.txt', theirs is 'thing'")
-    try folder.folder.write("b.txt", text: " \n")
+    try folder.folder.write("b.txt", text: "")
     #expect(
       message { _ = try folder.set(texts) }.contains("b.txt: expected a caption, found an empty"))
     try folder.bytes("b.txt", [0xFF, 0xFE, 0x41])

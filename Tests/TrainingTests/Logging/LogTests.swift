@@ -72,6 +72,15 @@ import Testing
         == "step,epoch,loss/average\n3,1,0.1\n")
   }
 
+  /// A pipe without a reader is an error, not a wait without end.
+  @Test func pipesWithoutAReaderAreErrors() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("pipe")
+    #expect(mkfifo(path.string, 0o600) == 0)
+    let error = #expect(throws: LogError.self) { try TableLog(path, columns: ["loss/current"]) }
+    #expect(error?.description.hasPrefix("\(path)") == true)
+  }
+
   @Test func namesAreThoseOfTheField() {
     let log = StepLog(
       loss: 0.5, averageLoss: 0.25, rates: [("textencoder", 1), ("unet", 0.5), ("unet plus", 2)],

@@ -43,6 +43,19 @@ struct NetworkArgumentsTests {
     #expect(throws: NetworkError.self) { try settings("networks.lorra") }
   }
 
+  /// The trainers' modules pass over what they do not know; here so where it is off, with a notice.
+  @Test func unknownKeysThatAreOff() throws {
+    for text in ["train_t5xxl=False", "use_rslora=0", "train_norm=None"] {
+      let notices = try settings("networks.lora", text).notices
+      #expect(
+        notices.contains { $0.contains("which is off and passed over") }, "\(text): \(notices)")
+    }
+    let error = #expect(throws: NetworkError.self) {
+      try settings("lycoris.kohya", "use_dora=True")
+    }
+    #expect(error?.description.contains("did you mean 'dora_wd'?") == true)
+  }
+
   @Test func values() throws {
     for (text, value) in [
       ("True", true), ("true", true), ("1", true), ("False", false), ("no", false),

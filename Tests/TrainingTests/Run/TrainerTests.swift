@@ -455,6 +455,11 @@ import Testing
     _ = try run.run()
     run.configuration.run.resumed = run.folder.appending("a-state")
     #expect(throws: TrainingError.finished(steps: 1)) { try run.run() }
+    // A run that was stopped between its last state and its adapter ends when it is resumed.
+    let trained = try run.adapter()
+    try FileManager.default.removeItem(atPath: run.folder.appending("a.safetensors").string)
+    #expect(try run.run().ownSteps == 0)
+    #expect(try run.adapter() == trained)
     run.configuration.run.steps = 2
     run.configuration.network.flags.rank = 3
     let error = #expect(throws: StateError.self) { try run.run() }

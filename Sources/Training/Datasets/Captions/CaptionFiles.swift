@@ -55,7 +55,8 @@ struct CaptionFiles {
     let text = try FileListing.text(of: file, atMost: Self.longest)
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
       .map { String($0).trimmed }
-    guard lines.contains(where: { !$0.isEmpty }) else {
+    // A blank line is a caption without words, as in sd-scripts.
+    guard !text.isEmpty else {
       throw .caption(
         file, detail: "expected a caption, found an empty file; remove it, or write the caption")
     }

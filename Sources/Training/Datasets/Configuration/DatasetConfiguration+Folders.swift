@@ -53,9 +53,15 @@ extension DatasetConfiguration {
     }
     for path in plain {
       let repeats = defaults.values.numRepeats ?? 1
-      notices.append(
-        "\(path): images are not in a folder named '10_name' for 10 repeats: each counts "
-          + (repeats == 1 ? "once" : "\(repeats) times"))
+      let counts = "each counts " + (repeats == 1 ? "once" : "\(repeats) times")
+      if let name = FilePath(path).lastComponent?.string, let own = Self.repeatsAndClass(of: name) {
+        notices.append(
+          "\(path): \(counts); to have \(own.repeats) repeats by the name '\(name)', give the folder that "
+            + "it lies in")
+      } else {
+        notices.append(
+          "\(path): images are not in a folder named '10_name' for 10 repeats: \(counts)")
+      }
     }
     return subsets
   }
