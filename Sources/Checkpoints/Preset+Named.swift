@@ -5,8 +5,11 @@ extension Preset {
   /// A built-in preset, or that of a TOML file.
   /// - Throws: `CheckpointError.presetNotFound` and what is wrong with the file.
   package init(named name: String) throws(CheckpointError) {
-    if let text = Self.builtIn(name) {
-      try self.init(name: name, toml: text)
+    func plain(_ name: String) -> String { name.lowercased().replacing("_", with: "-") }
+    if let known = Self.builtInNames.first(where: { plain($0) == plain(name) }),
+      let text = Self.builtIn(known)
+    {
+      try self.init(name: known, toml: text)
       return
     }
     let bytes: [UInt8]

@@ -55,10 +55,14 @@ package struct JobOptions: ParsableArguments {
   ///
   /// A place is where an interrupted exchange is finished. An input in the middle of one is refused first: what is
   /// finished by the way would be read as the input, and a merge in place would be done twice.
-  /// - Throws: `SafetensorsError`
+  /// - Throws: `SafetensorsError`, `ValidationError` for a place that two outputs would have
   package func prepare(
     _ places: [(path: FilePath, kind: OutputPlace.Kind)], reading inputs: [FilePath]
   ) throws -> [OutputPlace] {
+    if let path = OutputPlace.repeated(in: places.map(\.path)) {
+      throw ValidationError(
+        "\(path): expected a place of its own for every output, found one that two are written to")
+    }
     for input in inputs { try Exchange.check(input) }
     return try isDryRun ? [] : places.map { try OutputPlace($0.path, $0.kind) }
   }

@@ -1,5 +1,7 @@
 package import ArgumentParser
 import Checkpoints
+import Operations
+import Safetensors
 
 /// A tool of the suite: a command whose work can be interrupted.
 ///
@@ -28,7 +30,12 @@ extension Tool {
   package static func expanded(_ arguments: [String]) throws -> [String] { arguments }
 
   package static func isUsage(_ error: any Error) -> Bool {
-    (error as? CheckpointError)?.isOfOptions ?? false
+    switch error {
+    case let error as CheckpointError: error.isOfOptions
+    case let error as OperationError: error.isOfOptions
+    case SafetensorsError.torchName: true
+    default: false
+    }
   }
 
   /// Parses the command line and runs the command. To be called from `main`.
@@ -36,6 +43,7 @@ extension Tool {
     do {
       let arguments = normalization.normalized(
         Array(CommandLine.arguments.dropFirst()), note: { StandardError.say($0) })
+      try options.checkLengths(of: arguments)
       let given = try options.read(expanded(arguments), note: { StandardError.say($0) })
       let command = try parse(given.arguments)
       try IntegerRange.check(command, given.arguments)

@@ -34,7 +34,7 @@ package struct MergePlan: Sendable {
   ) throws {
     for adapter in adapters {
       do throws(BlockWeights.Failure) {
-        try adapter.blockWeights?.check(for: base.layout.family)
+        try adapter.blockWeights?.check(for: [base.layout.family])
       } catch {
         throw OperationError.blockWeights(error.description)
       }

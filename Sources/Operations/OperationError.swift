@@ -30,6 +30,16 @@ package enum OperationError: Error {
   case unnamed([UnmatchedModule], total: Int, format: String)
 }
 
+extension OperationError {
+  /// Whether it is about what options say, and not about files.
+  package var isOfOptions: Bool {
+    switch self {
+    case .replacesInput, .blockWeights, .folderForPEFT: true
+    default: false
+    }
+  }
+}
+
 extension OperationError: CustomStringConvertible {
   package var description: String {
     switch self {

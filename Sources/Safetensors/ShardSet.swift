@@ -22,10 +22,16 @@ extension FilePath {
   /// What torch's files are called.
   package static let torchEndings = [".ckpt", ".pt", ".pth", ".bin"]
 
-  /// - Throws: `torchName` for a name that software takes for one of torch's files
+  /// What files of other kinds are called.
+  private static let otherEndings = [
+    ".gguf", ".onnx", ".json", ".toml", ".yaml", ".txt", ".csv", ".npz", ".npy", ".png", ".jpg",
+  ]
+
+  /// - Throws: `torchName` for a name that software takes for a file of another kind
   package func checkIsSafetensors() throws(SafetensorsError) {
-    let name = (lastComponent?.string ?? "").lowercased()
-    guard Self.torchEndings.contains(where: name.hasSuffix) else { return }
+    var name = (lastComponent?.string ?? "").lowercased()
+    if name.hasSuffix(".zst") { name.removeLast(4) }
+    guard (Self.torchEndings + Self.otherEndings).contains(where: name.hasSuffix) else { return }
     throw .torchName(self)
   }
 

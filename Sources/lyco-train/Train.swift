@@ -72,6 +72,7 @@ struct Train: Tool {
     case let error as NetworkError: error.isOfOptions
     case let error as DatasetError: error.isOfOptions
     case let error as CheckpointError: error.isOfOptions
+    case TrainingError.uncacheable: true
     default: false
     }
   }
@@ -90,6 +91,9 @@ struct Train: Tool {
           + (log.folder == nil
             ? "'--logging_dir' has TensorBoard's event files written"
             : "TensorBoard's event files are written"))
+    }
+    guard optimizer.unetRate != 0 || optimizer.textEncoderRates.first != 0 else {
+      throw ValidationError("'--unet_lr 0' and '--text_encoder_lr 0' leave nothing to train")
     }
     var configuration = try trainingConfiguration()
     configuration.spellings = settingsAsGiven(given)

@@ -32,6 +32,9 @@ import Testing
     Case(.extract, "a b -o c --rank 8", "unknown option '--rank'; did you mean '--linear_dim'?"),
     Case(.convert, "a -o c --rank 8", "unknown option '--rank'; did you mean '--dim'?"),
     Case(.train, "--rank 8", "unknown option '--rank'; did you mean '--network_dim'?"),
+    Case(.train, "--bf16", "did you mean '--mixed_precision bf16'?"),
+    Case(.extract, "a b -o c -r 8", "unknown option '-r'; did you mean '--linear_dim'?"),
+    Case(.inspect, "a -o c.json", "results go to standard output"),
     Case(.merge, "a b -o c --strength 0.5", "did you mean '--ratio'?"),
     Case(.merge, "a b -o c --scale 0.5", "did you mean '--ratio'?"),
     Case(.merge, "a b -o c --multiplier=0.5", "did you mean '--ratio'?"),
@@ -212,6 +215,20 @@ import Testing
   ])
   func numbersAreWithinTheirLimits(_ example: Case) {
     #expect(message(example).contains(example.expected), "\(message(example))")
+  }
+
+  /// What is longer than any path is refused before anything looks at it.
+  @Test func longArgumentsAreRefused() throws {
+    let long = String(repeating: "x", count: 100_000)
+    for arguments in [[long], ["--output=" + long], ["--in_json", long], ["--" + long]] {
+      let error = #expect(throws: ValidationError.self) {
+        try OptionTable.train.checkLengths(of: arguments)
+      }
+      #expect(error?.message.contains("expected at most 4096 bytes, found 100") == true)
+      #expect((error?.message.count ?? 0) < 200)
+    }
+    try OptionTable.train.checkLengths(
+      of: ["--network_args", "a=1", long, "--metadata_title", long])
   }
 
   /// Every name in a condition is an option with that value, or a fact of inputs; synonyms are no options.

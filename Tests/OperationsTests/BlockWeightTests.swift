@@ -88,16 +88,18 @@ import Testing
       let weights = try BlockWeights([String](repeating: "1", count: count).joined(separator: ","))
       for family in ModelFamily.all where family != .generic {
         if families.contains(family.name) {
-          try weights.check(for: family)
+          try weights.check(for: [family])
         } else {
-          let error = #expect(throws: BlockWeights.Failure.self) { try weights.check(for: family) }
+          let error = #expect(throws: BlockWeights.Failure.self) {
+            try weights.check(for: [family])
+          }
           #expect(error?.description.contains("for \(family.title), found \(count)") == true)
         }
       }
-      try weights.check(for: nil)
-      try weights.check(for: .generic)
+      try weights.check(for: [])
+      try weights.check(for: [.generic])
     }
-    for family in ModelFamily.all { try BlockWeights("a=1").check(for: family) }
+    for family in ModelFamily.all { try BlockWeights("a=1").check(for: [family]) }
   }
 
   /// The patterns of all options, for the whole of any spelling.

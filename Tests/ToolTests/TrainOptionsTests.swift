@@ -237,6 +237,19 @@ struct TrainOptionsTests {
     #expect(train.network.rank == 7)
   }
 
+  /// What other trainers call an option is no shortened name of another one.
+  @Test(arguments: [
+    ("--lr", "--learning_rate"), ("--alpha", "--network_alpha"),
+    ("--optimizer", "--optimizer_type"),
+    ("--output", "--output_dir"), ("--fp16", "--mixed_precision fp16"),
+  ])
+  func wordsOfOthersAreNotShortened(given: String, meant: String) {
+    let error = #expect(throws: ValidationError.self) {
+      try OptionTable.train.read(Train.expanded([given, "4"]))
+    }
+    #expect(error?.message.contains("did you mean '\(meant)'?") == true, "\(error as Any)")
+  }
+
   /// As argparse does it: whatever is short for one option of the script alone.
   @Test func shortenedNamesAreThoseOfTheScript() throws {
     let names = try fixtureLines("training/kohya/options.txt").map(String.init)

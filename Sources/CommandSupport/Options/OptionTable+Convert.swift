@@ -55,6 +55,7 @@ extension OptionTable {
       gpu cuda cpu = all work is done on the processor
       """,
     exclusive: [
+      (["metadata", "no_metadata"], "each says what becomes of the metadata"),
       (["dynamic_method", "max_error", "max_size"], "each chooses the ranks"),
       (["sigma_rel", "beta"], "each says how files are averaged"),
       (["sigma_rel", "beta2"], "each says how files are averaged"),
@@ -130,7 +131,11 @@ extension OptionTable {
 
   private static let reshapingRows: [OptionRow] = [
     .value(
-      "algo", in: .algorithms { algorithms + ["locon", "oft", Full.name] }, read: adapter),
+      "algo",
+      in: .algorithms(
+        dora:
+          "'lyco-extract --dora_wd' makes it of two checkpoints, '--bake_dora' turns it into another"
+      ) { algorithms + ["locon", "oft", Full.name] }, read: adapter),
     .value("dim new_rank linear_dim", read: "algo!=ia3|full and \(adapter)"),
     .value("conv_dim new_conv_rank", read: "algo!=ia3|full and \(adapter)"),
     .value(

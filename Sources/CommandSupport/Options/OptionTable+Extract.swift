@@ -48,12 +48,16 @@ extension OptionTable {
     [
       .output,
       .value(
-        "algo", in: .algorithms { algorithms + ["locon", "oft", Full.name, Norm.name, "auto"] },
+        "algo",
+        in: .algorithms(dora: "it is made of lora, loha and lokr with '--dora_wd'") {
+          algorithms + ["locon", "oft", Full.name, Norm.name, "auto"]
+        },
         standard: "lora"),
-      .value("factor", standard: "auto", read: "algo=lokr|auto or \(ownPreset)"),
-      .flag("decompose_both", read: "algo=lokr|auto or \(ownPreset)"),
-      .flag("unbalanced_factorization", read: "algo=lokr|auto or \(ownPreset)"),
-      .flag("dora_wd", read: "algo!=ia3|diag-oft|oft|boft|glora|full|norm"),
+      .value(
+        "factor", standard: "auto", read: "algo=lokr|auto or \(ownPreset) and mode!=full"),
+      .flag("decompose_both", read: "algo=lokr|auto or \(ownPreset) and mode!=full"),
+      .flag("unbalanced_factorization", read: "algo=lokr|auto or \(ownPreset) and mode!=full"),
+      .flag("dora_wd", read: "algo!=ia3|diag-oft|oft|boft|glora|full|norm and mode!=full"),
       .value("wd_on_output", in: .booleans, standard: "true", read: "dora_wd"),
       .value(
         "ia3_side", in: "auto input output", standard: "auto", read: "algo=ia3|auto or \(ownPreset)"
@@ -115,11 +119,14 @@ extension OptionWords: ExpressibleByStringLiteral {
   package init(stringLiteral words: String) { self.init(words) }
 
   /// Names of algorithms, of which DoRA is none.
-  static func algorithms(_ names: @escaping @Sendable () -> [String]) -> OptionWords {
+  /// - Parameter dora: what is said of it.
+  static func algorithms(
+    dora: String, _ names: @escaping @Sendable () -> [String]
+  ) -> OptionWords {
     OptionWords(
       names, "",
       """
-      dora = it is made of lora, loha and lokr with '--dora_wd'
+      dora = \(dora)
       lycoris = it is the name of a package: say which of its algorithms
       kronecker kron lokron = lokr
       hadamard = loha

@@ -3,6 +3,7 @@ extension OptionTable {
   package static let inspect = OptionTable(
     "lyco-inspect",
     synonyms: """
+      o output out save_to = results go to standard output: lyco-inspect FILE --json > FILE.json
       list tensors ls names dump show_keys layers = --keys
       info summary header show print = it is what the tool does without options: lyco-inspect FILE
       meta show_metadata raw_metadata raw = --metadata

@@ -21,6 +21,32 @@ extension OptionTable {
     return given
   }
 
+  /// The longest argument that is no text: more than any path is long.
+  private static let longest = 4096
+
+  /// Options whose values are texts of any length.
+  private static let texts: Set<String> = [
+    "set_meta", "network_args", "optimizer_args", "lr_scheduler_args", "exclude_patterns",
+    "include_patterns", "pattern", "pattern_ratio", "block_weights", "lbw", "lbws",
+    "training_comment", "caption_prefix", "caption_suffix", "sample_prompts", "spelling",
+  ]
+
+  /// Refuses what is too long for a name, a path or a number, before anything looks at it closely.
+  /// - Throws: `ValidationError`
+  package func checkLengths(of arguments: [String]) throws {
+    var name = ""
+    for argument in arguments {
+      let isOption = argument.hasPrefix("--")
+      if isOption { name = String(argument.dropFirst(2).prefix(64).prefix { $0 != "=" }) }
+      guard argument.utf8.count > Self.longest, !Self.texts.contains(name),
+        !name.hasPrefix("metadata_")
+      else { continue }
+      throw ValidationError(
+        "'\(argument.prefix(40).description.printable)…': expected at most \(Self.longest) bytes, found "
+          + "\(argument.utf8.count)")
+    }
+  }
+
   /// Help, version and completions are the parser's own matter.
   private static func asksTheParser(_ argument: String) -> Bool {
     guard argument.hasPrefix("-") else { return false }
@@ -74,7 +100,7 @@ extension OptionTable {
         let numbers = value.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
         throw ValidationError(
           "'--\(name)': expected numbers with spaces between them, '--\(name) "
-            + "\(numbers.joined(separator: " "))', found '\(value.printable)'")
+            + "\(numbers.joined(separator: " "))', and a point in 0.5; found '\(value.printable)'")
       }
       if let words = row.words, let text = value { value = try words.word(text, of: name) }
       if let value { try row.check(value, of: name) }

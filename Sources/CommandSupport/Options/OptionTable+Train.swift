@@ -21,7 +21,9 @@ extension OptionTable {
       optimizer optim = --optimizer_type
       scheduler schedule lr_schedule = --lr_scheduler
       warmup warmup_steps = --lr_warmup_steps
-      precision dtype fp16 bf16 half = --mixed_precision
+      precision dtype = --mixed_precision
+      fp16 half = --mixed_precision fp16
+      bf16 = --mixed_precision bf16
       save_dtype = --save_precision
       save_every save_steps checkpointing_steps = --save_every_n_steps
       resume_from resume_from_checkpoint = --resume

@@ -45,7 +45,7 @@ package struct OptionTable: Sendable {
   func unknown(_ name: String, isShort: Bool) -> ValidationError {
     let given = (isShort ? "-" : "--") + name.printable
     let key = name.lowercased()
-    if isShort, names.contains(key) || synonyms[key] != nil {
+    if isShort, key.count > 1, names.contains(key) || synonyms[key] != nil {
       return ValidationError(
         "unknown option '\(given)': long options have two dashes"
           + (names.contains(key) ? ", '--\(key)'" : ""))

@@ -1,3 +1,4 @@
+import ModelFamilies
 package import SystemPackage
 package import Tensors
 
@@ -25,8 +26,10 @@ extension CheckpointConversionError: CustomStringConvertible {
     case .nothingInCommon(let first, let other):
       "\(other): no tensor in common with \(first): expected checkpoints of one model"
     case .families(let first, let other):
-      "\(other.0): expected a checkpoint of \(first.1) as \(first.0), found \(other.1); '--family' "
-        + "says what both are read as"
+      "\(other.0): expected a checkpoint of \(first.1) as \(first.0), found \(other.1)"
+        + ([first.1, other.1].contains(ModelFamily.generic.name)
+          ? "; '--family' says what both are read as"
+          : ": they are of different models, which no option bridges")
     case .differenceOf(let count):
       "'--add_difference': expected three checkpoints, A + m (B - C), found \(count)"
     case .ratioCount(let flag, let found, let sources):

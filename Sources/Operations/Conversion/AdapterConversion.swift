@@ -47,7 +47,10 @@ package struct AdapterConversion {
       settings.family.map { ["'--family' says \($0.name)"] } ?? recognized.evidence
     for weights in settings.combination.blockWeights {
       do throws(BlockWeights.Failure) {
-        try weights.check(for: family)
+        // A model that is cut or tiny has the names of its family at least.
+        let fitting = ModelFamily.fitting(
+          adapterModules: largest.modules.map { ($0.name, nil) })
+        try weights.check(for: family.map { [$0] } ?? fitting)
       } catch {
         throw .blockWeights(error.description)
       }

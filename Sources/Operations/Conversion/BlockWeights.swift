@@ -64,11 +64,11 @@ package struct BlockWeights: Sendable {
   }
 
   /// The length of a list is that of one model: weights of another would fall on other blocks.
-  /// - Parameter family: nil and `generic` where it is not known, and any list may be meant.
+  /// - Parameter families: that the model may be of; where none is known, or `generic`, any list may be meant.
   /// - Throws: `Failure`
-  package func check(for family: ModelFamily?) throws(Failure) {
-    guard case .list(_, let layout) = form, let family, family != .generic,
-      !layout.families.contains(family.name)
+  package func check(for families: [ModelFamily]) throws(Failure) {
+    guard case .list(_, let layout) = form, let family = families.first,
+      !families.contains(where: { $0 == .generic || layout.families.contains($0.name) })
     else { return }
     let titles = layout.families.compactMap { ModelFamily.named($0)?.title }
     let counts = BlockLayout.all.filter { $0.families.contains(family.name) }.map(\.blocks.count)

@@ -18,6 +18,14 @@ package final class OutputPlace: Sendable {
   package let path: FilePath
   private let folders = MadeFolders()
 
+  /// The first of some paths that leads to the same place as one before it.
+  package static func repeated(in paths: [FilePath]) -> FilePath? {
+    var places: Set<FilePath> = []
+    return paths.first { path in
+      !places.insert(((try? PendingFile.resolve(path)) ?? path).absolute).inserted
+    }
+  }
+
   /// - Throws: `torchName`, `notAFile`, `notAFolder`, `io`; `cannotFinish` where an interrupted exchange
   ///   stands in the way
   package init(_ path: FilePath, _ kind: Kind) throws(SafetensorsError) {

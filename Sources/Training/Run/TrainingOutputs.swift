@@ -1,5 +1,5 @@
 import Machine
-package import Safetensors
+import Safetensors
 import SystemPackage
 
 /// The places that a training will write to, made sure of before the first image is read.
@@ -8,9 +8,15 @@ import SystemPackage
 package struct TrainingOutputs: Sendable {
   private let places: [OutputPlace]
 
-  /// - Throws: `SafetensorsError`, see `OutputPlace`
-  package init(_ output: TrainingConfiguration.Output) throws(SafetensorsError) {
+  /// - Throws: `SettingError` for a table in the place of the adapter; `SafetensorsError`, see `OutputPlace`
+  package init(_ output: TrainingConfiguration.Output) throws {
     let names = SaveNames(folder: output.folder, name: output.name)
+    if let table = output.table,
+      let path = OutputPlace.repeated(in: [names.adapter(.end), table])
+    {
+      throw SettingError.value(
+        option: "--log_csv", expected: "another file than the adapter's", found: path.string)
+    }
     var places = [try OutputPlace(output.folder, .folder)]
     places.append(try OutputPlace(names.adapter(.end), .tensors))
     let state = names.state(.end)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 
 /// The names of all options that a command or file of kohya's scripts may hold.
 struct ScriptVocabulary: Sendable {
@@ -37,7 +38,8 @@ struct ScriptVocabulary: Sendable {
   func name(of given: String) throws -> String? {
     let name = Self.canonical(given)
     if own[name] != nil || ScriptOption.all[name] != nil { return name }
-    guard !name.isEmpty else { return nil }
+    // Nothing is short for so much.
+    guard !name.isEmpty, name.utf8.count <= 64 else { return nil }
     func candidates(_ names: some Sequence<String>) -> [String] {
       Set(names.filter { $0.hasPrefix(name) }.map(Self.canonical)).sorted()
     }
@@ -46,6 +48,12 @@ struct ScriptVocabulary: Sendable {
     var found = candidates(ofNetworks)
     if found.isEmpty { found = candidates(Self.additions) }
     if found.isEmpty { found = candidates(ScriptOption.all.keys) }
+    // What another trainer calls an option is no shortened name, unless both are the same.
+    if let meant = OptionTable.train.synonyms[name],
+      found.count != 1 || !meant.hasPrefix("--\(found[0])")
+    {
+      return nil
+    }
     guard found.count < 2 else {
       throw ValidationError(
         "'--\(given)' is short for \(found.count) options: expected one of "
