@@ -1,7 +1,6 @@
 package import ArgumentParser
 import Checkpoints
 import Operations
-import Safetensors
 
 /// A tool of the suite: a command whose work can be interrupted.
 ///
@@ -33,7 +32,6 @@ extension Tool {
     switch error {
     case let error as CheckpointError: error.isOfOptions
     case let error as OperationError: error.isOfOptions
-    case SafetensorsError.torchName: true
     default: false
     }
   }

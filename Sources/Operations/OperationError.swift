@@ -34,7 +34,7 @@ extension OperationError {
   /// Whether it is about what options say, and not about files.
   package var isOfOptions: Bool {
     switch self {
-    case .replacesInput, .blockWeights, .folderForPEFT: true
+    case .blockWeights, .folderForPEFT: true
     default: false
     }
   }

@@ -84,12 +84,9 @@ struct Extract: Tool {
           + "'\(positionalOutput)', that would be replaced: say '-o \(positionalOutput)' if it is to be"
       )
     }
-    if let output = namedOutput ?? positionalOutput,
-      output.hasSuffix("/") || FilePath(output).kind == .folder
-    {
-      let folder = output.hasSuffix("/") ? output : output + "/"
+    if let output = namedOutput ?? positionalOutput, output.hasSuffix("/") {
       throw ValidationError(
-        "'-o \(output)': expected the name of a file, such as '\(folder)\(FilePath(tuned).stem ?? "adapter")"
+        "'-o \(output)': expected the name of a file, such as '\(output)\(FilePath(tuned).stem ?? "adapter")"
           + ".safetensors', found a folder")
     }
     guard !algorithm.isAutomatic || [.error, .size].contains(ranks.resolvedMode) else {

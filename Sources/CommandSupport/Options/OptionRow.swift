@@ -85,7 +85,7 @@ package struct OptionRow: Sendable {
   }
 
   package static func numbers(
-    _ names: String, within limits: ClosedRange<Double> = OptionRow.finite,
+    _ names: String, within limits: ClosedRange<Double>? = nil,
     read condition: String = "", noted: Bool = false
   ) -> OptionRow {
     OptionRow(.numbers, names, within: limits, read: condition, noted: noted)

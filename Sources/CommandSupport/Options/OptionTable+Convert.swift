@@ -134,7 +134,7 @@ extension OptionTable {
       "algo",
       in: .algorithms(
         dora:
-          "'lyco-extract --dora_wd' makes it of two checkpoints, '--bake_dora' turns it into another"
+          "'--dora_wd' of lyco-extract makes it of two checkpoints, '--bake_dora' turns it into another"
       ) { algorithms + ["locon", "oft", Full.name] }, read: adapter),
     .value("dim new_rank linear_dim", read: "algo!=ia3|full and \(adapter)"),
     .value("conv_dim new_conv_rank", read: "algo!=ia3|full and \(adapter)"),

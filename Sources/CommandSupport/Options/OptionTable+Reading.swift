@@ -100,7 +100,8 @@ extension OptionTable {
         let numbers = value.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
         throw ValidationError(
           "'--\(name)': expected numbers with spaces between them, '--\(name) "
-            + "\(numbers.joined(separator: " "))', and a point in 0.5; found '\(value.printable)'")
+            + "\(numbers.joined(separator: " "))', found '\(value.printable)'; a fraction has a point"
+        )
       }
       if let words = row.words, let text = value { value = try words.word(text, of: name) }
       if let value { try row.check(value, of: name) }

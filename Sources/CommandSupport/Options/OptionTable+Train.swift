@@ -47,7 +47,8 @@ extension OptionTable {
         "no bf16 fp16", equals: "float16 = fp16\nbfloat16 = bf16\nfp32 float float32 = no",
         hints: OptionWords.precisionHints), standard: "no"),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
-    .numbers("base_weights_multiplier", read: "base_weights", noted: true),
+    .numbers(
+      "base_weights_multiplier", within: OptionRow.finite, read: "base_weights", noted: true),
     .value("network_module"), .value("network_dim"), .number("network_alpha"),
     .list("network_args"), .value("network_dropout"), .value("network_weights"),
     .flag("dim_from_weights"), .flag("network_train_unet_only"),
