@@ -43,6 +43,9 @@ extension AdapterFormat {
   private static let dottedSuffixes = [LoRA.up: "lora_B.weight", LoRA.down: "lora_A.weight"]
   private static let hcpSuffixes = [LoRA.up: "W_up", LoRA.down: "W_down"]
 
+  /// Whether alphas can stand in a configuration, beside the file or in its header.
+  package var hasConfiguration: Bool { self == .diffusers || self == .peft }
+
   /// Whether magnitudes of DoRA have PEFT's name and shape.
   package var namesMagnitudesAsPEFT: Bool { self == .diffusers || self == .peft }
 

@@ -39,7 +39,9 @@ struct Convert: Tool {
 
   static let options = OptionTable.convert
   static let normalization = ArgumentNormalization(
-    lists: BlockOptions.lists.union(["bundle_add"]),
+    lists: BlockOptions.lists.union([
+      "bundle_add", "initial_adapter", "path_initial_model_for_weight_conversion",
+    ]),
     numberLists: ["ratio", "ratios", "weight", "unet_ratio", "te_ratio", "vae_ratio"],
     wordLists: ["prune": Set(PrunedPart.allCases.map(\.rawValue))],
     positionals: ["model", "models", "src", "src_path", "input"],
@@ -212,7 +214,8 @@ struct Convert: Tool {
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,
-      base: format.base.map { FilePath($0) }, job: job)
+      base: format.base.map { FilePath($0) }, initial: format.initial.map { FilePath($0) }, job: job
+    )
   }
 
   static func main() async { await start() }

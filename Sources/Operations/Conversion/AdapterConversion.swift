@@ -134,9 +134,9 @@ package struct AdapterConversion {
       let stored = spelling.stored(reshaped.modules, losses: &report.losses)
       let result = try AdapterOutput(stored, others, spelled: spelling, to: output)
       var metadata = ConversionMetadata(settings: settings).metadata(of: adapters, stored)
-      metadata?[AlphaMetadata.key] = nil
+      metadata?[StatedConfiguration.key] = nil
       if let entry = result.adapterMetadata {
-        metadata = (metadata ?? [:]).merging([AlphaMetadata.key: entry]) { $1 }
+        metadata = (metadata ?? [:]).merging([StatedConfiguration.key: entry]) { $1 }
       }
       let excess = limit.map { result.byteCount(metadata: metadata) - $0 } ?? 0
       guard excess > 0 else {

@@ -121,6 +121,9 @@ extension AdapterModule {
       views[suffix] = TensorView(
         "\(name).\(suffix)", EncodedTensor(tensor, as: .f32), from: file)
     }
-    return AdapterModule(name: name, algorithm: LoRA.self, views: views, alpha: nil, file: file)
+    return AdapterModule(
+      name: name, algorithm: LoRA.self, views: views, alpha: nil,
+      keepsInputsFirst: keepsInputsFirst,
+      file: file)
   }
 }
