@@ -124,8 +124,20 @@ package struct AdapterConversion {
     }
     while true {
       var report = report
-      let reshaped = try await AdapterReshaping(settings.reshaping).reshaped(
+      var wanted = settings.reshaping
+      // Where nothing else says that the adapter is to stay as it is.
+      wanted.turnsMagnitudes =
+        wanted.base != nil && settings.format?.isReadInWindows == true
+        && modules.contains(where: \.hasOutputMagnitudes)
+      let reshaping = AdapterReshaping(wanted)
+      let turned = Set(modules.filter(reshaping.turns).map(\.name))
+      let reshaped = try await reshaping.reshaped(
         modules, reserving: reserved, threads: settings.threads, progress: progress)
+      if let error = reshaped.report?.relativeError(of: turned) {
+        report.warnings.append(
+          "\(turned.count) modules of DoRA by outputs became DoRA by inputs, with a relative error of "
+            + "\(error) of their change; '--dim' with a higher rank lessens it")
+      }
       report.reshaping =
         reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
       report.leftOut += reshaped.report?.leftOut ?? []
