@@ -15,15 +15,28 @@ package struct AdapterFile: Sendable {
   /// What was read otherwise than it is written.
   package let notices: [String]
 
+  /// What is done about factors whose product was not zero before training.
+  package enum Beginnings {
+    /// They are an error: their product is not the change of the weight.
+    case refused
+    /// They are as they are: for bases from which the first product was taken out, and where no number counts.
+    case kept
+    /// The product that they had in that adapter is subtracted.
+    case subtracted(AdapterFile)
+  }
+
   /// - Throws: `SafetensorsError` from opening, `CheckpointError` from grouping.
-  package init(opening path: FilePath) throws {
-    try self.init(TensorFile(opening: path))
+  package init(opening path: FilePath, _ beginnings: Beginnings = .refused) throws {
+    try self.init(TensorFile(opening: path), beginnings)
   }
 
   /// - Throws: `CheckpointError.notAnAdapter` if no key has a known suffix, and whatever is wrong
   ///   with a module: `.duplicateFactor`, `.mixedAlgorithms`, `.unknownFactor`, `.alpha`; of its PEFT
-  ///   configuration `.configuration`, `.configurationValue`; `.refused` for a format that cannot be applied.
-  package init(_ file: TensorFile) throws(CheckpointError) {
+  ///   configuration `.configuration`, `.configurationValue`; `.refused` for a format that cannot be applied;
+  ///   `.beginning`, `.initialModule` for factors whose product was not zero before training.
+  package init(
+    _ file: TensorFile, _ beginnings: Beginnings = .refused
+  ) throws(CheckpointError) {
     var groups = OrderedDictionary<String, [String: TensorView]>()
     var unrecognized: [String] = []
     var refused: [String: RefusedFormat] = [:]
@@ -53,11 +66,11 @@ package struct AdapterFile: Sendable {
     }
     // Their configurations mean other things by the same keys, as AdaLoRA's `rank_pattern` of masks.
     if let refusal, groups.keys.allSatisfy({ refused[$0] != nil }) { throw refusal }
-    let alphas = try AlphaMetadata(of: file)
+    let stated = try StatedConfiguration(of: file)
     var modules: [AdapterModule] = []
     for (name, views) in groups {
       // Factors beside tensors of a format that is refused belong to it.
-      if refused[name] == nil, let module = try Self.module(name, views, alphas, file.path) {
+      if refused[name] == nil, let module = try Self.module(name, views, stated, file.path) {
         modules.append(module)
       } else {
         unrecognized += views.values.map(\.name).sorted()
@@ -67,9 +80,9 @@ package struct AdapterFile: Sendable {
       throw refusal ?? .notAnAdapter(file.path, keys: Array(file.tensors.keys.prefix(3)))
     }
     self.file = file
-    self.modules = modules
+    self.modules = try Self.changes(of: modules, beginnings, stated, in: file.path)
     self.unrecognized = unrecognized
-    notices = alphas.notices
+    notices = stated.notices
   }
 
   /// Whether any key carries a suffix that identifies an algorithm.
@@ -85,7 +98,7 @@ package struct AdapterFile: Sendable {
 
   /// nil if the tensors identify no algorithm, as a lone alpha does not.
   private static func module(
-    _ name: String, _ views: [String: TensorView], _ alphas: AlphaMetadata, _ path: FilePath
+    _ name: String, _ views: [String: TensorView], _ stated: StatedConfiguration, _ path: FilePath
   ) throws(CheckpointError) -> AdapterModule? {
     let alpha = try views[alphaSuffix.name].map { view throws(CheckpointError) in
       try alphaValue(view, module: name, path)
@@ -107,12 +120,17 @@ package struct AdapterFile: Sendable {
       throw .unknownFactor(path, module: name, algorithm: algorithm.name, key: stray.value.name)
     }
     let rank = algorithm.rank(of: shapes)
-    let declared = rank.flatMap { alphas.alpha(of: name, rank: $0) }
-    return AdapterModule(
+    let declared = rank.flatMap { stated.alpha(of: name, rank: $0) }
+    let keepsInputsFirst = stated.keepsInputsFirst(name)
+    let module = try AdapterModule(
       name: name, algorithm: algorithm, views: factors, alpha: alpha ?? declared,
       alphaView: views[alphaSuffix.name],
-      scale: rank == nil && alpha == nil && algorithm == LoKr.self ? alphas.scale(of: name) : nil,
-      file: path)
+      scale: rank == nil && alpha == nil && algorithm == LoKr.self ? stated.scale(of: name) : nil,
+      keepsInputsFirst: keepsInputsFirst.map { _ in false }, file: path
+    ).settingBias()
+    guard keepsInputsFirst == true, var transposed = module.transposed() else { return module }
+    transposed.keepsInputsFirst = true
+    return transposed
   }
 
   private static func alphaValue(

@@ -6,21 +6,25 @@ package import Tensors
 /// One module of an adapter file: its tensors, not yet decoded.
 package struct AdapterModule: Sendable {
   /// The part of its keys before the suffix.
-  package let name: String
+  package private(set) var name: String
   package let algorithm: any AdapterAlgorithm.Type
   /// By canonical suffix, alpha excepted.
-  package let views: [String: TensorView]
+  package private(set) var views: [String: TensorView]
   /// nil where the file has none, neither as a tensor nor in its metadata.
-  package let alpha: Float?
+  package private(set) var alpha: Float?
   /// The alpha as the file has it; nil where it has none, or only in its metadata.
-  package let alphaView: TensorView?
+  package private(set) var alphaView: TensorView?
   /// What the configuration beside the file says of a module without rank; nil for any other.
   package let scale: Float?
+  /// Whether the configuration of its file calls its layer one that stores the transpose of its weight, for
+  /// which the factors here are made; nil where there is no configuration.
+  package var keepsInputsFirst: Bool?
   package let file: FilePath
 
   package init(
     name: String, algorithm: any AdapterAlgorithm.Type, views: [String: TensorView],
-    alpha: Float?, alphaView: TensorView? = nil, scale: Float? = nil, file: FilePath
+    alpha: Float?, alphaView: TensorView? = nil, scale: Float? = nil,
+    keepsInputsFirst: Bool? = nil, file: FilePath
   ) {
     self.name = name
     self.algorithm = algorithm
@@ -28,6 +32,7 @@ package struct AdapterModule: Sendable {
     self.alpha = alpha
     self.alphaView = alphaView
     self.scale = scale
+    self.keepsInputsFirst = keepsInputsFirst
     self.file = file
   }
 
@@ -39,16 +44,16 @@ package struct AdapterModule: Sendable {
 
   /// The same module under another name.
   package func renamed(_ name: String) -> AdapterModule {
-    AdapterModule(
-      name: name, algorithm: algorithm, views: views, alpha: alpha, alphaView: alphaView,
-      scale: scale, file: file)
+    var module = self
+    module.name = name
+    return module
   }
 
   /// The same module with other tensors.
   package func replacing(_ views: [String: TensorView]) -> AdapterModule {
-    AdapterModule(
-      name: name, algorithm: algorithm, views: views, alpha: alpha, alphaView: alphaView,
-      scale: scale, file: file)
+    var module = self
+    module.views = views
+    return module
   }
 
   /// The same module with another alpha; nil for none.
@@ -56,9 +61,10 @@ package struct AdapterModule: Sendable {
   package func withAlpha(_ alpha: Float?, adding: Bool = false) -> AdapterModule {
     guard alpha != self.alpha || (adding && alphaView == nil) else { return self }
     let isStored = adding || alphaView != nil
-    return AdapterModule(
-      name: name, algorithm: algorithm, views: views, alpha: alpha,
-      alphaView: isStored ? alpha.map { alphaTensor($0) } : nil, scale: scale, file: file)
+    var module = self
+    module.alpha = alpha
+    module.alphaView = isStored ? alpha.map { alphaTensor($0) } : nil
+    return module
   }
 
   /// An alpha as a tensor: in the shape and format of the module's own, or as a scalar of `format`, where

@@ -20,7 +20,7 @@ package struct BaseModel: Sendable {
 
   package init(_ file: TensorFile, as family: ModelFamily? = nil) throws {
     if AdapterFile.looksLikeAdapter(file.tensors.keys),
-      let adapter = try? AdapterFile(file), adapter.unrecognized.isEmpty
+      let adapter = try? AdapterFile(file, .kept), adapter.unrecognized.isEmpty
     {
       throw CheckpointError.notACheckpoint(file.path, modules: adapter.modules.count)
     }

@@ -9,6 +9,9 @@ package enum CheckpointError: Error {
   case notAnAdapter(FilePath, keys: [String])
   case notACheckpoint(FilePath, modules: Int)
   case refused(FilePath, RefusedFormat, modules: Int)
+  case beginning(FilePath, String, modules: Int)
+  case initialModule(FilePath, module: String, shapes: String?)
+  case unusedInitial(FilePath)
   case duplicateFactor(FilePath, module: String, suffix: String, keys: [String])
   case duplicateModule(FilePath, layer: String, modules: [String])
   case mixedAlgorithms(FilePath, module: String, [String])
@@ -55,6 +58,18 @@ extension CheckpointError: CustomStringConvertible {
     case .refused(let file, let format, let modules):
       "\(file): \(modules) \(modules == 1 ? "module" : "modules") of \(format.name), which cannot be "
         + "applied: \(format.reason)"
+    case .beginning(let file, let way, let modules):
+      "\(file): \(modules) \(modules == 1 ? "module" : "modules") with 'init_lora_weights' \(way): their "
+        + "product was not zero before training, and is not the change of the weight; give lyco-merge or "
+        + "lyco-convert the adapter as it was then with '--initial_adapter', or save it in PEFT with "
+        + "'path_initial_model_for_weight_conversion'; '--residual_base' of lyco-merge is for the base "
+        + "without that product"
+    case .initialModule(let file, let module, let shapes):
+      "\(file): module '\(module)': expected the factors before training of the same layer, found "
+        + (shapes.map { "those of other shapes: \($0)" } ?? "none")
+    case .unusedInitial(let file):
+      "\(file): '--initial_adapter': expected one for every adapter that did not begin at zero, found one "
+        + "too many; what PEFT converted needs none"
     case .duplicateFactor(let file, let module, let suffix, let keys):
       "\(file): module '\(module)': '\(suffix)' stands in the file more than once with "
         + "different values: \(keys.joined(separator: ", "))"

@@ -29,6 +29,7 @@ package struct PEFTConfiguration: Sendable {
   package let modules: [Module]
   package var usesDoRA = false
   package var hasBias = false
+  package var keepsInputsFirst = false
   /// Fields of one type of adapter alone.
   package var details: [String: PEFTValue] = [:]
   package var base: String?
@@ -57,6 +58,7 @@ package struct PEFTConfiguration: Sendable {
       fields["use_rslora"] = .flag(false)
       fields["lora_bias"] = .flag(hasBias)
       fields["bias"] = .text("none")
+      if keepsInputsFirst { fields["fan_in_fan_out"] = .flag(true) }
       fields["lora_dropout"] = .number(0)
     }
     return fields.merging(details) { $1 }

@@ -20,6 +20,9 @@ struct PEFTSetting {
   var common: Double?
   /// Patterns that are plain names: those of modules, or ends of them.
   private var names: [String: Entry] = [:]
+  /// Those of them that have a point, which stands for any character, by their length without `^`.
+  private var dotted: [Int: [(name: [UInt8], pattern: String)]] = [:]
+  private var dottedCount = 0
   private var patterns: [(pattern: RegularExpression, entry: Entry)] = []
 
   /// - Throws: `CheckpointError.configuration`, `.configurationValue`
@@ -32,7 +35,13 @@ struct PEFTSetting {
       let entry = Entry(number: try reader.number(value, of: pattern), place: place)
       let name = pattern.hasPrefix("^") ? String(pattern.dropFirst()) : pattern
       if !name.contains(where: { "\\^$*+?()[]{}|".contains($0) }) {
-        if names[pattern] == nil { names[pattern] = entry }
+        // Of a key that stands twice, Python keeps the first place and the last value.
+        names[pattern] = Entry(number: entry.number, place: names[pattern]?.place ?? place)
+        if name.contains("."), dottedCount < Self.sizeLimit {
+          let bytes = Array(name.utf8)
+          dotted[bytes.count, default: []].append((bytes, pattern))
+          dottedCount += 1
+        }
         continue
       }
       do throws(PatternError) {
@@ -58,6 +67,12 @@ struct PEFTSetting {
     var rest = path[...]
     while true {
       consider(names[String(rest)])
+      let bytes = rest.utf8
+      for (name, pattern) in dotted[bytes.count] ?? []
+      where rest.startIndex == path.startIndex || !pattern.hasPrefix("^") {
+        let point = UInt8(ascii: ".")
+        if zip(name, bytes).allSatisfy({ $0 == $1 || $0 == point }) { consider(names[pattern]) }
+      }
       guard let dot = rest.firstIndex(of: ".") else { break }
       rest = rest[rest.index(after: dot)...]
     }

@@ -41,7 +41,24 @@ package struct SuffixTable: Sendable {
     where key.hasSuffix(ending) && key != ending {
       return (String(key.dropLast(ending.count)), suffix)
     }
-    return nil
+    return Self.withoutAdapterName(key).flatMap { split($0) }
+  }
+
+  /// What stands before the name of an adapter in PEFT's keys.
+  private static let named: Set<Substring> = {
+    let factors = [LoHa.self, LoKr.self].flatMap { (algorithm: any AdapterAlgorithm.Type) in
+      algorithm.suffixes.map(\.name).filter { $0.hasPrefix("hada_") || $0.hasPrefix("lokr_") }
+    }
+    return Set(["lora_A", "lora_B", "lora_magnitude_vector"] + factors.map { $0[...] })
+  }()
+
+  /// A key as PEFT has it in memory, `….lora_A.NAME.weight`, as it is in a file; nil for any other.
+  private static func withoutAdapterName(_ key: String) -> String? {
+    var parts = key.split(separator: ".", omittingEmptySubsequences: false)
+    let index = parts.count - (parts.last == "weight" || parts.last == "bias" ? 2 : 1)
+    guard index >= 2, named.contains(parts[index - 1]) else { return nil }
+    parts.remove(at: index)
+    return parts.joined(separator: ".")
   }
 
   /// Splits a key that belongs to an adapter only because of its neighbours, as IA3's `weight` does

@@ -10,7 +10,7 @@ extension TensorFile {
     }
     guard AdapterFile.looksLikeAdapter(tensors.keys) else { return true }
     // What is wrong with an adapter is said where it is read.
-    guard let adapter = try? AdapterFile(self) else { return false }
+    guard let adapter = try? AdapterFile(self, .kept) else { return false }
     let embeddings = adapter.unrecognized.count { $0.hasPrefix("bundle_emb.") }
     return 2 * (adapter.unrecognized.count - embeddings) > tensors.count
   }

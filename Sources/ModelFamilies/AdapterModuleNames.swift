@@ -50,7 +50,9 @@ struct AdapterModuleNames {
 
   /// Counts the names of the sample that the family knows.
   func candidate(_ family: FamilyTables, _ metadata: [String: String]) -> AdapterCandidate {
-    let places = sample.map { (name: $0, places: family.places(named: $0)) }
+    let places = sample.map { name in
+      (name, name.spellings.lazy.map { family.places(named: $0) }.first { !$0.isEmpty } ?? [])
+    }
     let entries = ["ss_base_model_version", "modelspec.architecture"].flatMap { key in
       family.definition.adapters.metadata.compactMap { beginning in
         metadata[key].flatMap { value in
@@ -61,7 +63,7 @@ struct AdapterModuleNames {
     }
     let entry = entries.max { $0.length < $1.length }
     return AdapterCandidate(
-      definition: family.definition, known: places.count { !$0.places.isEmpty },
+      definition: family.definition, known: places.count { !$0.1.isEmpty },
       own: places.count { name, places in places.contains { family.spells($0, name) } },
       metadata: entry?.text, metadataLength: entry?.length ?? 0)
   }

@@ -5,7 +5,7 @@ extension AdapterNames {
   func split(named name: String, among modules: [FamilyModule]) -> [SplitModule] {
     guard let family else { return [] }
     var found: [SplitModule] = []
-    for spelling in [name, name.withoutWrappers] where found.isEmpty {
+    for spelling in name.spellings where found.isEmpty {
       for place in family.places(named: spelling) {
         guard let split = self.split(at: place, in: family, among: modules),
           !found.contains(split)

@@ -33,15 +33,14 @@ struct AdapterNames: Sendable {
   /// All modules, or slices of them, that `name` can mean: as it is, or else without the words that
   /// wrappers around a model leave in names.
   func modules(named name: String, among modules: [FamilyModule]) -> [FamilyModule] {
-    let found = modulesWithoutUnwrapping(named: name, among: modules)
-    let unwrapped = name.withoutWrappers
-    guard found.isEmpty, unwrapped != name else { return found }
-    return modulesWithoutUnwrapping(named: unwrapped, among: modules)
+    for spelling in name.spellings {
+      let found = self.modules(spelled: spelling, among: modules)
+      if !found.isEmpty { return found }
+    }
+    return []
   }
 
-  private func modulesWithoutUnwrapping(
-    named name: String, among modules: [FamilyModule]
-  ) -> [FamilyModule] {
+  private func modules(spelled name: String, among modules: [FamilyModule]) -> [FamilyModule] {
     let exact = indices(name)
     if !exact.isEmpty { return exact.map { modules[$0] } }
     guard let family else { return genericModules(named: name, among: modules) }
@@ -100,17 +99,5 @@ struct AdapterNames: Sendable {
       shape: .init([rows.count] + module.shape.dimensions.dropFirst()),
       weight: ParameterSlot(key: module.weight.key, rows: rows),
       bias: module.bias.map { ParameterSlot(key: $0.key, rows: rows) })
-  }
-}
-
-extension String {
-  /// The name without what wrappers around a model leave in it: compilation, data parallelism,
-  /// sharding, and the name of a PEFT adapter.
-  var withoutWrappers: String {
-    guard contains(".") else { return self }
-    let wrappers: Set<Substring> = ["_orig_mod", "module", "_fsdp_wrapped_module", "default"]
-    let parts = split(separator: ".", omittingEmptySubsequences: false)
-    let kept = parts.filter { !wrappers.contains($0) }
-    return kept.count == parts.count ? self : kept.joined(separator: ".")
   }
 }

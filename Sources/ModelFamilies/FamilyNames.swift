@@ -16,19 +16,26 @@ package struct FamilyNames: Sendable {
   ///
   /// The name of a component's folder and a slash may stand before it: `text_encoder_2/base_model.model.…`.
   package func places(named name: String) -> [ModulePlace] {
-    let unwrapped = name.withoutWrappers
-    if let slash = unwrapped.firstIndex(of: "/") {
-      let folder = String(unwrapped[..<slash])
-      let rest = String(unwrapped[unwrapped.index(after: slash)...])
-      let path =
-        rest.hasPrefix(Self.pathPrefix) ? String(rest.dropFirst(Self.pathPrefix.count)) : rest
-      for spelling in ["\(folder).\(path)", rest] {
-        let found = places(spelled: spelling).filter { self.folder(of: $0.component) == folder }
-        if !found.isEmpty { return found }
-      }
+    for spelling in name.spellings {
+      let found = placesInFolder(spelling)
+      if !found.isEmpty { return found }
     }
-    for spelling in [name, unwrapped] {
+    for spelling in name.spellings {
       let found = places(spelled: spelling)
+      if !found.isEmpty { return found }
+    }
+    return []
+  }
+
+  /// The places of a name after that of its component's folder.
+  private func placesInFolder(_ name: String) -> [ModulePlace] {
+    guard let slash = name.firstIndex(of: "/") else { return [] }
+    let folder = String(name[..<slash])
+    let rest = String(name[name.index(after: slash)...])
+    let path =
+      rest.hasPrefix(Self.pathPrefix) ? String(rest.dropFirst(Self.pathPrefix.count)) : rest
+    for spelling in ["\(folder).\(path)", rest] {
+      let found = places(spelled: spelling).filter { self.folder(of: $0.component) == folder }
       if !found.isEmpty { return found }
     }
     return []

@@ -12,6 +12,7 @@ struct AdapterKey: Sendable {
     ("lora_mid.weight", "tucker"), ("hada_t1", "tucker"), ("lokr_t2", "tucker"),
     ("bm.weight", "tucker"), ("dora_scale", "dora"), ("lora_magnitude_vector", "dora"),
     ("bias_values", "sparse residual"), ("diff_b", "bias"), ("b_norm", "bias"),
+    ("lora_up.bias", "bias"),
     ("rescale", "rescale"), ("scalar", "scalar"), ("reshape_weight", "reshape"),
   ]
 

@@ -56,10 +56,13 @@ struct AdapterMatching {
           ?? "tensor of no known algorithm")
     }
     var placed: [String: [(target: MergeTarget, module: AdapterModule)]] = [:]
+    let orientation = LayerOrientation(of: adapter.file, in: base)
     for module in adapter.file.modules {
+      var module = module
       let (place, weight, bias): (MergePlace, MergeTarget, MergeTarget?)
       do throws(NoPlace) {
         place = try MergePlace(of: module.name, in: base)
+        module = try orientation.oriented(module, for: place.weight.shape)
         (weight, bias) = try targets(of: module, at: place)
       } catch {
         note(module.name, in: path, error.reason)

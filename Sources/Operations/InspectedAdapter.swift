@@ -58,12 +58,18 @@ struct InspectedAdapter: Sendable {
       }
     }
     // Without a module nothing asks for alphas; formats that are refused mean other things by these keys.
-    let alphas = try groups.isEmpty ? nil : AlphaMetadata(of: file)
+    let stated = try groups.isEmpty ? nil : StatedConfiguration(of: file)
     var modules: [InspectedModule] = []
+    var beginnings: OrderedDictionary<FactorBeginning, Int> = [:]
+    var transposed = 0
     for (name, views) in groups {
-      if var module = Self.module(name, views) {
-        module.recordedAlpha = module.rank.flatMap { alphas?.alpha(of: name, rank: $0) }
+      let turned =
+        stated?.keepsInputsFirst(name) == true ? AdapterModule.transposed(views) : nil
+      if var module = Self.module(name, turned ?? views) {
+        module.recordedAlpha = module.rank.flatMap { stated?.alpha(of: name, rank: $0) }
         modules.append(module)
+        transposed += turned == nil ? 0 : 1
+        if let way = stated?.beginning(of: name) { beginnings[way, default: 0] += 1 }
       } else {
         orphans += views.values.map(\.name).sorted()
       }
@@ -74,7 +80,11 @@ struct InspectedAdapter: Sendable {
     self.embeddings = embeddings
     self.orphans = orphans
     self.duplicates = duplicates
-    notices = alphas?.notices ?? []
+    notices =
+      (stated?.notices ?? []) + beginnings.compactMap { $0.notice(modules: $1) }
+      + (transposed == 0
+        ? []
+        : ["fan_in_fan_out: factors of \(transposed) layers that store their weights transposed"])
   }
 
   private static func module(_ name: String, _ views: [String: TensorView]) -> InspectedModule? {

@@ -14,7 +14,7 @@ extension Inspection {
     let keys = Set(file.metadata.keys).union(other.file.metadata.keys)
     found.metadata = keys.filter { file.metadata[$0] != other.file.metadata[$0] }.sorted()
     if adapter != nil, other.adapter != nil,
-      let pair = try? (here: AdapterFile(file), there: AdapterFile(other.file))
+      let pair = try? (here: AdapterFile(file, .kept), there: AdapterFile(other.file, .kept))
     {
       let comparison = AdapterComparison(pair.here, pair.there, pattern)
       try await comparison.add(to: &found) {

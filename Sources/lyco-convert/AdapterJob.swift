@@ -13,6 +13,8 @@ struct AdapterJob {
   let combination: CombinationOptions
   let rank: RankOptions
   let base: FilePath?
+  /// Adapters as they were before training, for those that did not begin at zero.
+  let initial: [FilePath]
   let job: JobOptions
 
   /// Makes one adapter of the inputs; of a DyLoRA one for each of its ranks.
@@ -21,8 +23,8 @@ struct AdapterJob {
       throw ValidationError(
         "'--bake_dora' needs '--base', the checkpoint whose weights the magnitudes are of")
     }
-    let adapters = try inputs.enumerated().map { index, file in
-      try strength.weighted(AdapterFile(file), at: index)
+    let adapters = try AdapterFile.changes(of: inputs, since: initial).enumerated().map {
+      strength.weighted($1, at: $0)
     }
     var settings = settings
     let family = settings.family

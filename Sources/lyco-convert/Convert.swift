@@ -210,7 +210,8 @@ struct Convert: Tool {
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,
-      base: format.base.map { FilePath($0) }, job: job)
+      base: format.base.map { FilePath($0) }, initial: format.initial.map { FilePath($0) }, job: job
+    )
   }
 
   static func main() async { await start() }

@@ -44,9 +44,10 @@ struct AlgorithmOptions: ParsableArguments {
   @Option(
     name: .customLong("wd_on_output"),
     help: ArgumentHelp(
-      "DoRA's norms are those of outputs (true) or of inputs (false).", valueName: "true or false"),
+      "DoRA's norms are those of outputs (true), which ComfyUI and the web UIs read wrongly, or of inputs "
+        + "(false).", valueName: "true or false"),
     completion: .list(OptionTable.words(of: "wd_on_output", in: .extract)))
-  var normsOfOutputs = true
+  var normsOfOutputs = false
 
   @Option(
     name: .customLong("ia3_side"),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import CommandSupport
 import Operations
+import Safetensors
 import SystemPackage
 
 /// `lyco-merge BASE ADAPTER… --ratio R… -o OUT`
@@ -71,12 +72,15 @@ struct Merge: Tool {
     let path = FilePath(output)
     let places = try job.prepare(
       [JobOptions.place(output, base: FilePath(base))],
-      reading: ([base] + adapters).map { FilePath($0) })
+      reading: ([base] + adapters + asserted.initial).map { FilePath($0) })
     defer { withExtendedLifetime(places) {} }
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
     let base = try BaseModel(opening: FilePath(base), as: family.family)
-    let weighted = try adapters.enumerated().map { index, path in
-      var adapter = strength.weighted(try AdapterFile(opening: FilePath(path)), at: index)
+    let files = try AdapterFile.changes(
+      of: adapters.map { try TensorFile(opening: FilePath($0)) },
+      since: asserted.initial.map { FilePath($0) }, onResidualBase: asserted.isResidualBase)
+    let weighted = files.enumerated().map { index, file in
+      var adapter = strength.weighted(file, at: index)
       if !blockWeights.isEmpty { adapter.blockWeights = blockWeights[index] }
       return adapter
     }

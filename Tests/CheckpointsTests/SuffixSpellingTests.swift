@@ -43,6 +43,23 @@ import Testing
     #expect(found.algorithm.name == golden.algorithm)
   }
 
+  /// Adapters that have names of their own.
+  @Test(arguments: ["turn2real", "adapter_0", "0", "default_1"])
+  func namedAdapters(name: String) throws {
+    let lora = try module([
+      "m.x.lora_A.\(name).weight": f32([2, 4]), "m.x.lora_B.\(name).weight": f32([6, 2]),
+      "m.x.lora_B.\(name).bias": f32([6]), "m.x.lora_magnitude_vector.\(name).weight": f32([6]),
+    ])
+    #expect(lora.name == "m.x" && lora.views.count == 4)
+    let loha = try module(
+      Dictionary(
+        uniqueKeysWithValues: [
+          ("hada_w1_a", [6, 2]), ("hada_w1_b", [2, 4]), ("hada_w2_a", [6, 2]),
+          ("hada_w2_b", [2, 4]),
+        ].map { ("m.x.\($0).\(name)", f32(Shape($1))) }))
+    #expect(loha.name == "m.x" && loha.algorithm.name == "loha")
+  }
+
   @Test(arguments: [
     "dora_scale", "lora_magnitude_vector", "lora_magnitude_vector.weight",
     "lora_magnitude_vector.default.weight", "magnitude",

@@ -121,7 +121,7 @@ import Testing
     Case(.extract, "--algo lora --ia3_side input", "'--ia3_side' is only valid with '--algo ia3'"),
     Case(.extract, "--rescaled", "'--rescaled' is only valid with '--algo diag-oft'"),
     Case(.extract, "--sparsity 0.5", "'--sparsity' is only valid with '--use_sparse_bias'"),
-    Case(.extract, "--wd_on_output false", "'--wd_on_output' is only valid with '--dora_wd'"),
+    Case(.extract, "--wd_on_output true", "'--wd_on_output' is only valid with '--dora_wd'"),
     Case(.extract, "--algo ia3 --dora_wd", "'--dora_wd' is not valid with '--algo ia3'"),
     Case(.extract, "--algo ia3 --dim 8", "'--linear_dim' is not valid with '--algo ia3'"),
     Case(

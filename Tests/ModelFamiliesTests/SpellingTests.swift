@@ -16,6 +16,27 @@ import Testing
         "oft_unet_down_blocks_0_attentions_0_proj_in",
         "unet._orig_mod.down_blocks.0.attentions.0.proj_in.default",
         "module.unet.down_blocks.0._fsdp_wrapped_module.attentions.0.proj_in",
+        "unet.base_model.model.down_blocks.0.attentions.0.proj_in",
+        "base_model.model.unet.down_blocks.0.attentions.0.proj_in",
+        "base_model.model.diffusion_model.input_blocks.1.1.proj_in",
+        "diffusion_model.base_model.model.input_blocks.1.1.proj_in",
+        "unet.base_model.model.base_model.model.down_blocks.0.attentions.0.proj_in",
+        "base_model.model.model.diffusion_model.input_blocks.1.1.proj_in",
+        "unet.module.base_model.model.down_blocks.0.attentions.0.proj_in",
+      ]
+    ),
+    (
+      "sd1.ldm", "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0",
+      [
+        "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_out",
+        "down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_out",
+      ]
+    ),
+    (
+      "sd1.ldm", "lora_te_text_model_encoder_layers_0_self_attn_q_proj",
+      [
+        "text_encoder.text_model.encoder.layers.0.self_attn.to_q",
+        "text_encoder.base_model.model.text_model.encoder.layers.0.self_attn.q_proj",
       ]
     ),
     (

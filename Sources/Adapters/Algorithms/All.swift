@@ -29,7 +29,9 @@ package let fixedScaleSuffix = FactorSuffix("scale", needsMarker: true)
 package let reshapeSuffix = FactorSuffix("reshape_weight")
 
 /// Suffixes of a change of the layer's bias, which may accompany any algorithm.
-package let biasSuffixes: Set<String> = [Full.biasDifference, Norm.biasDifference]
+package let biasSuffixes: Set<String> = [
+  Full.biasDifference, Norm.biasDifference, LoRA.bias,
+]
 
 /// alpha / rank. A missing alpha means alpha = rank; alpha 0 means no effect, as every merger and
 /// loader of the field has it.

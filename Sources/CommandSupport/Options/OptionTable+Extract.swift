@@ -58,7 +58,7 @@ extension OptionTable {
       .flag("decompose_both", read: "algo=lokr|auto or \(ownPreset) and mode!=full"),
       .flag("unbalanced_factorization", read: "algo=lokr|auto or \(ownPreset) and mode!=full"),
       .flag("dora_wd", read: "algo!=ia3|diag-oft|oft|boft|glora|full|norm and mode!=full"),
-      .value("wd_on_output", in: .booleans, standard: "true", read: "dora_wd"),
+      .value("wd_on_output", in: .booleans, standard: "false", read: "dora_wd"),
       .value(
         "ia3_side", in: "auto input output", standard: "auto", read: "algo=ia3|auto or \(ownPreset)"
       ),

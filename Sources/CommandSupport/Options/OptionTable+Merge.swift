@@ -16,6 +16,7 @@ extension OptionTable {
       dtype save_dtype saving_precision output_dtype = --save_precision
       fp8 float8 = --save_precision fp8_e4m3
       max_shard_size split = --shard_size
+      initial_adapters initial_path initial_model pissa_init init_adapter = --initial_adapter
       force no_strict ignore_missing skip_missing allow_missing ignore_unmatched partial = --lenient
       exclude skip ignore exclude_modules exclude_keys = --exclude_patterns
       include only target_modules filter = --include_patterns
@@ -31,6 +32,7 @@ extension OptionTable {
       .numbers("ratio ratios weight"), .numbers("unet_ratio"), .numbers("te_ratio"),
       .list("block_weights lbws lbw"),
       .value("tlora_sig"),
+      .value("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
       .value("save_precision", in: .precisions), .value("shard_size"), .flag("lenient"),
       .flag("no_metadata"), .value("set_meta"),
       .excluded, .included, .family,

@@ -108,7 +108,8 @@ extension AdapterCombination {
       views[reshapeSuffix.name] = reshape
     }
     return AdapterModule(
-      name: first.name, algorithm: algorithm, views: views, alpha: nil, file: first.file
+      name: first.name, algorithm: algorithm, views: views, alpha: nil,
+      keepsInputsFirst: first.keepsInputsFirst, file: first.file
     ).withAlpha(alpha, adding: true)
   }
 

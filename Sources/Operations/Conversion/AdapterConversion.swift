@@ -127,8 +127,20 @@ package struct AdapterConversion {
     }
     while true {
       var report = report
-      let reshaped = try await AdapterReshaping(settings.reshaping).reshaped(
+      var wanted = settings.reshaping
+      // Where nothing else says that the adapter is to stay as it is.
+      wanted.turnsMagnitudes =
+        wanted.base != nil && settings.format?.isReadInWindows == true
+        && modules.contains(where: \.hasOutputMagnitudes)
+      let reshaping = AdapterReshaping(wanted)
+      let turned = Set(modules.filter(reshaping.turns).map(\.name))
+      let reshaped = try await reshaping.reshaped(
         modules, reserving: reserved, threads: settings.threads, progress: progress)
+      if let error = reshaped.report?.relativeError(of: turned) {
+        report.warnings.append(
+          "\(turned.count) modules of DoRA by outputs became DoRA by inputs, with a relative error of "
+            + "\(error) of their change; '--dim' with a higher rank lessens it")
+      }
       report.reshaping =
         reshaped.report.map { $0.joined(to: report.reshaping) } ?? report.reshaping
       report.leftOut += reshaped.report?.leftOut ?? []
@@ -137,9 +149,9 @@ package struct AdapterConversion {
       let stored = spelling.stored(reshaped.modules, losses: &report.losses)
       let result = try AdapterOutput(stored, others, spelled: spelling, to: output)
       var metadata = ConversionMetadata(settings: settings).metadata(of: adapters, stored)
-      metadata?[AlphaMetadata.key] = nil
+      metadata?[StatedConfiguration.key] = nil
       if let entry = result.adapterMetadata {
-        metadata = (metadata ?? [:]).merging([AlphaMetadata.key: entry]) { $1 }
+        metadata = (metadata ?? [:]).merging([StatedConfiguration.key: entry]) { $1 }
       }
       let excess = limit.map { result.byteCount(metadata: metadata) - $0 } ?? 0
       guard excess > 0 else {

@@ -5,14 +5,6 @@ import Safetensors
 import Tensors
 
 extension AdapterModule {
-  /// What multiplies the change: alpha / rank, or a number that takes its place, and trained scalars.
-  var totalScale: Float {
-    var total = scale ?? adapterScale(alpha: alpha, rank: rank)
-    if let fixed = views[fixedScaleSuffix.name] { total = fixed.tensor().elements[0] }
-    if let scalar = views[scalarSuffix.name] { total *= scalar.tensor().elements[0] }
-    return total
-  }
-
   /// Whether its scale can be multiplied into factors.
   var takesScale: Bool {
     !algorithm.boundsChange && algorithm.scaleCarriers(of: shapes) != nil
@@ -38,6 +30,9 @@ extension AdapterModule {
         EncodedTensor(view.tensor() * total, as: storage ?? view.dtype, losses: &losses),
         from: view.file)
     }
-    return AdapterModule(name: name, algorithm: algorithm, views: views, alpha: nil, file: file)
+    return AdapterModule(
+      name: name, algorithm: algorithm, views: views, alpha: nil,
+      keepsInputsFirst: keepsInputsFirst,
+      file: file)
   }
 }

@@ -34,7 +34,7 @@ extension AdapterModule {
     let final = alpha ?? (isKept && self.alpha == nil ? nil : stored)
     return AdapterModule(
       name: name, algorithm: algorithm, views: kept, alpha: final,
-      alphaView: final.map { alphaTensor($0) }, file: file)
+      alphaView: final.map { alphaTensor($0) }, keepsInputsFirst: keepsInputsFirst, file: file)
   }
 }
 

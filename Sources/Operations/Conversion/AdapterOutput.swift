@@ -40,8 +40,10 @@ struct AdapterOutput {
     var metadata: [String: PEFTValue] = [:]
     if target == .diffusers, spelling.policy == .config {
       for (prefix, modules) in OrderedDictionary(grouping: modules, by: \.name.beginning) {
-        let fields = PEFTConfiguration(Array(modules), prefix: prefix + ".").fields
-        for (field, value) in fields { metadata["\(prefix).\(field)"] = value }
+        var configuration = PEFTConfiguration(Array(modules), prefix: prefix + ".")
+        // Only for PEFT are factors turned back.
+        configuration.keepsInputsFirst = false
+        for (field, value) in configuration.fields { metadata["\(prefix).\(field)"] = value }
       }
     }
     adapterMetadata = metadata.isEmpty ? nil : PEFTValue.object(metadata).json

@@ -13,10 +13,11 @@ extension AdapterReshaping {
     var settings = settings.factorization
     settings.storage = module.factorFormat
     settings.maximumRank = work.ranks?.limit
+    if turns(module) { settings.magnitudes = .inputs }
     let found: Factorization
     var alpha: Float?
     if case .algorithm(let target) = goal, target == LoRA.self, module.algorithm == LoRA.self,
-      !settings.tucker, !bakes(module),
+      !settings.tucker, !bakes(module), !turns(module),
       let resized = try resized(module, work.ranks?.policy, settings)
     {
       (found, alpha) = resized

@@ -74,6 +74,7 @@ package struct AdapterReshaping: Sendable {
     else { return nil }
     let own = (module.algorithm as? any ExtractableAlgorithm.Type).map(
       ReshapingSettings.Target.algorithm)
+    if turns(module) { return own }
     if bakes(module) {
       return settings.target ?? (work.ranks == nil ? .full : .algorithm(LoRA.self))
     }
@@ -92,6 +93,12 @@ package struct AdapterReshaping: Sendable {
 
   func bakes(_ module: AdapterModule) -> Bool {
     settings.bakesMagnitudes && module.magnitude != nil
+  }
+
+  /// Whether its norms of outputs become norms of inputs. What has no rank has none to keep.
+  func turns(_ module: AdapterModule) -> Bool {
+    settings.turnsMagnitudes && !settings.bakesMagnitudes && module.rank != nil
+      && module.hasOutputMagnitudes
   }
 
   /// The shape of the weight that a module is for.

@@ -37,7 +37,9 @@ struct AdapterSpelling {
       settings.format == nil && source == .peft && name != AdapterFormat.peftModelName
       && (name.hasSuffix(".safetensors") || name.hasSuffix(".safetensors.zst"))
     let modules = files.flatMap(\.modules)
-    hasConfiguration = files.contains { $0.file.metadata[AlphaMetadata.key] != nil }
+    hasConfiguration = files.contains {
+      $0.file.metadata[StatedConfiguration.key] != nil
+    }
     format = settings.format
     self.source = source
     alpha = settings.alpha
@@ -48,6 +50,12 @@ struct AdapterSpelling {
         endings[suffix] = Self.ending(of: view, in: module, suffix)
       }
     }
+    // What is read as the change of a bias may be called that of a factor.
+    for key in files.flatMap({ $0.file.tensors.keys }) {
+      guard let found = Self.table.split(key), found.suffix == LoRA.bias else { continue }
+      endings[Full.biasDifference] = String(key.dropFirst(found.module.count))
+      break
+    }
     self.endings = endings
     hasAlphas = modules.contains { $0.alphaView != nil }
   }
@@ -57,7 +65,8 @@ struct AdapterSpelling {
 
   /// What becomes of alphas.
   var policy: AlphaPolicy {
-    if let alpha { return alpha }
+    // Formats without a configuration keep alphas as tensors, or they would be lost.
+    if let alpha { return alpha == .config && !target.hasConfiguration ? .keep : alpha }
     if isLoose { return hasAlphas ? .keep : .fold }
     if format == nil, target != .peft, hasAlphas || hasConfiguration {
       return hasAlphas ? .keep : .config
@@ -80,8 +89,21 @@ struct AdapterSpelling {
       {
         module = module.foldingScale(losses: &losses)
       }
-      return narrowed(formed(module), losses: &losses)
+      let scalesBias = scalesBias(of: module)
+      if scalesBias, module.totalScale == 0 { module = module.foldingScale(losses: &losses) }
+      module = narrowed(
+        scalesBias ? formed(module).dividingBias() : formed(module), losses: &losses)
+      // PEFT turns the product of such layers itself.
+      return target == .peft && !isLoose && module.keepsInputsFirst == true
+        ? module.transposed() ?? module : module
     }
+  }
+
+  /// Whether readers multiply the change of the bias by the scale of the product.
+  private func scalesBias(of module: AdapterModule) -> Bool {
+    guard let bias = module.views[Full.biasDifference] else { return false }
+    let ending = ending(of: Full.biasDifference, bias, in: module)
+    return Self.table.split("module" + ending)?.suffix == LoRA.bias
   }
 
   /// Cores absorbed and magnitudes shaped as the format has them.
@@ -196,12 +218,5 @@ extension AdapterModule {
     var all = views
     all[alphaSuffix.name] = alphaView
     return all
-  }
-}
-
-extension TensorView {
-  /// The same numbers in another shape of as many.
-  fileprivate func reshaped(_ shape: Shape) -> TensorView {
-    shape == self.shape ? self : TensorView(name, encoded.reshaped(shape), from: file)
   }
 }

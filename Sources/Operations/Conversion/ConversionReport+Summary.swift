@@ -45,6 +45,7 @@ extension ConversionReport {
     if modules.contains(where: { $0.views.values.contains { $0.dtype.isFloat8 } }) {
       warnings.append("factors in 8 bit have two or three digits, and few programs load them")
     }
+    if isAsked, target.isReadInWindows { warnOfWindows(modules, target) }
     let inputs = modules.count {
       target.namesMagnitudesAsPEFT && $0.views["dora_scale"] != nil
     }
@@ -52,6 +53,38 @@ extension ConversionReport {
       warnings.append(
         "\(inputs) modules have DoRA by inputs, which programs that read \(target.rawValue) do not "
           + "know; '--bake_dora --base FILE' multiplies it out")
+    }
+  }
+
+  /// What ComfyUI, the web UIs and InvokeAI read otherwise than it is meant, or pass over.
+  ///
+  /// Sources: ComfyUI `weight_adapter/base.py`, `oft.py`; the web UI's `network.py`.
+  private mutating func warnOfWindows(_ modules: [AdapterModule], _ target: AdapterFormat) {
+    let outputs = modules.count(where: \.hasOutputMagnitudes)
+    if outputs > 0 {
+      warnings.append(
+        "\(outputs) modules have DoRA by outputs, which ComfyUI, Forge, the A1111 web UI and InvokeAI read "
+          + "wrongly; '--base CHECKPOINT' turns it into DoRA by inputs, '--bake_dora --base CHECKPOINT' "
+          + "multiplies it out")
+    }
+    let inputs = modules.count { $0.magnitude != nil } - outputs
+    if inputs > 0 {
+      warnings.append(
+        "\(inputs) modules have DoRA by inputs, which ComfyUI and the web UIs read, and PEFT, diffusers and "
+          + "LyCORIS' own loader do not")
+    }
+    guard target == .comfy else { return }
+    let rescaled = modules.count { $0.views["rescale"] != nil }
+    if rescaled > 0 {
+      warnings.append(
+        "ComfyUI leaves out the factors of outputs (rescale) of \(rescaled) modules; '--algo lora --base "
+          + "CHECKPOINT' turns them into what it reads")
+    }
+    let sparse = modules.count { $0.views["bias_values"] != nil }
+    if sparse > 0 {
+      warnings.append(
+        "ComfyUI leaves out the sparse residuals of \(sparse) modules; '--algo full' keeps all of the change"
+      )
     }
   }
 }

@@ -22,6 +22,7 @@ extension PEFTConfiguration {
           alpha: module.rank == nil ? module.totalScale * Float(rank) : module.alpha ?? Float(rank))
       })
     usesDoRA = members.contains { $0.magnitude != nil }
+    keepsInputsFirst = members.contains { $0.keepsInputsFirst == true }
     hasBias = members.contains { $0.biasView != nil }
     guard algorithm != LoRA.self else { return }
     let shapes = members.map(\.shapes)

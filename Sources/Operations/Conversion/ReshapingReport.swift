@@ -54,6 +54,18 @@ package struct ReshapingReport: Codable, Sendable {
       leftOut: earlier.leftOut + leftOut)
   }
 
+  /// ‖Δ − Δ'‖_F / ‖Δ‖_F over some modules, to three decimals; nil where none of them changed.
+  func relativeError(of names: Set<String>) -> Double? {
+    let some = modules.filter { names.contains($0.name) }
+    let energy = some.reduce(0) { $0 + $1.deltaNorm * $1.deltaNorm }
+    guard energy > 0 else { return nil }
+    let squares = some.reduce(0) { sum, module in
+      let error = module.deltaNorm * module.relativeError
+      return sum + error * error
+    }
+    return ((squares / energy).squareRoot() * 1000).rounded() / 1000
+  }
+
   init(_ modules: [Module], unchanged: Int, leftOut: [LeftOutModule]) {
     self.modules = modules
     self.leftOut = leftOut

@@ -50,6 +50,8 @@ package struct ReshapingSettings: Sendable {
   package var slice: Int?
   /// Whether DoRA's magnitudes become part of the change.
   package var bakesMagnitudes = false
+  /// Whether DoRA by outputs becomes DoRA by inputs, which programs with a window read.
+  var turnsMagnitudes = false
   /// Everything about factors but the format, which is that of each module.
   package var factorization = FactorizationSettings(allowsFull: false)
   /// The checkpoint that the adapter is for, where an algorithm depends on its weights.
@@ -59,6 +61,6 @@ package struct ReshapingSettings: Sendable {
 
   var changesNothing: Bool {
     target == nil && linear == nil && convolution == nil && sizeLimit == nil && slice == nil
-      && !bakesMagnitudes
+      && !bakesMagnitudes && !turnsMagnitudes
   }
 }

@@ -85,6 +85,18 @@ struct RowFactors {
 }
 
 extension AdapterModule {
+  /// Whether it is a DoRA by outputs, as far as its shapes tell.
+  var hasOutputMagnitudes: Bool {
+    guard let (suffix, view) = magnitude else { return false }
+    if let weight = algorithm.weightShape(of: shapes),
+      let axis = try? WeightDecomposition<Tensor>.axis(of: shapes, for: weight)
+    {
+      return axis == .outputs
+    }
+    return suffix == WeightDecomposition<Tensor>.outputSuffix.name
+      || view.shape.dimensions.first != 1
+  }
+
   /// The tensor of DoRA's magnitudes.
   var magnitude: (suffix: String, view: TensorView)? {
     for suffix in WeightDecomposition<Tensor>.suffixes {
@@ -121,6 +133,9 @@ extension AdapterModule {
       views[suffix] = TensorView(
         "\(name).\(suffix)", EncodedTensor(tensor, as: .f32), from: file)
     }
-    return AdapterModule(name: name, algorithm: LoRA.self, views: views, alpha: nil, file: file)
+    return AdapterModule(
+      name: name, algorithm: LoRA.self, views: views, alpha: nil,
+      keepsInputsFirst: keepsInputsFirst,
+      file: file)
   }
 }

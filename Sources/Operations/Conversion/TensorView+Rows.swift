@@ -2,9 +2,6 @@ import Safetensors
 import Tensors
 
 extension TensorView {
-  /// The stored tensor in memory.
-  var encoded: EncodedTensor { EncodedTensor(dtype, shape, Array(copying: bytes)) }
-
   /// Some of the rows, as they are stored.
   ///
   /// Rows lie along the first axis with as many places as there are rows: a magnitude of DoRA may be

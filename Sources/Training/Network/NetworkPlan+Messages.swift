@@ -76,6 +76,15 @@ extension ModuleOptions {
     if any({ $0.options.decomposesWeight && $0.options.bypasses == true }) {
       notices.append("network_args: dora_wd needs the whole weight: bypass_mode=False is used")
     }
+    if any({
+      $0.options.decomposesWeight && $0.options.decomposesOutputs
+        && $0.algorithm.options.contains("dora_wd")
+    }) {
+      notices.append(
+        "network_args: dora_wd takes norms of outputs, as LyCORIS does: LyCORIS and PEFT read them, ComfyUI, "
+          + "Forge, the A1111 web UI and InvokeAI read them wrongly; wd_on_output=False is right in all of "
+          + "those")
+    }
     if any({ $0.options.decomposesWeight && $0.options.dropout > 0 }) {
       notices.append("network_args: dora_wd has no dropout of neurons: it is ignored")
     }

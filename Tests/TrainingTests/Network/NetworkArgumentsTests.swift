@@ -132,6 +132,8 @@ struct NetworkArgumentsTests {
     #expect(try notices("algo=lokr", "factor=4").isEmpty)
     #expect(
       try notices("dora_wd=True", "bypass_mode=True").contains { $0.contains("bypass_mode=False") })
+    #expect(try notices("dora_wd=True").contains { $0.contains("ComfyUI") })
+    #expect(try notices("dora_wd=True", "wd_on_output=False").isEmpty)
     #expect(try notices("dropout=0.1").contains { $0.contains("bypass_mode") })
     #expect(try notices("algo=lokr", "loraplus_lr_ratio=4").contains { $0.contains("lora_up") })
     #expect(try notices("algo=ia3").contains { $0.contains("preset=ia3") })

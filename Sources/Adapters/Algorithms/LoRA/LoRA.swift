@@ -18,6 +18,8 @@ package enum LoRA: AdditiveAlgorithm {
   package static let down = "lora_down.weight"
   package static let mid = "lora_mid.weight"
   static let residual = SparseResidual.valuesSuffix
+  /// The bias of the second product, which is scaled as the product is: PEFT's `lora_bias`.
+  package static let bias = "lora_up.bias"
 
   package static let suffixes =
     [
@@ -36,7 +38,12 @@ package enum LoRA: AdditiveAlgorithm {
       FactorSuffix(mid),
       FactorSuffix(SparseResidual.indicesSuffix), FactorSuffix(residual),
       FactorSuffix(SparseResidual.sizeSuffix),
-      FactorSuffix(Full.biasDifference, spelled: [".lora_B.bias"]),
+      FactorSuffix(Full.biasDifference),
+      FactorSuffix(
+        bias,
+        spelled: [
+          ".lora_B.bias", "_lora.up.bias", ".lora.up.bias", ".lora_linear_layer.up.bias",
+        ]),
       scalarSuffix, fixedScaleSuffix, reshapeSuffix,
     ] + WeightDecomposition.suffixes
   package static let markers: Set<String> = [up, down]

@@ -2,15 +2,15 @@ import OrderedCollections
 package import Safetensors
 import SystemPackage
 
-/// Alphas that stand outside of the tensors: in the header under `lora_adapter_metadata`, the PEFT
-/// configuration of each component as diffusers writes it, `{"unet.r": 2, "unet.lora_alpha": 3, …}`,
-/// or in the `adapter_config.json` that PEFT's `save_pretrained` writes beside
+/// What a PEFT configuration says of an adapter's modules, outside of the tensors: in the header under
+/// `lora_adapter_metadata`, that of each component as diffusers writes it, `{"unet.r": 2, "unet.lora_alpha":
+/// 3, …}`, or in the `adapter_config.json` that PEFT's `save_pretrained` writes beside
 /// `adapter_model.safetensors`.
 ///
 /// A file of this kind has no `.alpha` tensors; without the configuration every module would be
 /// merged at scale 1. Source: diffusers `loaders/lora_base.py`; PEFT `utils/other.py`,
-/// `get_pattern_key`, and `tuners/lycoris_utils.py`.
-package struct AlphaMetadata {
+/// `get_pattern_key`, `tuners/lora/layer.py` and `tuners/lycoris_utils.py`.
+package struct StatedConfiguration {
   package static let key = "lora_adapter_metadata"
   /// What PEFT puts before the path of every module.
   private static let prefix = String(PEFTConfiguration.prefix.dropLast())
@@ -19,6 +19,8 @@ package struct AlphaMetadata {
     var alpha = PEFTSetting()
     var rank = PEFTSetting()
     var dividesByRoot = false
+    var keepsInputsFirst: Bool?
+    var beginning = FactorBeginning.zero
   }
 
   /// Longest configuration that is read.
@@ -93,6 +95,10 @@ package struct AlphaMetadata {
     case "r": components[component, default: Component()].rank.common = try reader.number(value)
     case "use_rslora":
       components[component, default: Component()].dividesByRoot = try reader.flag(value)
+    case "fan_in_fan_out":
+      components[component, default: Component()].keepsInputsFirst = try reader.flag(value)
+    case "init_lora_weights":
+      components[component, default: Component()].beginning = try FactorBeginning(value, reader)
     case "alpha_pattern":
       try components[component, default: Component()].alpha.set(value, &reader)
     case "rank_pattern":
@@ -102,11 +108,29 @@ package struct AlphaMetadata {
     notices += reader.notices
   }
 
+  /// The configuration of a module, and the path that its patterns mean.
   private func component(of module: String) -> (Component, path: String)? {
     for (name, component) in components where module.hasPrefix(name + ".") {
       return (component, String(module.dropFirst(name.count + 1)))
     }
-    return nil
+    // Written by hand, without what PEFT puts before paths, or after what another tool put there.
+    let slash = module.firstIndex(of: "/")
+    let folder = slash.map { String(module[...$0]) } ?? ""
+    guard let component = components[folder + Self.prefix] else { return nil }
+    let path = module.dropFirst(folder.count)
+    let start = path.firstRange(of: PEFTConfiguration.prefix)?.upperBound ?? path.startIndex
+    return (component, String(path[start...]))
+  }
+
+  /// Whether layers keep their inputs on the first axis of their weights, as the `Conv1D` of GPT-2 does;
+  /// nil where no configuration says.
+  package func keepsInputsFirst(_ module: String) -> Bool? {
+    component(of: module)?.0.keepsInputsFirst
+  }
+
+  /// What the factors of a module were before training.
+  package func beginning(of module: String) -> FactorBeginning {
+    component(of: module)?.0.beginning ?? .zero
   }
 
   /// The alpha that alpha / rank turns into the scale which training used; nil if the configuration
