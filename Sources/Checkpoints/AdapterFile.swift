@@ -51,6 +51,7 @@ package struct AdapterFile: Sendable {
       }
       groups[module, default: [:]][suffix] = view
     }
+    Self.join(&groups)
     let isAdapter = groups.values.contains { !Self.allMarkers.isDisjoint(with: $0.keys) }
     unrecognized.removeAll { key in
       guard
@@ -58,9 +59,11 @@ package struct AdapterFile: Sendable {
           key, beside: { groups[$0]?.keys.map { $0 } ?? [] })
           ?? (isAdapter ? SuffixTable.splitNorm(key) : nil)
       else { return false }
-      groups[module]?[suffix] = file.tensors[key]
+      // A norm that is set has no other tensor.
+      groups[module, default: [:]][suffix] = file.tensors[key]
       return true
     }
+    Self.extend(&groups, file.path)
     let refusal = refused.min { $0.key < $1.key }.map {
       CheckpointError.refused(file.path, $0.value, modules: refused.count)
     }
@@ -84,6 +87,43 @@ package struct AdapterFile: Sendable {
     self.unrecognized = unrecognized
     notices = stated.notices
   }
+
+  /// Gives what belongs to a module, and stands apart because its name has dots where that of the factors
+  /// has underscores, to the factors.
+  private static func join(_ groups: inout OrderedDictionary<String, [String: TensorView]>) {
+    for (name, views) in groups
+    where name.contains(".") && allMarkers.isDisjoint(with: views.keys) {
+      let flat = String(name.map { $0 == "." ? "_" : $0 })
+      guard let factors = groups[flat], Set(factors.keys).isDisjoint(with: views.keys) else {
+        continue
+      }
+      groups[flat] = factors.merging(views) { own, _ in own }
+      groups[name] = nil
+    }
+  }
+
+  /// Gives the first layer of Black Forest Labs' control adapters the shape to which it extends the weight:
+  /// of these files, and of diffusers' form of them, it is that of the factors.
+  ///
+  /// Source: ComfyUI `lora_convert.py`, `convert_lora_bfl_control`.
+  private static func extend(
+    _ groups: inout OrderedDictionary<String, [String: TensorView]>, _ path: FilePath
+  ) {
+    for (layer, norm) in controlLayers {
+      guard groups[norm]?[Replacement.weight] != nil, groups[layer]?[reshapeSuffix.name] == nil,
+        let up = groups[layer]?[LoRA.up], let down = groups[layer]?[LoRA.down]
+      else { continue }
+      let extents = [up.shape.rows, down.shape.columns]
+      let bytes = extents.flatMap { extent in (0..<8).map { UInt8(extent >> (8 * $0) & 0xFF) } }
+      groups[layer]?[reshapeSuffix.name] = TensorView(
+        "\(layer).\(reshapeSuffix.name)", EncodedTensor(.i64, [2], bytes), from: path)
+    }
+  }
+
+  private static let controlLayers = [
+    (layer: "img_in", norm: "single_blocks.0.norm.key_norm"),
+    (layer: "transformer.x_embedder", norm: "transformer.single_transformer_blocks.0.attn.norm_k"),
+  ]
 
   /// Whether any key carries a suffix that identifies an algorithm.
   package static func looksLikeAdapter(_ keys: some Sequence<String>) -> Bool {

@@ -32,7 +32,6 @@ extension AdapterFormat {
   private func replacementEnding(_ module: String) -> String {
     let isNorm = module.hasSuffix("query_norm") || module.hasSuffix("key_norm")
     switch self {
-    case .comfy where isNorm: return ".scale.set_weight"
     case .original where isNorm: return ".scale"
     case .diffusers where SuffixTable.splitNorm(module + ".weight") != nil: return ".weight"
     case .hcp: return ".___.layer." + Replacement.weight

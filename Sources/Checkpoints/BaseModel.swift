@@ -1,3 +1,4 @@
+import LinearAlgebra
 package import ModelFamilies
 import OrderedCollections
 package import Safetensors
@@ -44,11 +45,13 @@ package struct BaseModel: Sendable {
       of: parameters.map { (key: $0.key, shape: $0.value.shape) }, as: family)
   }
 
-  /// The values of a tensor, dequantized; of the rows alone where the slot is a range of rows.
+  /// The values of a parameter, dequantized, outputs for rows; of the rows alone where the slot is a range
+  /// of rows.
   /// - Throws: `CheckpointError.notConvertible`
   package func tensor(_ slot: ParameterSlot) throws(CheckpointError) -> Tensor {
     guard let part = plain(slot) else {
-      let whole = try tensor(forKey: slot.key)
+      let stored = try tensor(forKey: slot.key)
+      let whole = slot.isTransposed ? stored.transposed() : stored
       return slot.rows.map { whole.rows($0) } ?? whole
     }
     return Tensor(
@@ -59,7 +62,9 @@ package struct BaseModel: Sendable {
   /// - Precondition: the checkpoint has the key.
   package func shape(of slot: ParameterSlot) -> Shape {
     guard let view = file.tensors[slot.key] else { preconditionFailure("no tensor '\(slot.key)'") }
-    guard let rows = slot.rows else { return view.shape }
+    guard let rows = slot.rows else {
+      return slot.isTransposed ? Shape(view.shape.dimensions.reversed()) : view.shape
+    }
     return Shape([rows.count] + view.shape.dimensions.dropFirst())
   }
 
@@ -83,7 +88,8 @@ package struct BaseModel: Sendable {
   private func plain(
     _ slot: ParameterSlot
   ) -> (view: TensorView, range: Range<Int>, shape: Shape)? {
-    guard scalings[slot.key] == nil, let view = file.tensors[slot.key], view.dtype.isConvertible
+    guard scalings[slot.key] == nil, !slot.isTransposed, let view = file.tensors[slot.key],
+      view.dtype.isConvertible
     else { return nil }
     guard let rows = slot.rows else { return (view, 0..<view.byteCount, view.shape) }
     let width = view.byteCount / max(view.shape.rows, 1)

@@ -68,6 +68,11 @@ package struct Preset {
     return targets(for: module.component)?.contain(module) ?? false
   }
 
+  /// Whether the preset asks for anything in that part of a model.
+  package func covers(_ component: String) -> Bool {
+    targets(for: component).map { !($0.classes.isEmpty && $0.names.isEmpty) } ?? false
+  }
+
   /// The most particular override: by name before by class, an inner class before an outer one.
   package func override(for module: FamilyModule) -> Override? {
     nameOverrides.first { $0.pattern.matches(module.path) }?.override

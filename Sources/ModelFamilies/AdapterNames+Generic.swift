@@ -41,7 +41,8 @@ extension AdapterNames {
     var found: [Int] = []
     for (prefix, beginnings) in AdapterNames.prefixes where name.hasPrefix(prefix) {
       let rest = String(name.dropFirst(prefix.count))
-      let isDotted = rest.contains(".")
+      // Some programs write some of the dots as underscores.
+      let isDotted = rest.contains(".") && !prefix.hasSuffix("_")
       let underscored = rest.underscored
       for beginning in beginnings + [""] {
         for index in indices(beginning + " " + underscored) where !found.contains(index) {

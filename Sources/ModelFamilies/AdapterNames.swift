@@ -71,7 +71,9 @@ struct AdapterNames: Sendable {
       else { continue }
       let indices = indices(layout.prefix + path.underscored)
       for module in indices.map({ modules[$0] }) where module.component == component.name {
-        if row.swapsHalves(from: place.column, to: naming, of: module.shape) == true { continue }
+        guard row.swapsHalves(from: place.column, to: naming, of: module.shape) == false,
+          !row.transposes(from: place.column, to: naming)
+        else { continue }
         if row.stems[naming].count == parts {
           found.append(module)
         } else if let slice = slice(of: module, at: place, in: table, component) {

@@ -38,6 +38,7 @@ extension FamilyDefinition.Layout {
     inserting = table.string(ifAny: "inserting")
     naming = table.string("naming")
     prefix = table.string("prefix")
+    extraction = table.strings(ifAny: "extraction")
   }
 }
 

@@ -41,6 +41,9 @@ struct FamilyDefinition: Sendable {
     let naming: String
     /// Prefix of the adapter names.
     let prefix: String
+    /// Column and prefix of the names that extracted adapters get, where the programs that load kohya's
+    /// names do not know the layout's own.
+    let extraction: [String]?
   }
 
   /// How to know an adapter for the family from its module names.

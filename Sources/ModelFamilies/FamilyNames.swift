@@ -69,17 +69,48 @@ package struct FamilyNames: Sendable {
   package func spelling(
     of place: ModulePlace, in format: AdapterFormat, weightShape: Shape? = nil
   ) -> PlaceSpelling? {
+    guard let index = index(of: place.component), let name = column(of: format, at: index) else {
+      return nil
+    }
+    return spelling(
+      of: place, at: index, name, isUnderscored: format.isUnderscored, weightShape: weightShape)
+  }
+
+  /// What an adapter that is extracted from checkpoints calls a place: as in kohya's scripts, or else as
+  /// the programs know it that load their names; nil if there is no such name.
+  /// - Parameters:
+  ///   - place: as the layout of the checkpoint calls it.
+  ///   - isShared: whether the other checkpoint calls it the same, and its name may stay.
+  package func extractedSpelling(
+    of place: ModulePlace, isShared: Bool, weightShape: Shape
+  ) -> PlaceSpelling? {
+    guard let index = index(of: place.component) else { return nil }
+    let component = family.definition.components[index]
+    let layout = component.layouts.first { family.tables[index].column($0.naming) == place.column }
+    if isShared, layout?.extraction == nil { return nil }
+    let kohya = column(of: .kohya, at: index)
     guard
-      let index = family.definition.components.firstIndex(where: { $0.name == place.component }),
-      let (column, prefix) = column(of: format, at: index)
+      let name = layout?.extraction.map({ (family.tables[index].column($0[0]), $0[1]) }) ?? kohya
     else { return nil }
+    return spelling(of: place, at: index, name, isUnderscored: true, weightShape: weightShape)
+  }
+
+  private func index(of component: String) -> Int? {
+    family.definition.components.firstIndex { $0.name == component }
+  }
+
+  private func spelling(
+    of place: ModulePlace, at index: Int, _ naming: (column: Int, prefix: String),
+    isUnderscored: Bool, weightShape: Shape?
+  ) -> PlaceSpelling? {
+    let (column, prefix) = naming
     let table = family.tables[index]
     let row = table.rows[place.rows[place.rows.count - 1]]
     let match = NameTable.Match(
       rows: place.rows, numbers: place.numbers, part: place.part ?? 0, role: .weight)
     func name(part: Int) -> String? {
       table.name(of: match, column: column, part: part).map {
-        prefix + (format.isUnderscored ? $0.underscored : $0)
+        prefix + (isUnderscored ? $0.underscored : $0)
       }
     }
     let stems = row.stems[column]
@@ -94,7 +125,7 @@ package struct FamilyNames: Sendable {
       return names.count == stems.count
         ? .parts(names: names, shares: stems.map(\.share)) : nil
     }
-    guard let name = name(part: place.part ?? 0),
+    guard !row.transposes(from: place.column, to: column), let name = name(part: place.part ?? 0),
       let swapsHalves = row.swapsHalves(from: place.column, to: column, of: weightShape)
     else { return nil }
     return .same(name, swapsHalves: swapsHalves)

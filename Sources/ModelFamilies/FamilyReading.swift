@@ -79,6 +79,8 @@ struct FamilyReading {
     let parent = String(key.dropLast((stem.weight ?? "weight").utf8.count))
     let biasKey = parent + (stem.bias ?? "bias")
     let hasBias = stem.bias != "" && checkpoint.shape(biasKey)?.dimensions == [shape.rows]
+    let isTransposed = row.transposes(from: spelling.column, to: spelling.naming)
+    guard !isTransposed || shape.dimensions.count == 2 else { return [] }
     let isFused = row.stems[spelling.naming].count != row.stems[spelling.column].count
     let parts = isFused ? row.slices(of: shape, spelling.naming) : [(match.part, nil)]
     return parts.compactMap { part, rows in
@@ -86,8 +88,9 @@ struct FamilyReading {
         FamilyModule(
           component: component, path: path, adapterName: spelling.adapterPrefix + path.underscored,
           containers: spelling.table.containers(of: match), kind: kind,
-          shape: rows.map { Shape([$0.count] + shape.dimensions.dropFirst()) } ?? shape,
-          weight: ParameterSlot(key: key, rows: rows),
+          shape: rows.map { Shape([$0.count] + shape.dimensions.dropFirst()) }
+            ?? (isTransposed ? Shape(shape.dimensions.reversed()) : shape),
+          weight: ParameterSlot(key: key, rows: rows, isTransposed: isTransposed),
           bias: hasBias ? ParameterSlot(key: biasKey, rows: rows) : nil)
       }
     }
@@ -114,7 +117,10 @@ extension NameTable.Row {
 
 extension String {
   /// The name as kohya's tools flatten it: dots become underscores.
-  var underscored: String {
-    String(decoding: utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
-  }
+  var underscored: String { String(decoding: utf8.underscored, as: UTF8.self) }
+}
+
+extension Sequence<UInt8> {
+  /// The same with underscores for dots.
+  var underscored: [UInt8] { map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 } }
 }

@@ -17,6 +17,7 @@ struct FamilyTables: Sendable {
     written = definition.components.enumerated().map { index, component in
       (component.names ?? [:]).values.map { ($0[1], tables[index].column($0[0])) }
         + component.layouts.map { ($0.prefix, tables[index].column($0.naming)) }
+        + component.layouts.compactMap(\.extraction).map { ($0[1], tables[index].column($0[0])) }
     }
     prefixes = definition.components.map { component in
       let keys = component.layouts.flatMap(\.keys)

@@ -12,10 +12,10 @@ import Tensors
 /// `{n}` is any number, the same in all columns; `-` a column in which the place does not exist;
 /// `a|b|c` modules that the other columns hold in one weight, by rows, equal parts but where `a*4`
 /// has four times the rows of a plain one; `weight,bias` whole keys where they are not `<name>.weight`
-/// and `<name>.bias`. Notes: `@block` opens a block, a bare word is a class the module lies in,
+/// and `<name>.bias`, one word before the comma a key that is the weight itself. Notes: `@block` opens a block, a bare word is a class the module lies in,
 /// `!embedding` and `!parameter` say what a shape does not tell; `swapped=diffusers` says that in that
 /// column the halves of the rows stand in the other order, `rows=6` that they do not where the weight
-/// is six times as high as wide.
+/// is six times as high as wide; `transposed=openclip` that in that column rows are inputs.
 struct NameTable: Sendable {
   /// What one row stands for.
   enum Role: Sendable {
@@ -26,7 +26,7 @@ struct NameTable: Sendable {
   struct Stem: Sendable {
     /// The dotted name, cut at its numbers: `["double_blocks.", ".img_attn.qkv"]`.
     let pieces: [String]
-    /// Last part of the weight's key if it is not `weight`.
+    /// Last part of the weight's key if it is not `weight`; empty if the name is the whole key.
     let weight: String?
     /// Last part of the bias's key if it is not `bias`; empty if there is none.
     let bias: String?
@@ -44,6 +44,8 @@ struct NameTable: Sendable {
     let swapped: Int?
     /// Height of the weight over its width for which no halves are swapped after all.
     let ratio: Int?
+    /// The column in which the weight has inputs for rows, unlike in all others.
+    let transposed: Int?
   }
 
   /// A place in the tree of name segments of one column of one block.
@@ -82,6 +84,11 @@ struct NameTable: Sendable {
 }
 
 extension NameTable.Row {
+  /// Whether the weight has inputs for rows in one of the columns, and outputs in the other.
+  func transposes(from column: Int, to other: Int) -> Bool {
+    transposed != nil && (column == transposed) != (other == transposed)
+  }
+
   /// Whether the halves of the rows stand in the other order in one of the columns than in the other;
   /// nil if only the shape of the weight could tell.
   /// - Parameter shape: of the weight, if it is known.
@@ -121,6 +128,7 @@ extension NameTable {
     var nested: Int?
     var swapped: Int?
     var ratio: Int?
+    var transposed: Int?
     for note in words[columns.count...] {
       if note.hasPrefix("@") {
         nested = blockNumbers[String(note.dropFirst())]!
@@ -132,6 +140,8 @@ extension NameTable {
         swapped = column(String(note.dropFirst("swapped=".count)))
       } else if note.hasPrefix("rows=") {
         ratio = Int(note.dropFirst(5))
+      } else if note.hasPrefix("transposed=") {
+        transposed = column(String(note.dropFirst("transposed=".count)))
       } else {
         containers.append(note)
       }
@@ -142,7 +152,9 @@ extension NameTable {
     }
     let numbers = stems.first { !$0.isEmpty }![0].pieces.count - 1
     rows.append(
-      Row(stems: stems, role: role, containers: containers, swapped: swapped, ratio: ratio))
+      Row(
+        stems: stems, role: role, containers: containers, swapped: swapped, ratio: ratio,
+        transposed: transposed))
     for column in columns.indices {
       for (part, stem) in stems[column].enumerated() {
         precondition(stem.pieces.count == numbers + 1, "'\(words)': columns differ in numbers")
@@ -211,6 +223,12 @@ extension NameTable.Stem {
       return
     }
     let parts = keys.map { $0.split(separator: ".") }
+    guard parts[0].count > 1 else {
+      pieces = String(keys[0]).pieces
+      weight = ""
+      bias = String(keys[1])
+      return
+    }
     pieces = parts[0].dropLast().joined(separator: ".").pieces
     weight = String(parts[0].last!)
     bias = parts[1].last.map(String.init) ?? ""

@@ -56,25 +56,20 @@ struct AdapterMatching {
           ?? "tensor of no known algorithm")
     }
     var placed: [String: [(target: MergeTarget, module: AdapterModule)]] = [:]
-    let orientation = LayerOrientation(of: adapter.file, in: base)
-    for module in adapter.file.modules {
-      var module = module
-      let (place, weight, bias): (MergePlace, MergeTarget, MergeTarget?)
-      do throws(NoPlace) {
-        place = try MergePlace(of: module.name, in: base)
-        module = try orientation.oriented(module, for: place.weight.shape)
-        (weight, bias) = try targets(of: module, at: place)
-      } catch {
-        note(module.name, in: path, error.reason)
-        continue
-      }
+    for (module, place, weight, bias) in found(adapter) {
       let keys = Set(place.weight.parts.map(\.slot.key))
       let rivals = keys.flatMap { placed[$0] ?? [] }.filter { $0.target.overlaps(place.weight) }
-      if let other = rivals.first {
-        // Some trainers write a layer under the names of two tools.
-        guard other.target == place.weight, module.hasSameContents(as: other.module) else {
-          throw .duplicateModule(
-            path, layer: place.path, modules: [other.module.name, module.name])
+      if !rivals.isEmpty {
+        // Some trainers write a layer under the names of two tools, or in parts beside the whole.
+        for other in rivals {
+          let isSame =
+            other.target == place.weight
+            ? module.hasSameContents(as: other.module)
+            : try other.module.changesRows(of: other.target, as: module, changes: place.weight)
+          guard isSame else {
+            throw .duplicateModule(
+              path, layer: place.path, modules: [other.module.name, module.name])
+          }
         }
         skipped += 1
         continue
@@ -101,6 +96,30 @@ struct AdapterMatching {
       }
       try contribute(module, to: bias, kept, isBias: true, multiplier)
     }
+  }
+
+  private typealias Found = (
+    module: AdapterModule, place: MergePlace, weight: MergeTarget, bias: MergeTarget?
+  )
+
+  /// The modules that have a place, those of whole weights before those of parts of them.
+  private mutating func found(_ adapter: WeightedAdapter) -> [Found] {
+    var found: [Found] = []
+    let orientation = LayerOrientation(of: adapter.file, in: base)
+    for module in adapter.file.modules {
+      do throws(NoPlace) {
+        let place = try MergePlace(of: module.name, in: base)
+        let module = try orientation.oriented(module, for: place.weight.shape)
+        let (weight, bias) = try targets(of: module, at: place)
+        found.append((module, place, weight, bias))
+      } catch {
+        note(module.name, in: adapter.file.file.path, error.reason)
+      }
+    }
+    return found.enumerated().sorted {
+      (-$0.element.place.weight.shape.rows, $0.offset)
+        < (-$1.element.place.weight.shape.rows, $1.offset)
+    }.map(\.element)
   }
 
   private func multiplier(
@@ -183,7 +202,7 @@ struct AdapterMatching {
         slots.append((bias, base.shape(of: bias)))
         continue
       }
-      guard layer.weight.rows == nil else {
+      guard layer.weight.rows == nil, !layer.weight.isTransposed else {
         throw NoPlace("a change of a bias that the fused layer does not have")
       }
       let weight = layer.weight.key

@@ -20,7 +20,7 @@ extension Extraction {
       mode: ranks.name, storage: plan.storage.rawValue, seed: seed,
       modules: changed.map { item, result in
         ExtractionReport.Module(
-          name: item.module.adapterName, path: item.module.path, key: item.base.key,
+          name: item.module.adapterName, path: item.module.path, key: item.base.keys,
           shape: item.shape.dimensions, part: item.part.rawValue, algorithm: result.algorithm,
           rank: result.rank, detail: result.detail, iterations: result.iterations,
           bytes: result.byteCount, deltaNorm: result.energy.squareRoot(),
@@ -56,20 +56,26 @@ extension Extraction {
         reason: entry.reason.rawValue, change: change,
         relativeChange: change.flatMap { change in norm.map { $0 > 0 ? change / $0 : 0 } })
     }
-    guard let base = plan.base.file.tensors[entry.key], let counterpart = entry.tuned,
-      let tuned = plan.tuned.file.tensors[counterpart.key]
-    else { return lost(nil) }
-    if entry.rows == nil, counterpart.rows == nil, base.dtype == tuned.dtype,
+    let slot = entry.slot
+    guard let base = plan.base.file.tensors[slot.key], let target = entry.tuned else {
+      return lost(nil)
+    }
+    let views = target.parts.compactMap { plan.tuned.file.tensors[$0.slot.key] }
+    guard views.count == target.parts.count else { return lost(nil) }
+    let (counterpart, tuned) = (target.parts[0].slot, views[0])
+    let isAlike = views.count == 1 && slot.isTransposed == counterpart.isTransposed
+    if isAlike, slot.rows == nil, counterpart.rows == nil, base.dtype == tuned.dtype,
       base.shape.count == tuned.shape.count, base.hasEqualBytes(as: tuned)
     {
       return nil
     }
-    guard base.dtype.isConvertible, tuned.dtype.isConvertible else { return lost(nil) }
-    let slot = ParameterSlot(key: entry.key, rows: entry.rows)
+    guard base.dtype.isConvertible, views.allSatisfy(\.dtype.isConvertible) else {
+      return lost(nil)
+    }
     var (change, norm) = (0.0, 0.0)
-    if base.shape == tuned.shape, entry.rows == counterpart.rows {
+    if isAlike, base.shape == tuned.shape, slot.rows == counterpart.rows {
       // By strips of rows, so that a table of embeddings does not need memory for itself.
-      for rows in (entry.rows ?? 0..<base.shape.rows).strips(of: base.shape.columns) {
+      for rows in (slot.rows ?? 0..<base.shape.rows).strips(of: base.shape.columns) {
         let part = ParameterSlot(key: slot.key, rows: base.shape.dimensions.isEmpty ? nil : rows)
         let before = try plan.base.tensor(part)
         let after = try plan.tuned.tensor(ParameterSlot(key: counterpart.key, rows: part.rows))
@@ -81,7 +87,7 @@ extension Extraction {
     } else {
       // Layouts may differ in fusion and in axes of extent 1.
       let before = try plan.base.tensor(slot)
-      let after = try plan.tuned.tensor(counterpart)
+      let after = try plan.tuned.tensor(target)
       guard before.count == after.count else { return lost(nil) }
       change = after.reshaped(before.shape).squaredDistance(to: before)
       norm = before.sumOfSquares
@@ -94,7 +100,9 @@ extension Extraction {
     let norm = try plan.base.tensor(item.base).sumOfSquares.squareRoot()
     let change = energy.squareRoot()
     return ExtractionReport.Lost(
-      key: item.base.key, rows: item.base.rows.map { [$0.lowerBound, $0.upperBound - 1] },
+      key: item.base.keys,
+      rows: item.base.parts.count == 1
+        ? item.base.parts[0].slot.rows.map { [$0.lowerBound, $0.upperBound - 1] } : nil,
       reason: "no room within --max_size", change: change,
       relativeChange: norm > 0 ? change / norm : 0)
   }

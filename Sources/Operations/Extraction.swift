@@ -113,7 +113,7 @@ package struct Extraction: Sendable {
     case nil: break
     }
     let pair =
-      plan.exactDeltas
+      plan.exactDeltas && item.omittedRows.isEmpty
       ? (base: try plan.base.tensor(item.base), tuned: try plan.tuned.tensor(item.tuned)) : nil
     return Full.factorize(
       change.delta, energy: change.energy, suffix: item.part.suffix, storage: plan.storage,
@@ -150,16 +150,21 @@ package struct Extraction: Sendable {
   /// tuned − base of an item, and its squared norm; nil where they agree.
   /// - Throws: `OperationError.notFinite`
   func delta(of item: ExtractionPlan.Item) throws -> (tensor: Tensor, energy: Double)? {
-    let delta = try BaseModel.difference(
+    var delta = try BaseModel.difference(
       of: (plan.tuned, item.tuned), minus: (plan.base, item.base))
+    for rows in item.omittedRows {
+      delta.replaceRows(
+        from: rows.lowerBound,
+        with: Tensor(zeros: Shape([rows.count] + item.shape.dimensions.dropFirst())))
+    }
     // A model of any size is read once: the pages that are done with need not stay.
-    plan.base.file.tensors[item.base.key]?.releasePages()
-    plan.tuned.file.tensors[item.tuned.key]?.releasePages()
+    for part in item.base.parts { plan.base.file.tensors[part.slot.key]?.releasePages() }
+    for part in item.tuned.parts { plan.tuned.file.tensors[part.slot.key]?.releasePages() }
     let energy = delta.sumOfSquares
     guard energy.isFinite else {
       let (file, key) =
         try plan.base.tensor(item.base).isFinite
-        ? (plan.tuned.file.path, item.tuned.key) : (plan.base.file.path, item.base.key)
+        ? (plan.tuned.file.path, item.tuned.keys) : (plan.base.file.path, item.base.keys)
       throw OperationError.notFinite(file, tensor: key)
     }
     return energy == 0 ? nil : (delta, energy)

@@ -15,8 +15,10 @@ package struct ExtractionPlan: Sendable {
 
     package let module: FamilyModule
     package let part: Part
-    package let base: ParameterSlot
-    package let tuned: ParameterSlot
+    package let base: MergeTarget
+    package let tuned: MergeTarget
+    /// Rows whose change is not taken, where one weight of the adapter is several layers here.
+    package let omittedRows: [Range<Int>]
     package let shape: Shape
     /// How the rank is chosen; `.full` for whatever is stored whole.
     package let policy: RankPolicy
@@ -30,11 +32,13 @@ package struct ExtractionPlan: Sendable {
 
   /// A parameter whose change is not in the adapter.
   package struct LeftOut: Sendable {
-    package let key: String
-    package let rows: Range<Int>?
+    package let slot: ParameterSlot
     package let reason: Reason
-    /// Where the tuned checkpoint has it: under another key if its layout is another.
-    package let tuned: ParameterSlot?
+    /// Where the tuned checkpoint has it: under another key, or in parts, if its layout is another.
+    package let tuned: MergeTarget?
+
+    package var key: String { slot.key }
+    package var rows: Range<Int>? { slot.rows }
   }
 
   package enum Reason: String, Sendable, Codable {
@@ -44,6 +48,7 @@ package struct ExtractionPlan: Sendable {
     case component = "not in denoiser or text encoder"
     case embedding = "embedding"
     case unnamed = "no name in an adapter"
+    case incomplete = "part of a layer of which the checkpoint lacks others"
     case baseOnly = "only in the base"
     case tunedOnly = "only in the tuned checkpoint"
   }
@@ -65,42 +70,49 @@ package struct ExtractionPlan: Sendable {
     base: BaseModel, tuned: BaseModel, settings: ExtractionSettings
   ) throws {
     try settings.preset?.check(for: base.layout.family)
-    var counterparts: [String: FamilyModule] = [:]
-    for module in tuned.layout.modules { counterparts[module.adapterName] = module }
+    let pairing = ExtractionPairing(base: base, tuned: tuned)
     var items: [Item] = []
     var leftOut: [LeftOut] = []
     var paired = 0
-    for module in base.layout.modules {
-      guard let other = counterparts.removeValue(forKey: module.adapterName) else {
-        leftOut.append(contentsOf: Self.slots(of: module).map { LeftOut($0, .baseOnly) })
+    for layer in pairing.layers {
+      guard let other = layer.tuned else {
+        leftOut += layer.base.layers.flatMap { Self.slots(of: $0).map { LeftOut($0, .baseOnly) } }
         continue
       }
       paired += 1
-      let selection = Selection(of: module, settings)
-      for (part, slot) in Self.parts(of: module) {
-        guard let otherSlot = part.isBias ? other.bias : other.weight else {
-          leftOut.append(LeftOut(slot, .baseOnly))
+      let module = layer.module
+      let selections = layer.base.layers.map { Selection(of: $0, settings) }
+      for (part, target) in Self.parts(of: layer.base, in: base) {
+        guard let otherTarget = part.isBias ? other.bias(in: tuned) : other.weight else {
+          leftOut += target.parts.map { LeftOut($0.slot, .baseOnly) }
           continue
         }
-        if let reason = selection.reasonAgainst(part) {
-          leftOut.append(LeftOut(slot, reason, tuned: otherSlot))
-          continue
+        let (shape, otherShape) = (target.shape, otherTarget.shape)
+        var omitted: [Range<Int>] = []
+        for (piece, selection) in zip(target.parts, selections) {
+          guard let reason = selection.reasonAgainst(part) else { continue }
+          let counterpart =
+            selections.count == 1
+            ? otherTarget : shape == otherShape ? otherTarget.slice(piece.rows) : nil
+          leftOut.append(LeftOut(piece.slot, reason, tuned: counterpart))
+          omitted.append(piece.rows)
         }
-        let shape = base.shape(of: slot)
-        let otherShape = tuned.shape(of: otherSlot)
+        guard omitted.count < selections.count else { continue }
         guard shape == otherShape else {
           throw OperationError.pairedShapes(
             module: module.path, base: (base.file.path, shape), tuned: (tuned.file.path, otherShape)
           )
         }
-        let method = try part == .weight ? settings.method(for: module) : .whole
+        let method =
+          try part == .weight ? settings.method(for: layer.base.layers[0], shape) : .whole
         items.append(
           Item(
-            module: module, part: part, base: slot, tuned: otherSlot, shape: shape,
-            policy: method.policy, algorithms: method.algorithms,
+            module: module, part: part, base: target, tuned: otherTarget, omittedRows: omitted,
+            shape: shape, policy: method.policy, algorithms: method.algorithms,
             factorization: method.factorization))
       }
     }
+    leftOut += pairing.incomplete.flatMap { Self.slots(of: $0).map { LeftOut($0, .incomplete) } }
     guard paired > 0 else {
       throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
     }
@@ -111,13 +123,15 @@ package struct ExtractionPlan: Sendable {
     guard items.contains(where: { $0.part == .weight || $0.part == .norm }) else {
       throw OperationError.nothingSelected(available: paired, notices)
     }
-    for module in counterparts.values {
+    for module in pairing.tunedOnly {
       leftOut += Self.slots(of: module).map { LeftOut($0, .tunedOnly) }
     }
     leftOut += base.layout.unnamed.map {
       let slot = ParameterSlot(key: $0, rows: nil)
       return tuned.file.tensors[$0] == nil
-        ? LeftOut(slot, .baseOnly) : LeftOut(slot, .unnamed, tuned: slot)
+        ? LeftOut(slot, .baseOnly)
+        : LeftOut(
+          slot, .unnamed, tuned: MergeTarget([(slot: slot, shape: tuned.shape(of: slot))]))
     }
     leftOut += tuned.layout.unnamed.filter { base.file.tensors[$0] == nil }.map {
       LeftOut(ParameterSlot(key: $0, rows: nil), .tunedOnly)
@@ -139,17 +153,19 @@ package struct ExtractionPlan: Sendable {
   private static func commonFormat(of items: [Item], in base: BaseModel) -> DType {
     var counts: [DType: Int] = [:]
     for item in items {
-      guard let dtype = base.file.tensors[item.base.key]?.dtype else { continue }
+      guard let dtype = base.file.tensors[item.base.parts[0].slot.key]?.dtype else { continue }
       let format: DType = dtype == .bf16 ? .bf16 : dtype == .f32 || dtype == .f64 ? .f32 : .f16
       counts[format, default: 0] += item.shape.count
     }
     return counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? .f16
   }
 
-  private static func parts(of module: FamilyModule) -> [(Item.Part, ParameterSlot)] {
-    let isNorm = module.kind == .norm
-    return [(isNorm ? .norm : .weight, module.weight)]
-      + (module.bias.map { [(isNorm ? .normBias : .bias, $0)] } ?? [])
+  private static func parts(
+    of place: MergePlace, in base: BaseModel
+  ) -> [(Item.Part, MergeTarget)] {
+    let isNorm = place.layers[0].kind == .norm
+    return [(isNorm ? .norm : .weight, place.weight)]
+      + (place.bias(in: base).map { [(isNorm ? .normBias : .bias, $0)] } ?? [])
   }
 
   private static func slots(of module: FamilyModule) -> [ParameterSlot] {
@@ -159,9 +175,9 @@ package struct ExtractionPlan: Sendable {
 
 extension ExtractionPlan.LeftOut {
   fileprivate init(
-    _ slot: ParameterSlot, _ reason: ExtractionPlan.Reason, tuned: ParameterSlot? = nil
+    _ slot: ParameterSlot, _ reason: ExtractionPlan.Reason, tuned: MergeTarget? = nil
   ) {
-    self.init(key: slot.key, rows: slot.rows, reason: reason, tuned: tuned)
+    self.init(slot: slot, reason: reason, tuned: tuned)
   }
 }
 
@@ -188,8 +204,12 @@ private struct Selection {
   init(of module: FamilyModule, _ settings: ExtractionSettings) {
     self.module = module
     self.settings = settings
-    // Norms have no class of their own in a preset: they follow `--norms` and the patterns.
-    let selected = module.kind == .norm || settings.preset?.selects(module) ?? true
+    // Norms have no class of their own in a preset: in the parts of a model that it asks for they follow
+    // `--norms` and the patterns.
+    let selected =
+      settings.preset.map {
+        module.kind == .norm ? $0.covers(module.component) : $0.selects(module)
+      } ?? true
     refusal =
       if module.component == "vae" { .component } else if module.kind == .embedding {
         .embedding
@@ -215,10 +235,10 @@ private struct Method {
 }
 
 extension ExtractionSettings {
-  /// For a layer, its preset's overrides included.
+  /// For a layer whose weight has a shape, its preset's overrides included.
   /// - Throws: `OperationError.algorithmNotExtractable`
-  fileprivate func method(for module: FamilyModule) throws -> Method {
-    let hasKernel = module.shape.kernel.contains { $0 != 1 }
+  fileprivate func method(for module: FamilyModule, _ shape: Shape) throws -> Method {
+    let hasKernel = shape.kernel.contains { $0 != 1 }
     let override = preset?.override(for: module)
     var algorithms = algorithms
     if let name = override?.algorithm {
@@ -232,7 +252,7 @@ extension ExtractionSettings {
     if let factor = override?.factor { factorization.factor = factor > 0 ? factor : -1 }
     guard case .perModule(let linear, let convolution) = ranks else {
       return Method(
-        policy: .fixed(min(module.shape.rows, module.shape.columns)), algorithms: algorithms,
+        policy: .fixed(min(shape.rows, shape.columns)), algorithms: algorithms,
         factorization: factorization)
     }
     var policy = hasKernel ? convolution : linear

@@ -17,7 +17,12 @@ package struct MergeContribution: Sendable {
   package var rows: Range<Int>? { part.slot.rows }
 
   /// Whether rows of the result depend on the same rows of the base alone.
-  var worksByRows: Bool { isBias || module.worksByRows(for: target.shape) }
+  var worksByRows: Bool {
+    !isTransposed && (isBias || module.worksByRows(for: target.shape))
+  }
+
+  /// Whether the tensor has inputs for rows.
+  var isTransposed: Bool { part.slot.isTransposed }
 
   /// Whether it adds the same whatever the base.
   var isAdditive: Bool { isBias || module.isAdditive }

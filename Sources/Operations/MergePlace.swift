@@ -50,6 +50,12 @@ struct MergePlace {
     try self.init(parts.parts)
   }
 
+  /// One layer by itself.
+  init(_ layer: FamilyModule) {
+    layers = [layer]
+    weight = MergeTarget([(slot: layer.weight, shape: layer.shape)])
+  }
+
   private init(_ layers: [FamilyModule]) throws(NoPlace) {
     guard Set(layers.map { $0.shape.dimensions.dropFirst() }).count == 1 else {
       throw NoPlace(
@@ -62,6 +68,17 @@ struct MergePlace {
 
   var component: String { layers[0].component }
 
-  /// `double_blocks.0.img_attn.qkv`; of parts `attn.to_q + attn.to_k`
-  var path: String { layers.map(\.path).joined(separator: " + ") }
+  /// The biases, if all layers have one.
+  func bias(in base: BaseModel) -> MergeTarget? {
+    let biases = layers.compactMap(\.bias)
+    guard biases.count == layers.count else { return nil }
+    return MergeTarget(biases.map { (slot: $0, shape: base.shape(of: $0)) })
+  }
+
+  /// `double_blocks.0.img_attn.qkv`; of parts `attn.to_q + attn.to_k`; of halves the name once.
+  var path: String {
+    var paths: [String] = []
+    for layer in layers where paths.last != layer.path { paths.append(layer.path) }
+    return paths.joined(separator: " + ")
+  }
 }

@@ -15,7 +15,7 @@ extension Merging {
     /// The same rows, counted in the weight that the module is made for.
     let source: Range<Int>
     /// Whether the rows of the tensor are not what the module is computed from: it needs other
-    /// tensors too, or is made for the weight before it was extended.
+    /// tensors too, is made for the weight before it was extended, or for the transposed weight.
     let isApart: Bool
 
     /// Whether it can be applied to what other contributions have changed already.
@@ -53,15 +53,16 @@ extension Merging {
       let slot = contribution.rows ?? 0..<contribution.part.rows.count
       // Narrower than the tensor is what is made for the weight before it was extended.
       let isNarrow = plan.extensions[key].map { $0 != contribution.target.shape } ?? false
-      let common = isNarrow ? extent : slot.clamped(to: extent)
+      let takesAll = isNarrow || contribution.isTransposed
+      let common = takesAll ? extent : slot.clamped(to: extent)
       guard !common.isEmpty else { return nil }
       let shift = contribution.part.rows.lowerBound - slot.lowerBound
       return Place(
         contribution: contribution,
         rows: common.lowerBound - extent.lowerBound..<common.upperBound - extent.lowerBound,
-        source: isNarrow
+        source: takesAll
           ? contribution.part.rows : common.lowerBound + shift..<common.upperBound + shift,
-        isApart: isNarrow || contribution.needsOtherTensors)
+        isApart: takesAll || contribution.needsOtherTensors)
     }
   }
 
@@ -82,7 +83,8 @@ extension Merging {
     let before =
       place.isApart ? try plan.base.tensor(contribution.part.slot) : original.rows(place.rows)
     let adapter = try contribution.adapter(rows: place.source)
-    let change = try contribution.apply(adapter, to: before).adding(before, times: -1)
+    var change = try contribution.apply(adapter, to: before).adding(before, times: -1)
+    if contribution.isTransposed { change = change.transposed() }
     return plan.extensions[key].map { change.extended(to: $0) } ?? change
   }
 

@@ -30,7 +30,7 @@ struct ExtractionSummary {
           family: plan.base.layout.family.name, evidence: plan.base.layout.evidence,
           modules: plan.items.map {
             .init(
-              name: $0.module.adapterName, path: $0.module.path, key: $0.base.key,
+              name: $0.module.adapterName, path: $0.module.path, key: $0.base.keys,
               shape: $0.shape.dimensions, part: $0.part.rawValue)
           },
           leftOut: plan.leftOut.map { .init(key: $0.key, reason: $0.reason.rawValue) },

@@ -148,7 +148,7 @@ import Testing
         ranks: .perModule(linear: .fixed(4), convolution: .fixed(4)), filter: try ModuleFilter(),
         threads: 1)
       let plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
-      let named = plan.items.map(\.base.key) + plan.leftOut.map(\.key)
+      let named = plan.items.flatMap { $0.base.parts.map(\.slot.key) } + plan.leftOut.map(\.key)
       #expect(
         Set(named) == Set(base.file.tensors.keys).union(tuned.file.tensors.keys), "\(pair)")
       #expect(named.count == Set(named).count)

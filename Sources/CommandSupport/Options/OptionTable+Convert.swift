@@ -97,7 +97,7 @@ extension OptionTable {
         1 0.5 1.0 0.7 0.8 2 = it says where alpha is kept; how strong an adapter is says '--ratio'
         """), read: adapter),
     .value("base base_model", read: adapter),
-    .value("initial_adapter path_initial_model_for_weight_conversion", read: adapter),
+    .list("initial_adapter path_initial_model_for_weight_conversion", read: adapter),
     .flag("lenient", read: adapter),
     .numbers("ratio ratios weight", read: "input=adapter or inputs=several and !ema"),
     .numbers("unet_ratio", read: "input=adapter or inputs=several and !ema"),

@@ -32,7 +32,7 @@ extension OptionTable {
       .numbers("ratio ratios weight"), .numbers("unet_ratio"), .numbers("te_ratio"),
       .list("block_weights lbws lbw"),
       .value("tlora_sig"),
-      .value("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
+      .list("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
       .value("save_precision", in: .precisions), .value("shard_size"), .flag("lenient"),
       .flag("no_metadata"), .value("set_meta"),
       .excluded, .included, .family,

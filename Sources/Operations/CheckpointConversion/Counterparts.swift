@@ -1,4 +1,5 @@
 import Checkpoints
+import LinearAlgebra
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -35,21 +36,28 @@ struct Counterparts {
     var parts: [StoredNumbers.Part] = []
     var rows = 0
     var columns: [Int] = []
-    for (module, isBias) in layers {
-      let found = other.layout.modules(named: module.adapterName)
-      let split = found.isEmpty ? other.layout.split(named: module.adapterName) : []
+    for (layer, isBias) in layers {
+      let found = other.layout.modules(named: layer.adapterName)
+      let split = found.isEmpty ? other.layout.split(named: layer.adapterName) : []
       guard found.count == 1 || (split.count == 1 && split[0].missing.isEmpty) else { return nil }
       for module in found.isEmpty ? split[0].parts : found {
         guard let slot = isBias ? module.bias : module.weight,
-          let view = other.file.tensors[slot.key], view.dtype.isFloatingPoint
+          let stored = other.file.tensors[slot.key], stored.dtype.isFloatingPoint
         else { return nil }
         usedKeys.insert(slot.key)
+        let isTurned = slot.isTransposed != (isBias ? false : layer.weight.isTransposed)
+        let view =
+          isTurned
+          ? TensorView(
+            slot.key,
+            EncodedTensor(try other.tensor(forKey: slot.key).transposed(), as: .f32),
+            from: stored.file) : stored
         let width = view.shape.columns
         let range = slot.rows ?? 0..<view.shape.rows
         parts.append(
           StoredNumbers.Part(
             view: view, elements: range.lowerBound * width..<range.upperBound * width,
-            scaling: other.scalings[slot.key]))
+            scaling: isTurned ? nil : other.scalings[slot.key]))
         rows += range.count
         columns = Array(view.shape.dimensions.dropFirst())
       }

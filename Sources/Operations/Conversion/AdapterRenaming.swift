@@ -26,7 +26,7 @@ package struct RenamedModules: Sendable {
   fileprivate mutating func addPending() throws(CheckpointError) {
     for (module, origin) in pending {
       if let other = named[module.name] {
-        guard module.hasSameContents(as: other) else {
+        guard try module.changesSame(as: other) else {
           throw .duplicateModule(
             module.file, layer: module.name, modules: [origins[module.name] ?? "", origin])
         }
@@ -119,7 +119,7 @@ package struct AdapterRenaming {
       _ module: AdapterModule, at index: Int, of name: String
     ) throws(NoPlace) -> Bool {
       if let other = parts[index] {
-        guard module.hasSameContents(as: other) else {
+        guard (try? module.changesSame(as: other)) == true else {
           throw NoPlace("it differs from '\(other.name)', which is the same part of '\(name)'")
         }
         return true

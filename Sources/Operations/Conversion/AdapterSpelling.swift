@@ -148,7 +148,12 @@ struct AdapterSpelling {
 
   /// The tensors of a module under the keys of the format.
   func tensors(of module: AdapterModule) -> [TensorView] {
-    var tensors = module.views.map { suffix, view in
+    let told = module.views.filter { suffix, view in
+      // What these readers tell from the factors themselves, as it was told here.
+      suffix != reshapeSuffix.name || !view.isInMemory
+        || ![.original, .diffusers, .peft].contains(target)
+    }
+    var tensors = told.map { suffix, view in
       view.renamed(module.name + ending(of: suffix, view, in: module))
     }
     if let alpha = alphaTensor(of: module) {
