@@ -59,7 +59,12 @@ extension Extraction {
     guard let base = plan.base.file.tensors[entry.key], let counterpart = entry.tuned,
       let tuned = plan.tuned.file.tensors[counterpart.key]
     else { return lost(nil) }
-    if entry.rows == nil, counterpart.rows == nil, base.dtype == tuned.dtype,
+    let quantized = [
+      plan.base.quantized.weights[entry.key], plan.tuned.quantized.weights[counterpart.key],
+    ]
+    // Equal codes are equal numbers where they have no scales.
+    if quantized.allSatisfy({ $0 == nil }), entry.rows == nil, counterpart.rows == nil,
+      base.dtype == tuned.dtype,
       base.shape.count == tuned.shape.count, base.hasEqualBytes(as: tuned)
     {
       return nil
@@ -67,10 +72,12 @@ extension Extraction {
     guard base.dtype.isConvertible, tuned.dtype.isConvertible else { return lost(nil) }
     let slot = ParameterSlot(key: entry.key, rows: entry.rows)
     var (change, norm) = (0.0, 0.0)
-    if base.shape == tuned.shape, entry.rows == counterpart.rows {
+    let shape = plan.base.shape(of: ParameterSlot(key: entry.key))
+    let tunedShape = plan.tuned.shape(of: ParameterSlot(key: counterpart.key))
+    if shape == tunedShape, entry.rows == counterpart.rows {
       // By strips of rows, so that a table of embeddings does not need memory for itself.
-      for rows in (entry.rows ?? 0..<base.shape.rows).strips(of: base.shape.columns) {
-        let part = ParameterSlot(key: slot.key, rows: base.shape.dimensions.isEmpty ? nil : rows)
+      for rows in (entry.rows ?? 0..<shape.rows).strips(of: shape.columns) {
+        let part = ParameterSlot(key: slot.key, rows: shape.dimensions.isEmpty ? nil : rows)
         let before = try plan.base.tensor(part)
         let after = try plan.tuned.tensor(ParameterSlot(key: counterpart.key, rows: part.rows))
         change += after.squaredDistance(to: before)

@@ -12,8 +12,9 @@ extension Inspection {
     var total = InspectionReport.Total(name: "all")
     var dtypes: [String: InspectionReport.Total] = [:]
     var components: [String: InspectionReport.Total] = [:]
-    let scales = base?.quantizationKeys ?? []
-    let names = adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
+    let scales = base?.quantized.keys ?? []
+    let names =
+      adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
     for view in file.tensors.values {
       total.add(view)
       dtypes[view.dtype.rawValue, default: .init(name: view.dtype.rawValue)].add(view)
@@ -25,6 +26,7 @@ extension Inspection {
       family: family, total: total, fileBytes: fileBytes,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },
+      quantizations: base.map { InspectionReport.Quantized.list(of: $0.quantized) } ?? [],
       adapter: adapter.map { AdapterSummary(of: $0, file.metadata, in: names) }, cache: cache,
       training: TrainingSummary(of: file.metadata), metadata: file.metadata, notes: notes)
   }

@@ -28,8 +28,9 @@ struct Counterparts {
   mutating func numbers(for key: String, _ shape: Shape) throws -> StoredNumbers? {
     if let view = other.file.tensors[key] {
       usedKeys.insert(key)
-      guard view.dtype.isFloatingPoint else { return nil }
-      return try checked(StoredNumbers(view, other.scalings[key]), key, shape)
+      let quantized = other.quantized.weights[key]
+      guard view.dtype.isFloatingPoint || quantized != nil else { return nil }
+      return try checked(StoredNumbers(view, quantized), key, shape)
     }
     guard let layers = layers[key] else { return nil }
     var parts: [StoredNumbers.Part] = []
@@ -41,17 +42,20 @@ struct Counterparts {
       guard found.count == 1 || (split.count == 1 && split[0].missing.isEmpty) else { return nil }
       for module in found.isEmpty ? split[0].parts : found {
         guard let slot = isBias ? module.bias : module.weight,
-          let view = other.file.tensors[slot.key], view.dtype.isFloatingPoint
+          let view = other.file.tensors[slot.key]
         else { return nil }
+        let quantized = other.quantized.weights[slot.key]
+        guard view.dtype.isFloatingPoint || quantized != nil else { return nil }
         usedKeys.insert(slot.key)
-        let width = view.shape.columns
-        let range = slot.rows ?? 0..<view.shape.rows
+        let shape = quantized?.shape ?? view.shape
+        let width = shape.columns
+        let range = slot.rows ?? 0..<shape.rows
         parts.append(
           StoredNumbers.Part(
             view: view, elements: range.lowerBound * width..<range.upperBound * width,
-            scaling: other.scalings[slot.key]))
+            quantized: quantized))
         rows += range.count
-        columns = Array(view.shape.dimensions.dropFirst())
+        columns = Array(shape.dimensions.dropFirst())
       }
     }
     return try checked(StoredNumbers(Shape([rows] + columns), parts), key, shape)
