@@ -122,7 +122,7 @@ package struct AdapterModule: Sendable {
   ///   many elements as the weight has rows.
   /// - Throws: `CheckpointError.module`, `.notConvertible`
   package func check(base: Shape, bias: Shape? = nil) throws(CheckpointError) {
-    for view in views.values where !view.dtype.isConvertible {
+    for view in views.values where !view.holdsNumbers {
       throw .notConvertible(file, tensor: view.name, view.dtype)
     }
     do throws(AdapterError) {
@@ -145,7 +145,7 @@ package struct AdapterModule: Sendable {
   /// Finds out from shapes alone whether the tensors of the module go together, whatever the weight.
   /// - Throws: `CheckpointError.module`, `.notConvertible`
   package func check() throws(CheckpointError) {
-    for view in views.values where !view.dtype.isConvertible {
+    for view in views.values where !view.holdsNumbers {
       throw .notConvertible(file, tensor: view.name, view.dtype)
     }
     guard changesWeight else { return }
@@ -222,5 +222,12 @@ package struct AdapterModule: Sendable {
 extension String {
   fileprivate var suffixAfterLastDot: String {
     lastIndex(of: ".").map { String(self[index(after: $0)...]) } ?? self
+  }
+}
+
+extension TensorView {
+  /// Whether its values are known: matrices of bytes are codes, of which nothing tells the rule.
+  fileprivate var holdsNumbers: Bool {
+    dtype.isConvertible && (shape.dimensions.count < 2 || dtype != .u8 && dtype != .i8)
   }
 }

@@ -9,12 +9,13 @@ package import Tensors
 package struct BaseModel: Sendable {
   package let file: TensorFile
   package let layout: ModelLayout
-  /// Scales of 8-bit weights, by the key of the weight.
-  package let scalings: [String: Float8Scaling]
+  /// Weights that are stored as codes.
+  package let quantized: QuantizedWeights
 
   /// - Parameter family: what the checkpoint is to be read as; recognized if nil.
   /// - Throws: `SafetensorsError` from opening, `ModelFamilyError` if it is not of that family,
-  ///   `CheckpointError.scaleShape`, `.notACheckpoint` for an adapter.
+  ///   `CheckpointError.scaleShape`, `.notACheckpoint` for an adapter, `.quantized` where codes that are not read
+  ///   hide what the model is.
   package init(opening path: FilePath, as family: ModelFamily? = nil) throws {
     try self.init(TensorFile(opening: path), as: family)
   }
@@ -25,24 +26,25 @@ package struct BaseModel: Sendable {
     {
       throw CheckpointError.notACheckpoint(file.path, modules: adapter.modules.count)
     }
-    var scalings: [String: Float8Scaling] = [:]
-    var auxiliary: Set<String> = []
-    for (key, view) in file.tensors where view.dtype.isFloat8 && key.hasSuffix(".weight") {
-      let layer = key.dropLast(".weight".count)
-      for ending in Float8Scaling.endings {
-        guard let scale = file.tensors[layer + ending] else { continue }
-        scalings[key] = try Float8Scaling(scale, weight: view.shape, in: scale.file)
-        auxiliary.insert(scale.name)
-      }
-      for ending in Float8Scaling.companions { auxiliary.insert(layer + ending) }
-    }
-    let parameters = file.tensors.filter { key, _ in
-      !auxiliary.contains(key) && !key.hasSuffix(Float8Scaling.marker)
-    }
+    let quantized = try QuantizedWeights(of: file)
+    let auxiliary = quantized.keys
+    let parameters = file.tensors.filter { key, _ in !auxiliary.contains(key) }
     self.file = file
-    self.scalings = scalings
-    layout = try ModelLayout(
-      of: parameters.map { (key: $0.key, shape: $0.value.shape) }, as: family)
+    self.quantized = quantized
+    do throws(ModelFamilyError) {
+      layout = try ModelLayout(
+        of: parameters.map { key, view in
+          (key: key, shape: quantized.weights[key]?.shape ?? view.shape)
+        }, as: family)
+    } catch {
+      try quantized.requireReadable(in: file.path)
+      throw error
+    }
+  }
+
+  /// - Throws: `CheckpointError.quantized` if there are codes whose numbers are not known.
+  package func requireReadable() throws(CheckpointError) {
+    try quantized.requireReadable(in: file.path)
   }
 
   /// The values of a parameter, dequantized, outputs for rows; of the rows alone where the slot is a range
@@ -50,6 +52,13 @@ package struct BaseModel: Sendable {
   /// - Throws: `CheckpointError.notConvertible`
   package func tensor(_ slot: ParameterSlot) throws(CheckpointError) -> Tensor {
     guard let part = plain(slot) else {
+      if let weight = quantized.weights[slot.key], weight.refusal == nil, let rows = slot.rows,
+        !slot.isTransposed
+      {
+        let width = weight.shape.columns
+        return weight.values(rows.lowerBound * width..<rows.upperBound * width)
+          .reshaped(shape(of: slot))
+      }
       let stored = try tensor(forKey: slot.key)
       let whole = slot.isTransposed ? stored.transposed() : stored
       return slot.rows.map { whole.rows($0) } ?? whole
@@ -62,10 +71,11 @@ package struct BaseModel: Sendable {
   /// - Precondition: the checkpoint has the key.
   package func shape(of slot: ParameterSlot) -> Shape {
     guard let view = file.tensors[slot.key] else { preconditionFailure("no tensor '\(slot.key)'") }
+    let shape = quantized.weights[slot.key]?.shape ?? view.shape
     guard let rows = slot.rows else {
-      return slot.isTransposed ? Shape(view.shape.dimensions.reversed()) : view.shape
+      return slot.isTransposed ? Shape(shape.dimensions.reversed()) : shape
     }
-    return Shape([rows.count] + view.shape.dimensions.dropFirst())
+    return Shape([rows.count] + shape.dimensions.dropFirst())
   }
 
   /// tuned − base of a parameter that both have in equal shape.
@@ -88,7 +98,7 @@ package struct BaseModel: Sendable {
   private func plain(
     _ slot: ParameterSlot
   ) -> (view: TensorView, range: Range<Int>, shape: Shape)? {
-    guard scalings[slot.key] == nil, !slot.isTransposed, let view = file.tensors[slot.key],
+    guard quantized.weights[slot.key] == nil, !slot.isTransposed, let view = file.tensors[slot.key],
       view.dtype.isConvertible
     else { return nil }
     guard let rows = slot.rows else { return (view, 0..<view.byteCount, view.shape) }
@@ -97,27 +107,17 @@ package struct BaseModel: Sendable {
   }
 
   /// The values of a tensor, dequantized.
-  /// - Throws: `CheckpointError.notConvertible`
+  /// - Throws: `CheckpointError.notConvertible`, `.quantized`
   /// - Precondition: the checkpoint has the key.
   package func tensor(forKey key: String) throws(CheckpointError) -> Tensor {
     guard let view = file.tensors[key] else { preconditionFailure("no tensor '\(key)'") }
+    if let weight = quantized.weights[key] {
+      guard weight.refusal == nil else { throw quantized.refusal(in: view.file) }
+      return weight.values()
+    }
     guard view.dtype.isConvertible else {
       throw .notConvertible(view.file, tensor: key, view.dtype)
     }
-    let stored = view.tensor()
-    return scalings[key]?.dequantize(stored) ?? stored
-  }
-
-  /// Keys that describe how weights are quantized: scales, input scales, markers.
-  package var quantizationKeys: Set<String> {
-    var keys = Set(scalings.values.map(\.view.name))
-    guard !scalings.isEmpty else { return keys }
-    for key in file.tensors.keys
-    where key.hasSuffix(Float8Scaling.marker)
-      || Float8Scaling.companions.contains(where: { key.hasSuffix($0) })
-    {
-      keys.insert(key)
-    }
-    return keys
+    return view.tensor()
   }
 }

@@ -21,6 +21,10 @@ package enum CheckpointError: Error {
   case notConvertible(FilePath, tensor: String, DType)
   case notFinite(FilePath, tensor: String)
   case scaleShape(FilePath, tensor: String, weight: Shape, found: Shape)
+  /// Codes that are not read: how many weights, and the first of them.
+  case quantized(FilePath, String, weights: Int, first: String, reason: String)
+  /// Codes that would have to become numbers of a format that the file does not tell.
+  case quantizedFormat(FilePath, String, weight: String)
   case presetNotFound(String, builtIn: [String])
   case presetFile(String, InputError)
   case presetSyntax(String, detail: String)
@@ -91,6 +95,12 @@ extension CheckpointError: CustomStringConvertible {
     case .scaleShape(let file, let tensor, let weight, let found):
       "\(file): tensor '\(tensor)': expected one scale, one per row or one per block of a weight "
         + "\(weight), found shape \(found)"
+    case .quantized(let file, let name, let weights, let first, let reason):
+      "\(file): \(weights) \(weights == 1 ? "weight" : "weights") quantized as \(name), first '\(first)', "
+        + "whose numbers are not read: \(reason); take the checkpoint that it was made from"
+    case .quantizedFormat(let file, let name, let weight):
+      "\(file): '\(weight)' is quantized as \(name), which a changed weight does not keep; "
+        + "'--save_precision bf16' writes all weights as numbers"
     case .presetNotFound(let name, let builtIn):
       "preset '\(name)': expected a TOML file or one of \(builtIn.joined(separator: ", "))"
     case .presetFile(let name, let error): "preset '\(name)': \(error)"

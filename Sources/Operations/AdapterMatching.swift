@@ -186,7 +186,10 @@ struct AdapterMatching {
     guard asked.dimensions.count == before.dimensions.count,
       zip(before.dimensions, asked.dimensions).allSatisfy({ $0 <= $1 })
     else { throw NoPlace("it extends the weight to \(asked), for a base weight \(before)") }
-    guard settings.storage != nil || base.scalings[place.layers[0].weight.key] == nil else {
+    guard
+      settings.storage != nil
+        || base.quantized.weights[place.layers[0].weight.key]?.scaling == nil
+    else {
       throw NoPlace(
         "it extends the weight to \(asked), and that of the base has scales for its rows; "
           + "'--save_precision bf16' extends it")
@@ -212,10 +215,14 @@ struct AdapterMatching {
     return MergeTarget(slots)
   }
 
-  /// Where a layer without a bias gets one: in the format of its weight, 8-bit weights in F16.
+  /// Where a layer without a bias gets one: in the format of its weight, codes and 8-bit weights in that which
+  /// the weight had, or F16.
   private mutating func addBias(_ key: String, of layer: FamilyModule, _ count: Int) {
     let dtype = base.file.tensors[layer.weight.key]?.dtype ?? .f32
-    newBiases[key] = (dtype.isFloat8 ? .f16 : dtype, [count])
+    let isNumber = dtype.isFloatingPoint && !dtype.isFloat8
+    let quantized = base.quantized.weights[layer.weight.key]
+    let format = quantized.map { $0.format ?? .f16 } ?? (isNumber ? dtype : .f16)
+    newBiases[key] = (format, [count])
   }
 
   /// - Parameter kept: indices of the parts that change.
@@ -224,8 +231,14 @@ struct AdapterMatching {
     _ multiplier: Float
   ) throws(CheckpointError) {
     for part in target.parts {
-      if let view = base.file.tensors[part.slot.key], !view.dtype.isFloatingPoint {
-        throw .notConvertible(view.file, tensor: part.slot.key, view.dtype)
+      let key = part.slot.key
+      guard let view = base.file.tensors[key] else { continue }
+      if let weight = base.quantized.weights[key] {
+        guard settings.storage != nil || weight.scaling != nil || weight.format != nil else {
+          throw .quantizedFormat(view.file, weight.quantization.name, weight: key)
+        }
+      } else if !view.dtype.isFloatingPoint {
+        throw .notConvertible(view.file, tensor: key, view.dtype)
       }
     }
     for index in kept {

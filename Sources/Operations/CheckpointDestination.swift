@@ -1,3 +1,4 @@
+import Checkpoints
 import OrderedCollections
 import Safetensors
 import SystemPackage
@@ -15,6 +16,7 @@ struct CheckpointDestination {
   let files: [File]
   private let base: TensorFile
   private let output: FilePath
+  private let dequantized: Set<String>
 
   /// - Parameter outputs: all tensors, under the names of the base.
   /// - Throws: `OperationError.folderOutput` if the base is a folder and the output a file.
@@ -23,6 +25,7 @@ struct CheckpointDestination {
   ) throws(OperationError) {
     self.base = base
     self.output = output
+    dequantized = base.layout == .folder ? Self.dequantized(outputs, of: base) : []
     guard base.layout == .folder else {
       files = [File(path: output, tensors: outputs.map { ($0, $0.name) })]
       return
@@ -93,6 +96,25 @@ struct CheckpointDestination {
     return (entries, written.reduce(0) { $0 + $1.byteCount })
   }
 
+  /// The configuration of a component that has no quantized weights any more, without what it says of them; nil
+  /// for a file that is true as it is.
+  private func corrected(_ relative: FilePath) throws(SafetensorsError) -> String? {
+    guard relative.lastComponent?.string == "config.json",
+      let component = relative.components.first?.string, dequantized.contains(component),
+      let value = try JSONValue(reading: base.path.pushing(relative), atMost: 1 << 20),
+      value["quantization_config"] != nil
+    else { return nil }
+    return value.setting("quantization_config", to: nil).encoded + "\n"
+  }
+
+  /// Components of a base whose weights are no codes any more.
+  private static func dequantized(_ outputs: [TensorInfo], of base: TensorFile) -> Set<String> {
+    guard let weights = try? QuantizedWeights(of: base) else { return [] }
+    let components = Set(weights.weights.keys.map { String($0.prefix { $0 != "/" }) })
+    let kept = outputs.lazy.map(\.name).filter { weights.owners[$0] != nil }
+    return components.subtracting(kept.map { String($0.prefix { $0 != "/" }) })
+  }
+
   /// What a diffusers folder holds beside weights: configurations, tokenizers.
   private func addCompanions(to set: inout OutputSet) throws(SafetensorsError) {
     guard base.layout == .folder, FileIdentity(base.path) != FileIdentity(output) else { return }
@@ -105,9 +127,13 @@ struct CheckpointDestination {
       guard !weights.contains(where: name.hasSuffix) else { continue }
       let target = output.pushing(relative)
       try set.makeFolder(target.folder)
-      let contents = try MappedFile(base.path.pushing(relative))
       let file = try PendingFile(target)
-      try unsafe file.write(contents.bytes.bytes)
+      if let text = try corrected(relative) {
+        try unsafe file.write(Array(text.utf8).span.bytes)
+      } else {
+        let contents = try MappedFile(base.path.pushing(relative))
+        try unsafe file.write(contents.bytes.bytes)
+      }
       set.add(file)
     }
   }

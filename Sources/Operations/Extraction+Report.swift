@@ -64,7 +64,12 @@ extension Extraction {
     guard views.count == target.parts.count else { return lost(nil) }
     let (counterpart, tuned) = (target.parts[0].slot, views[0])
     let isAlike = views.count == 1 && slot.isTransposed == counterpart.isTransposed
-    if isAlike, slot.rows == nil, counterpart.rows == nil, base.dtype == tuned.dtype,
+    let quantized = [
+      plan.base.quantized.weights[slot.key], plan.tuned.quantized.weights[counterpart.key],
+    ]
+    // Equal codes are equal numbers where they have no scales.
+    if isAlike, quantized.allSatisfy({ $0 == nil }), slot.rows == nil, counterpart.rows == nil,
+      base.dtype == tuned.dtype,
       base.shape.count == tuned.shape.count, base.hasEqualBytes(as: tuned)
     {
       return nil
@@ -73,10 +78,12 @@ extension Extraction {
       return lost(nil)
     }
     var (change, norm) = (0.0, 0.0)
-    if isAlike, base.shape == tuned.shape, slot.rows == counterpart.rows {
+    let shape = plan.base.shape(of: ParameterSlot(key: slot.key))
+    let tunedShape = plan.tuned.shape(of: ParameterSlot(key: counterpart.key))
+    if isAlike, shape == tunedShape, slot.rows == counterpart.rows {
       // By strips of rows, so that a table of embeddings does not need memory for itself.
-      for rows in (slot.rows ?? 0..<base.shape.rows).strips(of: base.shape.columns) {
-        let part = ParameterSlot(key: slot.key, rows: base.shape.dimensions.isEmpty ? nil : rows)
+      for rows in (slot.rows ?? 0..<shape.rows).strips(of: shape.columns) {
+        let part = ParameterSlot(key: slot.key, rows: shape.dimensions.isEmpty ? nil : rows)
         let before = try plan.base.tensor(part)
         let after = try plan.tuned.tensor(ParameterSlot(key: counterpart.key, rows: part.rows))
         change += after.squaredDistance(to: before)

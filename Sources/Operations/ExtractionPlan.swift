@@ -65,10 +65,11 @@ package struct ExtractionPlan: Sendable {
   package let exactDeltas: Bool
 
   /// - Throws: `OperationError.noCommonModules`, `.pairedShapes`, `.nothingSelected`,
-  ///   `.algorithmNotExtractable`; `CheckpointError.presetWithoutClasses`.
+  ///   `.algorithmNotExtractable`; `CheckpointError.presetWithoutClasses`, `.quantized`.
   package init(
     base: BaseModel, tuned: BaseModel, settings: ExtractionSettings
   ) throws {
+    for model in [base, tuned] { try model.requireReadable() }
     try settings.preset?.check(for: base.layout.family)
     let pairing = ExtractionPairing(base: base, tuned: tuned)
     var items: [Item] = []
@@ -149,11 +150,14 @@ package struct ExtractionPlan: Sendable {
     exactDeltas = settings.storage == nil && whole
   }
 
-  /// The 16-bit format or f32 that most of the weights have; 8-bit weights count as F16.
+  /// The 16-bit format or f32 that most of the weights have; codes count as what they were made from, where the
+  /// file tells, and as F16 otherwise, as 8-bit weights do.
   private static func commonFormat(of items: [Item], in base: BaseModel) -> DType {
     var counts: [DType: Int] = [:]
     for item in items {
-      guard let dtype = base.file.tensors[item.base.parts[0].slot.key]?.dtype else { continue }
+      let key = item.base.parts[0].slot.key
+      guard let view = base.file.tensors[key] else { continue }
+      let dtype = base.quantized.weights[key].map { $0.format ?? .f16 } ?? view.dtype
       let format: DType = dtype == .bf16 ? .bf16 : dtype == .f32 || dtype == .f64 ? .f32 : .f16
       counts[format, default: 0] += item.shape.count
     }

@@ -13,7 +13,12 @@ extension Inspection {
   ) async throws -> InspectionReport.Check {
     var check = InspectionReport.Check()
     if hasFalseScales { check.findings += notes.prefix(1) }
-    let views = file.tensors.values.filter { $0.dtype.isConvertible && $0.dtype.isFloatingPoint }
+    let views = file.tensors.values.filter { view in
+      // Codes may be kept in the guise of another format.
+      let weight = base?.quantized.weights[view.name]
+      return view.dtype.isConvertible && view.dtype.isFloatingPoint
+        && (weight == nil || weight?.scaling != nil)
+    }
     let statistics = try await measure(
       views, threads, "checking", progress, cost: \.byteCount
     ) { view in

@@ -37,7 +37,7 @@ extension Inspection {
     let comparable = pairs.filter { $0.shape == $1.shape }
     let changes = try await measure(
       comparable, threads, "comparing", progress, cost: { $0.here.byteCount },
-      transform: { try Self.change(from: $0.here, to: $0.there) })
+      transform: { try change(from: $0.here, to: $0.there, in: other) })
     found.changed = changes.compactMap { $0 }.sorted {
       ($1.change ?? .infinity, $0.name) < ($0.change ?? .infinity, $1.name)
     }
@@ -48,10 +48,15 @@ extension Inspection {
   }
 
   /// nil if nothing changed; of tensors of different formats, if the numbers are the same.
-  private static func change(
-    from here: TensorView, to there: TensorView
+  private func change(
+    from here: TensorView, to there: TensorView, in other: Inspection
   ) throws -> FileDifference.Changed? {
     if here.dtype == there.dtype, here.hasEqualBytes(as: there) { return nil }
+    let isQuantized = [self, other].contains { $0.base?.quantized.weights[here.name] != nil }
+    if isQuantized {
+      let change = try? other.values(of: there).squaredDistance(to: values(of: here)).squareRoot()
+      return .init(name: here.name, change: change, relativeChange: nil)
+    }
     guard here.dtype.isConvertible, there.dtype.isConvertible else {
       return .init(name: here.name, change: nil, relativeChange: nil)
     }

@@ -12,7 +12,7 @@ extension Inspection {
     var total = InspectionReport.Total(name: "all")
     var dtypes: [String: InspectionReport.Total] = [:]
     var components: [String: InspectionReport.Total] = [:]
-    let scales = base?.quantizationKeys ?? []
+    let scales = base?.quantized.keys ?? []
     let names =
       adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
     for view in file.tensors.values {
@@ -26,6 +26,7 @@ extension Inspection {
       family: family, total: total, fileBytes: fileBytes,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },
+      quantizations: base.map { InspectionReport.Quantized.list(of: $0.quantized) } ?? [],
       adapter: adapter.map { AdapterSummary(of: $0, file.metadata, in: names) }, cache: cache,
       training: TrainingSummary(of: file.metadata), metadata: file.metadata, notes: notes)
   }

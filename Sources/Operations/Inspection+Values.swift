@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import LinearAlgebra
+import ModelFamilies
 import OrderedCollections
 import Safetensors
 import Tensors
@@ -13,11 +14,11 @@ extension Inspection {
   ) async throws -> [TensorStatistics] {
     guard let adapter else {
       return try await measure(
-        filtered(pattern).filter(\.dtype.isConvertible),
+        filtered(pattern).filter(hasValues),
         threads, "measuring", progress, cost: \.byteCount
       ) { view in
         var found = TensorStatistics(name: view.name)
-        if base?.scalings[view.name] == nil {
+        if base?.quantized.weights[view.name] == nil {
           found.add(view)
         } else {
           found.add(try values(of: view))
@@ -68,7 +69,8 @@ extension Inspection {
       throw OperationError.spectrumWithoutPattern(file.path)
     }
     let weights = filtered(pattern).filter {
-      $0.shape.dimensions.count == 2 && $0.dtype.isConvertible
+      let shape = base?.shape(of: ParameterSlot(key: $0.name)) ?? $0.shape
+      return hasValues($0) && shape.dimensions.count == 2
     }
     return try await measure(weights, threads, "decomposing", progress, cost: \.byteCount) {
       view -> Spectrum? in
@@ -77,6 +79,12 @@ extension Inspection {
       return Spectrum(
         name: view.name, rank: nil, values: try weight.singularValues(), leading: count)
     }.compactMap { $0 }
+  }
+
+  /// Whether the numbers of a tensor are known.
+  private func hasValues(_ view: TensorView) -> Bool {
+    guard let weight = base?.quantized.weights[view.name] else { return view.dtype.isConvertible }
+    return weight.refusal == nil
   }
 
   /// The values of a tensor, dequantized where the checkpoint has scales.

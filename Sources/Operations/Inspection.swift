@@ -10,8 +10,8 @@ import Tensors
 package struct Inspection: Sendable {
   /// What the file holds, taken apart.
   private enum Subject: Sendable {
-    /// The base is there for 8-bit weights, unless their scales make no sense: then the checkpoint is
-    /// described as if it had none.
+    /// The base is there for weights that are stored as codes, unless their scales make no sense: then the
+    /// checkpoint is described as if it had none.
     case model(ModelLayout, BaseModel?)
     case adapter(InspectedAdapter)
     case cache(CacheSummary)
@@ -72,11 +72,12 @@ package struct Inspection: Sendable {
     model file: TensorFile, as family: ModelFamily?, besides adapter: InspectedAdapter?
   ) throws {
     var notes: [String] = []
-    // Only 8-bit weights have scales, which are what a base knows beyond its layout.
+    // What codes mean is what a base knows beyond its layout.
     var base: BaseModel?
-    if file.tensors.values.contains(where: \.dtype.isFloat8) {
+    if file.tensors.values.contains(where: { !$0.dtype.isFloatingPoint || $0.dtype.isFloat8 }) {
       do {
-        base = try BaseModel(file, as: family)
+        let found = try BaseModel(file, as: family)
+        if !found.quantized.keys.isEmpty || !found.quantized.weights.isEmpty { base = found }
       } catch let error as CheckpointError {
         notes.append("\(error)")
       }

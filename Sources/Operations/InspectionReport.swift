@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// What a file is and holds; the JSON form of everything that an inspection says.
 package struct InspectionReport: Codable, Sendable {
   package struct Family: Codable, Sendable {
@@ -15,6 +17,28 @@ package struct InspectionReport: Codable, Sendable {
     package internal(set) var tensors = 0
     package internal(set) var parameters = 0
     package internal(set) var bytes = 0
+  }
+
+  /// Weights that are stored as codes of one kind.
+  package struct Quantized: Codable, Sendable {
+    package let name: String
+    package let weights: Int
+    /// The first of them.
+    package let first: String
+    /// Why their numbers are not read; nil where they are.
+    package let refusal: String?
+
+    static func list(of quantized: QuantizedWeights) -> [Quantized] {
+      struct Kind: Hashable { let name: String, isRefused: Bool }
+      return Dictionary(grouping: quantized.weights.values) {
+        Kind(name: $0.quantization.name, isRefused: $0.refusal != nil)
+      }.compactMap { kind, weights in
+        weights.min { $0.key < $1.key }.map {
+          Quantized(
+            name: kind.name, weights: weights.count, first: $0.key, refusal: $0.refusal)
+        }
+      }.sorted { ($0.name, $0.first) < ($1.name, $1.first) }
+    }
   }
 
   package struct Key: Codable, Sendable {
@@ -43,6 +67,7 @@ package struct InspectionReport: Codable, Sendable {
   package let fileBytes: Int
   package let dtypes: [Total]
   package let components: [Total]
+  package let quantizations: [Quantized]
   package let adapter: AdapterSummary?
   package let cache: CacheSummary?
   package let training: TrainingSummary?

@@ -45,6 +45,9 @@ extension MergePlan {
     var metadata = base.file.metadata
     // The hash of a file that no longer is.
     metadata["modelspec.hash_sha256"] = nil
+    QuantizationDescriptions.correct(&metadata) {
+      base.quantized.weights[$0] != nil && !expansion.contains($0)
+    }
     let titles = adapters.map {
       $0.file.file.metadata["modelspec.title"] ?? $0.file.file.path.lastComponent?.string ?? ""
     }

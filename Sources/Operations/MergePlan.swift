@@ -22,16 +22,19 @@ package struct MergePlan: Sendable {
   /// Modules that patterns leave out, or whose multiplier is 0.
   package let skippedCount: Int
   package let unmatched: [UnmatchedModule]
+  /// Weights that are stored as codes, and written as numbers.
+  let expansion: QuantizedExpansion
   /// What probably is not meant: patterns and block weights that fit nothing, numbers read from text.
   package let notices: [String]
 
   /// - Throws: `OperationError.blockWeights` for a list of another model's length,
   ///   `CheckpointError.duplicateModule` if an adapter changes one layer under two names and
   ///   in two ways, `CheckpointError.notConvertible` for a base weight without a floating-point
-  ///   format. What has no place in the base is not an error here; see `requireComplete`.
+  ///   format, `.quantized` and `.quantizedFormat` for codes that cannot be read or written. What has no place in the base is not an error here; see `requireComplete`.
   package init(
     base: BaseModel, adapters: [WeightedAdapter], settings: MergeSettings
   ) throws {
+    try base.requireReadable()
     for adapter in adapters {
       do throws(BlockWeights.Failure) {
         try adapter.blockWeights?.check(for: [base.layout.family])
@@ -51,12 +54,15 @@ package struct MergePlan: Sendable {
     matchedCount = matching.matched
     skippedCount = matching.skipped
     let names = matching.names
+    expansion = QuantizedExpansion(
+      of: base.quantized, changed: Set(matching.contributions.keys),
+      isFolder: base.file.layout == .folder, storage: settings.storage)
     var notices = adapters.flatMap(\.file.notices) + settings.filter.notices(on: matching.paths)
     for adapter in adapters {
       let own = adapter.blockWeights?.notices(on: adapter.file.modules.map(\.name), in: names) ?? []
       notices += own.filter { !notices.contains($0) }
     }
-    self.notices = notices
+    self.notices = notices + expansion.notices
   }
 
   /// - Throws: `OperationError.unmatched` unless every module has found its place; if `lenient`,

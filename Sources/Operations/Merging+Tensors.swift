@@ -41,12 +41,13 @@ extension Merging {
 
   /// Every tensor of the output, under the names of the base.
   var outputs: [TensorInfo] {
-    // In another format a weight needs no scale.
-    let dropped = storage == nil ? [] : plan.base.quantizationKeys
-    let kept = plan.base.file.tensors.values.filter { !dropped.contains($0.name) }.map {
-      TensorInfo(
-        name: $0.name, dtype: $0.dtype.isFloatingPoint ? storage ?? $0.dtype : $0.dtype,
-        shape: plan.extensions[$0.name] ?? $0.shape)
+    let base = plan.base
+    let kept = base.file.tensors.values.filter { !expansion.dropped.contains($0.name) }.map {
+      let stored = $0.dtype.isFloatingPoint ? storage ?? $0.dtype : $0.dtype
+      let format = expansion.format(of: $0.name)
+      let shape = format == nil ? $0.shape : base.shape(of: ParameterSlot(key: $0.name))
+      return TensorInfo(
+        name: $0.name, dtype: format ?? stored, shape: plan.extensions[$0.name] ?? shape)
     }
     return kept
       + plan.newBiases.map {
@@ -61,8 +62,9 @@ extension Merging {
       return whole
     }
     let contributions = plan.contributions[key] ?? []
-    let isCopied = contributions.isEmpty && view.dtype == info.dtype
-    guard !isCopied, plan.base.scalings[key] == nil, scaledWeights[key] == nil,
+    let isCopied =
+      contributions.isEmpty && view.dtype == info.dtype && !expansion.contains(key)
+    guard !isCopied, !isRequantized(key), scaledWeights[key] == nil,
       plan.extensions[key] == nil, contributions.allSatisfy(\.worksByRows)
     else { return whole }
     let strips = (0..<info.shape.rows).strips(of: info.shape.columns)
@@ -83,14 +85,16 @@ extension Merging {
         MergedTensor(tensor: EncodedTensor(scales, as: dtype), completesAdapted: true))
     }
     let isAdapted = plan.contributions[key] != nil || plan.extensions[key] != nil
-    if let view, !isAdapted, view.dtype == dtype { return .copied(view) }
-    let isScaled = isAdapted && storage == nil && plan.base.scalings[key] != nil
+    if let view, !isAdapted, view.dtype == dtype, !expansion.contains(key) { return .copied(view) }
+    let isScaled = isAdapted && isRequantized(key)
     let weight = try isScaled ? quantized(key).codes : adapted(key, part.rows)
     var merged = MergedTensor(tensor: EncodedTensor(weight, as: dtype))
     guard isAdapted else { return .merged(merged) }
     merged.completesAdapted = part.isLast
     if dtype == .f16 { merged.overflowed = merged.tensor.infiniteHalfCount }
-    if dtype.isFloat8, let view, view.dtype == dtype, plan.extensions[key] == nil {
+    if dtype.isFloat8 || isScaled, let view, view.dtype == dtype, !expansion.contains(key),
+      plan.extensions[key] == nil
+    {
       let start = (part.rows?.lowerBound ?? 0) * part.info.shape.columns
       let before = view.bytes
       merged.float8Count = merged.tensor.bytes.count
@@ -102,13 +106,18 @@ extension Merging {
     return .merged(merged)
   }
 
+  /// Whether a weight of codes is written as codes again if it changes.
+  private func isRequantized(_ key: String) -> Bool {
+    !expansion.contains(key) && plan.base.quantized.weights[key]?.scaling != nil
+  }
+
   /// A scaled 8-bit weight with its adapters, as codes and scales anew. The scales stand before
   /// the weights in the file, so both are computed twice rather than kept.
   private func quantized(_ key: String) throws -> (codes: Tensor, scales: Tensor) {
-    guard let scaling = plan.base.scalings[key], let view = plan.base.file.tensors[key] else {
+    guard let scaling = plan.base.quantized.weights[key]?.scaling else {
       preconditionFailure("'\(key)' has no scale")
     }
-    return scaling.quantize(try adapted(key, nil), as: view.dtype == .f8e4m3 ? .e4m3 : .e5m2)
+    return scaling.quantize(try adapted(key, nil))
   }
 }
 

@@ -11,8 +11,8 @@ package struct Merging: Sendable {
   let storage: DType?
   let threads: Int
   let shardSize: Int?
-  /// Keys of the weights that the base's scales belong to, by the key of the scale; none where the
-  /// output has another format and needs no scales.
+  /// Keys of the weights that the base's scales belong to, by the key of the scale; none of weights that are
+  /// written as numbers.
   let scaledWeights: [String: String]
 
   package init(_ plan: MergePlan, settings: MergeSettings) {
@@ -20,12 +20,16 @@ package struct Merging: Sendable {
     storage = settings.storage
     threads = settings.threads
     shardSize = settings.shardSize
-    scaledWeights =
-      settings.storage != nil
-      ? [:]
-      : Dictionary(
-        plan.base.scalings.map { ($1.view.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let expansion = plan.expansion
+    scaledWeights = Dictionary(
+      plan.base.quantized.weights.values.compactMap { weight in
+        guard !expansion.contains(weight.key) else { return nil }
+        return weight.scaling.map { ($0.view.name, weight.key) }
+      }, uniquingKeysWith: { first, _ in first })
   }
+
+  /// Which weights of the base that are codes are written as numbers, and in which format.
+  var expansion: QuantizedExpansion { plan.expansion }
 
   /// Writes the merged checkpoint: what no adapter touches is copied byte for byte, the rest is
   /// computed in f32 with all adapters summed before one rounding.

@@ -91,6 +91,12 @@ extension InspectionText {
       "size",
       "\(ByteCount(report.fileBytes)), \(ByteCount(report.total.bytes)) of them in \(report.total.tensors.counted("tensor")), "
         + "\(report.total.parameters.counted("parameter")), \(report.storage)")
+    for kind in report.quantizations {
+      fact(
+        "quantization",
+        "\(kind.name): \(kind.weights.counted("weight")), first '\(kind.first)'"
+          + (kind.refusal.map { "; its numbers are not read: \($0)" } ?? ""))
+    }
     for note in report.notes { fact("note", note) }
   }
 

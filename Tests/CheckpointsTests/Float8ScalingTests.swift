@@ -14,12 +14,12 @@ import Testing
 
   /// A checkpoint of one scaled layer.
   private func model(
-    _ scale: EncodedTensor, ending: String = ".scale_weight",
+    _ scale: EncodedTensor, ending: String = ".scale_weight", codes: EncodedTensor = Self.codes,
     others: [String: EncodedTensor] = [:]
   ) throws -> BaseModel {
     let folder = TemporaryFolder()
     var tensors = others
-    tensors["a.weight"] = Self.codes
+    tensors["a.weight"] = codes
     tensors["a" + ending] = scale
     return try BaseModel(opening: folder.write("base.safetensors", tensors), as: .generic)
   }
@@ -41,19 +41,20 @@ import Testing
     }
     #expect(base.layout.modules.map(\.path) == ["a"])
     #expect(base.layout.unnamed == [])
-    #expect(base.quantizationKeys == ["a" + ending])
+    #expect(base.quantized.keys == ["a" + ending])
   }
 
   /// Coding again gives each group its own scale, so that its largest number meets that of the
   /// format, and reads back within half a step.
   @Test(arguments: shapes, [Float8.e4m3, .e5m2])
   func quantizes(shape: Shape, format: Float8) throws {
-    let scaling = try #require(try model(scale(shape)).scalings["a.weight"])
+    let dtype: DType = format == .e4m3 ? .f8e4m3 : .f8e5m2
+    let model = try model(scale(shape), codes: EncodedTensor(Self.codes.decoded(), as: dtype))
+    let scaling = try #require(model.quantized.weights["a.weight"]?.scaling)
     let weight = Tensor(random: Self.weightShape, seed: 2)
-    let (codes, scales) = scaling.quantize(weight, as: format)
+    let (codes, scales) = scaling.quantize(weight)
     #expect(scales.shape == shape)
     let perScale = weight.count / shape.count
-    let dtype: DType = format == .e4m3 ? .f8e4m3 : .f8e5m2
     let stored = EncodedTensor(codes, as: dtype).decoded()
     for group in 0..<shape.count {
       let range = group * perScale..<(group + 1) * perScale
@@ -73,17 +74,18 @@ import Testing
   }
 
   @Test func keepsZerosFinite() throws {
-    let scaling = try #require(try model(scale([6, 1])).scalings["a.weight"])
-    let (codes, scales) = scaling.quantize(Tensor(zeros: Self.weightShape), as: .e4m3)
+    let scaling = try #require(try model(scale([6, 1])).quantized.weights["a.weight"]?.scaling)
+    let (codes, scales) = scaling.quantize(Tensor(zeros: Self.weightShape))
     #expect(codes == Tensor(zeros: Self.weightShape))
     #expect(scales.elements == [1, 1, 1, 1, 1, 1])
   }
 
   /// A scale kept in BF16 is rounded before the codes are made.
   @Test func dividesByTheScaleAsStored() throws {
-    let scaling = try #require(try model(scale([], as: .bf16)).scalings["a.weight"])
+    let base = try model(scale([], as: .bf16))
+    let scaling = try #require(base.quantized.weights["a.weight"]?.scaling)
     let weight = Tensor(random: Self.weightShape, seed: 3)
-    let (codes, scales) = scaling.quantize(weight, as: .e4m3)
+    let (codes, scales) = scaling.quantize(weight)
     let stored = EncodedTensor(scales, as: .bf16).decoded().elements[0]
     #expect(scales.elements[0] == stored)
     for (code, value) in zip(codes.elements, weight.elements) { #expect(code == value / stored) }
@@ -120,7 +122,7 @@ import Testing
     #expect(base.layout.modules.map(\.path).sorted() == ["a", "b"])
     #expect(base.layout.unnamed == [])
     #expect(
-      base.quantizationKeys == ["a.scale_weight", "scaled_fp8", "a.scale_input", "a.comfy_quant"])
+      base.quantized.keys == ["a.scale_weight", "scaled_fp8", "a.scale_input", "a.comfy_quant"])
     #expect(try base.tensor(forKey: "b.weight") == Tensor(zeros: [2, 2]))
   }
 

@@ -21,11 +21,11 @@ package struct CheckpointConversionPlan: Sendable {
   package internal(set) var extended: [String] = []
   /// Patterns that match nothing.
   package let notices: [String]
-  /// Whether scales of 8-bit weights are gone.
-  let dropsScales: Bool
+  /// Weights of the first whose codes are kept.
+  let keptCodes: Set<String>
 
   /// - Precondition: at least one source.
-  /// - Throws: `CheckpointConversionError`
+  /// - Throws: `CheckpointConversionError`, `CheckpointError.quantized` for codes that would have to be read.
   package init(_ sources: [BaseModel], settings: CheckpointConversionSettings) throws {
     let first = sources[0]
     try Self.check(sources, settings.arithmetic)
@@ -47,7 +47,7 @@ package struct CheckpointConversionPlan: Sendable {
     outputs = builder.outputs
     onlyInFirst = builder.onlyInFirst
     extended = builder.extended
-    dropsScales = builder.dropsScales
+    keptCodes = builder.keptCodes
     notInFirst = builder.unusedKeys
     notices = NamePattern.notices(
       on: settings.arithmetic.patternRatios.map(\.pattern), from: "'--pattern_ratio'",

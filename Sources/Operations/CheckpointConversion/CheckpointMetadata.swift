@@ -16,7 +16,7 @@ extension CheckpointConversionPlan {
       for key in ["modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash"] {
         metadata[key] = nil
       }
-      if dropsScales { metadata["_quantization_metadata"] = nil }
+      QuantizationDescriptions.correct(&metadata, keeping: keptCodes.contains)
     case .minimal:
       // transformers opens no file without it.
       metadata["format"] = source["format"]

@@ -14,16 +14,13 @@ struct CheckpointOutputs {
   private(set) var summedNames: [[String]] = []
   /// Tensors that were looked for in other checkpoints.
   private(set) var comparedCount = 0
-  /// Whether 8-bit weights lose the scales they had.
-  let dropsScales: Bool
-
   private let sources: [BaseModel]
   private let settings: CheckpointConversionSettings
   private let formats: ConversionFormats
   private let layers: [String: [(module: FamilyModule, isBias: Bool)]]
   private var counterparts: [Counterparts]
-  /// Weights whose codes and scales are kept as they are.
-  private let keptScalings: Set<String>
+  /// Weights whose codes are kept as they are, with all that belongs to them.
+  let keptCodes: Set<String>
   private let quantizationKeys: Set<String>
 
   init(_ sources: [BaseModel], _ settings: CheckpointConversionSettings) throws {
@@ -45,17 +42,19 @@ struct CheckpointOutputs {
     }
     self.layers = layers
     counterparts = sources.dropFirst().map { Counterparts(of: first, in: $0, layers: layers) }
-    quantizationKeys = first.quantizationKeys
+    let quantized = first.quantized
+    quantizationKeys = quantized.keys
+    let copies = sources.count == 1 && settings.storage == nil
+    if !copies { for source in sources { try source.requireReadable() } }
     switch settings.storage {
-    case nil: keptScalings = sources.count == 1 ? Set(first.scalings.keys) : []
+    case nil: keptCodes = copies ? Set(quantized.weights.keys) : []
     case .scaledFloat8 where sources.count == 1:
-      keptScalings = Set(
-        first.scalings.filter {
-          $1.isPerTensor && first.file.tensors[$0]?.dtype == .f8e4m3
+      keptCodes = Set(
+        quantized.weights.filter {
+          $1.scaling?.isPerTensor == true && first.file.tensors[$0]?.dtype == .f8e4m3
         }.keys)
-    default: keptScalings = []
+    default: keptCodes = []
     }
-    dropsScales = keptScalings.count < first.scalings.count
     if settings.extractsAverages,
       !first.file.tensors.keys.contains(where: { $0.hasPrefix(PrunedPart.averagePrefix) })
     {
@@ -78,15 +77,15 @@ struct CheckpointOutputs {
   mutating func add(_ key: String, _ stored: TensorView) throws {
     guard !quantizationKeys.contains(key) || keepsQuantizationKey(key) else { return }
     let view = settings.extractsAverages ? average(of: key) ?? stored : stored
-    guard view.dtype.isFloatingPoint, view.shape.count > 0, !quantizationKeys.contains(key),
-      !keptScalings.contains(key)
+    let quantized = view.name == key ? sources[0].quantized.weights[key] : nil
+    guard view.dtype.isFloatingPoint || quantized != nil, view.shape.count > 0,
+      !quantizationKeys.contains(key), !keptCodes.contains(key)
     else { return append(.copied(view), key, view.dtype, view.shape) }
-    let scaling = view.name == key ? sources[0].scalings[key] : nil
-    let numbers = StoredNumbers(view, scaling)
-    let dtype = formats.format(of: key, scaling == nil ? view.dtype : .bf16)
+    let numbers = StoredNumbers(view, quantized)
+    let dtype = formats.format(of: key, quantized.map { $0.format ?? .bf16 } ?? view.dtype)
     guard sources.count > 1 else {
-      let isSame = scaling == nil && dtype == view.dtype && !isScaled(key)
-      return append(isSame ? .copied(view) : .converted(numbers), key, dtype, view.shape)
+      let isSame = quantized == nil && dtype == view.dtype && !isScaled(key)
+      return append(isSame ? .copied(view) : .converted(numbers), key, dtype, numbers.shape)
     }
     let content = try sum(key, numbers)
     if case .converted(let only) = content, let view = only.plainView, view.dtype == dtype,
@@ -94,7 +93,7 @@ struct CheckpointOutputs {
     {
       return append(.copied(view), key, dtype, view.shape)
     }
-    append(content, key, dtype, view.shape)
+    append(content, key, dtype, numbers.shape)
   }
 
   /// Adds the marker that tells ComfyUI of scaled weights.
@@ -102,19 +101,20 @@ struct CheckpointOutputs {
     guard outputs.contains(where: \.isScaled) else { return }
     let names = Set(outputs.map(\.info.name))
     let prefixes = Set(outputs.filter(\.isScaled).map { Self.modelPrefix(of: $0.info.name) })
-    for prefix in prefixes.sorted() where !names.contains(prefix + Float8Scaling.marker) {
+    for prefix in prefixes.sorted() where !names.contains(prefix + WeightScaling.marker) {
       // Two elements ask for products at full precision, none for products of 8-bit numbers, which
       // needs scales of inputs (ComfyUI `convert_old_quants`).
       let marker = EncodedTensor(Tensor(zeros: [2]), as: .f8e4m3)
-      append(.made(marker), prefix + Float8Scaling.marker, marker.dtype, marker.shape)
+      append(.made(marker), prefix + WeightScaling.marker, marker.dtype, marker.shape)
     }
   }
 
   /// Keys of other checkpoints that no tensor of the first has asked for.
   var unusedKeys: [String] {
     zip(sources.dropFirst(), counterparts).flatMap { source, counterparts in
-      source.file.tensors.keys.filter { key in
-        !counterparts.usedKeys.contains(key) && !source.quantizationKeys.contains(key)
+      let quantizationKeys = source.quantized.keys
+      return source.file.tensors.keys.filter { key in
+        !counterparts.usedKeys.contains(key) && !quantizationKeys.contains(key)
           && sources[0].file.tensors[key] == nil
       }
     }
@@ -170,9 +170,9 @@ struct CheckpointOutputs {
   ) {
     var output = CheckpointOutput(
       info: TensorInfo(name: key, dtype: dtype, shape: shape), content: content)
-    if isScaled(key), !keptScalings.contains(key), key.hasSuffix(".weight") {
+    if isScaled(key), !keptCodes.contains(key), key.hasSuffix(".weight") {
       output.isScaled = true
-      let scale = key.dropLast(".weight".count) + Float8Scaling.endings[0]
+      let scale = key.dropLast(".weight".count) + WeightScaling.endings[0]
       outputs.append(
         CheckpointOutput(
           info: TensorInfo(name: String(scale), dtype: .f32, shape: []), content: .scale(of: key)))
@@ -182,11 +182,11 @@ struct CheckpointOutputs {
 
   /// Whether a scale, or what belongs to one, stays with the weight it is for.
   private func keepsQuantizationKey(_ key: String) -> Bool {
-    guard !keptScalings.isEmpty else { return false }
-    if key.hasSuffix(Float8Scaling.marker) { return true }
-    let endings = Float8Scaling.endings + Float8Scaling.companions
-    guard let ending = endings.first(where: { key.hasSuffix($0) }) else { return false }
-    return keptScalings.contains(String(key.dropLast(ending.count)) + ".weight")
+    guard let owner = sources[0].quantized.owners[key] else {
+      // What speaks of the whole file stays while something in it is quantized.
+      return !keptCodes.isEmpty || sources.count == 1 && settings.storage == nil
+    }
+    return keptCodes.contains(owner)
   }
 
   /// What stands before the names of the denoiser's own tensors.

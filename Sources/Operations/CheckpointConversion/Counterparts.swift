@@ -29,8 +29,9 @@ struct Counterparts {
   mutating func numbers(for key: String, _ shape: Shape) throws -> StoredNumbers? {
     if let view = other.file.tensors[key] {
       usedKeys.insert(key)
-      guard view.dtype.isFloatingPoint else { return nil }
-      return try checked(StoredNumbers(view, other.scalings[key]), key, shape)
+      let quantized = other.quantized.weights[key]
+      guard view.dtype.isFloatingPoint || quantized != nil else { return nil }
+      return try checked(StoredNumbers(view, quantized), key, shape)
     }
     guard let layers = layers[key] else { return nil }
     var parts: [StoredNumbers.Part] = []
@@ -42,8 +43,10 @@ struct Counterparts {
       guard found.count == 1 || (split.count == 1 && split[0].missing.isEmpty) else { return nil }
       for module in found.isEmpty ? split[0].parts : found {
         guard let slot = isBias ? module.bias : module.weight,
-          let stored = other.file.tensors[slot.key], stored.dtype.isFloatingPoint
+          let stored = other.file.tensors[slot.key]
         else { return nil }
+        let quantized = other.quantized.weights[slot.key]
+        guard stored.dtype.isFloatingPoint || quantized != nil else { return nil }
         usedKeys.insert(slot.key)
         let isTurned = slot.isTransposed != (isBias ? false : layer.weight.isTransposed)
         let view =
@@ -52,14 +55,16 @@ struct Counterparts {
             slot.key,
             EncodedTensor(try other.tensor(forKey: slot.key).transposed(), as: .f32),
             from: stored.file) : stored
-        let width = view.shape.columns
-        let range = slot.rows ?? 0..<view.shape.rows
+        let codes = isTurned ? nil : quantized
+        let shape = codes?.shape ?? view.shape
+        let width = shape.columns
+        let range = slot.rows ?? 0..<shape.rows
         parts.append(
           StoredNumbers.Part(
             view: view, elements: range.lowerBound * width..<range.upperBound * width,
-            scaling: isTurned ? nil : other.scalings[slot.key]))
+            quantized: codes))
         rows += range.count
-        columns = Array(view.shape.dimensions.dropFirst())
+        columns = Array(shape.dimensions.dropFirst())
       }
     }
     return try checked(StoredNumbers(Shape([rows] + columns), parts), key, shape)

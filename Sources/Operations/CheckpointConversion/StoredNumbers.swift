@@ -9,7 +9,8 @@ struct StoredNumbers: Sendable {
     let view: TensorView
     /// Of the elements of `view`.
     let elements: Range<Int>
-    let scaling: Float8Scaling?
+    /// How its codes are read; nil if it has numbers.
+    let quantized: QuantizedWeight?
   }
 
   let shape: Shape
@@ -17,9 +18,9 @@ struct StoredNumbers: Sendable {
   let parts: [Part]
 
   /// A whole tensor.
-  init(_ view: TensorView, _ scaling: Float8Scaling?) {
-    shape = view.shape
-    parts = [Part(view: view, elements: 0..<view.shape.count, scaling: scaling)]
+  init(_ view: TensorView, _ quantized: QuantizedWeight?) {
+    shape = quantized?.shape ?? view.shape
+    parts = [Part(view: view, elements: 0..<shape.count, quantized: quantized)]
   }
 
   init(_ shape: Shape, _ parts: [Part]) {
@@ -29,7 +30,7 @@ struct StoredNumbers: Sendable {
 
   /// The tensor, if its stored numbers are the values.
   var plainView: TensorView? {
-    guard parts.count == 1, parts[0].scaling == nil, parts[0].elements.count == shape.count else {
+    guard parts.count == 1, parts[0].quantized == nil, parts[0].elements.count == shape.count else {
       return nil
     }
     return parts[0].view
@@ -39,10 +40,11 @@ struct StoredNumbers: Sendable {
   func values(_ range: Range<Int>) -> Tensor {
     var values: [Tensor] = []
     forEachPart(of: range) { part, elements in
-      let codes = Tensor(
-        decoding: part.view.bytes.extracting(part.view.bytes(of: elements)), as: part.view.dtype,
-        shape: [elements.count])
-      values.append(part.scaling?.dequantize(codes, from: elements.lowerBound) ?? codes)
+      values.append(
+        part.quantized?.values(elements)
+          ?? Tensor(
+            decoding: part.view.bytes.extracting(part.view.bytes(of: elements)),
+            as: part.view.dtype, shape: [elements.count]))
     }
     guard values.count != 1 else { return values[0] }
     return Tensor([range.count], values.flatMap(\.elements))

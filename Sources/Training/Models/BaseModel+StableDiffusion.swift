@@ -9,10 +9,12 @@ extension BaseModel {
   private static let trained = ["sd1", "sd2"].compactMap { ModelFamily.named($0) }
 
   /// A checkpoint as one of Stable Diffusion 1 or 2, also where its widths are those of no known model.
-  /// - Throws: `ModelLoadingError.unsupportedFamily`, `.notStableDiffusion`, and what opening throws.
+  /// - Throws: `ModelLoadingError.unsupportedFamily`, `.notStableDiffusion`,
+  ///   `CheckpointError.quantized`, and what opening throws.
   init(stableDiffusion path: FilePath, as family: ModelFamily?) throws {
     let file = try TensorFile(opening: path)
     let base = try BaseModel(file, as: family)
+    try base.requireReadable()
     if Self.trained.contains(base.layout.family) {
       self = base
       return
