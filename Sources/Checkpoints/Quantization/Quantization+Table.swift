@@ -1,3 +1,5 @@
+import Tensors
+
 extension Quantization {
   /// ComfyUI's description of one layer, JSON in bytes.
   static let description = ".comfy_quant"
@@ -81,10 +83,12 @@ extension Quantization {
     Quantization("scaled", signs: WeightScaling.endings, companions: scales, .scaled),
   ]
 
-  /// What a weight of whole numbers is that nothing in the file explains.
-  static let unknown = Quantization(
-    "unknown quantization",
-    .refused(
-      "its codes stand without a scale that is known; blocks of GGUF that were put into a file look "
-        + "so"))
+  /// What a weight of a format that none has is where nothing in the file explains it.
+  static func unknown(_ dtype: DType) -> Quantization {
+    Quantization(
+      "unknown quantization in \(dtype)",
+      .refused(
+        "its codes stand without a scale that is known; blocks of GGUF that were put into a file "
+          + "look so"))
+  }
 }

@@ -96,7 +96,7 @@ package struct QuantizedWeights: Sendable {
     where found[key] == nil && key.hasSuffix(".weight") && view.shape.dimensions.count > 1
       && !view.dtype.isFloatingPoint && view.dtype != .bool
     {
-      found[key] = .unknown
+      found[key] = .unknown(view.dtype)
     }
     return found
   }
