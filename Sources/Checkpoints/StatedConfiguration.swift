@@ -64,7 +64,19 @@ package struct StatedConfiguration {
     for (key, value) in members {
       try set(key[...], value, of: folder + Self.prefix, in: path, key)
     }
+    guard case .string(let type)? = members.first(where: { $0.key == "peft_type" })?.value,
+      Self.scaledTypes.contains(type), components[folder + Self.prefix]?.alpha.common == nil
+    else { return }
+    components[folder + Self.prefix, default: Component()].alpha.common = Self.alphaOfPEFT
+    notices.append(
+      "\(path): has no alpha, so it is \(Int(Self.alphaOfPEFT)), which is what PEFT takes without one"
+    )
   }
+
+  /// Kinds of PEFT's adapters that are scaled by alpha / rank, and the alpha of a configuration without one.
+  /// Source: PEFT `tuners/lora/config.py`, `tuners/loha/config.py`, `tuners/lokr/config.py`.
+  private static let scaledTypes: Set<String> = ["LORA", "LOHA", "LOKR"]
+  private static let alphaOfPEFT = 8.0
 
   /// - Throws: `CheckpointError.configuration`, `.configurationValue`
   init(_ metadata: [String: String], of file: FilePath) throws(CheckpointError) {

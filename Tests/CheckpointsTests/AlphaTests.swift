@@ -122,6 +122,10 @@ import Testing
     Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {".*q": 5, "q": 2}}"#, alpha: 5),
     Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": {"q": 2, ".*q": 5}}"#, alpha: 2),
     Recorded(json: #"{"lora_alpha": 6, "alpha_pattern": null, "rank_pattern": {}}"#, alpha: 6),
+    // PEFT's own default, whatever the rank.
+    Recorded(json: #"{"peft_type": "LORA", "r": 4}"#, alpha: 8),
+    Recorded(
+      json: #"{"peft_type": "LORA", "lora_alpha": null, "alpha_pattern": {"q": 3}}"#, alpha: 3),
     Recorded(json: #"{"alpha": 6, "r": 8, "target_modules": ["q"], "bias": null}"#, alpha: 6),
   ]
 

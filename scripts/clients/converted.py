@@ -9,7 +9,7 @@ from .model import TextEncoder, named
 from .tools import Failure, compare, difference, run
 
 EXTRACTED = {
-    "LoRA": (), "DoRA": ("--dora_wd",), "LoHa": ("--algo", "loha"),
+    "LoRA": (), "DoRA": ("--dora_wd", "--wd_on_output", "true"), "LoHa": ("--algo", "loha"),
     "LoKr": ("--algo", "lokr", "--factor", "4", "--exclude_patterns", ".*conv_(in|out)"),
     "LoKr, most even": ("--algo", "lokr", "--factor", "-1"),
 }

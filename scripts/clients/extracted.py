@@ -5,11 +5,11 @@ from .tools import TOLERANCE, Failure, compare
 
 ALIASES = ("locon", "oft")
 SAME_RANK = {
-    "lora": ("", "--use_tucker", "--dora_wd", "--dora_wd --wd_on_output false"),
-    "loha": ("", "--use_tucker", "--dora_wd", "--dora_wd --wd_on_output false"),
+    "lora": ("", "--use_tucker", "--dora_wd --wd_on_output true", "--dora_wd"),
+    "loha": ("", "--use_tucker", "--dora_wd --wd_on_output true", "--dora_wd"),
     "lokr": ("", "--factor 4", "--factor -1", "--factor 8 --decompose_both", "--use_tucker",
-             "--factor 4 --unbalanced_factorization", "--dora_wd",
-             "--dora_wd --wd_on_output false"),
+             "--factor 4 --unbalanced_factorization", "--dora_wd --wd_on_output true",
+             "--dora_wd"),
     "ia3": ("", "--ia3_side input", "--ia3_side output"),
     "diag-oft": ("", "--rescaled"),
     "boft": ("", "--rescaled"),

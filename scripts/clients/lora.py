@@ -136,7 +136,7 @@ def checks(bench):
                        ("lycoris-lora, generic wrapper", in_wrapper),
                        ("diffusers", in_diffusers), ("peft", in_peft)):
         yield name, client(load, path, adapter, expected)
-    path, adapter = bench.extract_ranks("dora", "--dora_wd")
+    path, adapter = bench.extract_ranks("dora", "--dora_wd", "--wd_on_output", "true")
     expected = bench.merged(path)
     yield "peft, DoRA", client(in_peft, path, adapter, expected)
     yield ("diffusers, DoRA without its norms",

@@ -54,7 +54,8 @@ class Bench:
         """What `--algo` takes, from the message about what it does not."""
         words = [self.binaries / "lyco-extract", "a", "b", "-o", "c", "--algo", "?"]
         message = subprocess.run(words, capture_output=True, text=True).stderr
-        return message.partition("expected one of ")[2].partition(", found")[0].split(", ")
+        words = message.partition("expected ")[2].partition(", found")[0]
+        return words.replace(" or ", ", ").split(", ")
 
     def extract(self, name, *options, base=None, tuned=None):
         """The file an extraction writes, in float32, with its tensors."""
