@@ -6,18 +6,18 @@ from .tools import TOLERANCE, Failure, compare
 ALIASES = ("locon", "oft")
 SAME_RANK = {
     "lora": ("", "--use_tucker", "--dora_wd --wd_on_output true", "--dora_wd"),
-    "loha": ("", "--use_tucker", "--dora_wd --wd_on_output true", "--dora_wd"),
-    "lokr": ("", "--factor 4", "--factor -1", "--factor 8 --decompose_both", "--use_tucker",
+    "loha": ("", "--dora_wd --wd_on_output true", "--dora_wd"),
+    "lokr": ("", "--factor 4", "--factor -1", "--factor 8 --decompose_both",
              "--factor 4 --unbalanced_factorization", "--dora_wd --wd_on_output true",
              "--dora_wd"),
-    "ia3": ("", "--ia3_side input", "--ia3_side output"),
     "diag-oft": ("", "--rescaled"),
     "boft": ("", "--rescaled"),
 }
 """Options to try beside an algorithm; one that is not here is tried without any."""
 HALF = ("--exclude_patterns", ".*up_blocks.*")
 """What options are tried without, to be quick: their layers are like those before them."""
-OTHER = {"full": ("",), "norm": ("",), "auto": ("--max_error 0.3",)}
+OTHER = {"full": ("",), "norm": ("",), "auto": ("--max_error 0.3",),
+         "ia3": ("", "--ia3_side input", "--ia3_side output")}
 
 TOLERANCES = {"glora": 1e-4}
 """Instead of `TOLERANCE`. The fit of GLoRA takes directions in which a small square W is nearly zero,
