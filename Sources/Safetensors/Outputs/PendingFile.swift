@@ -20,6 +20,7 @@ package final class PendingFile: Sendable {
   package let file: FileDescriptor
   /// The hidden sibling, where the file has a name.
   private let hidden: Mutex<FilePath?>
+  private let isOpen = Mutex(true)
 
   /// - Parameters:
   ///   - path: where it is to appear. A link is followed: what it points to is replaced.
@@ -57,7 +58,15 @@ package final class PendingFile: Sendable {
   deinit {
     // After `commit` there is nothing of this name any more.
     if let hidden = hidden.withLock({ $0 }) { try? Posix.remove(hidden) }
-    Posix.closeFile(file)
+    close()
+  }
+
+  /// Gives the descriptor back, which a process has few of, however long the value lives.
+  func close() {
+    isOpen.withLock { isOpen in
+      if isOpen { Posix.closeFile(file) }
+      isOpen = false
+    }
   }
 
   /// Appends bytes.
