@@ -10,7 +10,9 @@ import TestSupport
 import Testing
 
 /// Merges of whole files against other programs.
-@Suite struct GoldenMergeTests {
+///
+/// One after the other: hundreds of merges that wait for one another would each hold an open file.
+@Suite(.serialized) struct GoldenMergeTests {
   /// Writes a golden case as a base and an adapter of one module `m`.
   private func write(_ golden: GoldenCase, into folder: borrowing TemporaryFolder) throws {
     var base = ["m.weight": golden.base.stored, "untouched": golden.base.stored]
