@@ -43,11 +43,6 @@ extension TensorView {
     TensorView(name, EncodedTensor(tensor().transposed(), as: dtype), from: file)
   }
 
-  /// The stored tensor in memory.
-  package var encoded: EncodedTensor {
-    unsafe EncodedTensor(dtype, shape, bytes.withUnsafeBytes { unsafe Array($0) })
-  }
-
   /// The same numbers in another shape of as many.
   package func reshaped(_ shape: Shape) -> TensorView {
     shape == self.shape ? self : TensorView(name, encoded.reshaped(shape), from: file)

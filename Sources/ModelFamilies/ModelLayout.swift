@@ -107,8 +107,8 @@ package struct ModelLayout: Sendable {
 
   /// The modules that are the rows of the one weight an adapter means by that name, where the
   /// checkpoint or the names of its family keep them apart: `double_blocks.0.img_attn.qkv` for a
-  /// checkpoint of diffusers; or the halves of a module that has them in the other order. More than one entry if the name is ambiguous, none if it is no name of
-  /// several modules.
+  /// checkpoint of diffusers; or the halves of a module that has them in the other order. More than one entry
+  /// if the name is ambiguous, none if it is neither.
   package func split(named adapterName: String) -> [SplitModule] {
     names.split(named: adapterName, among: modules)
   }

@@ -61,6 +61,7 @@ struct Convert: Tool {
   var output: String?
 
   @OptionGroup(title: "Format") var format: FormatOptions
+  @OptionGroup(title: "Format") var beginnings: InitialAdapterOptions
   @OptionGroup(title: "Strength") var strength: StrengthOptions
   @OptionGroup(title: "Combination") var combination: CombinationOptions
   @OptionGroup(title: "Algorithm and rank") var rank: RankOptions
@@ -104,7 +105,7 @@ struct Convert: Tool {
     }
     guard let folderTarget = outputFolder else {
       let place = try self.place(target ?? "", for: paths)
-      let places = try job.prepare([place] + sidePlaces, reading: paths)
+      let places = try job.prepare([place] + sidePlaces, reading: paths + beginnings.paths)
       defer { withExtendedLifetime(places) {} }
       return try await convert(paths, to: place.path, given, threads)
     }
@@ -210,8 +211,7 @@ struct Convert: Tool {
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,
-      base: format.base.map { FilePath($0) }, initial: format.initial.map { FilePath($0) }, job: job
-    )
+      base: format.base.map { FilePath($0) }, initial: beginnings.paths, job: job)
   }
 
   static func main() async { await start() }

@@ -34,16 +34,6 @@ struct FormatOptions: ParsableArguments {
         + "be computed without weights.", valueName: "file"), completion: .file())
   var base: String?
 
-  @Option(
-    name: [
-      .customLong("initial_adapter"), .customLong("path_initial_model_for_weight_conversion"),
-    ],
-    help: ArgumentHelp(
-      "PEFT adapters as they were before training, for inputs whose factors did not begin at zero (pissa, "
-        + "olora, corda, loftq, lora_ga), in their order: what they began with is subtracted.",
-      valueName: "path"), completion: .file())
-  var initial: [String] = []
-
   @Flag(
     name: .customLong("lenient"),
     help: "Copy modules that no table knows under their own names instead of refusing.")

@@ -10,16 +10,6 @@ struct AssertionOptions: ParsableArguments {
         + "principal, the leading ones of this base.", valueName: "principal"))
   var singularVectors: String?
 
-  @Option(
-    name: [
-      .customLong("initial_adapter"), .customLong("path_initial_model_for_weight_conversion"),
-    ],
-    help: ArgumentHelp(
-      "PEFT adapters as they were before training, for those whose factors did not begin at zero (pissa, "
-        + "olora, corda, loftq, lora_ga), in their order: what they began with is subtracted.",
-      valueName: "path"), completion: .file())
-  var initial: [String] = []
-
   @Flag(
     name: .customLong("residual_base"),
     help: "The base is the one without what such adapters began with: they are merged as they are.")
@@ -30,9 +20,6 @@ struct AssertionOptions: ParsableArguments {
   }
 
   func validate() throws {
-    guard initial.isEmpty || !isResidualBase else {
-      throw ValidationError("expected '--initial_adapter' or '--residual_base', found both")
-    }
     guard let singularVectors, singularVectors != "principal" else { return }
     throw ValidationError(
       "'--tlora_sig': expected principal, found '\(singularVectors)': singular vectors other than "

@@ -51,6 +51,7 @@ struct Merge: Tool {
   @OptionGroup(title: "Strength") var strength: StrengthOptions
   @OptionGroup(title: "Block weights") var blocks: BlockOptions
   @OptionGroup(title: "Assertions") var asserted: AssertionOptions
+  @OptionGroup(title: "Assertions") var beginnings: InitialAdapterOptions
   @OptionGroup(title: "Output") var format: MergeOutputOptions
   @OptionGroup(title: "Patterns") var selection: SelectionOptions
   @OptionGroup(title: "Checkpoints") var family: FamilyOptions
@@ -72,13 +73,13 @@ struct Merge: Tool {
     let path = FilePath(output)
     let places = try job.prepare(
       [JobOptions.place(output, base: FilePath(base))],
-      reading: ([base] + adapters + asserted.initial).map { FilePath($0) })
+      reading: ([base] + adapters).map { FilePath($0) } + beginnings.paths)
     defer { withExtendedLifetime(places) {} }
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
     let base = try BaseModel(opening: FilePath(base), as: family.family)
     let files = try AdapterFile.changes(
       of: adapters.map { try TensorFile(opening: FilePath($0)) },
-      since: asserted.initial.map { FilePath($0) }, onResidualBase: asserted.isResidualBase)
+      since: beginnings.paths, onResidualBase: asserted.isResidualBase)
     let weighted = files.enumerated().map { index, file in
       var adapter = strength.weighted(file, at: index)
       if !blockWeights.isEmpty { adapter.blockWeights = blockWeights[index] }

@@ -34,9 +34,7 @@ extension TensorView {
   }
 
   /// A copy of bytes of the data.
-  func bytes(_ range: Range<Int>) -> [UInt8] {
-    unsafe bytes.extracting(range).withUnsafeBytes { unsafe Array($0) }
-  }
+  func bytes(_ range: Range<Int>) -> [UInt8] { Array(copying: bytes.extracting(range)) }
 
   /// Numbers of the data, widened.
   /// - Precondition: `dtype.isConvertible`

@@ -18,6 +18,8 @@ package struct OptionRow: Sendable {
   package let names: [String]
   /// What the value may be; nil for anything.
   package let words: OptionWords?
+  /// Whether the value is a text of any length, in which every word counts.
+  package let isText: Bool
   /// Between which limits its number is; nil for what is no number, or is looked at elsewhere. No number is
   /// within no limits.
   package let limits: ClosedRange<Double>?
@@ -36,13 +38,14 @@ package struct OptionRow: Sendable {
 
   private init(
     _ kind: Kind, _ names: String, words: OptionWords? = nil,
-    within limits: ClosedRange<Double>? = nil,
+    within limits: ClosedRange<Double>? = nil, isText: Bool = false,
     standard: String? = nil, read condition: String, implies: Bool = false, noted: Bool = false
   ) {
     self.kind = kind
     self.names = names.split(separator: " ").map(String.init)
     self.words = words
     self.limits = limits
+    self.isText = isText
     self.standard = standard
     self.condition = OptionCondition(condition)
     self.implies = implies
@@ -65,6 +68,13 @@ package struct OptionRow: Sendable {
     OptionRow(
       .value, names, words: words, standard: standard, read: condition, implies: implies,
       noted: noted)
+  }
+
+  /// A value that is a text: a comment, a pattern.
+  package static func text(
+    _ names: String, read condition: String = "", implies: Bool = false, noted: Bool = false
+  ) -> OptionRow {
+    OptionRow(.value, names, isText: true, read: condition, implies: implies, noted: noted)
   }
 
   /// A value that is a number.

@@ -70,7 +70,7 @@ extension OptionTable {
       .value("shard_size", read: checkpoint),
       .value("prune", read: checkpoint), .flag("extract_ema", read: checkpoint),
       .flag("add_difference", read: sum), .numbers("vae_ratio", read: sum),
-      .value("pattern_ratio", read: sum), .flag("unet_only", read: sum),
+      .text("pattern_ratio", read: sum), .flag("unet_only", read: sum),
       .list("bundle_add", read: adapter), .value("unbundle", read: adapter),
       .value("output_dir"), .flag("recursive"),
       .value(
@@ -79,7 +79,7 @@ extension OptionTable {
           { MetadataPolicy.allCases.map(\.rawValue) }, "all = keep\nno off drop strip = none",
           "show print raw = 'lyco-inspect --metadata' shows them"), standard: "keep",
         read: "!ema"),
-      .flag("no_metadata", read: "!ema"), .value("set_meta", read: "!ema"),
+      .flag("no_metadata", read: "!ema"), .text("set_meta", read: "!ema"),
       .value("family", in: .families, standard: "auto", read: "!ema"),
     ] + OptionRow.job)
 

@@ -108,7 +108,7 @@ extension OptionTable {
           """, { FileManager.default.fileExists(atPath: $0) }), standard: "full"),
       .flag("norms"), .flag("bias biases"),
       .excluded, .included, .family,
-      .value("report"), .flag("no_metadata"), .value("set_meta"),
+      .value("report"), .flag("no_metadata"), .text("set_meta"),
     ] + OptionRow.job)
 
   /// Algorithms that a change of weights can be turned into.

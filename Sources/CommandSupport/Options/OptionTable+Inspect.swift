@@ -23,7 +23,7 @@ extension OptionTable {
     [
       .flag("finish"), .flag("keys"), .flag("stats"), .flag("spectrum"), .flag("check"),
       .flag("metadata"),
-      .value("pattern", read: "keys or stats or spectrum or diff", implies: true),
+      .text("pattern", read: "keys or stats or spectrum or diff", implies: true),
       .value("leading", standard: "8", read: "spectrum", implies: true),
       .value("limit"), .value("threads"),
       .value("against"), .value("diff"),

@@ -27,6 +27,12 @@ extension OptionTable {
       silent no_progress = --quiet
       gpu cuda cpu = all work is done on the processor
       """,
+    exclusive: [
+      (
+        ["initial_adapter", "residual_base"],
+        "each says what becomes of the product before training"
+      )
+    ],
     [
       .output,
       .numbers("ratio ratios weight"), .numbers("unet_ratio"), .numbers("te_ratio"),
@@ -34,7 +40,7 @@ extension OptionTable {
       .value("tlora_sig"),
       .list("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
       .value("save_precision", in: .precisions), .value("shard_size"), .flag("lenient"),
-      .flag("no_metadata"), .value("set_meta"),
+      .flag("no_metadata"), .text("set_meta"),
       .excluded, .included, .family,
     ] + OptionRow.job)
 }

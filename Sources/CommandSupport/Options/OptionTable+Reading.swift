@@ -24,23 +24,16 @@ extension OptionTable {
   /// The longest argument that is no text: more than any path is long.
   private static let longest = 4096
 
-  /// Options whose values are texts of any length.
-  private static let texts: Set<String> = [
-    "set_meta", "network_args", "optimizer_args", "lr_scheduler_args", "exclude_patterns",
-    "include_patterns", "pattern", "pattern_ratio", "block_weights", "lbw", "lbws",
-    "training_comment", "caption_prefix", "caption_suffix", "sample_prompts", "spelling",
-  ]
-
-  /// Refuses what is too long for a name, a path or a number, before anything looks at it closely.
+  /// Refuses what is too long for a name, a path or a number, before anything looks at it closely. Texts and words
+  /// of lists have any length.
   /// - Throws: `ValidationError`
   package func checkLengths(of arguments: [String]) throws {
     var name = ""
     for argument in arguments {
       let isOption = argument.hasPrefix("--")
       if isOption { name = String(argument.dropFirst(2).prefix(64).prefix { $0 != "=" }) }
-      guard argument.utf8.count > Self.longest, !Self.texts.contains(name),
-        !name.hasPrefix("metadata_")
-      else { continue }
+      guard argument.utf8.count > Self.longest else { continue }
+      if let row = self[name], row.isText || row.kind == .list { continue }
       throw ValidationError(
         "'\(argument.prefix(40).description.printable)…': expected at most \(Self.longest) bytes, found "
           + "\(argument.utf8.count)")

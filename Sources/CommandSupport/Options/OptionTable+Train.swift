@@ -65,7 +65,7 @@ extension OptionTable {
     .flag("shuffle_caption"), .value("caption_separator"),
     .number("keep_tokens", OptionRow.fromZero),
     .value("keep_tokens_separator"), .value("secondary_separator"), .flag("enable_wildcard"),
-    .value("caption_prefix"), .value("caption_suffix"),
+    .text("caption_prefix"), .text("caption_suffix"),
     .number("caption_dropout_rate", OptionRow.share),
     .number("caption_dropout_every_n_epochs", OptionRow.fromZero),
     .number("caption_tag_dropout_rate", OptionRow.share),
@@ -131,7 +131,7 @@ extension OptionTable {
   ]
 
   private static let outputRows: [OptionRow] = [
-    .value("output_dir"), .value("output_name"), .value("save_precision", in: .precisions),
+    .value("output_dir"), .text("output_name"), .value("save_precision", in: .precisions),
     .number("save_every_n_epochs", OptionRow.fromZero),
     .number("save_every_n_steps", OptionRow.fromZero),
     .number("save_n_epoch_ratio", OptionRow.fromZero),
@@ -139,15 +139,15 @@ extension OptionTable {
     .value("save_last_n_epochs_state", read: "save_state", noted: true),
     .value("save_last_n_steps", read: "save_every_n_steps", noted: true),
     .value("save_last_n_steps_state", read: "save_state", noted: true), .flag("save_state"),
-    .flag("save_state_on_train_end"), .flag("no_metadata"), .value("training_comment"),
-    .value("metadata_title"), .value("metadata_author"), .value("metadata_description"),
-    .value("metadata_license"), .value("metadata_tags"), .value("metadata_usage_hint"),
-    .value("metadata_trigger_phrase"), .value("metadata_merged_from"),
+    .flag("save_state_on_train_end"), .flag("no_metadata"), .text("training_comment"),
+    .text("metadata_title"), .text("metadata_author"), .text("metadata_description"),
+    .text("metadata_license"), .text("metadata_tags"), .text("metadata_usage_hint"),
+    .text("metadata_trigger_phrase"), .text("metadata_merged_from"),
     .value("logging_dir"),
     // As sd-scripts have it: TensorBoard asks for a folder, services do not.
     .value(
       "log_with", in: "tensorboard csv all wandb", read: "log_with=wandb or logging_dir or log_csv"),
-    .value("log_prefix", read: "logging_dir", noted: true),
+    .text("log_prefix", read: "logging_dir", noted: true),
     .value("log_tracker_name", read: "logging_dir", noted: true), .value("log_csv"),
   ]
 }

@@ -41,6 +41,9 @@ package struct OptionTable: Sendable {
     Set(rows.filter { $0.kind == kind }.flatMap(\.names).filter { $0.count > 1 })
   }
 
+  /// The spellings of options whose values are texts.
+  package var textNames: Set<String> { Set(rows.filter(\.isText).flatMap(\.names)) }
+
   /// What is wrong with an option that is not in the table.
   func unknown(_ name: String, isShort: Bool) -> ValidationError {
     let given = (isShort ? "-" : "--") + name.printable

@@ -45,18 +45,27 @@ package struct AdapterConversion {
     self.family = family
     evidence =
       settings.family.map { ["'--family' says \($0.name)"] } ?? recognized.evidence
-    for weights in settings.combination.blockWeights {
+    try Self.check(settings.combination.blockWeights, for: family, largest)
+    naming =
+      family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
+  }
+
+  /// - Throws: `OperationError.blockWeights`
+  private static func check(
+    _ blockWeights: [BlockWeights], for family: ModelFamily?, _ adapter: AdapterFile
+  ) throws(OperationError) {
+    guard !blockWeights.isEmpty else { return }
+    // A model that is cut or tiny has the names of its family at least.
+    let families =
+      family.map { [$0] }
+      ?? ModelFamily.fitting(adapterModules: adapter.modules.map { ($0.name, nil) })
+    for weights in blockWeights {
       do throws(BlockWeights.Failure) {
-        // A model that is cut or tiny has the names of its family at least.
-        let fitting = ModelFamily.fitting(
-          adapterModules: largest.modules.map { ($0.name, nil) })
-        try weights.check(for: family.map { [$0] } ?? fitting)
+        try weights.check(for: families)
       } catch {
         throw .blockWeights(error.description)
       }
     }
-    naming =
-      family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
   }
 
   /// That no adapter is plainly for another model than the first, by names and widths alone: models may share

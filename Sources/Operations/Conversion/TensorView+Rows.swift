@@ -79,10 +79,3 @@ extension Shape {
     return shape
   }
 }
-
-extension [UInt8] {
-  /// The bytes of a span.
-  init(copying span: RawSpan) {
-    self = unsafe span.withUnsafeBytes { unsafe [UInt8]($0) }
-  }
-}

@@ -49,7 +49,6 @@ package struct OutputSet: ~Copyable, Sendable {
   /// Syncs all files, then puts them in their places.
   /// - Throws: `io`; `torn` where that fails when the first one is in its place
   package consuming func commit() throws(SafetensorsError) {
-    defer { for file in files { file.close() } }
     let targets = Set(files.map(\.target))
     let removed = self.removed.filter {
       !targets.contains($0) && (try? Posix.linkStatus($0)) != nil

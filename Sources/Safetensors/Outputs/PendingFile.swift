@@ -20,7 +20,6 @@ package final class PendingFile: Sendable {
   package let file: FileDescriptor
   /// The hidden sibling, where the file has a name.
   private let hidden: Mutex<FilePath?>
-  private let isOpen = Mutex(true)
 
   /// - Parameters:
   ///   - path: where it is to appear. A link is followed: what it points to is replaced.
@@ -58,15 +57,7 @@ package final class PendingFile: Sendable {
   deinit {
     // After `commit` there is nothing of this name any more.
     if let hidden = hidden.withLock({ $0 }) { try? Posix.remove(hidden) }
-    close()
-  }
-
-  /// Gives the descriptor back, which a process has few of, however long the value lives.
-  func close() {
-    isOpen.withLock { isOpen in
-      if isOpen { Posix.closeFile(file) }
-      isOpen = false
-    }
+    Posix.closeFile(file)
   }
 
   /// Appends bytes.

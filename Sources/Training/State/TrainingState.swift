@@ -59,7 +59,7 @@ package struct TrainingState {
     parameters = files[0].tensors.reduce(into: [:]) { $0[$1.key] = $1.value.tensor() }
     optimizer = OptimizerState(
       tensors: files[1].tensors.reduce(into: [:]) {
-        $0[$1.key] = EncodedTensor(copying: $1.value)
+        $0[$1.key] = $1.value.encoded
       }, numbers: progress.optimizerNumbers)
     guard progress.averageCount > 0 else {
       average = [:]
@@ -138,19 +138,5 @@ package struct TrainingState {
     } catch {
       throw .file(error)
     }
-  }
-}
-
-extension EncodedTensor {
-  fileprivate init(copying view: TensorView) {
-    let bytes = view.bytes
-    self.init(
-      view.dtype, view.shape,
-      unsafe [UInt8](unsafeUninitializedCapacity: bytes.byteCount) { target, count in
-        unsafe bytes.withUnsafeBytes {
-          unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: $0)
-        }
-        count = bytes.byteCount
-      })
   }
 }

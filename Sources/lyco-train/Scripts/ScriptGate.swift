@@ -99,13 +99,6 @@ struct ScriptGate {
 
   // MARK: Values
 
-  /// Texts in which every word counts.
-  private static let texts: Set<String> = [
-    "output_name", "training_comment", "caption_prefix", "caption_suffix", "log_prefix",
-    "metadata_title", "metadata_author", "metadata_description", "metadata_license",
-    "metadata_tags", "metadata_usage_hint", "metadata_trigger_phrase", "metadata_merged_from",
-  ]
-
   /// Numbers of which 0 means that there is nothing of it.
   private static let offAtZero: Set<String> = [
     "adaptive_noise_scale", "clip_skip", "ip_noise_gamma", "lr_scheduler_timescale",
@@ -134,7 +127,7 @@ struct ScriptGate {
     let name = entry.name
     if !options.isOwn(name) { return isWithoutMeaning(entry) ? nil : entry }
     values.removeAll { value in
-      value.allSatisfy(\.isWhitespace) || !Self.texts.contains(name) && value.lowercased() == "none"
+      value.allSatisfy(\.isWhitespace) || !options.isText(name) && value.lowercased() == "none"
     }
     guard let first = values.first else { return nil }
     if Self.offAtZero.contains(name), Double(first) == 0 { return nil }

@@ -7,6 +7,8 @@ struct ScriptVocabulary: Sendable {
   private let own: [String: ScriptOption.Values]
   /// Lists of numbers, which end at the first word that is none.
   private let numeric: Set<String>
+  /// Options in whose values every word counts.
+  private let texts: Set<String>
 
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
@@ -17,12 +19,17 @@ struct ScriptVocabulary: Sendable {
 
   /// - Parameters:
   ///   - flags, values, lists, numbers: names of this tool's options, by what follows.
-  init(flags: Set<String>, values: Set<String>, lists: Set<String>, numbers: Set<String>) {
+  ///   - texts: those of them whose values are texts.
+  init(
+    flags: Set<String>, values: Set<String>, lists: Set<String>, numbers: Set<String>,
+    texts: Set<String>
+  ) {
     var own = Dictionary(uniqueKeysWithValues: flags.map { ($0, ScriptOption.Values.none) })
     for name in values { own[name] = .one }
     for name in lists.union(numbers) { own[name] = .several }
     self.own = own
     numeric = numbers
+    self.texts = texts
   }
 
   func isOwn(_ name: String) -> Bool { own[name] != nil }
@@ -30,6 +37,8 @@ struct ScriptVocabulary: Sendable {
   func values(of name: String) -> ScriptOption.Values {
     own[name] ?? ScriptOption.all[name]?.values ?? .one
   }
+
+  func isText(_ name: String) -> Bool { texts.contains(name) }
 
   func isNumeric(_ name: String) -> Bool { numeric.contains(name) }
 

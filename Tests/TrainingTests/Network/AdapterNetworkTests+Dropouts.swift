@@ -118,11 +118,7 @@ extension AdapterNetworkTests {
     for arguments in [["rank_dropout=0.3"], ["dropout=0.3", "bypass_mode=True"], ["algo=dylora"]] {
       var gradients: [[Tensor?]] = []
       for checkpoints in [false, true] {
-        var flags = NetworkSettings.Flags()
-        flags.module = "lycoris.kohya"
-        let plan = try NetworkPlan(
-          modules: Self.layout.modules, family: Self.layout.family,
-          settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+        let plan = try Self.plan(arguments)
         let network = try AdapterNetwork(plan, layers: Self.layers(), seed: 1)
         for (index, parameter) in network.parameters.enumerated() {
           parameter.value.add(Self.random(parameter.value.shape, seed: UInt64(index)), times: 0.1)

@@ -38,11 +38,7 @@ extension AdapterNetworkTests {
     ["algo=dylora", "loraplus_text_encoder_lr_ratio=2"],
   ])
   func ratesOfThePlan(arguments: [String]) throws {
-    var flags = NetworkSettings.Flags()
-    flags.module = "lycoris.kohya"
-    let plan = try NetworkPlan(
-      modules: Self.layout.modules, family: Self.layout.family,
-      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+    let plan = try Self.plan(arguments)
     let network = try AdapterNetwork(plan, layers: Self.layers(), seed: 1)
     for textEncoder in [1e-4, 0] {
       let groups = network.parameterGroups(unetRate: 1e-3, textEncoderRates: [textEncoder])

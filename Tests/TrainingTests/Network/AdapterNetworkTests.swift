@@ -39,19 +39,28 @@ struct AdapterNetworkTests {
     }
   }
 
+  static func plan(
+    _ arguments: [String], module: String = "lycoris.kohya",
+    _ change: (inout NetworkSettings.Flags) -> Void = { _ in }
+  ) throws -> NetworkPlan {
+    var flags = NetworkSettings.Flags()
+    flags.module = module
+    change(&flags)
+    return try NetworkPlan(
+      modules: layout.modules, family: layout.family,
+      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+  }
+
   static func network(
     _ arguments: String..., module: String = "lycoris.kohya", compute: ComputeType = .f32,
     seed: UInt64 = 3, changing: Bool = true,
     _ change: (inout NetworkSettings.Flags) -> Void = { _ in }
   ) throws -> AdapterNetwork {
-    var flags = NetworkSettings.Flags()
-    flags.module = module
-    flags.rank = 4
-    flags.alpha = 2
-    change(&flags)
-    let plan = try NetworkPlan(
-      modules: layout.modules, family: layout.family,
-      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+    let plan = try plan(arguments, module: module) { flags in
+      flags.rank = 4
+      flags.alpha = 2
+      change(&flags)
+    }
     let network = try AdapterNetwork(plan, layers: layers(compute), seed: seed)
     guard changing else { return network }
     for (index, parameter) in network.parameters.enumerated() {
@@ -85,11 +94,7 @@ struct AdapterNetworkTests {
     for options in [["use_scalar=True"], ["dora_wd=True"], ["use_tucker=True"], ["rescaled=True"]] {
       var arguments = ["algo=\(algorithm)"] + options
       if algorithm == "lokr" { arguments.append("factor=4") }
-      var flags = NetworkSettings.Flags()
-      flags.module = "lycoris.kohya"
-      let plan = try NetworkPlan(
-        modules: Self.layout.modules, family: Self.layout.family,
-        settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+      let plan = try Self.plan(arguments)
       let network = try AdapterNetwork(plan, layers: Self.layers(compute), seed: 1)
       for layer in network.layers {
         let x = Self.input(of: layer)

@@ -10,75 +10,6 @@ import Testing
 @testable import Training
 
 @Suite(.serialized) struct TrainerTests {
-  /// What each optimizer is run with: its name, a rate, its arguments.
-  static let optimizers: [(name: String, rate: Double, arguments: [String])] = [
-    ("AdamW", 1e-2, []), ("AdamW8bit", 1e-2, []), ("Lion", 1e-3, []), ("SGDNesterov", 1e-1, []),
-    ("Adafactor", 1e-2, ["relative_step=False", "scale_parameter=False"]), ("Prodigy", 1, []),
-    ("DAdaptAdam", 1, []), ("AdamWScheduleFree", 1e-2, []),
-  ]
-
-  /// N steps, a stop and M steps more give the bits of N + M, in the middle of an epoch too.
-  @Test(arguments: optimizers.map(\.name), ["lora", "lokr"])
-  func resumesToTheBit(optimizer: String, algorithm: String) throws {
-    let choice = try #require(Self.optimizers.first { $0.name == optimizer })
-    var whole = try SmallRun("whole")
-    defer { whole.remove() }
-    whole.set("algo=\(algorithm)", "dropout=0.1", "rank_dropout=0.2")
-    whole.configuration.optimizer = choice.name
-    whole.configuration.optimizerArguments = choice.arguments
-    whole.configuration.rates.common = choice.rate
-    whole.configuration.schedule.name = "cosine"
-    whole.configuration.run.averageDecay = 0.9
-    whole.configuration.run.accumulation = 2
-    whole.configuration.output.everySteps = 2
-    whole.configuration.output.savesState = true
-    _ = try whole.run()
-
-    var rest = whole
-    rest.configuration.output.name = "rest"
-    rest.configuration.run.resumed = whole.folder.appending("whole-step00000002-state")
-    let report = try rest.run()
-    #expect(report.ownSteps == 2)
-    let (expected, found) = (try whole.adapter(), try rest.adapter())
-    #expect(!expected.isEmpty && found == expected)
-    for file in ["parameters", "optimizer", "average"] {
-      let states = try ["whole", "rest"].map {
-        try Data(
-          contentsOf: URL(
-            filePath: whole.folder.appending("\($0)-state/\(file).safetensors").string))
-      }
-      #expect(states[0] == states[1], "\(file)")
-    }
-  }
-
-  /// A run that drew its seed is gone on with by that seed; another one that is given is not passed over but
-  /// refused by its name.
-  @Test func resumesWithTheSeedOfTheState() throws {
-    var whole = try SmallRun("whole")
-    defer { whole.remove() }
-    whole.configuration.run.seed = nil
-    whole.configuration.run.steps = 2
-    whole.configuration.output.everySteps = 1
-    whole.configuration.output.savesState = true
-    _ = try whole.run()
-    let folder = whole.folder.appending("whole-step00000001-state")
-    let seed = try TrainingState(opening: folder).progress.seed
-
-    var rest = whole
-    rest.configuration.output.name = "rest"
-    rest.configuration.run.resumed = folder
-    #expect(try TrainingPlan(rest.configuration).seed == seed)
-    #expect(try rest.run().ownSteps == 1)
-    let (expected, found) = (try whole.adapter(), try rest.adapter())
-    #expect(!expected.isEmpty && found == expected)
-    rest.configuration.run.seed = seed
-    #expect(try TrainingPlan(rest.configuration).seed == seed)
-    rest.configuration.run.seed = seed ^ 1
-    let error = #expect(throws: StateError.self) { try TrainingPlan(rest.configuration) }
-    #expect("\(error as Any)".contains("'--seed' was '\(seed)'"))
-    #expect("\(error as Any)".contains("is '\(seed ^ 1)' now"))
-  }
-
   /// Latents are scaled as the configuration of the VAE says.
   @Test func scalesLatentsAsTheVAESays() throws {
     var run = try SmallRun("plain")
@@ -300,32 +231,6 @@ import Testing
     #expect(told.count == expected && report.validationLoss == told.last)
   }
 
-  /// A run that begins with its second epoch does what the second epoch of a whole run does to a network that
-  /// is new, under the numbers of that epoch.
-  @Test func beginsWithALaterEpoch() throws {
-    var run = try SmallRun("late")
-    defer { run.remove() }
-    run.configuration.run.epochs = 3
-    run.configuration.run.initialEpoch = 2
-    run.configuration.output.everyEpochs = 1
-    run.configuration.output.savesState = true
-    let perEpoch = try TrainingPlan(run.configuration).arithmetic.stepsPerEpoch
-    let report = try run.run()
-    #expect(report.steps == 2 * perEpoch)
-    let files = try FileManager.default.contentsOfDirectory(atPath: run.folder.string).sorted()
-    #expect(
-      files == [
-        "late-000002-state", "late-000002.safetensors", "late-state", "late.safetensors",
-      ])
-    // The state knows where the run began.
-    var rest = run
-    rest.configuration.output.name = "rest"
-    rest.configuration.run.initialEpoch = nil
-    rest.configuration.run.resumed = run.folder.appending("late-000002-state")
-    #expect(try rest.run().ownSteps == perEpoch)
-    #expect(try rest.adapter() == run.adapter())
-  }
-
   /// Weights change what is learned; a caption without any is read as ever.
   @Test func weightedCaptions() throws {
     var run = try SmallRun("plain")
@@ -373,63 +278,6 @@ import Testing
     #expect(told == (algorithm != "lora"))
   }
 
-  /// Numbers of a state that no run can have had are refused in one line, by the plan.
-  @Test(arguments: [
-    ("current_step", "-1"), ("current_step", "9223372036854775807"), ("current_epoch", "-3"),
-    ("current_epoch", "4611686018427387904"), ("batch_in_epoch", "99"), ("batch_in_epoch", "-1"),
-    ("average_count", "9223372036854775807"), ("current_step", "2"),
-  ])
-  func impossibleStates(key: String, value: String) throws {
-    var run = try SmallRun("a")
-    defer { run.remove() }
-    run.configuration.run.steps = 1
-    run.configuration.output.savesState = true
-    _ = try run.run()
-    let path = run.folder.appending("a-state/train_state.json").string
-    let text = try String(contentsOfFile: path, encoding: .utf8)
-    let line = try #require(text.split(separator: "\n").first { $0.contains("\"\(key)\"") })
-    let comma = line.hasSuffix(",") ? "," : ""
-    try text.replacingOccurrences(of: line, with: "\"\(key)\": \(value)\(comma)")
-      .write(toFile: path, atomically: true, encoding: .utf8)
-    run.configuration.run.steps = 4
-    run.configuration.run.resumed = run.folder.appending("a-state")
-    let error = #expect(throws: StateError.self) { try TrainingPlan(run.configuration) }
-    #expect("\(error as Any)".contains(key))
-  }
-
-  /// An image that goes away in the middle of a run costs none of its steps.
-  @Test func anErrorSavesTheState() throws {
-    let images = ImageFolder()
-    for i in 0..<3 { try images.image("\(i).png", caption: "a") }
-    var run = try SmallRun("broken")
-    defer { run.remove() }
-    run.configuration.images.trainFolder = images.path
-    run.configuration.cache.place = nil
-    run.configuration.run.steps = 12
-    let whole = run
-    var observer = TrainingObserver()
-    let files = (0..<3).map { images.folder.file("\($0).png").string }
-    observer.stepped = { step, _, _, _, _ in
-      guard step == 2 else { return }
-      for file in files { try? FileManager.default.removeItem(atPath: file) }
-    }
-    let error = #expect(throws: TrainingError.self) {
-      try Trainer(TrainingPlan(run.configuration), observer: observer).run()
-    }
-    guard case .stopped(let reason, let state) = error else {
-      Issue.record("found \(error as Any)")
-      return
-    }
-    #expect(reason.contains(".png"))
-    for i in 0..<3 { try images.image("\(i).png", caption: "a") }
-    run.configuration.run.resumed = state
-    _ = try run.run()
-    var same = whole
-    same.configuration.output.name = "whole"
-    _ = try same.run()
-    #expect(try run.adapter() == same.adapter())
-  }
-
   /// A rate that makes numbers overflow is told with its step, layer and image; nothing is written.
   @Test func stopsWhereNumbersEnd() throws {
     var run = try SmallRun()
@@ -444,25 +292,5 @@ import Testing
     }
     #expect(step > 1)
     #expect(try FileManager.default.contentsOfDirectory(atPath: run.folder.string).isEmpty)
-  }
-
-  /// A state of another run is refused by the first option that differs.
-  @Test func refusesAnotherRunsState() throws {
-    var run = try SmallRun("a")
-    defer { run.remove() }
-    run.configuration.run.steps = 1
-    run.configuration.output.savesState = true
-    _ = try run.run()
-    run.configuration.run.resumed = run.folder.appending("a-state")
-    #expect(throws: TrainingError.finished(steps: 1)) { try run.run() }
-    // A run that was stopped between its last state and its adapter ends when it is resumed.
-    let trained = try run.adapter()
-    try FileManager.default.removeItem(atPath: run.folder.appending("a.safetensors").string)
-    #expect(try run.run().ownSteps == 0)
-    #expect(try run.adapter() == trained)
-    run.configuration.run.steps = 2
-    run.configuration.network.flags.rank = 3
-    let error = #expect(throws: StateError.self) { try run.run() }
-    #expect("\(error as Any)".contains("'--network_dim' was '2'"))
   }
 }
