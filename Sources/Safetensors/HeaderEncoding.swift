@@ -51,8 +51,8 @@ package struct HeaderEncoding {
 }
 
 extension [UInt8] {
-  /// Appends a JSON string. Only what must be escaped is, or with `asciiOnly` all that is not
-  /// ASCII too; control characters have their short form where there is one.
+  /// Appends a JSON string. Only what must be escaped is, or with `asciiOnly` all that is not printable
+  /// ASCII too, as Python does it; control characters have their short form where there is one.
   mutating func appendJSON(_ string: String, asciiOnly: Bool) {
     append(UInt8(ascii: "\""))
     for unit in string.unicodeScalars {
@@ -65,7 +65,7 @@ extension [UInt8] {
       case "\u{C}": append(contentsOf: #"\f"#.utf8)
       case "\r": append(contentsOf: #"\r"#.utf8)
       case "\0"..<" ": appendEscape(UInt16(unit.value))
-      case "\u{80}"... where asciiOnly:
+      case "\u{7F}"... where asciiOnly:
         for codeUnit in String(unit).utf16 { appendEscape(codeUnit) }
       default: append(contentsOf: UTF8.encode(unit).map { Array($0) } ?? [])
       }

@@ -101,10 +101,9 @@ package struct OutputSet: ~Copyable, Sendable {
       try Exchange.end(journal, lock, of: main)
     } catch {
       if renamed == 0, Self.withdraw(journal, lock, of: main) { throw error }
-      let reason = error.description
+      let (reason, first) = (error.description, files.first?.target ?? main)
       throw renamed < journal.places.count
-        ? .torn(reason: reason, at: files[0].target)
-        : .notEnded(reason: reason, at: files[0].target)
+        ? .torn(reason: reason, at: first) : .notEnded(reason: reason, at: first)
     }
   }
 
