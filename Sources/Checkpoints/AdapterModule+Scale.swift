@@ -26,7 +26,8 @@ extension AdapterModule {
     }
     var views = views
     views[LoRA.bias] = nil
-    views[Full.biasDifference] = bias.hasData ? bias.multiplied(by: totalScale) : bias
+    views[Full.biasDifference] =
+      bias.hasData ? bias.multiplied(by: totalScale, as: views[LoRA.up]?.dtype) : bias
     return replacing(views)
   }
 
@@ -42,10 +43,17 @@ extension AdapterModule {
 }
 
 extension TensorView {
-  fileprivate func multiplied(by factor: Float) -> TensorView {
+  /// In the format of the factors where the numbers of it are those that were divided.
+  fileprivate func multiplied(by factor: Float, as format: DType?) -> TensorView {
     guard factor != 1 else { return self }
-    return TensorView(
-      name, EncodedTensor(exactly: tensor() * factor, preferring: dtype), from: file)
+    let (quotient, product) = (tensor(), tensor() * factor)
+    if let format, format.isNarrow {
+      let narrow = EncodedTensor(product, as: format)
+      if narrow.decoded().elements.elementsEqual(quotient.elements, by: { $0 / factor == $1 }) {
+        return TensorView(name, narrow, from: file)
+      }
+    }
+    return TensorView(name, EncodedTensor(exactly: product, preferring: dtype), from: file)
   }
 
   fileprivate func divided(by factor: Float, as format: DType?) -> TensorView {
@@ -59,7 +67,7 @@ extension TensorView {
 extension EncodedTensor {
   /// In a format of fewer bits where that holds every number, in F32 otherwise.
   fileprivate init(exactly tensor: Tensor, preferring format: DType) {
-    if format.isFloatingPoint, format.bitsPerElement < 32, !format.isFloat8 {
+    if format.isNarrow {
       let narrow = EncodedTensor(tensor, as: format)
       if narrow.decoded() == tensor {
         self = narrow
@@ -68,4 +76,9 @@ extension EncodedTensor {
     }
     self.init(tensor, as: .f32)
   }
+}
+
+extension DType {
+  /// Whether it is a format of 16 bits.
+  fileprivate var isNarrow: Bool { isFloatingPoint && bitsPerElement == 16 }
 }

@@ -57,8 +57,8 @@ extension CheckpointError: CustomStringConvertible {
         + "'.lora_down.weight' or '.diff'; first keys: \(keys.joined(separator: ", ")); lyco-convert adds "
         + "checkpoints up"
     case .notACheckpoint(let file, let modules):
-      "\(file): expected a checkpoint, found an adapter of \(modules) modules; the base comes "
-        + "first, adapters after it"
+      "\(file): expected a checkpoint, found an adapter of \(modules) modules; 'lyco-merge BASE "
+        + "ADAPTER' puts adapters into a checkpoint, and lyco-train goes on from one with '--network_weights'"
     case .refused(let file, let format, let modules):
       "\(file): \(modules) \(modules == 1 ? "module" : "modules") of \(format.name), which cannot be "
         + "applied: \(format.reason)"

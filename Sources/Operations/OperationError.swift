@@ -27,7 +27,8 @@ package enum OperationError: Error {
   case differingTensors(String, [FilePath])
   case folderForPEFT(FilePath)
   case replacesInput(output: FilePath, input: FilePath)
-  case unnamed([UnmatchedModule], total: Int, format: String)
+  /// `recognized`: what the adapter seems to be for, where that is another family than the one stated.
+  case unnamed([UnmatchedModule], total: Int, format: String, recognized: ModelFamily?)
 }
 
 extension OperationError {
@@ -101,10 +102,14 @@ extension OperationError: CustomStringConvertible {
     case .replacesInput(let output, let input):
       "\(output): expected an output that is no input, found one that takes the place of \(input); "
         + "'--overwrite' does that"
-    case .unnamed(let modules, let total, let format):
+    case .unnamed(let modules, let total, let format, let recognized):
       "\(modules.first?.file ?? ""): \(modules.count) of \(total) modules "
         + (format.isEmpty ? "cannot be read" : "have no name in \(format)") + ": "
-        + modules.examples + "; '--lenient' copies them as they are"
+        + modules.examples
+        + (recognized.map {
+          "; the adapter is recognized as one for \($0.label), and '--family' says another"
+        }
+          ?? "; '--lenient' copies them as they are")
     }
   }
 }

@@ -12,8 +12,8 @@ import Testing
     let error = #expect(throws: CheckpointError.self) { try BaseModel(opening: path) }
     #expect(
       error?.description
-        == "\(path): expected a checkpoint, found an adapter of 402 modules; the base comes first, "
-        + "adapters after it")
+        == "\(path): expected a checkpoint, found an adapter of 402 modules; 'lyco-merge BASE ADAPTER' puts "
+        + "adapters into a checkpoint, and lyco-train goes on from one with '--network_weights'")
   }
 
   @Test func refusesArithmeticOnOtherFormats() throws {

@@ -174,7 +174,8 @@ import Testing
       #expect(run.status == 1)
       #expect(
         run.errors == "Error: \(Self.adapter): expected a checkpoint, found an adapter of 402 "
-          + "modules; the base comes first, adapters after it\n")
+          + "modules; 'lyco-merge BASE ADAPTER' puts adapters into a checkpoint, and lyco-train goes on from "
+          + "one with '--network_weights'\n")
     }
     #expect(folder.entries == [])
   }

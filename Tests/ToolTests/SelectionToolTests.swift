@@ -1,5 +1,6 @@
 import Foundation
 import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 
@@ -198,6 +199,35 @@ import Testing
     }
     #expect(faults.count == 10)
     #expect(against.output.contains("more; '--limit 0' shows all"))
+  }
+
+  /// A text encoder that both models have does not make an adapter one of the base's; and it is no help to copy
+  /// what another family is stated of.
+  @Test func conversionsNameTheOtherModel() throws {
+    let folder = TemporaryFolder()
+    var tensors: [String: EncodedTensor] = [:]
+    for (name, inputs, outputs) in [
+      ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 2048, 640),
+      ("lora_unet_input_blocks_7_1_transformer_blocks_9_attn2_to_k", 2048, 1280),
+      ("lora_te1_text_model_encoder_layers_0_mlp_fc1", 768, 3072),
+      ("lora_te2_text_model_encoder_layers_0_mlp_fc1", 1280, 5120),
+    ] {
+      tensors[name + ".lora_down.weight"] = EncodedTensor(Tensor(zeros: [1, inputs]), as: .f32)
+      tensors[name + ".lora_up.weight"] = EncodedTensor(Tensor(zeros: [outputs, 1]), as: .f32)
+    }
+    let adapter = try folder.write("sdxl.safetensors", tensors).string
+    let base = try SparseCheckpoint.write("sd1.ldm", in: folder).string
+    let out = folder.file("o.safetensors").string
+    let other = ToolRun("lyco-convert", [adapter, "--base", base, "--to", "diffusers", "-o", out])
+    #expect(other.status == 1)
+    #expect(
+      other.errors.contains("an adapter for sdxl (Stable Diffusion XL); the base is sd1"),
+      "\(other.errors)")
+    let stated = ToolRun(
+      "lyco-convert", [adapter, "--family", "sd1", "--to", "diffusers", "-o", out])
+    #expect(stated.status == 1)
+    #expect(stated.errors.contains("recognized as one for sdxl"), "\(stated.errors)")
+    #expect(!stated.errors.contains("--lenient"), "\(stated.errors)")
   }
 
   /// An adapter for other widths: refused before anything is computed.

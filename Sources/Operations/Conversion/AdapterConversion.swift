@@ -15,6 +15,8 @@ package struct AdapterConversion {
   /// nil where names stay and nothing is known about them.
   private let naming: ModuleNaming?
   private let family: ModelFamily?
+  /// By names and metadata, whatever `--family` says.
+  private let recognized: ModelFamily?
   private let evidence: [String]
 
   /// - Parameter base: whose names are those of the modules where no family knows them.
@@ -43,6 +45,7 @@ package struct AdapterConversion {
     let recognized = largest.recognizeFamily()
     let family = settings.family ?? recognized.family
     self.family = family
+    self.recognized = recognized.family
     evidence =
       settings.family.map { ["'--family' says \($0.name)"] } ?? recognized.evidence
     try Self.check(settings.combination.blockWeights, for: family, largest)
@@ -254,12 +257,14 @@ package struct AdapterConversion {
     report.carried = others.count
     guard report.unmatched.isEmpty || settings.isLenient else {
       throw OperationError.unnamed(
-        report.unmatched, total: report.read, format: settings.format?.rawValue ?? "")
+        report.unmatched, total: report.read, format: settings.format?.rawValue ?? "",
+        recognized: recognized == family ? nil : recognized)
     }
     return (sources, others, report)
   }
 
-  /// Refuses an adapter of which the base that was given has no layer at all.
+  /// Refuses an adapter of which the base that was given has no layer at all, or that is for another model: a text
+  /// encoder may be common to both.
   /// - Throws: `OperationError.unmatched`
   private func requirePlaces(of adapter: AdapterFile) throws(OperationError) {
     guard let base = settings.combination.base ?? settings.reshaping.base else { return }
@@ -272,15 +277,17 @@ package struct AdapterConversion {
         } catch {
           throw NoPlace(error, place.weight.shape)
         }
-        return
       } catch {
         unmatched.append(
           UnmatchedModule(
             file: adapter.file.path.string, module: module.name, reason: error.reason))
       }
     }
-    throw .unmatched(
-      unmatched, total: adapter.modules.count, misfit: base.misfit(of: adapter))
+    guard !unmatched.isEmpty else { return }
+    let isKnown = base.layout.family != .generic
+    let misfit = base.misfit(of: adapter)
+    guard unmatched.count == adapter.modules.count || isKnown && misfit != nil else { return }
+    throw .unmatched(unmatched, total: adapter.modules.count, misfit: misfit)
   }
 
   /// Tensors of no module that go along under their own names: embeddings of a bundle, and whatever
