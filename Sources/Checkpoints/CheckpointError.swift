@@ -102,7 +102,7 @@ extension CheckpointError: CustomStringConvertible {
       "\(file): '\(weight)' is quantized as \(name), which a changed weight does not keep; "
         + "'--save_precision bf16' writes all weights as numbers"
     case .presetNotFound(let name, let builtIn):
-      "preset '\(name)': expected a TOML file or one of \(builtIn.joined(separator: ", "))"
+      "preset '\(name)': expected a TOML file or one of \(builtIn.joined(separator: ", ")), found no such file"
     case .presetFile(let name, let error): "preset '\(name)': \(error)"
     case .presetSyntax(let name, let detail): "preset '\(name)': not valid TOML: \(detail)"
     case .presetKey(let name, let key, let known):

@@ -100,7 +100,7 @@ package struct ArgumentNormalization: Sendable {
     }
     while let value = rest.first, value != "--",
       numberLists.contains(name) ? Double(value) != nil : !value.hasPrefix("-"),
-      values.isEmpty || wordLists[name]?.contains(value) ?? true
+      values.isEmpty || wordLists[name]?.contains(value.lowercased()) ?? true
     {
       values.append(value)
       rest.removeFirst()

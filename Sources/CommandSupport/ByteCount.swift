@@ -1,3 +1,5 @@
+import ArgumentParser
+
 /// A number of bytes as people read and write it.
 package struct ByteCount: Equatable, Sendable {
   package let bytes: Int
@@ -19,6 +21,10 @@ package struct ByteCount: Equatable, Sendable {
     else { return nil }
     self.bytes = bytes
   }
+}
+
+extension ByteCount: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
 }
 
 extension ByteCount: CustomStringConvertible {

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Machine
 package import SystemPackage
 
 /// Adapters as they were before training, for those that did not begin at zero.
@@ -15,5 +16,5 @@ package struct InitialAdapterOptions: ParsableArguments {
 
   package init() {}
 
-  package var paths: [FilePath] { names.map { FilePath($0) } }
+  package var paths: [FilePath] { names.map { FilePath(named: $0) } }
 }

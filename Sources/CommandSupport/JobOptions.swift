@@ -72,7 +72,7 @@ package struct JobOptions: ParsableArguments {
   package static func place(
     _ output: String, base: FilePath
   ) throws -> (path: FilePath, kind: OutputPlace.Kind) {
-    let path = FilePath(output)
+    let path = FilePath(named: output)
     // Without an index it may be a folder of components too; only reading it tells.
     guard base.kind != .folder || output.hasSuffix(".safetensors") else {
       let isPipeline = base.appending("model_index.json").kind != nil

@@ -6,13 +6,7 @@ package struct ShardOptions: ParsableArguments {
     name: .customLong("shard_size"),
     help: ArgumentHelp(
       "Split a checkpoint into files of at most this size, such as 5GB, with an index.",
-      valueName: "bytes"),
-    transform: {
-      guard let size = ByteCount($0), size.bytes > 0 else {
-        throw ValidationError("expected a size such as 5GB")
-      }
-      return size
-    })
+      valueName: "bytes"))
   private var shardSize: ByteCount?
 
   package init() {}

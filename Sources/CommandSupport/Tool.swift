@@ -40,7 +40,7 @@ extension Tool {
   package static func start() async {
     do {
       let arguments = normalization.normalized(
-        Array(CommandLine.arguments.dropFirst()), note: { StandardError.say($0) })
+        CommandLine.fileArguments, note: { StandardError.say($0) })
       try options.checkLengths(of: arguments)
       let given = try options.read(expanded(arguments), note: { StandardError.say($0) })
       let command = try parse(given.arguments)

@@ -11,6 +11,9 @@ package struct FamilyNames: Sendable {
     self.family = FamilyTables(definition)
   }
 
+  /// The short name of the family.
+  package var name: String { family.definition.name }
+
   /// The places that an adapter can mean by `name`: none if the tables do not know it, several if it
   /// is ambiguous.
   ///

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Machine
 package import ModelFamilies
 import Safetensors
 package import SystemPackage
@@ -17,7 +18,7 @@ package struct FolderInputs {
     /// - Parameter format: what is written; nil for that of the input. PEFT's are folders.
     package func output(in folder: FilePath, as format: AdapterFormat?) -> FilePath {
       let isFolder = format.map { $0 == .peft } ?? isAdapterFolder
-      return folder.appending(FilePath(name + (isFolder ? "" : ending)).components)
+      return folder.appending(named: name + (isFolder ? "" : ending))
     }
   }
 
@@ -47,10 +48,10 @@ package struct FolderInputs {
   ]
 
   private mutating func add(_ folder: FilePath, below prefix: String) throws {
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
+    let names = try folder.names()
     let indices = names.filter { $0.contains(".safetensors.index.") && $0.hasSuffix(".json") }
-    for name in names where !name.hasPrefix(".") {
-      let path = folder.appending(name)
+    for name in names {
+      let path = folder.appending(named: name)
       if Self.isFolder(path) {
         if Self.canonical(path) == excluded { continue }
         if Self.isModel(path) {
@@ -88,14 +89,9 @@ package struct FolderInputs {
     }
   }
 
-  private static func exists(_ path: FilePath) -> Bool {
-    FileManager.default.fileExists(atPath: path.string)
-  }
+  private static func exists(_ path: FilePath) -> Bool { path.kind != nil }
 
-  private static func isFolder(_ path: FilePath) -> Bool {
-    var isFolder = false
-    return FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder) && isFolder
-  }
+  private static func isFolder(_ path: FilePath) -> Bool { path.kind == .folder }
 
   private static func canonical(_ path: FilePath) -> String {
     URL(filePath: path.string).standardizedFileURL.path(percentEncoded: false)

@@ -62,6 +62,12 @@ package struct MergePlan: Sendable {
       let own = adapter.blockWeights?.notices(on: adapter.file.modules.map(\.name), in: names) ?? []
       notices += own.filter { !notices.contains($0) }
     }
+    let algorithms = adapters.flatMap(\.file.modules).map(\.algorithm)
+    for assertion in settings.assertions
+    where !algorithms.contains(where: { $0.assertion == assertion }) {
+      notices.append(
+        "'--\(assertion.rawValue)' has no effect: no adapter has a module that asks for it")
+    }
     self.notices = notices + expansion.notices
   }
 

@@ -1,3 +1,4 @@
+import Machine
 import SystemPackage
 
 /// Which file of a folder is the model.
@@ -12,7 +13,7 @@ struct ModelFolder {
     let names = try Self.names(in: folder)
     for kind in [Self.safetensors, Self.torch] {
       if let name = try kind.model(among: names, in: folder) {
-        model = folder.appending(name)
+        model = folder.appending(named: name)
         return
       }
     }

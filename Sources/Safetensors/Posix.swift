@@ -1,4 +1,5 @@
 import CPlatform
+import Machine
 import SystemPackage
 
 #if canImport(Glibc)
@@ -231,28 +232,11 @@ enum Posix {
     defer { unsafe closedir(stream) }
     var names: [String] = []
     while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(fileName: unsafe Array(bytes.prefix { $0 != 0 }))
       }
       if name.hasPrefix(".") == hidden, name != ".", name != ".." { names.append(name) }
     }
     return names.sorted()
-  }
-}
-
-extension FilePath {
-  /// A path of any bytes but 0.
-  init(bytes: some Collection<UInt8>) {
-    let characters = bytes.map { CChar(bitPattern: $0) } + [0]
-    self = unsafe characters.withUnsafeBufferPointer { buffer in
-      unsafe buffer.baseAddress.map { unsafe FilePath(platformString: $0) } ?? ""
-    }
-  }
-
-  /// Its bytes, which need not be UTF-8.
-  var bytes: [UInt8] {
-    unsafe withPlatformString { start in
-      unsafe UnsafeBufferPointer(start: start, count: length).map { UInt8(bitPattern: $0) }
-    }
   }
 }

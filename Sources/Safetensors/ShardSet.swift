@@ -1,3 +1,4 @@
+import Machine
 package import SystemPackage
 
 /// By what shards that were written together know one another.
@@ -51,7 +52,7 @@ extension FilePath {
       let rest = found.dropFirst(bare.count)
       return rest == ".safetensors.index.json"
         || rest.wholeMatch(of: /-\d{5}-of-\d{5}\.safetensors(\.zst)?/) != nil
-    }.map { removingLastComponent().appending($0) }
+    }.map { removingLastComponent().appending(named: $0) }
   }
 
   /// Files that are superfluous once others of this name are written.

@@ -16,7 +16,7 @@ extension TensorFile {
     var metadata: [String: String] = [:]
     var tensors: OrderedDictionary<String, TensorView> = [:]
     for component in names {
-      let folder = path.appending(component)
+      let folder = path.appending(named: component)
       guard let status = try? Posix.status(folder), FileKind(status) == .folder else { continue }
       guard let model = try ModelFolder(folder).model else { continue }
       let file = try file(model, contents)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import CommandSupport
+import Machine
 import ModelFamilies
 import Operations
 import Safetensors
@@ -37,7 +38,7 @@ struct AdapterJob {
     try job.protect(
       inputs + (base.map { [$0.file] } ?? []),
       from: outputs.flatMap { AdapterFormat.files(for: $1) }
-        + (rank.report.map { [FilePath($0)] } ?? []))
+        + (rank.report.map { [FilePath(named: $0)] } ?? []))
     var written: [FilePath] = []
     for (rank, output) in outputs {
       settings.reshaping.slice = rank

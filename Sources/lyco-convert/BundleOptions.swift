@@ -1,4 +1,5 @@
 import ArgumentParser
+import Machine
 import Operations
 import Safetensors
 import SystemPackage
@@ -23,7 +24,7 @@ struct BundleOptions: ParsableArguments {
   func bundle() throws -> EmbeddingBundle {
     EmbeddingBundle(
       added: try added.map {
-        try EmbeddingBundle.Embedding(TensorFile(opening: FilePath($0)))
+        try EmbeddingBundle.Embedding(TensorFile(opening: FilePath(named: $0)))
       }, isUnpacked: unpackedFolder != nil)
   }
 }

@@ -12,11 +12,8 @@ struct CheckpointArithmeticOptions: ParsableArguments {
       "Leave out of a checkpoint: ema (moving averages), optimizer (training states), non-model "
         + "(whatever is no weight of the model). Several.", valueName: "part"),
     transform: { text in
-      try text.split(separator: ",").map {
-        guard let part = PrunedPart(rawValue: String($0)) else {
-          throw ValidationError("expected ema, optimizer or non-model, found '\($0)'")
-        }
-        return part
+      try text.split(separator: ",").compactMap {
+        PrunedPart(rawValue: try OptionWords.prunedParts.word(String($0), of: "prune"))
       }
     })
   var pruned: [[PrunedPart]] = []

@@ -98,10 +98,10 @@ struct Convert: Tool {
 
   private func convert(_ given: GivenOptions) async throws {
     let threads = job.prepareThreads()
-    let paths = inputs.map { FilePath($0) }
+    let paths = inputs.map { FilePath(named: $0) }
     if movingAverage.isWanted {
       return try await movingAverage.run(
-        paths, output: FilePath(target ?? ""), job: job, threads: threads)
+        paths, output: FilePath(named: target ?? ""), job: job, threads: threads)
     }
     guard let folderTarget = outputFolder else {
       let place = try self.place(target ?? "", for: paths)
@@ -110,10 +110,10 @@ struct Convert: Tool {
       return try await convert(paths, to: place.path, given, threads)
     }
     let places = try job.prepare(
-      [(FilePath(folderTarget), .folder)] + sidePlaces, reading: paths)
+      [(FilePath(named: folderTarget), .folder)] + sidePlaces, reading: paths)
     defer { withExtendedLifetime(places) {} }
     let folderJob = FolderJob(
-      inputs: paths, output: FilePath(folderTarget), options: folder, job: job,
+      inputs: paths, output: FilePath(named: folderTarget), options: folder, job: job,
       format: format.format)
     try await folderJob.run { try await convert([$0], to: $1, given, threads) }
   }
@@ -128,12 +128,12 @@ struct Convert: Tool {
   private var outputFolder: String? {
     if let folder = folder.output { return folder }
     guard let output = target, !movingAverage.isWanted,
-      output.hasSuffix("/") || FilePath(output).kind == .folder
+      output.hasSuffix("/") || FilePath(named: output).kind == .folder
     else { return nil }
     let makesOne = combination.method != nil || combination.concatenates || strength.isGiven
     guard inputs.count == 1 else { return makesOne ? nil : output }
     // A folder that is one adapter or one model becomes one; so does what is written for PEFT.
-    let isOne = format.format == .peft || FolderInputs.isModel(FilePath(inputs[0]))
+    let isOne = format.format == .peft || FolderInputs.isModel(FilePath(named: inputs[0]))
     return isOne ? nil : output
   }
 
@@ -141,7 +141,7 @@ struct Convert: Tool {
   private func place(
     _ output: String, for inputs: [FilePath]
   ) throws -> (path: FilePath, kind: OutputPlace.Kind) {
-    let path = FilePath(output)
+    let path = FilePath(named: output)
     let isFolder = output.hasSuffix("/") || path.kind == .folder
     if format.format == .peft || (isFolder && FolderInputs.isModel(inputs[0])) {
       let isFile = path.lastComponent?.string == AdapterFormat.peftModelName
@@ -152,8 +152,8 @@ struct Convert: Tool {
 
   /// What is written beside the output.
   private var sidePlaces: [(path: FilePath, kind: OutputPlace.Kind)] {
-    (rank.report.map { [(FilePath($0), .text)] } ?? [])
-      + (bundle.unpackedFolder.map { [(FilePath($0), .folder)] } ?? [])
+    (rank.report.map { [(FilePath(named: $0), .text)] } ?? [])
+      + (bundle.unpackedFolder.map { [(FilePath(named: $0), .folder)] } ?? [])
   }
 
   private func convert(
@@ -175,7 +175,7 @@ struct Convert: Tool {
     try await adapterJob(threads: threads).run(files, writing: output)
     guard let embeddings, let folder = bundle.unpackedFolder, !job.isDryRun else { return }
     try LateFailure.after(output) {
-      try EmbeddingBundle.write(embeddings, to: FilePath(folder))
+      try EmbeddingBundle.write(embeddings, to: FilePath(named: folder))
     }
     guard !job.quiet && !job.asJSON else { return }
     StandardOutput.say(
@@ -211,7 +211,7 @@ struct Convert: Tool {
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,
-      base: format.base.map { FilePath($0) }, initial: beginnings.paths, job: job)
+      base: format.base.map { FilePath(named: $0) }, initial: beginnings.paths, job: job)
   }
 
   static func main() async { await start() }

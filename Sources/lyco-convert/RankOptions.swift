@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import CommandSupport
 import LinearAlgebra
+import Machine
 import Operations
 import Safetensors
 import SystemPackage
@@ -65,11 +66,7 @@ struct RankOptions: ParsableArguments {
     name: .customLong("max_size"),
     help: ArgumentHelp(
       "Ranks where a stored byte removes most error, within 64MiB, 150MB or bytes.",
-      valueName: "size"),
-    transform: {
-      guard let size = ByteCount($0) else { throw ValidationError("expected a size such as 64MiB") }
-      return size
-    })
+      valueName: "size"))
   var largestSize: ByteCount?
 
   @Option(
@@ -211,7 +208,7 @@ struct RankOptions: ParsableArguments {
 
   func write(_ report: ReshapingReport) throws {
     guard let path = self.report else { return }
-    try FilePath(path).write(report.json)
+    try FilePath(named: path).write(report.json)
   }
 }
 

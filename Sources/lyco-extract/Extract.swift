@@ -78,7 +78,7 @@ struct Extract: Tool {
       throw ValidationError(
         "expected one output: '-o ADAPTER'; '--dry_run' shows the plan without one")
     }
-    if let positionalOutput, !job.overwrites, FilePath(positionalOutput).kind != nil {
+    if let positionalOutput, !job.overwrites, FilePath(named: positionalOutput).kind != nil {
       throw ValidationError(
         "expected two checkpoints, BASE and TUNED, and '-o ADAPTER'; found a third file, "
           + "'\(positionalOutput)', that would be replaced: say '-o \(positionalOutput)' if it is to be"
@@ -86,7 +86,7 @@ struct Extract: Tool {
     }
     if let output = namedOutput ?? positionalOutput, output.hasSuffix("/") {
       throw ValidationError(
-        "'-o \(output)': expected the name of a file, such as '\(output)\(FilePath(tuned).stem ?? "adapter")"
+        "'-o \(output)': expected the name of a file, such as '\(output)\(FilePath(named: tuned).stem ?? "adapter")"
           + ".safetensors', found a folder")
     }
     guard !algorithm.isAutomatic || [.error, .size].contains(ranks.resolvedMode) else {
@@ -113,23 +113,23 @@ struct Extract: Tool {
 
   func work(_ given: GivenOptions) async throws {
     let settings = try settings
-    let path = FilePath(namedOutput ?? positionalOutput ?? "")
-    let reportPath = report.path.map { FilePath($0) }
+    let path = FilePath(named: namedOutput ?? positionalOutput ?? "")
+    let reportPath = report.path.map { FilePath(named: $0) }
     let places = try job.prepare(
       [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []),
-      reading: [FilePath(base), FilePath(tuned)])
+      reading: [FilePath(named: base), FilePath(named: tuned)])
     defer { withExtendedLifetime(places) {} }
-    let base = try BaseModel(opening: FilePath(base), as: family.family)
+    let base = try BaseModel(opening: FilePath(named: base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
     let plan: ExtractionPlan
     do {
       let tuned = try BaseModel(
-        opening: FilePath(tuned), as: family.family ?? base.layout.family)
+        opening: FilePath(named: tuned), as: family.family ?? base.layout.family)
       try job.protect(
         [base.file, tuned.file], from: [path] + (reportPath.map { [$0] } ?? []))
       plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
     } catch {
-      throw ExtractionPlan.otherModel(FilePath(tuned), than: base) ?? error
+      throw ExtractionPlan.otherModel(FilePath(named: tuned), than: base) ?? error
     }
     let summary = ExtractionSummary(
       asJSON: job.asJSON, isQuiet: job.quiet, isVerbose: job.verbose,

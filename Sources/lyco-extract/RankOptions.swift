@@ -74,13 +74,7 @@ struct RankOptions: ParsableArguments {
   @Option(
     name: .customLong("max_size"),
     help: ArgumentHelp(
-      "Mode size: largest size of the file, as 64MiB, 150MB or bytes.", valueName: "bytes"),
-    transform: {
-      guard let size = ByteCount($0) else {
-        throw ValidationError("expected a size such as 64MiB")
-      }
-      return size
-    })
+      "Mode size: largest size of the file, as 64MiB, 150MB or bytes.", valueName: "bytes"))
   var largestSize: ByteCount?
 
   func validate() throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Machine
 import Operations
 import Safetensors
 import SystemPackage
@@ -26,6 +27,6 @@ struct ReportOptions: ParsableArguments {
 
   func write(_ report: ExtractionReport) throws {
     guard let path else { return }
-    try FilePath(path).write(report.json)
+    try FilePath(named: path).write(report.json)
   }
 }

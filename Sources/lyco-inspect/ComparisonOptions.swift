@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Machine
 import ModelFamilies
 import Operations
 import Safetensors
@@ -32,13 +33,14 @@ struct ComparisonOptions: ParsableArguments {
     Opened(
       base: try base.map { path in
         do {
-          return try BaseModel(TensorFile(opening: FilePath(path), reading: .headers), as: family)
+          return try BaseModel(
+            TensorFile(opening: FilePath(named: path), reading: .headers), as: family)
         } catch CheckpointError.notACheckpoint(let file, let modules) {
           throw ValidationError(
             "'--against': expected the checkpoint that the adapter is for, found \(file), an adapter of "
               + "\(modules) modules; '--diff' compares two adapters")
         }
       },
-      other: try other.map { try Inspection(opening: FilePath($0)) })
+      other: try other.map { try Inspection(opening: FilePath(named: $0)) })
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import CommandSupport
+import Machine
 import Operations
 import Safetensors
 import SystemPackage
@@ -52,7 +53,7 @@ struct Inspect: Tool {
   func work(_ given: GivenOptions) async throws {
     if finishes {
       for file in files {
-        guard let finished = try Exchange.finish(at: FilePath(file), foreign: true) else {
+        guard let finished = try Exchange.finish(at: FilePath(named: file), foreign: true) else {
           continue
         }
         StandardError.say(
@@ -67,7 +68,7 @@ struct Inspect: Tool {
     var hasFailed = false
     for file in files {
       do {
-        let report = try await work.report(on: FilePath(file))
+        let report = try await work.report(on: FilePath(named: file))
         if !output.asJSON, !output.quiet {
           let text = InspectionText(
             report, limit: details.limit, isVerbose: output.verbose,

@@ -18,11 +18,4 @@ struct AssertionOptions: ParsableArguments {
   var assertions: Set<Assertion> {
     singularVectors == nil ? [] : [.principalSingularVectors]
   }
-
-  func validate() throws {
-    guard let singularVectors, singularVectors != "principal" else { return }
-    throw ValidationError(
-      "'--tlora_sig': expected principal, found '\(singularVectors)': singular vectors other than "
-        + "the leading ones cannot be found again reliably, nor can random ones")
-  }
 }

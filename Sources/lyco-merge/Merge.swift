@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import CommandSupport
+import Machine
 import Operations
 import Safetensors
 import SystemPackage
@@ -70,15 +71,15 @@ struct Merge: Tool {
       isLenient: format.isLenient, assertions: asserted.assertions,
       threads: job.prepareThreads(), shardSize: format.shards.bytes)
     let output = output ?? ""
-    let path = FilePath(output)
+    let path = FilePath(named: output)
     let places = try job.prepare(
-      [JobOptions.place(output, base: FilePath(base))],
-      reading: ([base] + adapters).map { FilePath($0) } + beginnings.paths)
+      [JobOptions.place(output, base: FilePath(named: base))],
+      reading: ([base] + adapters).map { FilePath(named: $0) } + beginnings.paths)
     defer { withExtendedLifetime(places) {} }
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
-    let base = try BaseModel(opening: FilePath(base), as: family.family)
+    let base = try BaseModel(opening: FilePath(named: base), as: family.family)
     let files = try AdapterFile.changes(
-      of: adapters.map { try TensorFile(opening: FilePath($0)) },
+      of: adapters.map { try TensorFile(opening: FilePath(named: $0)) },
       since: beginnings.paths, onResidualBase: asserted.isResidualBase)
     let weighted = files.enumerated().map { index, file in
       var adapter = strength.weighted(file, at: index)

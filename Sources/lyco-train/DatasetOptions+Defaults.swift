@@ -1,5 +1,6 @@
 import ArgumentParser
 import Images
+import Machine
 import SystemPackage
 import Training
 
@@ -7,10 +8,10 @@ extension DatasetOptions {
   /// What the command line says, for datasets to fall back on.
   func defaults(validationSplit: Double, validationSeed: UInt64?) throws -> DatasetDefaults {
     var defaults = DatasetDefaults()
-    defaults.trainFolder = trainFolder.map { FilePath($0) }
-    defaults.regularizationFolder = regularizationFolder.map { FilePath($0) }
-    defaults.metadataFile = metadataFile.map { FilePath($0) }
-    defaults.configuration = configuration.map { FilePath($0) }
+    defaults.trainFolder = trainFolder.map { FilePath(named: $0) }
+    defaults.regularizationFolder = regularizationFolder.map { FilePath(named: $0) }
+    defaults.metadataFile = metadataFile.map { FilePath(named: $0) }
+    defaults.configuration = configuration.map { FilePath(named: $0) }
     defaults.priorLossWeight = priorWeight
     defaults.values = try values
     defaults.values.validationSplit = validationSplit

@@ -2,6 +2,7 @@ import ArgumentParser
 import Autograd
 import CommandSupport
 import FoundationEssentials
+import Machine
 import ModelFamilies
 import SystemPackage
 import Tensors
@@ -47,8 +48,8 @@ extension Train {
   }
 
   private func modelSettings(_ base: String) -> TrainingConfiguration.Model {
-    var settings = TrainingConfiguration.Model(base: FilePath(base))
-    settings.vae = model.vae.map { FilePath($0) }
+    var settings = TrainingConfiguration.Model(base: FilePath(named: base))
+    settings.vae = model.vae.map { FilePath(named: $0) }
     settings.family = family.family ?? (model.v2 ? ModelFamily.named("sd2") : nil)
     settings.clipSkip = model.clipSkip
     settings.maxTokenLength = model.maxTokenLength
@@ -58,7 +59,7 @@ extension Train {
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
     settings.holdsInt8 = model.baseWeightsFormat == "int8"
     settings.merged = model.mergedAdapters.enumerated().map { index, path in
-      (FilePath(path), index < model.mergedRatios.count ? model.mergedRatios[index] : 1)
+      (FilePath(named: path), index < model.mergedRatios.count ? model.mergedRatios[index] : 1)
     }
     return settings
   }
@@ -74,7 +75,7 @@ extension Train {
       !network.trainsUNetOnly && optimizer.textEncoderRates.first != 0
     settings.flags.hasQuantizedBase = model.baseWeightsFormat == "int8"
     settings.arguments = network.arguments
-    settings.weights = network.weights.map { FilePath($0) }
+    settings.weights = network.weights.map { FilePath(named: $0) }
     settings.takesRanksFromWeights = network.takesRanksFromWeights
     settings.normLimit = network.normLimit
     return settings
@@ -89,7 +90,7 @@ extension Train {
     // nil: that of a state that is resumed, or one that is drawn.
     settings.seed = run.seed
     settings.threads = run.threads
-    settings.resumed = run.state.map { FilePath($0) }
+    settings.resumed = run.state.map { FilePath(named: $0) }
     settings.initialEpoch = run.initialEpoch
     settings.initialStep = run.initialStep
     settings.skipsToInitialStep = run.skipsToInitialStep
@@ -104,7 +105,7 @@ extension Train {
 
   private func outputSettings() -> TrainingConfiguration.Output {
     var settings = TrainingConfiguration.Output(
-      folder: FilePath(output.folder), name: output.name)
+      folder: FilePath(named: output.folder), name: output.name)
     settings.dtype = output.precision?.dtype ?? .f32
     settings.everyEpochs = output.everyEpochs
     settings.everySteps = output.everySteps
@@ -125,10 +126,10 @@ extension Train {
     ] {
       settings.description[word] = text
     }
-    settings.logFolder = log.writesEvents ? log.folder.map { FilePath($0) } : nil
+    settings.logFolder = log.writesEvents ? log.folder.map { FilePath(named: $0) } : nil
     settings.logPrefix = log.prefix
     settings.tracker = log.tracker
-    settings.table = log.tablePath(for: output.name).map { FilePath($0) }
+    settings.table = log.tablePath(for: output.name).map { FilePath(named: $0) }
     return settings
   }
 

@@ -127,7 +127,8 @@ import Testing
     #expect(notices.count == 3)
     #expect(
       notices.first
-        == "'--block_weights': 'down_blcks.0' fits none of 2 modules; did you mean 'blocks'?")
+        == "'--block_weights': 'down_blcks.0' fits none of 2 modules; did you mean 'down.blocks.0'?"
+    )
     let list = try BlockWeights([String](repeating: "1", count: 61).joined(separator: ","))
     #expect(list.notices(on: ["lora_unet_mid_block_resnets_0_conv1"], in: nil).count == 1)
     #expect(try BlockWeights("proj_in=1;*=0").notices(on: modules, in: names).isEmpty)
@@ -166,7 +167,38 @@ import Testing
     }
   }
 
-  @Test(arguments: ["[1,2,3]", "1,x", "a=b", "=1", "a=1=2", "nan,1", ""])
+  /// The names of the lists' blocks are selectors, and the web UI's names of lists are lists.
+  @Test func knowsBlocksAndListsByTheirNames() throws {
+    let names = try Self.names("sd1")
+    let modules = [
+      "lora_unet_down_blocks_1_attentions_0_proj_in": "IN04",
+      "lora_unet_mid_block_attentions_0_proj_in": "MID",
+      "lora_unet_up_blocks_3_attentions_2_proj_in": "OUT11",
+      "lora_te_text_model_encoder_layers_0_mlp_fc1": "BASE",
+    ]
+    let weights = try BlockWeights("in04=2;M00=3;OUT11=4;BASE=5;*=0")
+    for (module, weight) in zip(
+      ["IN04", "MID", "OUT11", "BASE"].map { block in modules.first { $0.value == block }!.key },
+      [2, 3, 4, 5] as [Float])
+    {
+      #expect(weights.weight(of: module, in: names) == weight, "\(module)")
+    }
+    let known = try BlockWeights("ins")
+    try known.check(for: [ModelFamily.named("sd1")!])
+    #expect(throws: BlockWeights.Failure.self) {
+      try known.check(for: [ModelFamily.named("sdxl")!])
+    }
+    let expected = ["BASE": 1, "IN04": 1, "MID": 0, "OUT11": 0] as [String: Float]
+    for (module, block) in modules {
+      #expect(known.weight(of: module, in: names) == expected[block], "\(module)")
+    }
+    let near = try BlockWeights("down_block=0;MIDX=0").notices(on: Array(modules.keys), in: names)
+    #expect(near.count == 2)
+    #expect(near.first?.hasSuffix("did you mean 'down.blocks'?") == true, "\(near)")
+    #expect(near.last?.hasSuffix("did you mean 'MID'?") == true, "\(near)")
+  }
+
+  @Test(arguments: ["MIDDLE", "[1,2,3]", "1,x", "a=b", "=1", "a=1=2", "nan,1", ""])
   func refuses(text: String) {
     #expect(throws: BlockWeights.Failure.self) { try BlockWeights(text) }
   }

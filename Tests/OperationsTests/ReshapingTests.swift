@@ -319,6 +319,9 @@ import Testing
     let module = try Self.module(
       try Self.factors([20, 6, 3, 3], rank: 6, decay: 0.8), as: .f16, in: folder)
     #expect(try AdapterReshaping.slices(of: [module], unit: 4) == [4, 6])
+    #expect(throws: AdapterConversionError.self) {
+      try AdapterReshaping.slices(of: [module], unit: 7)
+    }
     #expect(try AdapterReshaping.slices(of: [module], unit: 2) == [2, 4, 6])
     var settings = ReshapingSettings()
     settings.slice = 2

@@ -40,6 +40,13 @@ import Testing
     var testDescription: String { "\(tool) \(arguments.joined(separator: " "))" }
   }
 
+  private static let training = [
+    "--pretrained_model_name_or_path", Fixtures.path("training/tiny").string, "--train_data_dir",
+    Fixtures.path("training/tiny/images").string, "--resolution", "64", "--plan",
+    "--network_module",
+    "lycoris.kohya",
+  ]
+
   static let usages = [
     Usage(tool: "lyco-extract", arguments: [], message: "Missing expected argument"),
     Usage(tool: "lyco-extract", arguments: ["a", "b"], message: "-o"),
@@ -100,6 +107,32 @@ import Testing
     Usage(
       tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--no-such-option"],
       message: "--no_such_option"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", "c", "--preset", "none.toml"],
+      message: "ia3, found no such file"),
+    Usage(
+      tool: "lyco-extract", arguments: ["a", "b", "-o", ""],
+      message: "'-o': expected a path, found none"),
+    Usage(
+      tool: "lyco-convert", arguments: ["", "-o", "c"],
+      message: "expected the name of a file, found an empty argument"),
+    Usage(
+      tool: "lyco-convert", arguments: ["a", "-o", "c", "--prune", "EMA,optimiser"],
+      message: "found 'optimiser'; did you mean 'optimizer'?"),
+    Usage(
+      tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--tlora_sig", "random"],
+      message: "'--tlora_sig': expected principal, found 'random': other singular vectors"),
+    Usage(
+      tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--lbw", "MIDDLE"],
+      message: "or one of ALL, ALL0.5, INALL"),
+    Usage(
+      tool: "lyco-train",
+      arguments: Self.training + ["--network_args", "algo=dora"],
+      message: "'dora_wd=True' makes DoRA"),
+    Usage(
+      tool: "lyco-train",
+      arguments: Self.training + ["--network_args", "algo=lokrr"],
+      message: "found 'lokrr'; did you mean 'lokr'?"),
     Usage(tool: "lyco-merge", arguments: ["a", "-o", "c"], message: "adapter"),
     Usage(
       tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--ratio", "1", "2"],
@@ -109,8 +142,42 @@ import Testing
       message: "'--ratio': expected a finite number, found nan"),
     Usage(
       tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--shard_size", "0"],
-      message: "expected a size such as 5GB"),
+      message: "expected a size such as 64MiB, 150MB or 5GB"),
   ]
+
+  /// What users type into a shell: a unit behind a space, names in capitals, zeros for what is off.
+  @Test func valuesAreReadAsTheyAreTyped() throws {
+    let folder = TemporaryFolder()
+    let out = folder.file("o.safetensors").string
+    let sized = ToolRun("lyco-convert", [Self.adapter, "-o", out, "--max_size", "1", "MiB"])
+    #expect(sized.status == 0, "\(sized.errors)")
+    let pruned = ToolRun(
+      "lyco-convert",
+      [Self.base, "-o", folder.file("b").string, "--prune", "EMA", "Optimizer", "--dry_run"])
+    #expect(pruned.status == 0, "\(pruned.errors)")
+    let asserted = ToolRun(
+      "lyco-merge", [Self.base, Self.adapter, "--dry_run", "--tlora_sig", "Principal"])
+    #expect(asserted.status == 0, "\(asserted.errors)")
+    #expect(asserted.errors.contains("'--tlora_sig principal' has no effect"), "\(asserted.errors)")
+    let baked = ToolRun(
+      "lyco-convert", [Self.adapter, "-o", out, "--overwrite", "--bake_dora", "--base", Self.base])
+    #expect(baked.status == 0, "\(baked.errors)")
+    #expect(baked.errors.contains("'--bake_dora' has no effect"), "\(baked.errors)")
+    let steps = ToolRun("lyco-train", Self.training + ["--max_train_steps", "0"])
+    #expect(steps.status == 0, "\(steps.errors)")
+    #expect(steps.errors.contains("'--max_train_steps 0' is as if not given"), "\(steps.errors)")
+  }
+
+  /// A file that is not there is no wrong usage, whatever option names it.
+  @Test(arguments: ["--config_file", "--dataset_config"])
+  func missingFilesAre1(option: String) {
+    let run = ToolRun("lyco-train", Self.training + [option, "/no/such/file.toml"])
+    #expect(run.status == 1)
+    #expect(
+      run.errors.hasSuffix(
+        "Error: /no/such/file.toml: cannot be read: No such file or directory\n"),
+      "\(run.errors)")
+  }
 
   @Test(arguments: usages)
   func wrongUsageIs64(usage: Usage) {

@@ -20,6 +20,8 @@ package struct OptionRow: Sendable {
   package let words: OptionWords?
   /// Whether the value is a text of any length, in which every word counts.
   package let isText: Bool
+  /// Whether the value is a number of bytes, of which a word behind it may be the unit.
+  package let isSize: Bool
   /// Between which limits its number is; nil for what is no number, or is looked at elsewhere. No number is
   /// within no limits.
   package let limits: ClosedRange<Double>?
@@ -38,7 +40,7 @@ package struct OptionRow: Sendable {
 
   private init(
     _ kind: Kind, _ names: String, words: OptionWords? = nil,
-    within limits: ClosedRange<Double>? = nil, isText: Bool = false,
+    within limits: ClosedRange<Double>? = nil, isText: Bool = false, isSize: Bool = false,
     standard: String? = nil, read condition: String, implies: Bool = false, noted: Bool = false
   ) {
     self.kind = kind
@@ -46,6 +48,7 @@ package struct OptionRow: Sendable {
     self.words = words
     self.limits = limits
     self.isText = isText
+    self.isSize = isSize
     self.standard = standard
     self.condition = OptionCondition(condition)
     self.implies = implies
@@ -77,6 +80,13 @@ package struct OptionRow: Sendable {
     OptionRow(.value, names, isText: true, read: condition, implies: implies, noted: noted)
   }
 
+  /// A value that is a number of bytes: `64MiB`, `64 MiB`, `150MB`.
+  package static func size(
+    _ names: String, read condition: String = "", implies: Bool = false
+  ) -> OptionRow {
+    OptionRow(.value, names, isSize: true, read: condition, implies: implies)
+  }
+
   /// A value that is a number.
   package static func number(
     _ names: String, _ limits: ClosedRange<Double> = OptionRow.finite, standard: String? = nil,
@@ -101,9 +111,13 @@ package struct OptionRow: Sendable {
     OptionRow(.numbers, names, within: limits, read: condition, noted: noted)
   }
 
-  /// - Throws: `ValidationError` for a number that is not within the limits. What is no number is the parser's
+  /// - Throws: `ValidationError` for a number that is not within the limits, and for what is no size. What is no number is the parser's
   ///   matter.
   func check(_ value: String, of name: String) throws {
+    if isSize, ByteCount(value).map({ $0.bytes == 0 }) ?? true {
+      throw ValidationError(
+        "'--\(name)': expected a size such as 64MiB, 150MB or 5GB, found '\(value.printable)'")
+    }
     guard let limits, let number = Double(value), !limits.contains(number) else { return }
     func text(_ limit: Double) -> String {
       Int(exactly: limit).map(String.init) ?? "\(limit)"

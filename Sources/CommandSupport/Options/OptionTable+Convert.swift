@@ -67,7 +67,7 @@ extension OptionTable {
       .value(
         "save_precision saving_precision dtype",
         in: .numberFormats(and: "fp8_scaled"), read: "!ema"),
-      .value("shard_size", read: checkpoint),
+      .size("shard_size", read: checkpoint),
       .value("prune", read: checkpoint), .flag("extract_ema", read: checkpoint),
       .flag("add_difference", read: sum), .numbers("vae_ratio", read: sum),
       .text("pattern_ratio", read: sum), .flag("unet_only", read: sum),
@@ -150,7 +150,7 @@ extension OptionTable {
           cumulative quantile = sv_cumulative
           """), read: "algo!=ia3|full and \(adapter)"),
     .value("dynamic_param", read: "dynamic_method and \(adapter)"),
-    .value("max_error", read: "algo!=full and \(adapter)"), .value("max_size", read: adapter),
+    .value("max_error", read: "algo!=full and \(adapter)"), .size("max_size", read: adapter),
     .value("dylora_unit unit", read: adapter), .flag("bake_dora", read: adapter),
     .value("factor", read: "algo=lokr and \(adapter)"),
     .flag("decompose_both", read: "algo=lokr and \(adapter)"),
@@ -165,6 +165,15 @@ extension OptionTable {
 }
 
 extension OptionWords {
+  /// Parts of checkpoints that are no weights of the model.
+  package static let prunedParts = OptionWords(
+    { PrunedPart.allCases.map(\.rawValue) }, "",
+    """
+    model_ema ema_model averages = ema
+    optimizer_states optimizers states = optimizer
+    all other rest nonmodel = non-model
+    """)
+
   /// Formats of adapters; the words of musubi-tuner's converter for its two as well.
   package static let formats = OptionWords(
     { AdapterFormat.allCases.map(\.rawValue) },

@@ -85,7 +85,7 @@ extension OptionTable {
       .value("linear_quantile", read: "mode=quantile and \(ranked)", implies: true),
       .value("conv_quantile", read: "mode=quantile and \(ranked)", implies: true),
       .value("max_error", read: "mode=error and algo!=full|norm", implies: true),
-      .value("max_size", read: "mode=size and algo!=full|norm", implies: true),
+      .size("max_size", read: "mode=size and algo!=full|norm", implies: true),
       .value("save_precision", in: .precisions),
       .value("svd", in: .decompositions, standard: "auto", read: "mode!=full and \(ranked)"),
       .value(
@@ -105,7 +105,12 @@ extension OptionTable {
           linear lin = full-lin
           transformer = unet-transformer-only
           conv = unet-convblock-only
-          """, { FileManager.default.fileExists(atPath: $0) }), standard: "full"),
+          """,
+          // What can only be a path is, so that it is said that no such file is there.
+          {
+            $0.contains("/") || $0.hasSuffix(".toml") || FileManager.default.fileExists(atPath: $0)
+          }),
+        standard: "full"),
       .flag("norms"), .flag("bias biases"),
       .excluded, .included, .family,
       .value("report"), .flag("no_metadata"), .text("set_meta"),

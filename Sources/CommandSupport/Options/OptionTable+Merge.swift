@@ -37,9 +37,16 @@ extension OptionTable {
       .output,
       .numbers("ratio ratios weight"), .numbers("unet_ratio"), .numbers("te_ratio"),
       .list("block_weights lbws lbw"),
-      .value("tlora_sig"),
+      .value(
+        "tlora_sig",
+        in: OptionWords(
+          "principal",
+          hints: """
+            random random_svd middle minor last smallest orthogonal = other singular vectors than the leading \
+            ones cannot be found again
+            """)),
       .list("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
-      .value("save_precision", in: .precisions), .value("shard_size"), .flag("lenient"),
+      .value("save_precision", in: .precisions), .size("shard_size"), .flag("lenient"),
       .flag("no_metadata"), .text("set_meta"),
       .excluded, .included, .family,
     ] + OptionRow.job)

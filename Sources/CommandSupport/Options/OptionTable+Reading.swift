@@ -55,6 +55,9 @@ extension OptionTable {
       guard argument.hasPrefix("-"), argument.count > 1, argument != "--",
         Double(argument) == nil
       else {
+        guard !argument.isEmpty else {
+          throw ValidationError("expected the name of a file, found an empty argument")
+        }
         result.append(argument)
         if argument == "--" {
           result += rest
@@ -96,8 +99,17 @@ extension OptionTable {
             + "\(numbers.joined(separator: " "))', found '\(value.printable)'; a fraction has a point"
         )
       }
+      if row.isSize, let number = value, Double(number) != nil, let unit = rest.first,
+        unit.allSatisfy(\.isLetter), ByteCount(number + unit) != nil
+      {
+        value = number + unit
+        rest.removeFirst()
+      }
       if let words = row.words, let text = value { value = try words.word(text, of: name) }
       if let value { try row.check(value, of: name) }
+      if value == "", row.names.contains("o") {
+        throw ValidationError("'\(OptionRow.spelled(name))': expected a path, found none")
+      }
       entries.append(.init(row: row, value: value))
       result +=
         isAttached

@@ -183,6 +183,11 @@ package struct AdapterConversion {
       let found = weights.notices(on: adapter.file.modules.map(\.name), in: names)
       notices += found.filter { !notices.contains($0) }
     }
+    if settings.reshaping.bakesMagnitudes,
+      !adapters.contains(where: { $0.file.modules.contains { $0.magnitude != nil } })
+    {
+      notices.append("'--bake_dora' has no effect: no module has magnitudes of DoRA")
+    }
     return notices
   }
 

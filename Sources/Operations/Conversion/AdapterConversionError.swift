@@ -8,6 +8,7 @@ package enum AdapterConversionError: Error {
   case needsRank(FilePath, module: String, algorithm: String)
   case shapeNotTold(FilePath, module: String, algorithm: String)
   case notDynamic(FilePath)
+  case sliceUnit(FilePath, unit: Int, rank: Int)
   case sliceRank(FilePath, rank: Int, module: String, found: Int)
   case differentShapes(module: String, first: (FilePath, Shape), second: (FilePath, Shape))
   case notCombinable(FilePath, module: String, algorithm: String)
@@ -31,6 +32,8 @@ extension AdapterConversionError: CustomStringConvertible {
         + "say '--base CHECKPOINT'"
     case .notDynamic(let file):
       "\(file): expected a DyLoRA, found no module of up and down without a core to cut"
+    case .sliceUnit(let file, let unit, let rank):
+      "\(file): expected '--dylora_unit' of at most the rank, \(rank), found \(unit)"
     case .sliceRank(let file, let rank, let module, let found):
       "\(file): module '\(module)': expected a rank of at least \(rank) to cut, found \(found)"
     case .differentShapes(let module, let first, let second):

@@ -9,12 +9,13 @@ extension AdapterReshaping {
   /// The ranks to which an adapter can be cut: every multiple of `unit` below its rank, and that.
   ///
   /// Source: sd-scripts `networks/extract_lora_from_dylora.py`.
-  /// - Throws: `AdapterConversionError.notDynamic`
+  /// - Throws: `AdapterConversionError.notDynamic`, `.sliceUnit` for one above the rank
   package static func slices(
     of modules: [AdapterModule], unit: Int
   ) throws(AdapterConversionError) -> [Int] {
     let rank = modules.filter { $0.algorithm == LoRA.self }.compactMap(\.rank).max() ?? 0
     guard rank > 0, unit > 0 else { throw .notDynamic(modules[0].file) }
+    guard unit <= rank else { throw .sliceUnit(modules[0].file, unit: unit, rank: rank) }
     let ranks = Array(stride(from: unit, through: rank, by: unit))
     return ranks.last == rank ? ranks : ranks + [rank]
   }

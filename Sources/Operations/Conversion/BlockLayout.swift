@@ -1,7 +1,8 @@
 /// Which block each number of a list of block weights is for, by the length of the list.
 ///
 /// Sources: sd-scripts `networks/svd_merge_lora.py` (`LAYER12` … `LAYER26`, `get_lbw_block_index`);
-/// the block ids of the extension that merges LoRAs in the web UI, `BLOCKIDFLUX`.
+/// the block ids of the extension that merges LoRAs in the web UI, `BLOCKIDFLUX`; the presets of
+/// hako-mikan/sd-webui-lora-block-weight, `LWEIGHTSPRESETS`.
 struct BlockLayout: Sendable {
   /// In the order of the list: `BASE`, `IN04`, `OUT11`, `D07`.
   let blocks: [String]
@@ -32,6 +33,20 @@ struct BlockLayout: Sendable {
       ["flux", "chroma"],
       ["CLIP", "T5", "IN"] + numbered("D", 0...18) + numbered("S", 0...37) + ["OUT"],
       isStableDiffusion: false),
+  ]
+
+  /// Lists of 17 numbers that the web UI's extension knows by name.
+  static let presets = [
+    "NONE": "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0",
+    "ALL": "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+    "INS": "1,1,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0",
+    "IND": "1,0,0,0,1,1,1,0,0,0,0,0,0,0,0,0,0",
+    "INALL": "1,1,1,1,1,1,1,0,0,0,0,0,0,0,0,0,0",
+    "MIDD": "1,0,0,0,1,1,1,1,1,1,1,1,0,0,0,0,0",
+    "OUTD": "1,0,0,0,0,0,0,0,1,1,1,1,0,0,0,0,0",
+    "OUTS": "1,0,0,0,0,0,0,0,0,0,0,0,1,1,1,1,1",
+    "OUTALL": "1,0,0,0,0,0,0,0,1,1,1,1,1,1,1,1,1",
+    "ALL0.5": "0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5",
   ]
 
   /// `IN00`, `IN01`, …

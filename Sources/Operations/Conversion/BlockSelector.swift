@@ -5,7 +5,7 @@ import Patterns
 ///
 /// Words between dots or underscores are a block: they stand one after another anywhere in a name, in any
 /// tool's spelling; numbers may be ranges, `0-18`, `*` stands for any one word, and components are words too:
-/// `te1`, `unet`. Anything with another character than these is a `NamePattern` for the whole name.
+/// `te1`, `unet`. One word may be the name of a block in the lists of numbers: `IN01`, `MID`, `BASE`. Anything with another character than these is a `NamePattern` for the whole name.
 struct BlockSelector: Sendable {
   private enum Rule: Sendable {
     case words([String])
@@ -29,7 +29,9 @@ struct BlockSelector: Sendable {
 
   func fits(_ spellings: BlockSpellings) -> Bool {
     switch rule {
-    case .words(let words): spellings.words.contains { Self.contains($0, words) }
+    case .words(let words):
+      spellings.words.contains { Self.contains($0, words) }
+        || words.count == 1 && spellings.block != nil && Self.block(words[0]) == spellings.block
     case .pattern(let pattern): spellings.names.contains(where: pattern.matches)
     }
   }
@@ -42,6 +44,9 @@ struct BlockSelector: Sendable {
       case .words(let words): words
       case .pattern(let pattern): pattern.body.nameWords
       }
+    if case .words = rule, let near = Self.phrases(of: own.count, in: spellings).nearest(to: text) {
+      return "; did you mean '\(near)'?"
+    }
     for word in own where word.contains(where: \.isLetter) && !known.contains(word) {
       if let near = known.nearest(to: word) { return "; did you mean '\(near)'?" }
     }
@@ -52,6 +57,23 @@ struct BlockSelector: Sendable {
       case .pattern: ", and the whole name has to match"
       }
     return "; names are such as \(names.joined(separator: ", "))\(extent)"
+  }
+
+  /// The web UI's extension writes `M00` for `MID`.
+  private static func block(_ word: String) -> String {
+    let name = word.uppercased()
+    return name == "M00" ? "MID" : name
+  }
+
+  /// As many words as stand one after another somewhere in a name, and the names of blocks.
+  private static func phrases(of count: Int, in spellings: [BlockSpellings]) -> [String] {
+    var phrases = Set(spellings.compactMap(\.block))
+    for words in spellings.flatMap(\.words) where words.count >= count {
+      for start in 0...(words.count - count) {
+        phrases.insert(words[start..<start + count].joined(separator: "."))
+      }
+    }
+    return phrases.sorted()
   }
 
   /// Whether the words stand one after another somewhere in a name.
@@ -79,6 +101,8 @@ struct BlockSpellings {
   let names: [String]
   /// The component and the words of each name.
   let words: [[String]]
+  /// Of the lists of numbers for its family: `IN04`; nil where these have no place for it.
+  let block: String?
 
   /// - Parameter tables: of the family; nil for one without.
   init(of module: String, in tables: FamilyNames?) {
@@ -93,6 +117,10 @@ struct BlockSpellings {
           names.append(String(name[name.index(after: dot)...]))
         }
       }
+    }
+    block = tables.flatMap { tables in
+      BlockLayout.all.last { $0.families.contains(tables.name) }
+        .flatMap { BlockWeights.block(of: module, $0, tables) }
     }
     words = names.map { [component] + $0.nameWords }
     self.names = names

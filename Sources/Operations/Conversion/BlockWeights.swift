@@ -4,7 +4,7 @@ import Patterns
 /// Factors of an adapter's ratio by block of the model, linear in the change.
 ///
 /// Two forms: a list of numbers as kohya's `--lbws` and the web UI have it, of which the length says which
-/// block each number is for (`BlockLayout`); and selectors for any family,
+/// block each number is for (`BlockLayout`), or the web UI's name of one; and selectors for any family,
 /// `double_blocks.0-18=0.5;*attn1*=0;*=1`, of which the first that fits a module counts (`BlockSelector`).
 /// Modules that nothing fits keep their strength.
 package struct BlockWeights: Sendable {
@@ -45,6 +45,7 @@ package struct BlockWeights: Sendable {
   }
 
   private static func list(_ text: String) throws(Failure) -> Form {
+    let text = BlockLayout.presets[text.uppercased()] ?? text
     let list = text.drop { $0 == "[" }.prefix { $0 != "]" }
     let numbers = list.split(separator: ",", omittingEmptySubsequences: false).map {
       Float($0).flatMap { $0.isFinite ? $0 : nil }
@@ -52,7 +53,8 @@ package struct BlockWeights: Sendable {
     let weights = numbers.compactMap { $0 }
     guard weights.count == numbers.count else {
       throw Failure(
-        description: "expected a list of numbers or 'pattern=weight;…', found '\(text)'")
+        description: "expected a list of numbers, 'pattern=weight;…' or one of "
+          + BlockLayout.presets.keys.sorted().joined(separator: ", ") + ", found '\(text)'")
     }
     guard let layout = BlockLayout.all.first(where: { $0.blocks.count == weights.count }) else {
       throw Failure(
@@ -115,7 +117,7 @@ package struct BlockWeights: Sendable {
     }
   }
 
-  private static func block(
+  static func block(
     of module: String, _ layout: BlockLayout, _ names: FamilyNames?
   ) -> String? {
     let place = names?.places(named: module).first

@@ -1,3 +1,4 @@
+import Machine
 import SystemPackage
 
 #if canImport(Glibc)

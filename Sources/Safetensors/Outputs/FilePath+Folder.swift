@@ -19,14 +19,14 @@ extension FilePath {
     var files: [FilePath] = []
     func add(_ folder: FilePath, _ relative: FilePath) throws(SafetensorsError) {
       for name in try folder.names() {
-        let path = folder.appending(name)
+        let path = folder.appending(named: name)
         switch path.kind {
-        case .regular: files.append(relative.appending(name))
+        case .regular: files.append(relative.appending(named: name))
         case .folder:
           // Links to folders could go round in a circle.
           guard (try? Posix.linkStatus(path)).map(FileKind.init) == .folder else { continue }
           guard other == nil || FileIdentity(path) != other else { continue }
-          try add(path, relative.appending(name))
+          try add(path, relative.appending(named: name))
         default: continue
         }
       }

@@ -1,4 +1,5 @@
 import Images
+import Machine
 import SystemPackage
 
 /// Finds the images of datasets, one after the other.
@@ -104,7 +105,7 @@ struct DatasetScan {
     } else {
       let folder = subset.source
       guard FileListing.isFolder(folder) else { throw .notAFolder(folder, flag: "image_dir") }
-      let images = try FileListing.images(in: folder).map { folder.appending($0) }
+      let images = try FileListing.images(in: folder).map { folder.appending(named: $0) }
       entries = try CaptionFiles(of: subset).entries(images)
     }
     guard !entries.isEmpty else { throw .noImages(subset.source, detail: "") }

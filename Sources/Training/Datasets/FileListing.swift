@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Machine
+import Safetensors
 import SystemPackage
 
 /// What lies in folders of images.
@@ -11,21 +11,18 @@ enum FileListing {
   ]
 
   static func isFolder(_ path: FilePath) -> Bool {
-    var isFolder = false
-    return FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder) && isFolder
+    InputFile.kind(of: path) == .folder
   }
 
   static func exists(_ path: FilePath) -> Bool {
-    FileManager.default.fileExists(atPath: path.string)
+    InputFile.kind(of: path) != nil
   }
 
   /// Names in a folder without hidden ones, sorted by their bytes.
   /// - Throws: `DatasetError.io`
   static func names(in folder: FilePath) throws(DatasetError) -> [String] {
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: folder.string)
-        .filter { !$0.hasPrefix(".") }
-        .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    do throws(SafetensorsError) {
+      return try folder.names().sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     } catch {
       throw .io(folder, exists(folder) ? .permissionDenied : .noSuchFileOrDirectory)
     }
@@ -40,7 +37,7 @@ enum FileListing {
   }
 
   static func folders(in folder: FilePath) throws(DatasetError) -> [String] {
-    try names(in: folder).filter { isFolder(folder.appending($0)) }
+    try names(in: folder).filter { isFolder(folder.appending(named: $0)) }
   }
 
   /// A file of text.
@@ -67,7 +64,8 @@ enum FileListing {
 extension FilePath {
   /// The path without the ending of its last component.
   var withoutEnding: FilePath {
-    guard let stem else { return self }
-    return removingLastComponent().appending(stem)
+    var path = self
+    path.extension = nil
+    return path
   }
 }

@@ -1,4 +1,5 @@
 package import Adapters
+import ModelFamilies
 
 /// An algorithm as it is trained.
 ///
@@ -17,6 +18,16 @@ package enum NetworkAlgorithm: String, CaseIterable, Sendable {
       throw .unknownAlgorithm(name, known: known)
     }
     self = algorithm
+  }
+
+  /// What a name stands for that is none of an algorithm, or is nearly one.
+  static func hint(for name: String, known: [String]) -> String? {
+    switch name.lowercased() {
+    case "dora": "'dora_wd=True' makes DoRA of lora, loha and lokr"
+    case "lycoris": "it is the name of a package: say which of its algorithms"
+    case "rslora", "rs_lora": "'rs_lora=True' beside 'algo=lora' scales by the root of the rank"
+    default: known.nearest(to: name).map { "did you mean '\($0)'?" }
+    }
   }
 
   /// The formula.

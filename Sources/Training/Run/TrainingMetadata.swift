@@ -54,6 +54,8 @@ package struct TrainingMetadata: Sendable {
       "mixed_precision": PythonText(model.precision),
       "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
       "v2": PythonText(isV2),
+      // sd-scripts' own word where it was not run from its repository.
+      "sd_scripts_commit_hash": "(unknown)",
       "base_model_version": PythonText(facts?.baseModelVersion),
       "clip_skip": PythonText(model.clipSkip),
       "max_token_length": PythonText(model.maxTokenLength == 75 ? nil : model.maxTokenLength),

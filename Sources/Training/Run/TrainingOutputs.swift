@@ -28,7 +28,7 @@ package struct TrainingOutputs: Sendable {
     // What is left of states whose removal was interrupted.
     for name in (try? output.folder.names()) ?? []
     where name.hasPrefix(output.name + "-") && name.hasSuffix("-state") {
-      TrainingState.removeRemains(output.folder.appending(name))
+      TrainingState.removeRemains(output.folder.appending(named: name))
     }
     self.places = places
   }

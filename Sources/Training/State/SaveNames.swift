@@ -1,3 +1,4 @@
+import Machine
 package import SystemPackage
 
 /// What the files and folders of a training are called, and which of them are removed again: the rules of
@@ -26,11 +27,13 @@ package struct SaveNames: Equatable, Sendable {
 
   /// `name-000002.safetensors`, `name-step00000100.safetensors` or `name.safetensors`
   package func adapter(_ moment: Moment, suffix: String = ".safetensors") -> FilePath {
-    folder.appending(stem(moment) + suffix)
+    folder.appending(named: stem(moment) + suffix)
   }
 
   /// `name-000002-state`, `name-step00000100-state` or `name-state`
-  package func state(_ moment: Moment) -> FilePath { folder.appending(stem(moment) + "-state") }
+  package func state(_ moment: Moment) -> FilePath {
+    folder.appending(named: stem(moment) + "-state")
+  }
 
   private func stem(_ moment: Moment) -> String {
     switch moment {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Machine
 import SystemPackage
 import TOML
+import Training
 
 /// A TOML file of command line options, `--config_file`, as kohya's scripts and their front ends write it.
 ///
@@ -21,18 +22,18 @@ struct ConfigurationFile {
   private let isPage: Bool
 
   /// - Parameter given: as on the command line; `.toml` may be left out.
-  /// - Throws: `ValidationError` for a file that cannot be read, a value of another kind, or a key that is one
-  ///   letter away from an option.
+  /// - Throws: `DatasetError.input` for a file that cannot be read, `ValidationError` for a value of another kind, or
+  ///   a key that is one letter away from an option.
   init(path given: String, _ options: ScriptVocabulary) throws {
     let names = [given, given + ".toml"]
-    let path = names.first { InputFile.kind(of: FilePath($0)) == .regular } ?? given
+    let path = names.first { InputFile.kind(of: FilePath(named: $0)) == .regular } ?? given
     self.path = path
     self.options = options
     let bytes: [UInt8]
-    do {
-      bytes = try InputFile.bytes(of: FilePath(path))
+    do throws(InputError) {
+      bytes = try InputFile.bytes(of: FilePath(named: path))
     } catch {
-      throw ValidationError("\(path): \(error)")
+      throw DatasetError.input(FilePath(named: path), error)
     }
     let table: TOMLTable
     do {

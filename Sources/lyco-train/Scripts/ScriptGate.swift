@@ -130,7 +130,14 @@ struct ScriptGate {
       value.allSatisfy(\.isWhitespace) || !options.isText(name) && value.lowercased() == "none"
     }
     guard let first = values.first else { return nil }
-    if Self.offAtZero.contains(name), Double(first) == 0 { return nil }
+    if Self.offAtZero.contains(name), Double(first) == 0 {
+      let epochs = arguments["max_train_epochs"]?.first.flatMap { Double($0) } ?? 0
+      if name == "max_train_steps", epochs == 0 {
+        notices.append(
+          "'--max_train_steps 0' is as if not given: the default number of steps counts")
+      }
+      return nil
+    }
     if Self.shares.contains(name), first.hasSuffix("%"), let percent = Double(first.dropLast()) {
       values = ["\(percent / 100)"]
     }

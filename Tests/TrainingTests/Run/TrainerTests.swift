@@ -123,7 +123,8 @@ import Testing
     for (key, value) in [
       "ss_network_module": "lycoris.kohya", "ss_network_dim": "2", "ss_network_alpha": "1.0",
       "ss_base_model_version": "sd_v1", "ss_epoch": "3", "ss_steps": "\(report.steps)",
-      "ss_seed": "7", "ss_output_name": "style", "ss_v2": "False", "ss_num_epochs": "3",
+      "ss_seed": "7", "ss_output_name": "style", "ss_v2": "False",
+      "ss_sd_scripts_commit_hash": "(unknown)", "ss_num_epochs": "3",
       "modelspec.architecture": "stable-diffusion-v1/lora", "modelspec.title": "style",
       "modelspec.resolution": "32x32", "modelspec.prediction_type": "epsilon",
     ] {

@@ -1,3 +1,4 @@
+import Machine
 import OrderedCollections
 import Safetensors
 import SystemPackage
@@ -33,9 +34,7 @@ struct LatentFile {
   init(of example: TrainingExample, _ format: LatentCacheSettings.Format) {
     self.example = example
     self.format = format
-    let stem = example.path.withoutEnding
-    let folder = stem.removingLastComponent()
-    let name = stem.lastComponent?.string ?? ""
+    let stem = example.path.withoutEnding.text
     func digits(_ size: Resolution) -> String {
       [size.width, size.height].map { side in
         String(repeating: "0", count: max(0, 4 - "\(side)".count)) + "\(side)"
@@ -43,12 +42,12 @@ struct LatentFile {
     }
     switch format {
     case .npz:
-      let old = folder.appending("\(name).npz")
+      let old = FilePath(named: stem + ".npz")
       path =
         FileListing.exists(old)
-        ? old : folder.appending("\(name)_\(digits(example.size))_sd.npz")
+        ? old : FilePath(named: "\(stem)_\(digits(example.size))_sd.npz")
     case .safetensors:
-      path = folder.appending("\(name)_\(digits(example.bucket))_sd.safetensors.zst")
+      path = FilePath(named: "\(stem)_\(digits(example.bucket))_sd.safetensors.zst")
     }
   }
 

@@ -1,3 +1,4 @@
+import Machine
 import SystemPackage
 
 /// Reads the captions that lie beside images.
@@ -75,6 +76,6 @@ struct CaptionFiles {
   }
 
   private static func file(beside stem: FilePath, _ ending: String) -> FilePath {
-    stem.removingLastComponent().appending((stem.lastComponent?.string ?? "") + ending)
+    FilePath(named: stem.text + ending)
   }
 }

@@ -1,3 +1,4 @@
+import Machine
 import SystemPackage
 
 extension DatasetConfiguration {
@@ -22,7 +23,7 @@ extension DatasetConfiguration {
     guard FileListing.isFolder(folder) else { throw .notAFolder(folder, flag: flag) }
     func subset(_ path: FilePath, repeats: Int?, classTokens: String?) -> SubsetSettings {
       var values = DatasetValues()
-      values.imageDir = path.string
+      values.imageDir = path.text
       values.numRepeats = repeats
       values.isReg = isRegularization
       values.classTokens = classTokens
@@ -36,7 +37,7 @@ extension DatasetConfiguration {
       plain.append(folder.string)
     }
     for name in try FileListing.folders(in: folder) {
-      let path = folder.appending(name)
+      let path = folder.appending(named: name)
       if let (repeats, tokens) = Self.repeatsAndClass(of: name) {
         guard repeats > 0 else {
           notices.append("\(path): passed over, its name says 0 repeats")

@@ -1,3 +1,4 @@
+import Machine
 import SystemPackage
 
 /// All datasets of a run, with every value resolved: subset, then dataset, then `[general]`, then the
@@ -94,7 +95,7 @@ package struct DatasetConfiguration: Sendable {
       optional(key) ?? standard
     }
     var settings = SubsetSettings()
-    settings.folder = text(\.imageDir).map { FilePath($0) }
+    settings.folder = text(\.imageDir).map { FilePath(named: $0) }
     settings.metadataFile = text(\.metadataFile).map { FilePath($0) }
     settings.maskFolder = text(\.conditioningDataDir).map { FilePath($0) }
     settings.repeats = value(\.numRepeats, 1)
