@@ -57,7 +57,7 @@ package struct ExtractionPlan: Sendable {
   package let tuned: BaseModel
   package let items: [Item]
   package let leftOut: [LeftOut]
-  /// Patterns and parts of a preset that select nothing.
+  /// Patterns and parts of a preset that select nothing, and what programs do not read as it is meant.
   package let notices: [String]
   /// Format of the factors.
   package let storage: DType
@@ -118,7 +118,7 @@ package struct ExtractionPlan: Sendable {
       throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
     }
     let candidates = base.layout.modules.filter { $0.kind != .embedding && $0.component != "vae" }
-    notices =
+    let notices =
       (settings.preset?.notices(among: candidates) ?? [])
       + settings.filter.notices(on: candidates.map(\.path))
     guard items.contains(where: { $0.part == .weight || $0.part == .norm }) else {
@@ -148,6 +148,12 @@ package struct ExtractionPlan: Sendable {
       ($0.key, $0.rows?.lowerBound ?? 0) < ($1.key, $1.rows?.lowerBound ?? 0)
     }
     exactDeltas = settings.storage == nil && whole
+    let format = AdapterFormat.recognize(items.lazy.map { (name: $0.module.adapterName, keys: []) })
+    self.notices =
+      notices
+      + AdapterReader.warnings(
+        on: Self.read(items), as: format, of: base.layout.family, for: settings.reader,
+        command: "lyco-convert")
   }
 
   /// The 16-bit format or f32 that most of the weights have; codes count as what they were made from, where the
