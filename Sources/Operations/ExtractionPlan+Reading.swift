@@ -5,6 +5,16 @@ import OrderedCollections
 import Tensors
 
 extension ExtractionPlan {
+  /// What the program that is asked for passes over by its name, or for which it takes nothing of the file; nothing
+  /// where that would be all.
+  static func unread(
+    _ items: [Item], as format: AdapterFormat, of family: ModelFamily, by reader: AdapterReader?
+  ) -> [Item] {
+    guard let reader else { return [] }
+    let found = items.filter { reader.passesOver($0.module.adapterName, as: format, of: family) }
+    return found.count == items.count ? [] : found
+  }
+
   /// The modules that will be written, as programs that load them see them, as far as that is known before the
   /// work: where one of several algorithms is chosen later, nothing is.
   static func read(_ items: [Item]) -> [ReadModule] {

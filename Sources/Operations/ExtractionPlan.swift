@@ -48,6 +48,7 @@ package struct ExtractionPlan: Sendable {
     case component = "not in denoiser or text encoder"
     case embedding = "embedding"
     case unnamed = "no name in an adapter"
+    case unread = "not read by the program of --reader"
     case incomplete = "part of a layer of which the checkpoint lacks others"
     case baseOnly = "only in the base"
     case tunedOnly = "only in the tuned checkpoint"
@@ -114,6 +115,15 @@ package struct ExtractionPlan: Sendable {
       }
     }
     leftOut += pairing.incomplete.flatMap { Self.slots(of: $0).map { LeftOut($0, .incomplete) } }
+    let format = AdapterFormat.recognize(items.lazy.map { (name: $0.module.adapterName, keys: []) })
+    let unread = Self.unread(items, as: format, of: base.layout.family, by: settings.reader)
+    leftOut += unread.flatMap { item in
+      item.base.parts.map {
+        LeftOut($0.slot, .unread, tuned: item.base.parts.count == 1 ? item.tuned : nil)
+      }
+    }
+    let unreadNames = Set(unread.map(\.module.adapterName))
+    items.removeAll { unreadNames.contains($0.module.adapterName) }
     guard paired > 0 else {
       throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
     }
@@ -148,7 +158,6 @@ package struct ExtractionPlan: Sendable {
       ($0.key, $0.rows?.lowerBound ?? 0) < ($1.key, $1.rows?.lowerBound ?? 0)
     }
     exactDeltas = settings.storage == nil && whole
-    let format = AdapterFormat.recognize(items.lazy.map { (name: $0.module.adapterName, keys: []) })
     self.notices =
       notices
       + AdapterReader.warnings(

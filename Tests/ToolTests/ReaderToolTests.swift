@@ -165,6 +165,35 @@ import Testing
     #expect(found?.value.shape == Shape(magnitudes))
   }
 
+  /// Layers for which InvokeAI takes nothing of the file are left out for its sake alone, and named.
+  @Test func extractionLeavesOutWhatIsRefused() throws {
+    for (reader, count) in [("invokeai", 3), ("forge", 4)] {
+      let folder = TemporaryFolder()
+      for (file, seed) in [("base", UInt64(1)), ("tuned", 2)] {
+        try folder.write(
+          "\(file).safetensors",
+          Dictionary(
+            uniqueKeysWithValues: (Self.keys + ["img_in.weight"]).map {
+              ($0, Self.tensor([32, 24], seed))
+            }))
+      }
+      let run = ToolRun(
+        "lyco-extract",
+        [
+          "base.safetensors", "tuned.safetensors", "-o", "a.safetensors", "--family", "flux",
+          "--reader", reader,
+          "--linear_dim", "4",
+        ], in: folder.path)
+      #expect(run.status == 0 && run.errors == "", "\(run.errors)")
+      #expect(run.output.contains("not read by the program of --reader") == (count == 3))
+      let modules = Set(
+        try TensorFile(opening: folder.file("a.safetensors")).tensors.keys.map {
+          $0.prefix { $0 != "." }
+        })
+      #expect(modules.count == count, "\(modules)")
+    }
+  }
+
   /// By kind of module, for people and programs.
   @Test func inspectionSaysWhatIsRead() throws {
     let folder = TemporaryFolder()

@@ -53,6 +53,16 @@ extension AdapterReader {
   /// Whether it reads whole what an algorithm stores.
   package func reads(_ algorithm: String) -> Bool { verdicts[algorithm] == .whole }
 
+  /// Whether a module's name alone makes it pass over the module, or take nothing of the file.
+  package func passesOver(
+    _ name: String, as format: AdapterFormat, of family: ModelFamily?
+  ) -> Bool {
+    let module = ReadModule(name: name, algorithm: "", traits: [])
+    return rows.contains {
+      $0.isAboutNames && $0.verdict >= .not && $0.covers(module, format, family)
+    }
+  }
+
   /// Whether it reads LoRA of some kind whole.
   package func reads(
     _ trait: ModuleTrait, as format: AdapterFormat, of family: ModelFamily?

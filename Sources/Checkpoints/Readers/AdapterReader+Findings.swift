@@ -124,6 +124,11 @@ extension AdapterReader.Row {
       && (names?.matches(module.name) ?? true) && !(outside?.matches(module.name) ?? false)
   }
 
+  /// Whether nothing but names decides, so that what a module holds plays no part.
+  var isAboutNames: Bool {
+    (names != nil || outside != nil) && algorithms == nil && traits.isEmpty && alternatives.isEmpty
+  }
+
   /// Of a module that is passed over, all of its tensors.
   func countOfUnknown(_ suffixes: Set<String>) -> Int {
     verdict == .not ? suffixes.count : unknown.intersection(suffixes).count
