@@ -100,7 +100,8 @@ let package = Package(
         "Machine", "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters",
         "ModelFamilies", "CCrypto", "TOML", orderedCollections, systemPackage,
       ],
-      resources: [.embedInCode("Presets")], swiftSettings: house),
+      resources: [.embedInCode("Presets"), .embedInCode("ReaderTables")],
+      swiftSettings: house),
     .target(
       name: "Autograd", dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers"],
       swiftSettings: house),

@@ -48,21 +48,7 @@ extension AdapterFormat {
   /// Whether magnitudes of DoRA have PEFT's name and shape.
   package var namesMagnitudesAsPEFT: Bool { self == .diffusers || self == .peft }
 
-  /// Whether programs with a window read it, which take norms of DoRA by inputs right, and by outputs wrongly.
-  /// Measured: ComfyUI is 0.25 to 0.38 off, Forge 0.37, the A1111 web UI 13.7, InvokeAI 4.4.
-  package var isReadInWindows: Bool { [.kohya, .sgm, .comfy, .original].contains(self) }
-
-  /// Whether clients read the core of a Tucker decomposition of LoRA.
-  package var readsLowRankCores: Bool { !namesMagnitudesAsPEFT && self != .hcp }
-
-  /// Whether the programs that this format is for read modules of an algorithm.
-  package func isRead(_ algorithm: any AdapterAlgorithm.Type) -> Bool {
-    switch self {
-    case .kohya, .sgm, .original: true
-    case .comfy: ![IA3.name, TLoRA.name].contains(algorithm.name)
-    case .musubi, .musubiOther: [LoRA.name, LoHa.name, LoKr.name].contains(algorithm.name)
-    case .diffusers, .hcp: algorithm == LoRA.self
-    case .peft: [LoRA.name, LoHa.name, LoKr.name].contains(algorithm.name)
-    }
-  }
+  /// Whether programs that read the format know the core of a Tucker decomposition of LoRA. ComfyUI looks for
+  /// one beside `lora_up.weight` alone, musubi-tuner for none.
+  package var readsLowRankCores: Bool { self == .kohya || self == .sgm }
 }

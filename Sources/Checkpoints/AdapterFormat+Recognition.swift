@@ -9,15 +9,23 @@ extension AdapterFormat {
   /// Formats that share their names are not told apart where the family does not: `.kohya` stands for
   /// musubi-tuner's, `.comfy` for what its converter writes.
   package static func recognize(_ adapter: AdapterFile) -> AdapterFormat {
+    recognize(
+      adapter.modules.lazy.map { (name: $0.name, keys: $0.views.values.map(\.name)) })
+  }
+
+  /// - Parameter modules: what stands before the suffix of their keys, and the keys.
+  package static func recognize(
+    _ modules: some Sequence<(name: String, keys: [String])>
+  ) -> AdapterFormat {
     var counts: [AdapterFormat: Int] = [:]
-    for module in adapter.modules { counts[recognize(module), default: 0] += 1 }
+    for (name, keys) in modules { counts[recognize(name, keys), default: 0] += 1 }
     return allCases.max { counts[$0, default: 0] < counts[$1, default: 0] } ?? .kohya
   }
 
-  private static func recognize(_ module: AdapterModule) -> AdapterFormat {
-    if module.views.values.contains(where: { $0.name.contains(".___.") }) { return .hcp }
-    let folder = module.name.firstIndex(of: "/")
-    let name = folder.map { module.name[module.name.index(after: $0)...] } ?? module.name[...]
+  private static func recognize(_ module: String, _ keys: [String]) -> AdapterFormat {
+    if keys.contains(where: { $0.contains(".___.") }) { return .hcp }
+    let folder = module.firstIndex(of: "/")
+    let name = folder.map { module[module.index(after: $0)...] } ?? module[...]
     if name.hasPrefix(PEFTConfiguration.prefix) { return .peft }
     for (format, prefixes) in prefixes where prefixes.contains(where: { name.hasPrefix($0) }) {
       guard format == .kohya else { return format }

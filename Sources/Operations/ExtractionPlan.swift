@@ -48,6 +48,7 @@ package struct ExtractionPlan: Sendable {
     case component = "not in denoiser or text encoder"
     case embedding = "embedding"
     case unnamed = "no name in an adapter"
+    case unread = "not read by the program of --reader"
     case incomplete = "part of a layer of which the checkpoint lacks others"
     case baseOnly = "only in the base"
     case tunedOnly = "only in the tuned checkpoint"
@@ -57,7 +58,7 @@ package struct ExtractionPlan: Sendable {
   package let tuned: BaseModel
   package let items: [Item]
   package let leftOut: [LeftOut]
-  /// Patterns and parts of a preset that select nothing.
+  /// Patterns and parts of a preset that select nothing, and what programs do not read as it is meant.
   package let notices: [String]
   /// Format of the factors.
   package let storage: DType
@@ -114,11 +115,20 @@ package struct ExtractionPlan: Sendable {
       }
     }
     leftOut += pairing.incomplete.flatMap { Self.slots(of: $0).map { LeftOut($0, .incomplete) } }
+    let format = AdapterFormat.recognize(items.lazy.map { (name: $0.module.adapterName, keys: []) })
+    let unread = Self.unread(items, as: format, of: base.layout.family, by: settings.reader)
+    leftOut += unread.flatMap { item in
+      item.base.parts.map {
+        LeftOut($0.slot, .unread, tuned: item.base.parts.count == 1 ? item.tuned : nil)
+      }
+    }
+    let unreadNames = Set(unread.map(\.module.adapterName))
+    items.removeAll { unreadNames.contains($0.module.adapterName) }
     guard paired > 0 else {
       throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
     }
     let candidates = base.layout.modules.filter { $0.kind != .embedding && $0.component != "vae" }
-    notices =
+    let notices =
       (settings.preset?.notices(among: candidates) ?? [])
       + settings.filter.notices(on: candidates.map(\.path))
     guard items.contains(where: { $0.part == .weight || $0.part == .norm }) else {
@@ -148,6 +158,11 @@ package struct ExtractionPlan: Sendable {
       ($0.key, $0.rows?.lowerBound ?? 0) < ($1.key, $1.rows?.lowerBound ?? 0)
     }
     exactDeltas = settings.storage == nil && whole
+    self.notices =
+      notices
+      + AdapterReader.warnings(
+        on: Self.read(items), as: format, of: base.layout.family, for: settings.reader,
+        command: "lyco-convert")
   }
 
   /// The 16-bit format or f32 that most of the weights have; codes count as what they were made from, where the

@@ -29,6 +29,8 @@ package struct ExtractionSettings {
   package var norms: Bool
   /// Whether changes of biases are stored.
   package var biases: Bool
+  /// The program that is to load the adapter; nil for none in particular.
+  package var reader: AdapterReader?
   /// How many modules are worked on at a time.
   package var threads: Int
 

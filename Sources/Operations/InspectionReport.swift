@@ -81,6 +81,7 @@ package struct InspectionReport: Codable, Sendable {
   package var spectra: [Spectrum]?
   package var check: Check?
   package var match: BaseMatch?
+  package var reading: AdapterReading?
   package var difference: FileDifference?
 }
 

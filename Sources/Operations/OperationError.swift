@@ -84,7 +84,7 @@ extension OperationError: CustomStringConvertible {
     case .folderOutput(let output, let base):
       "\(output): expected a folder, since \(base) is a diffusers folder"
     case .notAnAdapter(let file, let found):
-      "\(file): expected an adapter to compare with the base, found: \(found.rawValue)"
+      "\(file): expected an adapter, found: \(found.rawValue)"
     case .spectrumWithoutPattern(let file):
       "\(file): the spectrum of a checkpoint takes long: choose weights with '--pattern'"
     case .format(let file, let stated, let found, let module):

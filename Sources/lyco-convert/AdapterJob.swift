@@ -61,9 +61,10 @@ struct AdapterJob {
     }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let report = try await conversion.run(writing: output, progress: progress.reporter)
-    progress.finish()
-    summary.warn(report)
+    let report = try await conversion.run(writing: output, progress: progress.reporter) {
+      progress.finish()
+      summary.warn($0)
+    }
     summary.print(report)
     guard let reshaping = report.reshaping else { return }
     try LateFailure.after(output) { try rank.write(reshaping) }

@@ -22,6 +22,7 @@ struct Convert: Tool {
         lyco-convert kohya.safetensors --to diffusers \\
           -o pytorch_lora_weights.safetensors
         lyco-convert kohya.safetensors --to peft -o folder/
+        lyco-convert adapter.safetensors --reader comfyui -o for-comfyui.safetensors
         lyco-convert folder/ --to kohya -o adapter.safetensors
         lyco-convert adapter.safetensors --save_precision bf16 -o smaller.safetensors
         lyco-convert adapter.safetensors --dim 32 -o smaller.safetensors
@@ -61,6 +62,7 @@ struct Convert: Tool {
   var output: String?
 
   @OptionGroup(title: "Format") var format: FormatOptions
+  @OptionGroup(title: "Format") var reader: ReaderOptions
   @OptionGroup(title: "Format") var beginnings: InitialAdapterOptions
   @OptionGroup(title: "Strength") var strength: StrengthOptions
   @OptionGroup(title: "Combination") var combination: CombinationOptions
@@ -114,7 +116,7 @@ struct Convert: Tool {
     defer { withExtendedLifetime(places) {} }
     let folderJob = FolderJob(
       inputs: paths, output: FilePath(named: folderTarget), options: folder, job: job,
-      format: format.format)
+      format: writtenFormat)
     try await folderJob.run { try await convert([$0], to: $1, given, threads) }
   }
 
@@ -133,8 +135,13 @@ struct Convert: Tool {
     let makesOne = combination.method != nil || combination.concatenates || strength.isGiven
     guard inputs.count == 1 else { return makesOne ? nil : output }
     // A folder that is one adapter or one model becomes one; so does what is written for PEFT.
-    let isOne = format.format == .peft || FolderInputs.isModel(FilePath(named: inputs[0]))
+    let isOne = writtenFormat == .peft || FolderInputs.isModel(FilePath(named: inputs[0]))
     return isOne ? nil : output
+  }
+
+  /// What is known of the format before inputs are read.
+  private var writtenFormat: AdapterFormat? {
+    format.format ?? reader.reader?.format(for: family.family)
   }
 
   /// Where the one output goes.
@@ -143,7 +150,7 @@ struct Convert: Tool {
   ) throws -> (path: FilePath, kind: OutputPlace.Kind) {
     let path = FilePath(named: output)
     let isFolder = output.hasSuffix("/") || path.kind == .folder
-    if format.format == .peft || (isFolder && FolderInputs.isModel(inputs[0])) {
+    if writtenFormat == .peft || (isFolder && FolderInputs.isModel(inputs[0])) {
       let isFile = path.lastComponent?.string == AdapterFormat.peftModelName
       return (path, isFile ? .tensors : .folder)
     }
@@ -208,6 +215,7 @@ struct Convert: Tool {
       format: format.format, source: format.source, family: family.family, alpha: format.alpha,
       storage: try storage.adapterFormat(), metadata: metadata.policy,
       addedMetadata: metadata.entries.added, isLenient: format.isLenient, threads: threads)
+    settings.reader = reader.reader
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,

@@ -8,7 +8,7 @@ struct FormatOptions: ParsableArguments {
   @Option(
     name: [.customLong("to"), .customLong("target")],
     help: ArgumentHelp(
-      "The format to write. Default: that of the input, names as they are.",
+      "The format to write. Default: what '--reader' reads, or that of the input, names as they are.",
       valueName: "format"), completion: .list(OptionTable.words(of: "to", in: .convert)))
   var format: AdapterFormat?
 

@@ -45,7 +45,7 @@ struct AlgorithmOptions: ParsableArguments {
     name: .customLong("wd_on_output"),
     help: ArgumentHelp(
       "DoRA's norms are those of outputs (true), which ComfyUI and the web UIs read wrongly, or of inputs "
-        + "(false).", valueName: "true or false"),
+        + "(false). Default: what '--reader' reads, else false.", valueName: "true or false"),
     completion: .list(OptionTable.words(of: "wd_on_output", in: .extract)))
   var normsOfOutputs = false
 

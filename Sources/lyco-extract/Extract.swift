@@ -32,6 +32,8 @@ struct Extract: Tool {
         lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
           --algo lokr --factor 8 --linear_dim 16
         lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --dora_wd --reader comfyui
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
           --algo auto --max_error 0.2
 
       EXIT STATUS
@@ -67,6 +69,7 @@ struct Extract: Tool {
   @OptionGroup(title: "Factors") var factors: FactorOptions
   @OptionGroup(title: "Modules") var modules: ModuleOptions
   @OptionGroup(title: "Patterns") var selection: SelectionOptions
+  @OptionGroup(title: "Reader") var reader: ReaderOptions
   @OptionGroup(title: "Checkpoints") var family: FamilyOptions
   @OptionGroup(title: "Report") var report: ReportOptions
   @OptionGroup(title: "Job") var job: JobOptions
@@ -97,22 +100,33 @@ struct Extract: Tool {
     }
   }
 
-  private var settings: ExtractionSettings {
-    get throws {
-      var factorization = factors.factorization
-      algorithm.apply(to: &factorization)
-      return ExtractionSettings(
-        ranks: algorithm.storesWhole
-          ? .perModule(linear: .full, convolution: .full) : ranks.ranks,
-        algorithms: algorithm.algorithms, selectsWeights: !algorithm.isNormOnly,
-        factorization: factorization, storage: factors.storage, preset: try modules.preset,
-        filter: try selection.filter(), norms: modules.norms || algorithm.isNormOnly,
-        biases: modules.biases, threads: job.prepareThreads())
+  /// What is asked for; the rest so that the program that is to load the adapter reads it.
+  private func settings(_ given: GivenOptions) throws -> ExtractionSettings {
+    var factorization = factors.factorization
+    algorithm.apply(to: &factorization)
+    var algorithms = algorithm.algorithms
+    if let reader = reader.reader {
+      if factorization.magnitudes != nil, !given.contains("wd_on_output"),
+        let axis = reader.magnitudes(of: family.family)
+      {
+        factorization.magnitudes = axis
+      }
+      if !reader.reads(Full.name) { factorization.allowsFull = false }
+      if algorithm.isAutomatic { algorithms = algorithms.filter { reader.reads($0.name) } }
     }
+    var settings = ExtractionSettings(
+      ranks: algorithm.storesWhole
+        ? .perModule(linear: .full, convolution: .full) : ranks.ranks,
+      algorithms: algorithms, selectsWeights: !algorithm.isNormOnly,
+      factorization: factorization, storage: factors.storage, preset: try modules.preset,
+      filter: try selection.filter(), norms: modules.norms || algorithm.isNormOnly,
+      biases: modules.biases, threads: job.prepareThreads())
+    settings.reader = reader.reader
+    return settings
   }
 
   func work(_ given: GivenOptions) async throws {
-    let settings = try settings
+    let settings = try settings(given)
     let path = FilePath(named: namedOutput ?? positionalOutput ?? "")
     let reportPath = report.path.map { FilePath(named: $0) }
     let places = try job.prepare(

@@ -21,6 +21,7 @@ struct Inspect: Tool {
         lyco-inspect adapter.safetensors --stats --spectrum
         lyco-inspect adapter.safetensors --check --against base.safetensors
         lyco-inspect model.safetensors --keys --pattern '.*attn2.*to_k.*'
+        lyco-inspect adapter.safetensors --reader comfyui
         lyco-inspect base.safetensors --diff tuned.safetensors
         lyco-inspect *.safetensors --json
         lyco-inspect adapter.safetensors --metadata
@@ -47,6 +48,7 @@ struct Inspect: Tool {
 
   @OptionGroup(title: "Details") var details: DetailOptions
   @OptionGroup(title: "Comparison") var comparison: ComparisonOptions
+  @OptionGroup(title: "Comparison") var reader: ReaderOptions
   @OptionGroup(title: "Files") var family: FamilyOptions
   @OptionGroup(title: "Output") var output: OutputOptions
 
@@ -63,7 +65,7 @@ struct Inspect: Tool {
     }
     let work = InspectionWork(
       details: details, comparison: try comparison.open(as: family.family),
-      family: family.family, output: output)
+      family: family.family, reader: reader.reader, output: output)
     var reports: [InspectionReport] = []
     var hasFailed = false
     for file in files {

@@ -1,3 +1,4 @@
+import Checkpoints
 import CommandSupport
 import Operations
 
@@ -5,6 +6,7 @@ extension InspectionText {
   /// What was asked for beyond the summary. Numbers stand before names, which may be long.
   mutating func writeDetails() {
     if let match = report.match { write(match) }
+    if let reading = report.reading { write(reading) }
     if let check = report.check { write(check) }
     if let keys = report.keys { write(keys) }
     if let statistics = report.statistics { write(statistics) }
@@ -26,6 +28,17 @@ extension InspectionText {
     if shown.count < faults.count {
       line("  … and \(faults.count - shown.count) more; '--limit 0' shows all")
     }
+  }
+
+  private mutating func write(_ reading: AdapterReading) {
+    section("read by \(reading.title), from names of '\(reading.format)'")
+    table(
+      ["", "modules", "algorithm"], rightAligned: [1],
+      reading.kinds.map { [$0.verdict.rawValue, $0.modules.grouped, $0.algorithm.algorithmLabel] })
+    for text in ReadingFinding.texts(of: reading.findings, command: "lyco-convert") {
+      fact("note", text)
+    }
+    fact("as of", reading.source)
   }
 
   private mutating func write(_ check: InspectionReport.Check) {

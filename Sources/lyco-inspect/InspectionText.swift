@@ -72,7 +72,7 @@ extension InspectionReport {
   /// Whether the summary is all that is wanted: then it is told in full.
   fileprivate var asksForNothing: Bool {
     keys == nil && statistics == nil && spectra == nil && check == nil && match == nil
-      && difference == nil
+      && reading == nil && difference == nil
   }
 }
 

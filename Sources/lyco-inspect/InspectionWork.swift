@@ -10,6 +10,7 @@ struct InspectionWork {
   let details: DetailOptions
   let comparison: ComparisonOptions.Opened
   let family: ModelFamily?
+  let reader: AdapterReader?
   let output: OutputOptions
 
   func report(on path: FilePath) async throws -> InspectionReport {
@@ -21,6 +22,7 @@ struct InspectionWork {
     }
     if details.showsKeys { report.keys = inspection.keys(details.pattern) }
     if let base = comparison.base { report.match = try inspection.match(with: base) }
+    if let reader { report.reading = try inspection.reading(by: reader) }
     guard needsValues else { return report }
     let threads = details.prepareThreads()
     let progress = output.quiet ? ProgressLine(isVisible: false) : ProgressLine()

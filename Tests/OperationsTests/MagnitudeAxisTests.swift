@@ -83,11 +83,11 @@ import Testing
     #expect(!found.warnings.contains("by outputs"), "\(found.warnings)")
   }
 
-  /// What ComfyUI passes over.
-  @Test(arguments: ["ia3 on outputs", "dora on inputs"])
-  func warnsOfWhatComfyUIPassesOver(algorithm: String) async throws {
+  /// What programs pass over that have the names.
+  @Test(arguments: [("ia3 on outputs", "ComfyUI"), ("dora on inputs", "stable-diffusion.cpp")])
+  func warnsOfWhatIsPassedOver(algorithm: String, reader: String) async throws {
     let found = try await converted(algorithm, to: .comfy)
-    #expect(!found.warnings.isEmpty)
+    #expect(found.warnings.contains(reader), "\(found.warnings)")
     #expect(found.error < 1e-6)
   }
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import ModelFamilies
 import Tensors
 
@@ -5,6 +6,7 @@ import Tensors
 extension OptionRow {
   static let output = value("o output save_to")
   static let family = value("family", in: .families, standard: "auto")
+  static let reader = value("reader", in: .readers)
   static let excluded = list("exclude_patterns")
   static let included = list("include_patterns", read: "exclude_patterns")
   /// Threads, and what is said of the work.
@@ -34,6 +36,16 @@ extension OptionWords {
     lumina lumina-image lumina-2 = lumina2
     cosmos cosmos-predict2 = anima
     unknown other any custom none = generic
+    """)
+
+  /// Programs that load adapters, by the table's other words for them too.
+  package static let readers = OptionWords(
+    { AdapterReader.all.map(\.name) },
+    AdapterReader.all.filter { !$0.words.isEmpty }
+      .map { "\($0.words.joined(separator: " ")) = \($0.name)" }.joined(separator: "\n"),
+    """
+    kohya sd-scripts kohya_ss = its scripts load what they train: '--to kohya' of lyco-convert has their names
+    ai-toolkit onetrainer swarmui sdnext = it is not in the table: the programs that are stand before
     """)
 
   /// Formats of stored numbers as kohya's scripts and torch call them.

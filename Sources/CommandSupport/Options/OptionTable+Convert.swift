@@ -19,6 +19,7 @@ extension OptionTable {
       conv_rank new_conv_dim network_conv_dim = --conv_dim
       format target_format to_format output_format convert_to = --to
       source source_format input_format from_format = --from
+      program client software app loader for_reader = --reader
       algorithm lyco_algo network_module = --algo
       dora use_dora = '--bake_dora' makes DoRA's magnitudes part of the change; they cannot be made anew
       merge_mode merge_method combine_method merge combination_type = --combine
@@ -87,6 +88,7 @@ extension OptionTable {
     .value("o output save_to dst dst_path output_file"),
     .value("to target", in: .formats, read: adapter),
     .value("from", in: .formats, read: adapter),
+    .value("reader", in: .readers, read: adapter),
     .value(
       "alpha",
       in: OptionWords(

@@ -42,6 +42,7 @@ extension OptionTable {
       dryrun dry plan simulate = --dry_run
       silent no_progress = --quiet
       log info = --report
+      program client software app loader format = --reader
       gpu cuda cpu = all work is done on the processor
       """,
     exclusive: [(["max_error", "max_size"], "both choose the ranks")],
@@ -112,7 +113,7 @@ extension OptionTable {
           }),
         standard: "full"),
       .flag("norms"), .flag("bias biases"),
-      .excluded, .included, .family,
+      .excluded, .included, .family, .reader,
       .value("report"), .flag("no_metadata"), .text("set_meta"),
     ] + OptionRow.job)
 

@@ -12,6 +12,7 @@ extension OptionTable {
       validate verify test nan sanity hash hashes = --check
       compare other vs delta with = --diff
       base base_model model checkpoint fits compatible = --against
+      program client software app loader readers = --reader
       filter grep include include_patterns name match = --pattern
       top n num count max_rows rows = --limit
       output o save report format = results go to standard output; '--json' prints them for programs
@@ -26,7 +27,7 @@ extension OptionTable {
       .text("pattern", read: "keys or stats or spectrum or diff", implies: true),
       .value("leading", standard: "8", read: "spectrum", implies: true),
       .value("limit"), .value("threads"),
-      .value("against"), .value("diff"),
+      .value("against"), .value("diff"), .reader,
       .value("family", in: .families, standard: "auto"),
       .flag("q quiet"), .flag("v verbose"), .flag("json"),
     ])

@@ -37,8 +37,6 @@ package struct AdapterConversion {
       }
       return stated
     }
-    // Adapters that are to become one have their names in one format.
-    if settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }
     // '--family' is the user's word for all of them.
     if settings.family == nil { try Self.checkModels(adapters) }
     let largest = adapters.max { $0.file.modules.count < $1.file.modules.count }!.file
@@ -51,6 +49,12 @@ package struct AdapterConversion {
     try Self.check(settings.combination.blockWeights, for: family, largest)
     naming =
       family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
+    // What the user says of names wins over what the program that is to read them has.
+    if settings.format == nil, naming != nil {
+      self.settings.format = settings.reader?.format(for: family)
+    }
+    // Adapters that are to become one have their names in one format.
+    if self.settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }
   }
 
   /// - Throws: `OperationError.blockWeights`
@@ -93,14 +97,17 @@ package struct AdapterConversion {
     var report = prepared.report
     report.summarize(
       prepared.sources.flatMap(\.modules),
-      AdapterSpelling(settings, from: formats[0], adapters.map(\.file)), isAsked: asksForFormat)
+      AdapterSpelling(settings, from: formats[0], adapters.map(\.file)), of: family,
+      for: settings.reader, isAsked: asksForFormat)
     return report
   }
 
+  /// - Parameter announce: called with what is known when all is computed and nothing is written yet.
   /// - Throws: `OperationError`, `CheckpointError`, `SafetensorsError` from writing,
   ///   `CancellationError`.
   package func run(
-    writing output: FilePath, progress: ProgressReporter
+    writing output: FilePath, progress: ProgressReporter,
+    announce: (ConversionReport) -> Void = { _ in }
   ) async throws -> ConversionReport {
     let clock = ContinuousClock()
     let start = clock.now
@@ -115,6 +122,7 @@ package struct AdapterConversion {
     let finished = try await finished(modules, others, report, for: output, progress)
     report = finished.report
     try Task.checkCancellation()
+    announce(report)
     var set = OutputSet()
     try finished.output.add(to: &set, metadata: finished.metadata)
     try set.commit()
@@ -142,8 +150,10 @@ package struct AdapterConversion {
       var wanted = settings.reshaping
       // Where nothing else says that the adapter is to stay as it is.
       wanted.turnsMagnitudes =
-        wanted.base != nil && settings.format?.isReadInWindows == true
-        && modules.contains(where: \.hasOutputMagnitudes)
+        wanted.base != nil && modules.contains(where: \.hasOutputMagnitudes)
+        && settings.format.map {
+          AdapterReader.takesInputMagnitudes(settings.reader, format: $0, family)
+        } ?? false
       let reshaping = AdapterReshaping(wanted)
       let turned = Set(modules.filter(reshaping.turns).map(\.name))
       let reshaped = try await reshaping.reshaped(
@@ -167,14 +177,17 @@ package struct AdapterConversion {
       }
       let excess = limit.map { result.byteCount(metadata: metadata) - $0 } ?? 0
       guard excess > 0 else {
-        report.summarize(stored, spelling, isAsked: asksForFormat)
+        report.summarize(
+          stored, spelling, of: family, for: settings.reader, isAsked: asksForFormat)
         return (result, metadata, report)
       }
       reserved += excess
     }
   }
 
-  private var asksForFormat: Bool { settings.format != nil || settings.reshaping.target != nil }
+  private var asksForFormat: Bool {
+    settings.format != nil || settings.reader != nil || settings.reshaping.target != nil
+  }
 
   /// Block weights that fit nothing, numbers that were read from text.
   private var notices: [String] {

@@ -1,3 +1,4 @@
+package import Checkpoints
 package import ModelFamilies
 package import Tensors
 
@@ -18,8 +19,10 @@ package enum MetadataPolicy: String, CaseIterable, Sendable {
 
 /// What `lyco-convert` is asked to do with adapters.
 package struct AdapterConversionSettings {
-  /// nil keeps every name as it is.
+  /// nil for what the reader has, and without one keeps every name as it is.
   package var format: AdapterFormat?
+  /// The program that is to load the adapter; nil for none in particular.
+  package var reader: AdapterReader?
   /// What the adapters are said to be; nil to recognize it.
   package var source: AdapterFormat?
   /// What the adapter is read as; recognized if nil.

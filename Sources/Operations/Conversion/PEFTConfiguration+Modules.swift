@@ -40,20 +40,24 @@ extension PEFTConfiguration {
     return String(name.hasPrefix(outer) ? name.dropFirst(outer.count) : name)
   }
 
-  /// How many LoKr modules have factors of other shapes than PEFT would make, so that it cannot load
-  /// them: it has one factor for all layers.
-  static func countOfOtherShapes(_ modules: [AdapterModule]) -> Int {
-    let shapes = modules.filter { $0.algorithm == LoKr.self }.map(\.shapes)
-    let factor = factor(of: shapes)
-    let dividesBoth = shapes.contains { $0["lokr_w1_a"] != nil }
-    return shapes.count { shapes in
-      // Beside an inner factor that is a product, PEFT makes the outer one too where the rank is low.
-      let isLow =
-        shapes["lokr_w1"].map { outer in
-          shapes["lokr_w2_b"].map { 2 * $0.rows < max(outer.rows, outer.columns) } ?? false
-        } ?? false
-      return !fits(shapes, factor) || (dividesBoth && isLow)
-    }
+  /// The LoKr modules that have factors of other shapes than PEFT would make, so that it cannot load them: it has
+  /// one factor for all layers.
+  static func namesOfOtherShapes(
+    _ modules: [(name: String, algorithm: any AdapterAlgorithm.Type, shapes: [String: Shape])]
+  ) -> Set<String> {
+    let modules = modules.filter { $0.algorithm == LoKr.self }
+    let factor = factor(of: modules.map(\.shapes))
+    let dividesBoth = modules.contains { $0.shapes["lokr_w1_a"] != nil }
+    return Set(
+      modules.filter { module in
+        let shapes = module.shapes
+        // Beside an inner factor that is a product, PEFT makes the outer one too where the rank is low.
+        let isLow =
+          shapes["lokr_w1"].map { outer in
+            shapes["lokr_w2_b"].map { 2 * $0.rows < max(outer.rows, outer.columns) } ?? false
+          } ?? false
+        return !fits(shapes, factor) || (dividesBoth && isLow)
+      }.map(\.name))
   }
 
   /// The factor by which PEFT divides weights as most of these are; -1 is its own choice.

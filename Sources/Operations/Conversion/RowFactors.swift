@@ -86,16 +86,7 @@ struct RowFactors {
 
 extension AdapterModule {
   /// Whether it is a DoRA by outputs, as far as its shapes tell.
-  var hasOutputMagnitudes: Bool {
-    guard let (suffix, view) = magnitude else { return false }
-    if let weight = algorithm.weightShape(of: shapes),
-      let axis = try? WeightDecomposition<Tensor>.axis(of: shapes, for: weight)
-    {
-      return axis == .outputs
-    }
-    return suffix == WeightDecomposition<Tensor>.outputSuffix.name
-      || view.shape.dimensions.first != 1
-  }
+  var hasOutputMagnitudes: Bool { algorithm.magnitudeAxis(of: shapes) == .outputs }
 
   /// The tensor of DoRA's magnitudes.
   var magnitude: (suffix: String, view: TensorView)? {

@@ -1,0 +1,136 @@
+package import ModelFamilies
+import OrderedCollections
+import Patterns
+
+extension AdapterReader {
+  /// What it does not read as it is meant, by what the table says, in the order of the table.
+  /// - Parameters:
+  ///   - format: how names are spelled.
+  ///   - family: nil where it is not known.
+  package func findings(
+    in modules: [ReadModule], as format: AdapterFormat, of family: ModelFamily?
+  ) -> [ReadingFinding] {
+    guard let first = modules.first else { return [] }
+    guard has(family) else {
+      return [
+        finding(
+          .not, "an adapter for \(family?.title ?? "")", of: modules,
+          reason: "it has no such models",
+          source: source)
+      ]
+    }
+    guard namings[format] != nil else {
+      return [
+        finding(
+          .not, "an adapter in the names of '\(format.rawValue)'", of: modules,
+          remedy: "--to \(self.format(for: family).rawValue)", source: source)
+      ]
+    }
+    var byAlgorithm: OrderedDictionary<String, [ReadModule]> = [:]
+    var byRow: [Int: [ReadModule]] = [:]
+    var unknown = 0
+    for module in marked(modules) {
+      guard reads(module.algorithm) else {
+        byAlgorithm[module.algorithm, default: []].append(module)
+        unknown += module.suffixes.count
+        continue
+      }
+      for index in rows.indices where rows[index].covers(module, format, family) {
+        byRow[index, default: []].append(module)
+        unknown += rows[index].countOfUnknown(module.suffixes)
+      }
+    }
+    var found = byAlgorithm.map { algorithm, modules in
+      finding(
+        verdicts[algorithm] ?? .not, algorithm, of: modules, remedy: Self.remedy(for: algorithm),
+        source: source)
+    }
+    found += rows.indices.compactMap { index in
+      byRow[index].map { finding(rows[index], of: $0) }
+    }
+    if let mostUnknown, unknown > mostUnknown {
+      found.append(
+        finding(
+          .refused, "an adapter with \(unknown) tensors that it does not know", of: [first],
+          counting: modules.count, reason: "more than \(mostUnknown) make it take none of the file",
+          source: source))
+    }
+    return found
+  }
+
+  /// What it makes of each module: the worst of all that is said of it, but for what is said of a whole file.
+  package func verdicts(
+    on modules: [ReadModule], as format: AdapterFormat, of family: ModelFamily?
+  ) -> [Verdict] {
+    guard has(family), namings[format] != nil else { return modules.map { _ in .not } }
+    return marked(modules).map { module in
+      guard let verdict = verdicts[module.algorithm], verdict == .whole else {
+        return verdicts[module.algorithm] ?? .not
+      }
+      return rows.filter { $0.covers(module, format, family) }.map(\.verdict).max() ?? .whole
+    }
+  }
+
+  /// Modules that stand beside more of another kind are marked, among those that it reads at all.
+  private func marked(_ modules: [ReadModule]) -> [ReadModule] {
+    guard rows.contains(where: { $0.traits.contains(.mixed) }) else { return modules }
+    var counts: OrderedDictionary<String, Int> = [:]
+    for module in modules where reads(module.algorithm) { counts[module.kind, default: 0] += 1 }
+    guard counts.count > 1, let most = counts.values.max(),
+      let kind = counts.first(where: { $0.value == most })?.key
+    else { return modules }
+    return modules.map { module in
+      var module = module
+      if module.kind != kind { module.traits.insert(.mixed) }
+      return module
+    }
+  }
+
+  /// Norms have no factors; a whole difference needs a rank to become some.
+  private static func remedy(for algorithm: String) -> String? {
+    switch algorithm {
+    case "norm", "set": nil
+    case "full": "--algo lora --max_error 0.1"
+    case "ia3", "glora", "diag-oft", "boft", "tlora": "--algo lora --base CHECKPOINT"
+    default: "--algo lora"
+    }
+  }
+
+  private func finding(_ row: Row, of modules: [ReadModule]) -> ReadingFinding {
+    finding(
+      row.verdict, row.what, of: modules, reason: row.reason, error: row.error, remedy: row.remedy,
+      source: row.source)
+  }
+
+  private func finding(
+    _ verdict: Verdict, _ what: String, of modules: [ReadModule], counting count: Int? = nil,
+    reason: String? = nil, error: [Double] = [], remedy: String? = nil, source: String
+  ) -> ReadingFinding {
+    ReadingFinding(
+      reader: title, what: what, verdict: verdict, modules: count ?? modules.count,
+      first: modules[0].name, reason: reason, error: error, remedy: remedy, source: source)
+  }
+}
+
+extension AdapterReader.Row {
+  /// Whether it is about a module.
+  package func covers(_ module: ReadModule, _ format: AdapterFormat, _ family: ModelFamily?) -> Bool
+  {
+    algorithms?.contains(module.algorithm) ?? true
+      && traits.isSubset(of: module.traits)
+      && (alternatives.isEmpty || !alternatives.isDisjoint(with: module.traits))
+      && (families.map { $0.contains(family?.name ?? "") } ?? true)
+      && (formats?.contains(format) ?? true)
+      && (names?.matches(module.name) ?? true) && !(outside?.matches(module.name) ?? false)
+  }
+
+  /// Whether nothing but names decides, so that what a module holds plays no part.
+  var isAboutNames: Bool {
+    (names != nil || outside != nil) && algorithms == nil && traits.isEmpty && alternatives.isEmpty
+  }
+
+  /// Of a module that is passed over, all of its tensors.
+  func countOfUnknown(_ suffixes: Set<String>) -> Int {
+    verdict == .not ? suffixes.count : unknown.intersection(suffixes).count
+  }
+}
