@@ -11,7 +11,9 @@ import Testing
       names == [
         "sd1", "sd2", "sdxl", "sdxl-refiner", "flux", "chroma", "flux2", "sd3", "hunyuan-video",
         "hunyuan-video-1.5",
-        "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima", "generic",
+        "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima",
+        "krea2", "hunyuan-image", "hidream", "ltx-video", "ltx2", "ernie-image", "kandinsky5",
+        "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "generic",
       ])
     #expect(ModelFamily.named("sdxl")?.title == "Stable Diffusion XL")
     #expect(ModelFamily.named("sd4") == nil)
