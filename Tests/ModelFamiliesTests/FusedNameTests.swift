@@ -80,6 +80,7 @@ import Testing
     ("pixart-sigma.native", "pixart-sigma.diffusers", 0),
     // The last modulation, and the gates of 48 and 47 feed-forward layers.
     ("mochi.native", "mochi.diffusers", 96),
+    ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0),
   ])
   func everyModuleHasItsPlace(native: String, diffusers: String, swapped: Int) throws {
     let layout = try KeyList(native).layout()
@@ -115,6 +116,7 @@ import Testing
     ("auraflow.native", "auraflow.diffusers", 1, 0),
     ("pixart-sigma.native", "pixart-sigma.diffusers", 0, 56),
     ("mochi.native", "mochi.diffusers", 96, 96),
+    ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0, 0),
   ])
   func fusedNamesMeanTheirParts(
     native: String, diffusers: String, swapped: Int, fused: Int

@@ -41,6 +41,10 @@ import Testing
     ("pixart-sigma.native", "pixart", 30), ("pixart-sigma.diffusers", "pixart", 29),
     ("cogvideox-5b.native", "cogvideox", 0),
     ("mochi.native", "mochi", 1), ("mochi.diffusers", "mochi", 1),
+    ("wan2.1-vace-14B.native", "wan", 49), ("wan2.1-vace-14B.diffusers", "wan", 49),
+    ("wan2.2-s2v-14B.native", "wan", 43),
+    ("qwen2.5-vl-7B.comfy", "qwen-image", 0), ("qwen3-4B.comfy", "z-image", 0),
+    ("llama3-8B.comfy", "hunyuan-video", 0),
   ]
 
   @Test(arguments: lists)

@@ -120,11 +120,31 @@ import Testing
   @Test(arguments: [
     ("wan2.1-t2v-1.3B.native", 300), ("wan2.1-t2v-14B.native", 400),
     ("wan2.1-t2v-14B.diffusers", 400), ("wan2.1-i2v-14B.native", 480),
-    ("wan2.1-i2v-14B.diffusers", 480),
+    ("wan2.1-i2v-14B.diffusers", 480), ("wan2.1-vace-14B.native", 400),
+    ("wan2.1-vace-14B.diffusers", 400), ("wan2.2-s2v-14B.native", 400),
   ])
   func wan(list: String, modules: Int) throws {
     let layout = try KeyList(list).layout()
     #expect(count(layout, "unet", in: ["WanAttentionBlock"]) == modules)
+  }
+
+  @Test func wansOtherBlocks() throws {
+    for list in ["wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers"] {
+      // Ten in each of eight blocks, one behind each and one before the first.
+      let layout = try KeyList(list).layout()
+      #expect(count(layout, "unet", in: ["VaceWanAttentionBlock"]) == 8 * 10 + 8 + 1)
+    }
+    let speech = try KeyList("wan2.2-s2v-14B.native").layout()
+    #expect(count(speech, "unet", in: ["AudioInjector_WAN"]) == 12 * 4 + 12)
+  }
+
+  @Test(arguments: [
+    ("qwen2.5-vl-7B.comfy", "Qwen2_5_VLDecoderLayer", 28),
+    ("qwen3-4B.comfy", "Qwen3DecoderLayer", 36),
+    ("llama3-8B.comfy", "LlamaDecoderLayer", 32),
+  ])
+  func languageModels(list: String, layer: String, layers: Int) throws {
+    #expect(count(try KeyList(list).layout(), "te1", in: [layer]) == 7 * layers)
   }
 
   /// The last layer of SD2's text encoder never takes part: it has names, but no class selects it.

@@ -440,6 +440,30 @@ def checks(bench):
         return f"{compare(found, expected)}, {len(expected)} layers"
     yield "diffusers loads anima's text conditioner", conditioner
 
+    def processors():
+        """XLabs' names, against what diffusers' own loader makes of them."""
+        torch.manual_seed(1)
+        model = MODELS["flux"]()
+        g = torch.Generator().manual_seed(7)
+        tensors = {}
+        for block, layers in (("double", {"qkv_lora1": (96, 32), "qkv_lora2": (96, 32), "proj_lora1": (32, 32),
+                                          "proj_lora2": (32, 32)}),
+                              ("single", {"qkv_lora": (96, 32), "proj_lora": (32, 160)})):
+            for number in range(2):
+                for layer, (rows, columns) in layers.items():
+                    key = f"{block}_blocks.{number}.processor.{layer}"
+                    tensors[f"{key}.up.weight"] = torch.randn(rows, RANK, generator=g) / 4
+                    tensors[f"{key}.down.weight"] = torch.randn(RANK, columns, generator=g) / 4
+        before = weights(model)
+        goal = bench.folder / "xlabs.goal.safetensors"
+        state = diffusers.FluxPipeline.lora_state_dict(dict(tensors))
+        save_file({key: value.contiguous().clone() for key, value in state.items()}, goal)
+        expected = change(before, in_diffusers(copy.deepcopy(model), "transformer", goal))
+        path = converted(bench, "flux", tensors, "--to", "diffusers")
+        found = change(before, in_diffusers(copy.deepcopy(model), "transformer", path))
+        return f"{compare(found, expected)}, {len(expected)} layers"
+    yield "XLabs' names of flux mean what diffusers reads", processors
+
     for family in TEXT_ENCODERS:
         yield (f"diffusers loads the text encoders of {family}",
                lambda family=family: text_encoders(bench, family))
