@@ -129,6 +129,20 @@ import Testing
     #expect(chroma.family.name == "chroma")
   }
 
+  /// Layers of a picture encoder are named as those of PixArt, and may be as wide; those of a language model as
+  /// ERNIE-Image's.
+  @Test func otherModelsAreNotMistaken() throws {
+    let encoder: [(key: String, shape: Shape)] = [
+      ("blocks.0.attn.qkv.weight", [3456, 1152]), ("blocks.0.attn.proj.weight", [1152, 1152]),
+      ("blocks.0.mlp.fc1.weight", [4304, 1152]), ("blocks.0.mlp.fc2.weight", [1152, 4304]),
+    ]
+    #expect(try ModelLayout(of: encoder).family == .generic)
+    for names in [encoder.map { String($0.key.dropLast(7)) }, ["layers.0.mlp.gate_proj"]] {
+      let found = ModelFamily.fitting(adapterModules: names.map { ($0, nil) }).map(\.name)
+      #expect(Set(found).isDisjoint(with: ["pixart", "ernie-image"]), "\(found)")
+    }
+  }
+
   /// A model as it is released, with what ComfyUI's files and diffusers' folders add to it.
   @Test func animaInParts() throws {
     let native = try KeyList("anima.native", prefix: "net.").layout()
