@@ -52,6 +52,7 @@ package struct AdapterFile: Sendable {
       groups[module, default: [:]][suffix] = view
     }
     Self.join(&groups)
+    ProcessorNames.cutAttention(&groups)
     let isAdapter = groups.values.contains { !Self.allMarkers.isDisjoint(with: $0.keys) }
     unrecognized.removeAll { key in
       guard

@@ -14,7 +14,8 @@ package struct FamilyMetadata: Sendable {
   private static let stability = "https://github.com/Stability-AI/generative-models"
 
   /// By family name. Source: sd-scripts `library/sai_model_spec.py` and `library/model_util.py`,
-  /// musubi-tuner `dataset/architectures.py`.
+  /// musubi-tuner `dataset/architectures.py`. For families that neither trains, the name and place of the
+  /// release in the same form.
   private static let table: [String: FamilyMetadata] = [
     "sd1": .init("sd_v1", "stable-diffusion-v1", stability, "512x512"),
     "sd2": .init("sd_v2", "stable-diffusion-v2-512", stability, "512x512"),
@@ -46,6 +47,28 @@ package struct FamilyMetadata: Sendable {
       "hunyuan_dit", "hunyuan-dit", "https://github.com/Tencent/HunyuanDiT", "1024x1024"),
     "anima": .init(
       "anima", "anima-preview", "https://huggingface.co/circlestone-labs/Anima", "1024x1024"),
+    "krea2": .init("krea2", "Krea-2", "https://github.com/krea-ai/krea-2", "1024x1024"),
+    "hunyuan-image": .init(
+      "hunyuan-image-2.1", "hunyuan-image-2.1",
+      "https://github.com/Tencent-Hunyuan/HunyuanImage-2.1", "2048x2048"),
+    "hidream": .init(
+      "hidream_i1", "HiDream-I1", "https://github.com/HiDream-ai/HiDream-I1", "1024x1024"),
+    "ltx-video": .init(
+      "ltx_video", "LTX-Video", "https://github.com/Lightricks/LTX-Video", "768x512"),
+    "ltx2": .init("ltx2", "LTX-2", "https://github.com/Lightricks/LTX-2", "768x512"),
+    "ernie-image": .init(
+      "ernie_image", "ERNIE-Image", "https://huggingface.co/baidu/ERNIE-Image", "1024x1024"),
+    "kandinsky5": .init(
+      "kandinsky5", "Kandinsky-5", "https://github.com/kandinskylab/kandinsky-5", "768x512"),
+    "omnigen2": .init(
+      "omnigen2", "OmniGen2", "https://github.com/VectorSpaceLab/OmniGen2", "1024x1024"),
+    "auraflow": .init(
+      "auraflow", "AuraFlow", "https://huggingface.co/fal/AuraFlow", "1024x1024"),
+    "pixart": .init(
+      "pixart_sigma", "PixArt-Sigma", "https://github.com/PixArt-alpha/PixArt-sigma", "1024x1024"),
+    "cogvideox": .init(
+      "cogvideox", "CogVideoX", "https://github.com/zai-org/CogVideo", "720x480"),
+    "mochi": .init("mochi", "Mochi-1", "https://github.com/genmoai/mochi", "848x480"),
   ]
 
   /// nil for a family that the field's metadata have no word for.

@@ -1,7 +1,6 @@
 /// A kind of adapter that is known by the names of its tensors, and cannot be applied.
 ///
-/// Sources: PEFT `tuners/*/layer.py`; OneTrainer `modules/module/oft_utils.py`; XLabs
-/// `x-flux/train_flux_lora_deepspeed.py`.
+/// Sources: PEFT `tuners/*/layer.py`; OneTrainer `modules/module/oft_utils.py`.
 package struct RefusedFormat: Hashable, Sendable {
   /// As users say it.
   package let name: String
@@ -27,9 +26,6 @@ package struct RefusedFormat: Hashable, Sendable {
     RefusedFormat(
       name: "PEFT (IA)³", reason: "it scales by its vectors themselves, where LyCORIS adds 1",
       endings: [".ia3_l"]),
-    RefusedFormat(
-      name: "XLabs LoRA", reason: "it names layers by the processors of one program",
-      endings: ["_lora1", "_lora2"].flatMap { [$0 + ".down.weight", $0 + ".up.weight"] }),
   ]
 
   /// The format that a key belongs to, and the module that it names; nil for any other key.

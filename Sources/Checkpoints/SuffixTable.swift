@@ -37,6 +37,7 @@ package struct SuffixTable: Sendable {
 
   /// nil for a key that ends like no adapter's.
   package func split(_ key: String) -> (module: String, suffix: String)? {
+    if let found = ProcessorNames.split(key) { return found }
     for (ending, suffix) in endings[Self.tail(key)] ?? []
     where key.hasSuffix(ending) && key != ending {
       return (String(key.dropLast(ending.count)), suffix)

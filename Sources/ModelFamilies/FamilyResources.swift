@@ -19,6 +19,18 @@ enum FamilyResources {
     PackageResources.lumina2_toml,
     PackageResources.hunyuan_dit_toml,
     PackageResources.anima_toml,
+    PackageResources.krea2_toml,
+    PackageResources.hunyuan_image_toml,
+    PackageResources.hidream_toml,
+    PackageResources.ltx_video_toml,
+    PackageResources.ltx2_toml,
+    PackageResources.ernie_image_toml,
+    PackageResources.kandinsky5_toml,
+    PackageResources.omnigen2_toml,
+    PackageResources.auraflow_toml,
+    PackageResources.pixart_toml,
+    PackageResources.cogvideox_toml,
+    PackageResources.mochi_toml,
   ]
 
   /// Bytes of a name table by the name that families refer to it with.
@@ -45,6 +57,18 @@ enum FamilyResources {
     case "hunyuan-dit": PackageResources.names_hunyuan_dit_toml
     case "anima": PackageResources.names_anima_toml
     case "llm-adapter": PackageResources.names_llm_adapter_toml
+    case "krea2": PackageResources.names_krea2_toml
+    case "hunyuan-image": PackageResources.names_hunyuan_image_toml
+    case "hidream": PackageResources.names_hidream_toml
+    case "ltx-video": PackageResources.names_ltx_video_toml
+    case "ltx2": PackageResources.names_ltx2_toml
+    case "ernie-image": PackageResources.names_ernie_image_toml
+    case "kandinsky5": PackageResources.names_kandinsky5_toml
+    case "omnigen2": PackageResources.names_omnigen2_toml
+    case "auraflow": PackageResources.names_auraflow_toml
+    case "pixart": PackageResources.names_pixart_toml
+    case "cogvideox": PackageResources.names_cogvideox_toml
+    case "mochi": PackageResources.names_mochi_toml
     default: preconditionFailure("no name table '\(name)'")
     }
   }

@@ -44,6 +44,7 @@ struct InspectedAdapter: Sendable {
         key.hasPrefix(AdapterKey.bundlePrefix) ? embeddings.append(key) : orphans.append(key)
       }
     }
+    ProcessorNames.cutAttention(&groups)
     orphans.removeAll { key in
       guard
         let (module, suffix) = SuffixTable.split(key, beside: { groups[$0]?.keys.map { $0 } ?? [] })

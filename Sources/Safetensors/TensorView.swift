@@ -15,11 +15,11 @@ package struct TensorView: Sendable {
   /// `component/key` in a folder of components.
   package private(set) var name: String
   package let dtype: DType
-  package let shape: Shape
+  package private(set) var shape: Shape
   /// The file it lies in, the shard of a sharded checkpoint; the file it was made from.
   package let file: FilePath
   /// In `storage`.
-  private let range: Range<Int>
+  private var range: Range<Int>
   private let storage: Storage
 
   /// - Parameter range: in `mapping`; nil for headers only.
@@ -50,6 +50,20 @@ package struct TensorView: Sendable {
   package func renamed(_ name: String) -> TensorView {
     var view = self
     view.name = name
+    return view
+  }
+
+  /// Some of its rows, under the same name; the data is not copied.
+  /// - Precondition: `dtype` stores numbers in whole bytes.
+  package func rows(_ rows: Range<Int>) -> TensorView {
+    precondition(
+      rows.lowerBound >= 0 && rows.upperBound <= shape.rows,
+      "rows \(rows) of a tensor of \(shape)")
+    var view = self
+    let size = shape.rows == 0 ? 0 : range.count / shape.rows
+    view.range =
+      range.lowerBound + rows.lowerBound * size..<range.lowerBound + rows.upperBound * size
+    view.shape.dimensions[0] = rows.count
     return view
   }
 

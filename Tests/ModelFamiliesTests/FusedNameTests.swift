@@ -18,6 +18,10 @@ import Testing
     ("flux2-klein-4B.native", "transformer."), ("chroma.native", "transformer."),
     ("z-image.native", "transformer."), ("z-image.native", "lora_unet_"),
     ("lumina2.native", "transformer."), ("anima.native", "transformer."),
+    ("krea2.native", "transformer."), ("krea2.native", "lycoris_"),
+    ("ltx-video.native", "transformer."), ("ltx2.native", "transformer."),
+    ("auraflow.native", "transformer."), ("auraflow.native", "lora_transformer_"),
+    ("mochi.native", "transformer."),
   ])
   func meansTheRowsThatConvertersTake(list: String, prefix: String) throws {
     let keys = try KeyList(list)
@@ -44,6 +48,7 @@ import Testing
     #expect(
       swapped == [
         "flux1.native": 1, "hunyuan-video.native": 1, "sd3.native": 2, "flux2-klein-4B.native": 1,
+        "auraflow.native": 1, "mochi.native": 6,
       ][list] ?? 0)
   }
 
@@ -68,6 +73,14 @@ import Testing
     ("hunyuan-video-1.5.native", "hunyuan-video-1.5.diffusers", 1),
     ("anima.native", "cosmos-predict2.diffusers", 0),
     ("wan2.1-i2v-14B.native", "wan2.1-i2v-14B.diffusers", 0),
+    ("krea2.native", "krea2.diffusers", 0),
+    ("hunyuan-image.native", "hunyuan-image.diffusers", 1),
+    ("ltx-video.native", "ltx-video.diffusers", 0), ("ltx2.native", "ltx2.diffusers", 0),
+    ("auraflow.native", "auraflow.diffusers", 1),
+    ("pixart-sigma.native", "pixart-sigma.diffusers", 0),
+    // The last modulation, and the gates of 48 and 47 feed-forward layers.
+    ("mochi.native", "mochi.diffusers", 96),
+    ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0),
   ])
   func everyModuleHasItsPlace(native: String, diffusers: String, swapped: Int) throws {
     let layout = try KeyList(native).layout()
@@ -97,6 +110,13 @@ import Testing
     ("hunyuan-video-1.5.native", "hunyuan-video-1.5.diffusers", 1, 2),
     ("anima.native", "cosmos-predict2.diffusers", 0, 0),
     ("wan2.1-i2v-14B.native", "wan2.1-i2v-14B.diffusers", 0, 0),
+    ("krea2.native", "krea2.diffusers", 0, 0),
+    ("hunyuan-image.native", "hunyuan-image.diffusers", 1, 82),
+    ("ltx-video.native", "ltx-video.diffusers", 0, 0), ("ltx2.native", "ltx2.diffusers", 0, 0),
+    ("auraflow.native", "auraflow.diffusers", 1, 0),
+    ("pixart-sigma.native", "pixart-sigma.diffusers", 0, 56),
+    ("mochi.native", "mochi.diffusers", 96, 96),
+    ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0, 0),
   ])
   func fusedNamesMeanTheirParts(
     native: String, diffusers: String, swapped: Int, fused: Int

@@ -30,6 +30,21 @@ import Testing
     ("hunyuan-dit.native", "hunyuan-dit", 2), ("hunyuan-dit.diffusers", "hunyuan-dit", 2),
     ("anima.native", "anima", 3), ("cosmos-predict2.diffusers", "anima", 0),
     ("qwen3-0.6B.hf", "anima", 0),
+    ("krea2.native", "krea2", 29), ("krea2.diffusers", "krea2", 29),
+    ("hunyuan-image.native", "hunyuan-image", 0), ("hunyuan-image.diffusers", "hunyuan-image", 0),
+    ("hidream.native", "hidream", 0),
+    ("ltx-video.native", "ltx-video", 29), ("ltx-video.diffusers", "ltx-video", 29),
+    ("ltx2.native", "ltx2", 197), ("ltx2.diffusers", "ltx2", 194),
+    ("ernie-image.native", "ernie-image", 0), ("kandinsky5.native", "kandinsky5", 0),
+    ("omnigen2.native", "omnigen2", 1),
+    ("auraflow.native", "auraflow", 2), ("auraflow.diffusers", "auraflow", 2),
+    ("pixart-sigma.native", "pixart", 30), ("pixart-sigma.diffusers", "pixart", 29),
+    ("cogvideox-5b.native", "cogvideox", 0),
+    ("mochi.native", "mochi", 1), ("mochi.diffusers", "mochi", 1),
+    ("wan2.1-vace-14B.native", "wan", 49), ("wan2.1-vace-14B.diffusers", "wan", 49),
+    ("wan2.2-s2v-14B.native", "wan", 43),
+    ("qwen2.5-vl-7B.comfy", "qwen-image", 0), ("qwen3-4B.comfy", "z-image", 0),
+    ("llama3-8B.comfy", "hunyuan-video", 0),
   ]
 
   @Test(arguments: lists)
@@ -78,6 +93,12 @@ import Testing
     ("qwen-image.native", "transformer.", "qwen-image"),
     ("sdxl.unet.diffusers", "unet/", "sdxl"), ("sd1.unet.diffusers", "unet.", "sd1"),
     ("vae.diffusers", "vae/", "sd1"),
+    ("krea2.native", "model.diffusion_model.", "krea2"),
+    ("ltx-video.native", "model.diffusion_model.", "ltx-video"),
+    ("hidream.native", "model.diffusion_model.", "hidream"),
+    ("auraflow.native", "model.", "auraflow"), ("kandinsky5.native", "transformer/", "kandinsky5"),
+    ("mochi.diffusers", "transformer/", "mochi"),
+    ("pixart-sigma.diffusers", "transformer.", "pixart"),
   ])
   func prefixesDoNotChangeNames(list: String, prefix: String, family: String) throws {
     let bare = try KeyList(list).layout()

@@ -78,14 +78,73 @@ import Testing
     #expect(count(anima, "llm_adapter", in: ["LLMAdapter"]) == 60)
   }
 
+  /// What musubi-tuner says it adapts of Krea 2, all of its 264 linear layers, and its default patterns select
+  /// of Kandinsky 5; what sd-scripts adapts of HunyuanImage. Of the others every linear layer of their blocks:
+  /// projections, feed-forward layers and modulations times blocks.
+  @Test func latestTransformers() throws {
+    for list in ["krea2.native", "krea2.diffusers"] {
+      #expect(try KeyList(list).layout().modules.count { $0.kind == .linear } == 264)
+    }
+    let kandinsky = try KeyList("kandinsky5.native").layout()
+    let blocks: Set = ["TransformerEncoderBlock", "TransformerDecoderBlock"]
+    #expect(count(kandinsky, "unet", in: blocks, except: /modulation/) == 2 * 6 + 32 * 10)
+    let image = try KeyList("hunyuan-image.native").layout()
+    let mm: Set = ["MMDoubleStreamBlock", "MMSingleStreamBlock"]
+    #expect(count(image, "unet", in: mm) == 20 * 10 + 40 * 3)
+    let hidream = try KeyList("hidream.native").layout()
+    #expect(count(hidream, "unet", in: ["HiDreamAttention"]) == 16 * 8 + 32 * 4)
+    #expect(count(hidream, "unet", in: ["MOEFeedForwardSwiGLU"]) == (16 + 32) * 16)
+    let ltx = try KeyList("ltx-video.native").layout()
+    #expect(count(ltx, "unet", in: ["BasicTransformerBlock"]) == 28 * 10)
+    let ltx2 = try KeyList("ltx2.native").layout()
+    #expect(count(ltx2, "unet", in: ["BasicAVTransformerBlock"]) == 48 * (6 * 4 + 2 * 2))
+    #expect(count(ltx2, "connectors", in: ["Embeddings1DConnector"]) == 2 * 2 * 6)
+    let ernie = try KeyList("ernie-image.native").layout()
+    #expect(count(ernie, "unet", in: ["ErnieImageSharedAdaLNBlock"]) == 36 * 7)
+    let omnigen = try KeyList("omnigen2.native").layout()
+    #expect(count(omnigen, "unet", in: ["OmniGen2TransformerBlock"]) == (32 + 2 + 2) * 8 + 2 * 7)
+    let aura = try KeyList("auraflow.native").layout()
+    #expect(count(aura, "unet", in: ["MMDiTBlock"]) == 4 * 16)
+    #expect(count(aura, "unet", in: ["DiTBlock"]) == 32 * 8)
+    #expect(
+      count(try KeyList("pixart-sigma.native").layout(), "unet", in: ["PixArtBlock"]) == 28 * 7)
+    #expect(
+      count(try KeyList("pixart-sigma.diffusers").layout(), "unet", in: ["PixArtBlock"]) == 28 * 10)
+    let cog = try KeyList("cogvideox-5b.native").layout()
+    #expect(count(cog, "unet", in: ["CogVideoXBlock"]) == 42 * 8)
+    let mochi = try KeyList("mochi.native").layout()
+    // The last block leaves the text as it is.
+    #expect(count(mochi, "unet", in: ["AsymmetricJointBlock"]) == 48 * 10 - 3)
+  }
+
   @Test(arguments: [
     ("wan2.1-t2v-1.3B.native", 300), ("wan2.1-t2v-14B.native", 400),
     ("wan2.1-t2v-14B.diffusers", 400), ("wan2.1-i2v-14B.native", 480),
-    ("wan2.1-i2v-14B.diffusers", 480),
+    ("wan2.1-i2v-14B.diffusers", 480), ("wan2.1-vace-14B.native", 400),
+    ("wan2.1-vace-14B.diffusers", 400), ("wan2.2-s2v-14B.native", 400),
   ])
   func wan(list: String, modules: Int) throws {
     let layout = try KeyList(list).layout()
     #expect(count(layout, "unet", in: ["WanAttentionBlock"]) == modules)
+  }
+
+  @Test func wansOtherBlocks() throws {
+    for list in ["wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers"] {
+      // Ten in each of eight blocks, one behind each and one before the first.
+      let layout = try KeyList(list).layout()
+      #expect(count(layout, "unet", in: ["VaceWanAttentionBlock"]) == 8 * 10 + 8 + 1)
+    }
+    let speech = try KeyList("wan2.2-s2v-14B.native").layout()
+    #expect(count(speech, "unet", in: ["AudioInjector_WAN"]) == 12 * 4 + 12)
+  }
+
+  @Test(arguments: [
+    ("qwen2.5-vl-7B.comfy", "Qwen2_5_VLDecoderLayer", 28),
+    ("qwen3-4B.comfy", "Qwen3DecoderLayer", 36),
+    ("llama3-8B.comfy", "LlamaDecoderLayer", 32),
+  ])
+  func languageModels(list: String, layer: String, layers: Int) throws {
+    #expect(count(try KeyList(list).layout(), "te1", in: [layer]) == 7 * layers)
   }
 
   /// The last layer of SD2's text encoder never takes part: it has names, but no class selects it.

@@ -11,7 +11,9 @@ import Testing
       names == [
         "sd1", "sd2", "sdxl", "sdxl-refiner", "flux", "chroma", "flux2", "sd3", "hunyuan-video",
         "hunyuan-video-1.5",
-        "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima", "generic",
+        "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima",
+        "krea2", "hunyuan-image", "hidream", "ltx-video", "ltx2", "ernie-image", "kandinsky5",
+        "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "generic",
       ])
     #expect(ModelFamily.named("sdxl")?.title == "Stable Diffusion XL")
     #expect(ModelFamily.named("sd4") == nil)
@@ -125,6 +127,20 @@ import Testing
       of: KeyList("flux1.native").tensors.filter { !$0.key.contains("mod") }
         + [("distilled_guidance_layer.in_proj.weight", [5120, 64])])
     #expect(chroma.family.name == "chroma")
+  }
+
+  /// Layers of a picture encoder are named as those of PixArt, and may be as wide; those of a language model as
+  /// ERNIE-Image's.
+  @Test func otherModelsAreNotMistaken() throws {
+    let encoder: [(key: String, shape: Shape)] = [
+      ("blocks.0.attn.qkv.weight", [3456, 1152]), ("blocks.0.attn.proj.weight", [1152, 1152]),
+      ("blocks.0.mlp.fc1.weight", [4304, 1152]), ("blocks.0.mlp.fc2.weight", [1152, 4304]),
+    ]
+    #expect(try ModelLayout(of: encoder).family == .generic)
+    for names in [encoder.map { String($0.key.dropLast(7)) }, ["layers.0.mlp.gate_proj"]] {
+      let found = ModelFamily.fitting(adapterModules: names.map { ($0, nil) }).map(\.name)
+      #expect(Set(found).isDisjoint(with: ["pixart", "ernie-image"]), "\(found)")
+    }
   }
 
   /// A model as it is released, with what ComfyUI's files and diffusers' folders add to it.

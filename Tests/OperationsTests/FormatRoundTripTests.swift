@@ -21,6 +21,16 @@ import Testing
     + ["z-image.native", "z-image.diffusers", "lumina2.native", "lumina2.diffusers", "gemma2.hf"]
     + ["hunyuan-dit.native", "hunyuan-dit.diffusers", "anima.native"]
     + ["cosmos-predict2.diffusers", "qwen3-0.6B.hf"]
+    + ["krea2.native", "krea2.diffusers", "hunyuan-image.native", "hunyuan-image.diffusers"]
+    + [
+      "hidream.native", "ltx-video.native", "ltx-video.diffusers", "ltx2.native", "ltx2.diffusers",
+    ]
+    + ["ernie-image.native", "kandinsky5.native", "omnigen2.native", "auraflow.native"]
+    + [
+      "auraflow.diffusers", "pixart-sigma.native", "pixart-sigma.diffusers", "cogvideox-5b.native",
+    ]
+    + ["mochi.native", "mochi.diffusers", "wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers"]
+    + ["wan2.2-s2v-14B.native", "qwen2.5-vl-7B.comfy", "qwen3-4B.comfy", "llama3-8B.comfy"]
 
   @Test(arguments: lists)
   func everyFamily(list: String) async throws {

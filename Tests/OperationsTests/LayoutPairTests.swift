@@ -36,7 +36,9 @@ import Testing
     Model(list: "hunyuan-video", family: "hunyuan-video"),
     Model(list: "flux2-klein-4B", family: "flux2"),
     Model(list: "z-image", family: "z-image"), Model(list: "lumina2", family: "lumina2"),
-    Model(list: "anima", family: "anima"),
+    Model(list: "anima", family: "anima"), Model(list: "krea2", family: "krea2"),
+    Model(list: "ltx-video", family: "ltx-video"), Model(list: "auraflow", family: "auraflow"),
+    Model(list: "mochi", family: "mochi"),
   ]
 
   /// As wide as the 32nd of SD3: its tables tell two kinds of modulation apart by height over width.
@@ -50,7 +52,9 @@ import Testing
       let words = line.split(separator: "\t").map(String.init)
       let isSwapped = words[2] == "swapped"
       let number = words[0].firstMatch(of: /(?:blocks|layers|refiner)\.(\d+)\./)?.1
-      guard isSwapped || number == nil || number == "0" else { return nil }
+      guard isSwapped || (number == nil || number == "0") && Int(words[3])! >= 32 else {
+        return nil
+      }
       return Line(
         diffusers: words[0], native: words[1],
         rows: isSwapped ? nil : Int(words[2])! / 32..<Int(words[3])! / 32)

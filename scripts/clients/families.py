@@ -89,10 +89,49 @@ MODELS = {
     "anima": lambda: diffusers.CosmosTransformer3DModel(
         in_channels=4, out_channels=4, **HEADS, num_layers=2, mlp_ratio=2, text_embed_dim=16,
         adaln_lora_dim=4, max_size=(4, 32, 32), extra_pos_embed_type=None),
+    "krea2": lambda: diffusers.Krea2Transformer2DModel(
+        in_channels=16, num_layers=2, **HEADS, num_key_value_heads=1, intermediate_size=48,
+        timestep_embed_dim=16, text_hidden_dim=32, num_text_layers=3, text_num_attention_heads=2,
+        text_num_key_value_heads=2, text_intermediate_size=48, axes_dims_rope=(4, 6, 6)),
+    "hunyuan-image": lambda: diffusers.HunyuanImageTransformer2DModel(
+        in_channels=4, out_channels=4, **HEADS, num_layers=2, num_single_layers=2, num_refiner_layers=2,
+        text_embed_dim=16, text_embed_2_dim=16, rope_axes_dim=(8, 8)),
+    "hidream": lambda: diffusers.HiDreamImageTransformer2DModel(
+        patch_size=2, in_channels=4, num_layers=2, num_single_layers=2, **HEADS,
+        caption_channels=[16, 16], text_emb_dim=16, axes_dims_rope=(8, 8), max_resolution=(8, 8),
+        llama_layers=[0, 1, 1, 1]),
+    "ltx-video": lambda: diffusers.LTXVideoTransformer3DModel(
+        in_channels=4, out_channels=4, **HEADS, cross_attention_dim=32, num_layers=2, caption_channels=16),
+    "ltx2": lambda: diffusers.LTX2VideoTransformer3DModel(
+        in_channels=4, out_channels=4, **HEADS, cross_attention_dim=32, num_layers=2, caption_channels=16,
+        audio_in_channels=4, audio_out_channels=4, audio_num_attention_heads=2, audio_attention_head_dim=8,
+        audio_cross_attention_dim=16),
+    "ernie-image": lambda: diffusers.ErnieImageTransformer2DModel(
+        hidden_size=32, num_attention_heads=2, num_layers=2, ffn_hidden_size=48, in_channels=4,
+        out_channels=4, text_in_dim=16, rope_axes_dim=(4, 6, 6)),
+    "kandinsky5": lambda: diffusers.Kandinsky5Transformer3DModel(
+        in_visual_dim=4, out_visual_dim=4, in_text_dim=16, in_text_dim2=16, time_dim=16, model_dim=32,
+        ff_dim=48, num_text_blocks=2, num_visual_blocks=2, axes_dims=(4, 6, 6)),
+    "auraflow": lambda: diffusers.AuraFlowTransformer2DModel(
+        sample_size=8, in_channels=4, num_mmdit_layers=2, num_single_dit_layers=2, **HEADS,
+        joint_attention_dim=16, caption_projection_dim=32, pos_embed_max_size=16),
+    "pixart": lambda: diffusers.PixArtTransformer2DModel(
+        **HEADS, in_channels=4, num_layers=2, cross_attention_dim=32, sample_size=8, caption_channels=16,
+        use_additional_conditions=True),
+    "cogvideox": lambda: diffusers.CogVideoXTransformer3DModel(
+        **HEADS, in_channels=4, out_channels=4, time_embed_dim=8, text_embed_dim=16, num_layers=2,
+        sample_width=8, sample_height=8, sample_frames=5),
+    # The name of its last block's modulation has the number 47.
+    "mochi": lambda: diffusers.MochiTransformer3DModel(
+        **HEADS, num_layers=48, pooled_projection_dim=16, in_channels=4, text_embed_dim=16,
+        time_embed_dim=16),
 }
 ROWS_OF = {"flux": "flux1", "chroma": "chroma", "flux2": "flux2-klein-4B", "sd3": "sd3",
            "hunyuan-video": "hunyuan-video", "wan": "wan2.1-i2v-14B", "z-image": "z-image",
-           "lumina2": "lumina2", "anima": "anima"}
+           "lumina2": "lumina2", "anima": "anima", "krea2": "krea2", "ltx-video": "ltx-video",
+           "ltx2": "ltx2", "auraflow": "auraflow", "mochi": "mochi"}
+LAST = {"sd3": "23", "mochi": "47"}
+"""Number in the list of a last block that differs from the others."""
 """Families whose native names differ, by the list that says how. The others are kohya's by diffusers'
 names, or have a function of their own."""
 
@@ -102,7 +141,8 @@ class Rows:
 
     def __init__(self, family, model):
         self.table, heights = {}, {}
-        self.last = f"{len(getattr(model, 'transformer_blocks', [])) - 1}" if family == "sd3" else None
+        self.last = f"{len(getattr(model, 'transformer_blocks', [])) - 1}" if family in LAST else None
+        self.listed = LAST.get(family)
         for line in (ROWS / f"rows.{ROWS_OF[family]}.native.txt").read_text().splitlines():
             key, native, *rows = line.split("\t")
             rows = [int(number) for number in rows] if rows != ["swapped"] else None
@@ -113,7 +153,7 @@ class Rows:
     def place(self, name):
         number = BLOCK.search(name)
         is_last = number and number[0] == self.last and "blocks" in name
-        listed = BLOCK.sub("23" if is_last else "0", name, count=1)
+        listed = BLOCK.sub(self.listed if is_last else "0", name, count=1)
         is_second = ".attn2." in listed and listed not in self.table
         native, rows = self.table[listed.replace(".attn2.", ".attn.") if is_second else listed]
         height = self.heights[native]
@@ -158,6 +198,55 @@ HUNYUAN_VIDEO_15 = (
 """As diffusers' scripts/convert_hunyuan_video1_5_to_diffusers.py renames, and ComfyUI on loading. The
 refiner, which is HunyuanVideo's, is left out here."""
 
+HUNYUAN_IMAGE = (
+    (r"^transformer_blocks", "double_blocks", None), (r"^single_transformer_blocks", "single_blocks", None),
+    (r"(?<=efiner_blocks\.\d\.)attn\.to_([qkv])", "self_attn_qkv", "qkv"),
+    (r"(?<=efiner_blocks\.\d\.)attn\.to_out\.0", "self_attn_proj", None),
+    (r"(?<=efiner_blocks\.\d\.)ff\.net\.0\.proj", "mlp.fc1", None),
+    (r"(?<=efiner_blocks\.\d\.)ff\.net\.2", "mlp.fc2", None),
+    (r"(?<=efiner_blocks\.\d\.)norm_out\.linear", "adaLN_modulation.1", None),
+    (r"^context_embedder\.token_refiner\.refiner_blocks", "txt_in.individual_token_refiner.blocks", None),
+    (r"^context_embedder\.proj_in", "txt_in.input_embedder", None),
+    (r"^context_embedder\.time_text_embed\.timestep_embedder\.linear_1", "txt_in.t_embedder.mlp.0", None),
+    (r"^context_embedder\.time_text_embed\.timestep_embedder\.linear_2", "txt_in.t_embedder.mlp.2", None),
+    (r"^context_embedder\.time_text_embed\.text_embedder\.", "txt_in.c_embedder.", None),
+    (r"(?<=double_blocks\.\d\.)attn\.to_([qkv])", "img_attn_qkv", "qkv"),
+    (r"(?<=double_blocks\.\d\.)attn\.add_([qkv])_proj", "txt_attn_qkv", "qkv"),
+    (r"(?<=double_blocks\.\d\.)attn\.to_out\.0", "img_attn_proj", None),
+    (r"attn\.to_add_out", "txt_attn_proj", None),
+    (r"norm1\.linear", "img_mod.linear", None), (r"norm1_context\.linear", "txt_mod.linear", None),
+    (r"(?<=double_blocks\.\d\.)ff\.net\.0\.proj", "img_mlp.fc1", None),
+    (r"(?<=double_blocks\.\d\.)ff\.net\.2", "img_mlp.fc2", None),
+    (r"ff_context\.net\.0\.proj", "txt_mlp.fc1", None), (r"ff_context\.net\.2", "txt_mlp.fc2", None),
+    (r"(?<=single_blocks\.\d\.)(attn\.to_[qkv]|proj_mlp)", "linear1",
+     {"attn.to_q": (0, 1 / 7), "attn.to_k": (1 / 7, 2 / 7), "attn.to_v": (2 / 7, 3 / 7), "proj_mlp": (3 / 7, 1)}),
+    (r"(?<=single_blocks\.\d\.)proj_out", "linear2", None), (r"norm\.linear", "modulation.linear", None),
+    (r"^norm_out\.linear", "final_layer.adaLN_modulation.1", "swapped"),
+    (r"^proj_out", "final_layer.linear", None),
+    (r"^time_guidance_embed\.timestep_embedder\.linear_1", "time_in.mlp.0", None),
+    (r"^time_guidance_embed\.timestep_embedder\.linear_2", "time_in.mlp.2", None),
+    (r"^context_embedder_2\.linear_", "byt5_in.fc", None),
+)
+"""As diffusers' scripts/convert_hunyuan_image_to_diffusers.py renames, once it has cut what the release fuses."""
+
+PIXART = (
+    (r"^transformer_blocks", "blocks", None),
+    (r"attn1\.to_([qkv])", "attn.qkv", "qkv"), (r"attn1\.to_out\.0", "attn.proj", None),
+    (r"attn2\.to_q", "cross_attn.q_linear", None), (r"attn2\.to_([kv])", "cross_attn.kv_linear", "kv"),
+    (r"attn2\.to_out\.0", "cross_attn.proj", None),
+    (r"ff\.net\.0\.proj", "mlp.fc1", None), (r"ff\.net\.2", "mlp.fc2", None),
+    (r"^adaln_single\.linear", "t_block.1", None),
+    (r"^adaln_single\.emb\.timestep_embedder\.linear_1", "t_embedder.mlp.0", None),
+    (r"^adaln_single\.emb\.timestep_embedder\.linear_2", "t_embedder.mlp.2", None),
+    (r"^adaln_single\.emb\.resolution_embedder\.linear_1", "csize_embedder.mlp.0", None),
+    (r"^adaln_single\.emb\.resolution_embedder\.linear_2", "csize_embedder.mlp.2", None),
+    (r"^adaln_single\.emb\.aspect_ratio_embedder\.linear_1", "ar_embedder.mlp.0", None),
+    (r"^adaln_single\.emb\.aspect_ratio_embedder\.linear_2", "ar_embedder.mlp.2", None),
+    (r"^caption_projection\.linear_", "y_embedder.y_proj.fc", None),
+    (r"^proj_out", "final_layer.linear", None),
+)
+"""As diffusers' scripts/convert_pixart_alpha_to_diffusers.py and convert_pixart_sigma_to_diffusers.py rename."""
+
 HUNYUAN_DIT = (
     (r"attn1\.to_([qkv])", "attn1.Wqkv", "qkv"), (r"attn2\.to_([kv])", "attn2.kv_proj", "kv"),
     (r"attn2\.to_q", "attn2.q_proj", None), (r"to_out\.0", "out_proj", None),
@@ -184,6 +273,8 @@ def renamed(name, table):
         name = name[:found.start()] + native + name[found.end():]
         if parts == "swapped":
             rows = None
+        elif isinstance(parts, dict):
+            rows = parts[found[1]]
         elif parts:
             part = parts.index(found[1])
             rows = (part / len(parts), (part + 1) / len(parts))
@@ -197,6 +288,10 @@ def places(family, model):
         return lambda name: renamed(name, HUNYUAN_DIT)
     if family == "hunyuan-video-1.5":
         return lambda name: renamed(name, HUNYUAN_VIDEO_15)
+    if family == "hunyuan-image":
+        return lambda name: renamed(name, HUNYUAN_IMAGE)
+    if family == "pixart":
+        return lambda name: renamed(name, PIXART)
     return lambda name: (sgm(name) if family == "sdxl" else name, (0, 1))
 
 
@@ -323,7 +418,7 @@ def checks(bench):
             before = weights(model)
             prefix = "unet" if isinstance(model, diffusers.UNet2DConditionModel) else "transformer"
             results = []
-            # Of HunYuanDiT diffusers loads no adapters; its modules are PEFT's all the same.
+            # Of HunYuanDiT and PixArt diffusers loads no adapters; their modules are PEFT's all the same.
             for policy in ("fold", "config") if hasattr(model, "load_lora_adapter") else ():
                 path = converted(bench, family, tensors, "--to", "diffusers", "--alpha", policy)
                 found = change(before, in_diffusers(copy.deepcopy(model), prefix, path))
@@ -344,6 +439,30 @@ def checks(bench):
         found = change(before, in_diffusers(model, "text_conditioner", path))
         return f"{compare(found, expected)}, {len(expected)} layers"
     yield "diffusers loads anima's text conditioner", conditioner
+
+    def processors():
+        """XLabs' names, against what diffusers' own loader makes of them."""
+        torch.manual_seed(1)
+        model = MODELS["flux"]()
+        g = torch.Generator().manual_seed(7)
+        tensors = {}
+        for block, layers in (("double", {"qkv_lora1": (96, 32), "qkv_lora2": (96, 32), "proj_lora1": (32, 32),
+                                          "proj_lora2": (32, 32)}),
+                              ("single", {"qkv_lora": (96, 32), "proj_lora": (32, 160)})):
+            for number in range(2):
+                for layer, (rows, columns) in layers.items():
+                    key = f"{block}_blocks.{number}.processor.{layer}"
+                    tensors[f"{key}.up.weight"] = torch.randn(rows, RANK, generator=g) / 4
+                    tensors[f"{key}.down.weight"] = torch.randn(RANK, columns, generator=g) / 4
+        before = weights(model)
+        goal = bench.folder / "xlabs.goal.safetensors"
+        state = diffusers.FluxPipeline.lora_state_dict(dict(tensors))
+        save_file({key: value.contiguous().clone() for key, value in state.items()}, goal)
+        expected = change(before, in_diffusers(copy.deepcopy(model), "transformer", goal))
+        path = converted(bench, "flux", tensors, "--to", "diffusers")
+        found = change(before, in_diffusers(copy.deepcopy(model), "transformer", path))
+        return f"{compare(found, expected)}, {len(expected)} layers"
+    yield "XLabs' names of flux mean what diffusers reads", processors
 
     for family in TEXT_ENCODERS:
         yield (f"diffusers loads the text encoders of {family}",

@@ -35,6 +35,18 @@ extension OptionWords {
     zimage z-image-turbo = z-image
     lumina lumina-image lumina-2 = lumina2
     cosmos cosmos-predict2 = anima
+    krea krea-2 k2 = krea2
+    hunyuanimage hunyuan-image-2.1 hunyuanimage2.1 hyimage = hunyuan-image
+    hidream-i1 hidreami1 = hidream
+    ltx ltxv ltxvideo ltx-v = ltx-video
+    ltx-2 ltxav ltx2.3 ltx-2.3 = ltx2
+    ernie ernieimage = ernie-image
+    kandinsky kandinsky-5 k5 = kandinsky5
+    omnigen omnigen-2 = omnigen2
+    aura aura-flow ponyv7 pony-v7 = auraflow
+    pixart-alpha pixart-sigma pixartsigma pixart-a pixart-s = pixart
+    cogvideo cogvideox-5b cogvideox-2b = cogvideox
+    mochi-1 mochi1 genmo = mochi
     unknown other any custom none = generic
     """)
 
