@@ -136,7 +136,7 @@ import Testing
     }
     for family in (reader.families ?? []) + reader.rows.flatMap({ $0.families ?? [] }) {
       // Of InvokeAI's models one is of no family yet.
-      #expect(ModelFamily.named(family) != nil || family == "krea2", "\(family)")
+      #expect(ModelFamily.named(family) != nil, "\(family)")
     }
     #expect(!reader.source.isEmpty && reader.rows.allSatisfy { !$0.source.isEmpty })
   }
