@@ -14,7 +14,7 @@ extension Preset {
     }
     let bytes: [UInt8]
     do throws(InputError) {
-      bytes = try InputFile.bytes(of: FilePath(name))
+      bytes = try InputFile.bytes(of: FilePath(named: name))
     } catch .system(.noSuchFileOrDirectory) {
       throw .presetNotFound(name, builtIn: Self.builtInNames)
     } catch {

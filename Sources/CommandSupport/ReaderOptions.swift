@@ -8,8 +8,8 @@ package struct ReaderOptions: ParsableArguments {
     help: ArgumentHelp(
       "The program that is to load the adapter: "
         + AdapterReader.all.map(\.name).joined(separator: ", ")
-        + ". What it does not read as it is meant is said; where an adapter is written, names and options are "
-        + "those that it reads, unless others are given.",
+        + ". What it does not read as it is meant is said. lyco-convert writes its names, and both tools that "
+        + "write the norms of DoRA that it reads, unless others are given.",
       valueName: "program"), completion: .list(OptionWords.readers.words))
   package var reader: AdapterReader?
 

@@ -2,11 +2,11 @@ import CPlatform
 package import SystemPackage
 
 #if canImport(Glibc)
-  import Glibc
+  package import Glibc
 #elseif canImport(Musl)
-  import Musl
+  package import Musl
 #else
-  import Darwin
+  package import Darwin
 #endif
 
 /// Files that are read whole: texts, configurations, images. Checkpoints are mapped instead.
@@ -58,10 +58,13 @@ package enum InputFile {
   }
 
   /// What a path leads to; nil for nothing.
-  package static func kind(of path: FilePath) -> FileKind? {
+  package static func kind(of path: FilePath) -> FileKind? { status(of: path).map(FileKind.init) }
+
+  /// Size, time and kind of what a path leads to; nil for nothing.
+  package static func status(of path: FilePath) -> stat? {
     var status = stat()
     guard unsafe path.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return nil }
-    return FileKind(status)
+    return status
   }
 
   private static func read(

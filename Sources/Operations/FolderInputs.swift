@@ -37,7 +37,9 @@ package struct FolderInputs {
       if Self.isFolder(input), !Self.isModel(input) {
         try add(input, below: "")
       } else {
-        let name = input.lexicallyNormalized().lastComponent?.string ?? "model"
+        let name =
+          input.lexicallyNormalized().lastComponent.map { FilePath(root: nil, [$0]).text }
+          ?? "model"
         items.append(Self.item(input, name))
       }
     }
@@ -94,7 +96,7 @@ package struct FolderInputs {
   private static func isFolder(_ path: FilePath) -> Bool { path.kind == .folder }
 
   private static func canonical(_ path: FilePath) -> String {
-    URL(filePath: path.string).standardizedFileURL.path(percentEncoded: false)
+    URL(filePath: path.text).standardizedFileURL.path(percentEncoded: false)
       .trimmingSuffixSlash
   }
 }

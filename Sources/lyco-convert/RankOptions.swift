@@ -198,11 +198,13 @@ struct RankOptions: ParsableArguments {
     of modules: [AdapterModule], output path: FilePath
   ) throws -> [(rank: Int, output: FilePath)]? {
     guard let unit else { return nil }
-    let (stem, ending) = (path.stem ?? path.string, path.extension.map { ".\($0)" } ?? "")
+    var stem = path
+    stem.extension = nil
+    let ending = path.extension.map { ".\($0)" } ?? ""
     return try AdapterReshaping.slices(of: modules, unit: unit).map { rank in
       let digits = "\(rank)"
       let padded = String(repeating: "0", count: max(4 - digits.count, 0)) + digits
-      return (rank, path.removingLastComponent().appending("\(stem)-\(padded)\(ending)"))
+      return (rank, FilePath(named: "\(stem.text)-\(padded)\(ending)"))
     }
   }
 

@@ -109,6 +109,7 @@ import Testing
     "lora_unet_double_blocks_0_img_attn_proj", "lora_unet_img_in", "lora_unet_final_layer_linear",
     "lora_unet_layers_0_attention_qkv", "lora_te1_text_model_encoder_layers_0_mlp_fc1",
     "text_encoder.text_model.encoder.layers.0.mlp.fc1",
+    "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
     "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1",
     "diffusion_model.double_blocks.0.img_attn.proj",
   ]
@@ -129,13 +130,12 @@ import Testing
     for algorithm in reader.rows.flatMap({ $0.algorithms ?? [] }) {
       #expect(reader.verdicts[algorithm] == .whole, "\(algorithm): its rows are never asked")
     }
-    for format in [reader.format(for: nil)]
+    for format in [reader.format(for: nil)] + ModelFamily.all.map({ reader.format(for: $0) })
       + AdapterFormat.allCases.filter({ reader.namings[$0] == .own })
     {
       #expect(reader.namings[format] != nil, "\(format)")
     }
     for family in (reader.families ?? []) + reader.rows.flatMap({ $0.families ?? [] }) {
-      // Of InvokeAI's models one is of no family yet.
       #expect(ModelFamily.named(family) != nil, "\(family)")
     }
     #expect(!reader.source.isEmpty && reader.rows.allSatisfy { !$0.source.isEmpty })
@@ -177,6 +177,34 @@ import Testing
     #expect(found[0].error.allSatisfy { $0 > 0.1 } && !found[0].error.isEmpty)
     #expect(findings(.inputMagnitudes).isEmpty)
     #expect(reader.magnitudes(of: .named("sdxl")) == .inputs)
+    // Rules about single layers of Flux are none about DoRA.
+    if reader.families.map({ $0.contains("flux") }) ?? true {
+      #expect(reader.magnitudes(of: .named("flux")) == .inputs)
+    }
+  }
+
+  /// Windows look for kohya's names in Stable Diffusion: those of diffusers are not, or partly, theirs.
+  @Test(arguments: [
+    ("a1111", AdapterReader.Verdict.not), ("comfyui", .not), ("forge", .not),
+    ("invokeai", .refused),
+    ("diffusers", .whole),
+  ])
+  func diffusersNamesAreNoneOfWindows(name: String, verdict: AdapterReader.Verdict) throws {
+    let reader = try #require(AdapterReader.named(name))
+    let module = ReadModule(
+      name: "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", algorithm: "lora",
+      traits: [])
+    #expect(reader.verdicts(on: [module], as: .diffusers, of: .named("sd1")) == [verdict])
+  }
+
+  /// What a conversion would save is kept.
+  @Test func extractionLeavesOutWhatNothingSaves() throws {
+    let musubi = try #require(AdapterReader.named("musubi"))
+    #expect(
+      !musubi.passesOver("lora_unet_layers_0_attention_qkv", as: .kohya, of: .named("z-image")))
+    #expect(
+      musubi.passesOver(
+        "lora_te1_text_model_encoder_layers_0_mlp_fc1", as: .kohya, of: .named("flux")))
   }
 
   /// Twelve tensors that Forge does not know are passed over, thirteen make it take none of the file.

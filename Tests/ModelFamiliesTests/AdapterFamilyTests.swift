@@ -157,4 +157,16 @@ import Testing
       adapterModules: [("transformer.single_transformer_blocks.39.attn.to_q", 3072)], metadata: [:])
     #expect(result.family?.name == "hunyuan-video")
   }
+
+  /// Double blocks of diffusers' names are Qwen-Image's too; the refiner of the text is not.
+  @Test func refinersTellHunyuanVideo() {
+    let modules =
+      (0..<20).map { "transformer.transformer_blocks.\($0).attn.to_q" }
+      + (0..<2).map {
+        "transformer.context_embedder.token_refiner.refiner_blocks.\($0).attn.to_q"
+      }
+    let result = ModelFamily.recognize(
+      adapterModules: modules.map { ($0, 3072) }, metadata: [:])
+    #expect(result.family?.name == "hunyuan-video", "\(result.evidence)")
+  }
 }

@@ -112,7 +112,13 @@ import Testing
       message: "ia3, found no such file"),
     Usage(
       tool: "lyco-extract", arguments: ["a", "b", "-o", ""],
-      message: "'-o': expected a path, found none"),
+      message: "'-o': expected a value, found none"),
+    Usage(
+      tool: "lyco-convert", arguments: ["a", "--output_dir", ""],
+      message: "'--output_dir': expected a value, found none"),
+    Usage(
+      tool: "lyco-convert", arguments: ["a", "-o", "c", "--dim", "2", "--report", ""],
+      message: "'--report': expected a value, found none"),
     Usage(
       tool: "lyco-convert", arguments: ["", "-o", "c"],
       message: "expected the name of a file, found an empty argument"),

@@ -37,7 +37,15 @@ import Testing
       "$B/lyco-convert" "$N/$N.safetensors" --to peft --family sd1 -o "peft$N"
       "$B/lyco-merge" "$F/base.ldm.safetensors" "$N/out$N.safetensors" --family sd1 -o "m$N.safetensors"
       "$B/lyco-extract" "$F/base.ldm.safetensors" "m$N.safetensors" --family sd1 -o "e$N.safetensors" --report "r$N.json"
+      "$B/lyco-convert" "$N/$N.safetensors" "$N/out$N.safetensors" --to comfy --family sd1 --output_dir "each$N"
+      test -s "each$N/$N.safetensors" -a -s "each$N/out$N.safetensors"
       "$B/lyco-convert" "$N" --to diffusers --family sd1 --output_dir "all$N"
+      printf 'unet_target_module = ["Transformer2DModel"]\n' >"$N.toml"
+      "$B/lyco-extract" "$F/base.ldm.safetensors" "m$N.safetensors" --family sd1 --preset "$N.toml" -o "p$N.safetensors"
+      "$B/lyco-convert" "$N/$N.safetensors" --dylora_unit 1 -o "cut$N.safetensors"
+      "$B/lyco-convert" "$N/$N.safetensors" "$N/out$N.safetensors" --ema -o "ema$N.safetensors"
+      test -s "p$N.safetensors" -a -s "cut$N-0001.safetensors" -a -s "ema$N.safetensors"
+      rm "$N/out$N.safetensors"; cp "$N/$N.safetensors" "$N/out$N.safetensors"
       test -s "$N/out$N.safetensors" -a -s "peft$N/unet/adapter_config.json" -a -s "e$N.safetensors" -a -s "r$N.json"
       ls "all$N" | wc -l
       """#, in: folder)
@@ -66,6 +74,13 @@ import Testing
       "$B/lyco-train" --pretrained_model_name_or_path "$T" --train_data_dir "$N" --resolution 64 --max_train_steps 2 \
         --caption_extension .txt --network_module networks.lora --output_dir "o$N" --output_name "n$N" --seed 1 >log.txt 2>&1
       test -s "o$N/n$N.safetensors"
+      "$B/lyco-train" --pretrained_model_name_or_path "$T" --train_data_dir "$N" --resolution 64 --max_train_steps 4 \
+        --caption_extension .txt --network_module networks.lora --output_dir "o$N" --output_name "n$N" --seed 1 \
+        --cache_latents_to_disk --save_state --log_csv "l$N.csv" >>log.txt 2>&1
+      "$B/lyco-train" --pretrained_model_name_or_path "$T" --train_data_dir "$N" --resolution 64 --max_train_steps 5 \
+        --caption_extension .txt --network_module networks.lora --output_dir "o$N" --output_name "n$N" --seed 1 \
+        --cache_latents_to_disk --resume "o$N/n$N-state" --log_csv "l$N.csv" >>log.txt 2>&1
+      test -s "l$N.csv" -a -d "o$N/n$N-state"
       if grep -q "no caption file" log.txt; then cat log.txt; exit 1; fi
       echo trained
       """#, in: folder)

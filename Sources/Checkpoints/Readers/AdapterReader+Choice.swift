@@ -53,13 +53,14 @@ extension AdapterReader {
   /// Whether it reads whole what an algorithm stores.
   package func reads(_ algorithm: String) -> Bool { verdicts[algorithm] == .whole }
 
-  /// Whether a module's name alone makes it pass over the module, or take nothing of the file.
+  /// Whether a module's name alone makes it take nothing of the file, or pass over the module whatever is done to it.
   package func passesOver(
     _ name: String, as format: AdapterFormat, of family: ModelFamily?
   ) -> Bool {
     let module = ReadModule(name: name, algorithm: "", traits: [])
     return rows.contains {
-      $0.isAboutNames && $0.verdict >= .not && $0.covers(module, format, family)
+      $0.isAboutNames && ($0.verdict == .refused || $0.verdict == .not && $0.remedy == nil)
+        && $0.covers(module, format, family)
     }
   }
 
@@ -67,9 +68,11 @@ extension AdapterReader {
   package func reads(
     _ trait: ModuleTrait, as format: AdapterFormat, of family: ModelFamily?
   ) -> Bool {
-    verdicts(
-      on: [ReadModule(name: "", algorithm: "lora", traits: [trait])], as: format, of: family) == [
-        .whole
-      ]
+    let module = ReadModule(name: "", algorithm: "lora", traits: [trait])
+    // Rows about names say nothing of a kind of module.
+    return has(family) && namings[format] != nil && reads(module.algorithm)
+      && !rows.contains {
+        $0.names == nil && $0.outside == nil && $0.covers(module, format, family)
+      }
   }
 }

@@ -77,7 +77,7 @@ package struct AdapterReader: Sendable {
   /// How many tensors it may not know before it takes none.
   let mostUnknown: Int?
 
-  /// The program that users mean by a name; nil if there is none.
+  /// By its name in `--reader`; nil if there is none.
   package static func named(_ name: String) -> AdapterReader? { all.first { $0.name == name } }
 
   /// The names that are written for it.

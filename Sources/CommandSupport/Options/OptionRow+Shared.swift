@@ -57,7 +57,8 @@ extension OptionWords {
       .map { "\($0.words.joined(separator: " ")) = \($0.name)" }.joined(separator: "\n"),
     """
     kohya sd-scripts kohya_ss = its scripts load what they train: '--to kohya' of lyco-convert has their names
-    ai-toolkit onetrainer swarmui sdnext = it is not in the table: the programs that are stand before
+    ai-toolkit onetrainer sdnext = it is none of the programs that are known
+    swarmui swarm = comfyui
     """)
 
   /// Formats of stored numbers as kohya's scripts and torch call them.

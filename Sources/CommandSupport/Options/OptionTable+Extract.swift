@@ -1,7 +1,8 @@
 import Adapters
 import Checkpoints
-import FoundationEssentials
 import LinearAlgebra
+import Machine
+import SystemPackage
 
 extension OptionTable {
   /// A preset of the user's own, which may name an algorithm for some modules.
@@ -109,7 +110,8 @@ extension OptionTable {
           """,
           // What can only be a path is, so that it is said that no such file is there.
           {
-            $0.contains("/") || $0.hasSuffix(".toml") || FileManager.default.fileExists(atPath: $0)
+            $0.contains("/") || $0.hasSuffix(".toml")
+              || InputFile.kind(of: FilePath(named: $0)) != nil
           }),
         standard: "full"),
       .flag("norms"), .flag("bias biases"),

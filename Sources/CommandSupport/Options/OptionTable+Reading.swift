@@ -107,8 +107,8 @@ extension OptionTable {
       }
       if let words = row.words, let text = value { value = try words.word(text, of: name) }
       if let value { try row.check(value, of: name) }
-      if value == "", row.names.contains("o") {
-        throw ValidationError("'\(OptionRow.spelled(name))': expected a path, found none")
+      if value == "", row.kind == .value, !row.isText {
+        throw ValidationError("'\(OptionRow.spelled(name))': expected a value, found none")
       }
       entries.append(.init(row: row, value: value))
       result +=

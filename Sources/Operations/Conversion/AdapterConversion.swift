@@ -50,8 +50,10 @@ package struct AdapterConversion {
     naming =
       family.flatMap(FamilyNames.init).map(ModuleNaming.family) ?? base.map(ModuleNaming.checkpoint)
     // What the user says of names wins over what the program that is to read them has.
-    if settings.format == nil, naming != nil {
-      self.settings.format = settings.reader?.format(for: family)
+    if settings.format == nil, let reader = settings.reader,
+      naming != nil || reader.namings[formats[0]] == nil
+    {
+      self.settings.format = reader.format(for: family)
     }
     // Adapters that are to become one have their names in one format.
     if self.settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }

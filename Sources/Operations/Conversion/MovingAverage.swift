@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Glibc
+import Machine
 import OrderedCollections
 package import Safetensors
 package import SystemPackage
@@ -138,8 +139,7 @@ package struct MovingAverage: Sendable {
   private static func sorted(_ paths: [FilePath]) throws(MovingAverageError) -> [FilePath] {
     var times: [(path: FilePath, seconds: Int, nanoseconds: Int)] = []
     for path in paths {
-      var status = stat()
-      guard unsafe stat(path.string, &status) == 0 else {
+      guard let status = InputFile.status(of: path) else {
         throw .notFound(path, Errno(rawValue: errno))
       }
       times.append((path, status.st_mtim.tv_sec, status.st_mtim.tv_nsec))

@@ -1,5 +1,6 @@
 import Autograd
 import FoundationEssentials
+import Machine
 import OrderedCollections
 import Safetensors
 package import SystemPackage
@@ -111,10 +112,10 @@ package struct TrainingState {
 
   private static func readProgress(_ folder: FilePath) throws(StateError) -> TrainingProgress {
     let path = folder.appending(Name.progress)
-    guard let data = try? Data(contentsOf: URL(filePath: path.string)) else {
+    guard let bytes = try? InputFile.bytes(of: path) else {
       throw .notAState(folder, "found no '\(Name.progress)' in it")
     }
-    guard let text = String(data: data, encoding: .utf8), let value = JSONValue(parsing: text)
+    guard let text = String(validating: bytes, as: UTF8.self), let value = JSONValue(parsing: text)
     else {
       throw .notAState(folder, "but '\(Name.progress)' is not readable JSON")
     }
@@ -126,7 +127,7 @@ package struct TrainingState {
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     do {
-      return try decoder.decode(TrainingProgress.self, from: data)
+      return try decoder.decode(TrainingProgress.self, from: Data(bytes))
     } catch {
       throw .notAState(folder, "but '\(Name.progress)' lacks entries of this format")
     }

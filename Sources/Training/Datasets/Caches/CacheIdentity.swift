@@ -1,5 +1,6 @@
 import Checkpoints
-import FoundationEssentials
+import Glibc
+import Machine
 import Safetensors
 import SystemPackage
 
@@ -23,13 +24,9 @@ struct CacheIdentity: Equatable, Sendable {
     let modified: Int
 
     init(of path: FilePath) throws(DatasetError) {
-      guard
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path.string),
-        let size = attributes[.size] as? Int ?? (attributes[.size] as? UInt64).map({ Int($0) }),
-        let date = attributes[.modificationDate] as? Date
-      else { throw .io(path, .noSuchFileOrDirectory) }
-      byteCount = size
-      modified = Int(date.timeIntervalSince1970 * 1000)
+      guard let status = InputFile.status(of: path) else { throw .io(path, .noSuchFileOrDirectory) }
+      byteCount = Int(status.st_size)
+      modified = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1_000_000
     }
   }
 

@@ -1,3 +1,4 @@
+import Machine
 import Safetensors
 import SystemPackage
 
@@ -98,7 +99,7 @@ struct CaptionMetadata {
       var candidate = path
       candidate.extension = ending
       // Names such as `photo.v2` have no ending that could be replaced.
-      let appended = FilePath(path.string + "." + ending)
+      let appended = FilePath(named: path.text + "." + ending)
       for file in [appended, candidate] where FileListing.exists(file) { return file }
     }
     throw .metadata(

@@ -50,8 +50,8 @@ package struct DatasetConfiguration: Sendable {
     in metadata: FilePath, _ defaults: DatasetDefaults
   ) -> SubsetSettings {
     var values = DatasetValues()
-    values.metadataFile = metadata.string
-    values.imageDir = defaults.trainFolder?.string
+    values.metadataFile = metadata.text
+    values.imageDir = defaults.trainFolder?.text
     return subset([values, defaults.values], defaults)
   }
 
@@ -96,7 +96,7 @@ package struct DatasetConfiguration: Sendable {
     }
     var settings = SubsetSettings()
     settings.folder = text(\.imageDir).map { FilePath(named: $0) }
-    settings.metadataFile = text(\.metadataFile).map { FilePath($0) }
+    settings.metadataFile = text(\.metadataFile).map { FilePath(named: $0) }
     settings.maskFolder = text(\.conditioningDataDir).map { FilePath($0) }
     settings.repeats = value(\.numRepeats, 1)
     settings.isRegularization = value(\.isReg, false)
