@@ -64,7 +64,7 @@ import Testing
     #expect(
       error?.description
         == "preset '/no/such.toml': expected a TOML file or one of "
-        + Preset.builtInNames.joined(separator: ", "))
+        + Preset.builtInNames.joined(separator: ", ") + ", found no such file")
   }
 
   @Test(arguments: Preset.builtInNames)
