@@ -33,14 +33,8 @@ extension Inspection {
     let format = AdapterFormat.recognize(
       adapter.modules.lazy.map { (name: $0.name, keys: $0.views.values.map(\.name)) })
     let family = family.flatMap { ModelFamily.named($0.name) }
-    let others = PEFTConfiguration.namesOfOtherShapes(
-      adapter.modules.map { (name: $0.name, algorithm: $0.algorithm, shapes: $0.shapes) })
-    let modules = adapter.modules.map { module in
-      var read = ReadModule(
-        name: module.name, module.algorithm, module.shapes, alpha: module.alpha)
-      if others.contains(module.name) { read.traits.insert(.otherFactor) }
-      return read
-    }
+    let modules = ReadModule.modules(
+      ofFile: adapter.modules.map { ($0.name, $0.algorithm, $0.shapes, $0.alpha) })
     let findings = reader.findings(in: modules, as: format, of: family)
     let verdicts = reader.verdicts(on: modules, as: format, of: family)
     var counts: [String: [AdapterReader.Verdict: Int]] = [:]

@@ -11,11 +11,9 @@ struct CheckpointArithmeticOptions: ParsableArguments {
     help: ArgumentHelp(
       "Leave out of a checkpoint: ema (moving averages), optimizer (training states), non-model "
         + "(whatever is no weight of the model). Several.", valueName: "part"),
-    transform: { text in
-      try text.split(separator: ",").compactMap {
-        PrunedPart(rawValue: try OptionWords.prunedParts.word(String($0), of: "prune"))
-      }
-    })
+    completion: .list(OptionTable.words(of: "prune", in: .convert)),
+    // The table of options has looked at the words.
+    transform: { $0.split(separator: ",").compactMap { PrunedPart(rawValue: String($0)) } })
   var pruned: [[PrunedPart]] = []
 
   @Flag(

@@ -124,7 +124,9 @@ import Testing
       message: "expected the name of a file, found an empty argument"),
     Usage(
       tool: "lyco-convert", arguments: ["a", "-o", "c", "--prune", "EMA,optimiser"],
-      message: "found 'optimiser'; did you mean 'optimizer'?"),
+      message:
+        "Error: '--prune': expected ema, optimizer or non-model, found 'optimiser'; did you mean 'optimizer'?"
+    ),
     Usage(
       tool: "lyco-merge", arguments: ["a", "b", "-o", "c", "--tlora_sig", "random"],
       message: "'--tlora_sig': expected principal, found 'random': other singular vectors"),

@@ -111,8 +111,8 @@ package struct OptionRow: Sendable {
     OptionRow(.numbers, names, within: limits, read: condition, noted: noted)
   }
 
-  /// - Throws: `ValidationError` for a number that is not within the limits, and for what is no size. What is no number is the parser's
-  ///   matter.
+  /// - Throws: `ValidationError` for a number that is not within the limits, and for what is no size. What is no
+  ///   number is the parser's matter.
   func check(_ value: String, of name: String) throws {
     if isSize, ByteCount(value).map({ $0.bytes == 0 }) ?? true {
       throw ValidationError(

@@ -69,7 +69,7 @@ extension OptionTable {
         "save_precision saving_precision dtype",
         in: .numberFormats(and: "fp8_scaled"), read: "!ema"),
       .size("shard_size", read: checkpoint),
-      .value("prune", read: checkpoint), .flag("extract_ema", read: checkpoint),
+      .value("prune", in: .prunedParts, read: checkpoint), .flag("extract_ema", read: checkpoint),
       .flag("add_difference", read: sum), .numbers("vae_ratio", read: sum),
       .text("pattern_ratio", read: sum), .flag("unet_only", read: sum),
       .list("bundle_add", read: adapter), .value("unbundle", read: adapter),
@@ -174,7 +174,7 @@ extension OptionWords {
     model_ema ema_model averages = ema
     optimizer_states optimizers states = optimizer
     all other rest nonmodel = non-model
-    """)
+    """, takesSeveral: true)
 
   /// Formats of adapters; the words of musubi-tuner's converter for its two as well.
   package static let formats = OptionWords(

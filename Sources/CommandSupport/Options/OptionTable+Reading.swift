@@ -105,7 +105,7 @@ extension OptionTable {
         value = number + unit
         rest.removeFirst()
       }
-      if let words = row.words, let text = value { value = try words.word(text, of: name) }
+      if let words = row.words, let text = value { value = try words.value(text, of: name) }
       if let value { try row.check(value, of: name) }
       if value == "", row.kind == .value, !row.isText {
         throw ValidationError("'\(OptionRow.spelled(name))': expected a value, found none")

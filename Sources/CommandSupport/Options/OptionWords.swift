@@ -10,6 +10,8 @@ package struct OptionWords: Sendable {
   private let hints: [String: String]
   /// Whether something that is no word may stand here all the same, such as a path.
   private let admits: @Sendable (String) -> Bool
+  /// Whether several may stand in one value, with commas between them.
+  private let takesSeveral: Bool
 
   /// - Parameters:
   ///   - words: separated by spaces.
@@ -24,8 +26,9 @@ package struct OptionWords: Sendable {
 
   package init(
     _ list: @escaping @Sendable () -> [String], _ equals: String = "", _ hints: String = "",
-    _ admits: @escaping @Sendable (String) -> Bool = { _ in false }
+    _ admits: @escaping @Sendable (String) -> Bool = { _ in false }, takesSeveral: Bool = false
   ) {
+    self.takesSeveral = takesSeveral
     self.list = list
     self.equals = Synonyms.table(equals)
     self.hints = Synonyms.table(hints)
@@ -33,6 +36,14 @@ package struct OptionWords: Sendable {
   }
 
   package var words: [String] { list() }
+
+  /// A value, each word of it as the tool spells it.
+  /// - Throws: `ValidationError` with the nearest word.
+  package func value(_ text: String, of option: String) throws -> String {
+    guard takesSeveral else { return try word(text, of: option) }
+    return try text.split(separator: ",").map { try word(String($0), of: option) }
+      .joined(separator: ",")
+  }
 
   /// The word that is meant: in any case, with hyphens for underscores and the other way round.
   /// - Parameter option: for the message, without dashes.

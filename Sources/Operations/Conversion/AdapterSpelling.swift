@@ -189,15 +189,13 @@ struct AdapterSpelling {
 
   /// Modules as programs find them in the file.
   func read(_ modules: [AdapterModule]) -> [ReadModule] {
-    let others = PEFTConfiguration.namesOfOtherShapes(
-      modules.map { (name: $0.name, algorithm: $0.algorithm, shapes: $0.shapes) })
-    return modules.map { module in
-      var read = ReadModule(
-        name: module.name, module.algorithm, module.shapes,
-        alpha: alphaTensor(of: module).map { _ in module.alpha ?? 0 })
-      if others.contains(module.name) { read.traits.insert(.otherFactor) }
-      return read
-    }
+    ReadModule.modules(
+      ofFile: modules.map { module in
+        (
+          module.name, module.algorithm, module.shapes,
+          alphaTensor(of: module).map { _ in module.alpha ?? 0 }
+        )
+      })
   }
 
   /// The alpha that the file is to have for a module; nil for none.

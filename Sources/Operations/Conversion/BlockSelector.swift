@@ -5,7 +5,8 @@ import Patterns
 ///
 /// Words between dots or underscores are a block: they stand one after another anywhere in a name, in any
 /// tool's spelling; numbers may be ranges, `0-18`, `*` stands for any one word, and components are words too:
-/// `te1`, `unet`. One word may be the name of a block in the lists of numbers: `IN01`, `MID`, `BASE`. Anything with another character than these is a `NamePattern` for the whole name.
+/// `te1`, `unet`. One word may be the name of a block in the lists of numbers: `IN01`, `MID`, `BASE`. Anything with
+/// another character than these is a `NamePattern` for the whole name.
 struct BlockSelector: Sendable {
   private enum Rule: Sendable {
     case words([String])
@@ -118,6 +119,7 @@ struct BlockSpellings {
         }
       }
     }
+    // The last of a family's lists is that of every block.
     block = tables.flatMap { tables in
       BlockLayout.all.last { $0.families.contains(tables.name) }
         .flatMap { BlockWeights.block(of: module, $0, tables) }
