@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Machine
 
 /// Entries of the metadata that are set by hand.
 package struct MetadataEntryOptions: ParsableArguments {
@@ -32,6 +33,9 @@ package struct MetadataEntryOptions: ParsableArguments {
   package func validate() throws {
     if let entry = entries.first(where: { Self.split($0) == nil }) {
       throw ValidationError("'--set_meta': expected key=value, found '\(entry)'")
+    }
+    if let entry = entries.first(where: \.hasEscapes) {
+      throw ValidationError("'--set_meta': expected UTF-8, found '\(entry)'")
     }
   }
 

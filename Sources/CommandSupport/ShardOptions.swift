@@ -3,7 +3,7 @@ import ArgumentParser
 /// Into how many files a checkpoint is written.
 package struct ShardOptions: ParsableArguments {
   @Option(
-    name: .customLong("shard_size"),
+    name: [.customLong("shard_size"), .customLong("max_shard_size")],
     help: ArgumentHelp(
       "Split a checkpoint into files of at most this size, such as 5GB, with an index.",
       valueName: "bytes"))

@@ -1,9 +1,15 @@
+import Machine
+
 extension String {
-  /// With control characters escaped, so that a file's text cannot steer a terminal.
+  /// With control characters escaped, so that a file's text cannot steer a terminal, and bytes of file names that
+  /// are no character as `\xFF`.
   package var printable: String {
-    guard unicodeScalars.contains(where: \.isControl) else { return self }
+    guard unicodeScalars.contains(where: { $0.isControl || $0.fileNameByte != nil }) else {
+      return self
+    }
     return unicodeScalars.map { scalar in
-      scalar.isControl ? scalar.escaped(asASCII: true) : String(Character(scalar))
+      if let byte = scalar.fileNameByte { return "\\x" + String(byte, radix: 16, uppercase: true) }
+      return scalar.isControl ? scalar.escaped(asASCII: true) : String(Character(scalar))
     }.joined()
   }
 

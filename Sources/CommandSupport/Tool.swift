@@ -95,7 +95,7 @@ extension Tool {
 
   /// What the parser says, with what arguments hold escaped: it quotes them, and wraps errors of validation.
   private static func printable(_ error: any Error) -> any Error {
-    let isHostile = CommandLine.arguments.contains { $0 != $0.printable }
+    let isHostile = CommandLine.fileArguments.contains { $0 != $0.printable }
     return isHostile && exitCode(for: error) != .success
       ? ValidationError(message(for: error).printable) : error
   }

@@ -4,10 +4,21 @@ package import SystemPackage
 ///
 /// A byte that belongs to no character stands as the private character U+10F800 + byte, as in Python the surrogate
 /// U+DC00 + byte does (PEP 383), and becomes the byte again where text becomes a path.
-extension String {
+extension Unicode.Scalar {
   fileprivate static let firstEscape: UInt32 = 0x10F800
 
-  fileprivate var hasEscapes: Bool { unicodeScalars.contains { $0.value >= Self.firstEscape } }
+  /// The byte of a file's name that it stands for; nil for a character.
+  package var fileNameByte: UInt8? {
+    let escaped = value &- Self.firstEscape
+    return (0x80...0xFF).contains(escaped) ? UInt8(escaped) : nil
+  }
+}
+
+extension String {
+  /// Whether bytes that are no UTF-8 stand in it.
+  package var hasEscapes: Bool {
+    unicodeScalars.contains { $0.value >= Unicode.Scalar.firstEscape }
+  }
 
   /// - Complexity: O(n)
   package init(fileName bytes: [UInt8]) {
@@ -25,7 +36,7 @@ extension String {
         self += character
         rest.removeFirst(character.utf8.count)
       } else {
-        unicodeScalars.append(Unicode.Scalar(Self.firstEscape + UInt32(byte))!)
+        unicodeScalars.append(Unicode.Scalar(Unicode.Scalar.firstEscape + UInt32(byte))!)
         rest.removeFirst()
       }
     }
@@ -41,8 +52,7 @@ extension FilePath {
     }
     self.init(
       bytes: text.unicodeScalars.flatMap { scalar in
-        let escaped = scalar.value &- String.firstEscape
-        return (0x80...0xFF).contains(escaped) ? [UInt8(escaped)] : Array(UTF8.encode(scalar)!)
+        scalar.fileNameByte.map { [$0] } ?? Array(UTF8.encode(scalar)!)
       })
   }
 

@@ -1,3 +1,4 @@
+import Machine
 import SystemPackage
 
 extension SafetensorsWriter {
@@ -34,7 +35,7 @@ extension SafetensorsWriter {
     var json = Array("{\n  \"metadata\": {\n\(id)    \"total_size\": \(total)\n  },\n".utf8)
     json += "  \"weight_map\": {".utf8
     let entries = shards.flatMap { shard in
-      order[shard.tensors].map { ($0.name, shard.path.lastComponent?.string ?? "") }
+      order[shard.tensors].map { ($0.name, shard.path.name) }
     }.sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
     for (i, (name, file)) in entries.enumerated() {
       json += (i == 0 ? "\n    " : ",\n    ").utf8
@@ -53,18 +54,23 @@ extension FilePath {
       String(repeating: "0", count: max(0, 5 - "\(n)".count)) + "\(n)"
     }
     return removingLastComponent().appending(
-      "\(bareName)-\(digits(number))-of-\(digits(count)).safetensors"
+      named: "\(bareName)-\(digits(number))-of-\(digits(count)).safetensors"
         + (isCompressed ? ".zst" : ""))
   }
 
   /// `name.safetensors.index.json` for `name.safetensors`.
   var shardIndex: FilePath {
-    removingLastComponent().appending("\(bareName).safetensors.index.json")
+    removingLastComponent().appending(named: "\(bareName).safetensors.index.json")
+  }
+
+  /// The last component, also where it is no UTF-8.
+  fileprivate var name: String {
+    lastComponent.map { FilePath(root: nil, [$0]).text } ?? ""
   }
 
   /// The name without `.safetensors` and `.zst`.
   var bareName: String {
-    var name = lastComponent?.string ?? ""
+    var name = self.name
     for suffix in [".zst", ".safetensors"] where name.hasSuffix(suffix) {
       name.removeLast(suffix.count)
     }

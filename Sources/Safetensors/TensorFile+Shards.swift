@@ -1,3 +1,4 @@
+import Machine
 package import OrderedCollections
 package import SystemPackage
 
@@ -20,7 +21,7 @@ extension TensorFile {
     for (shard, tensor) in firstTensors.sorted(by: { $0.key < $1.key }) {
       let file: TensorFile
       do {
-        file = try single(folder.appending(shard), contents)
+        file = try single(folder.appending(named: shard), contents)
       } catch .io(_, .open, .noSuchFileOrDirectory) {
         throw .missingShard(path, tensor: tensor, shard: shard)
       }
@@ -36,7 +37,7 @@ extension TensorFile {
       }
     }
     for (name, shard) in weightMap
-    where tensors[name]?.file.lastComponent?.string != FilePath(shard).lastComponent?.string {
+    where tensors[name]?.file.lastComponent?.string != FilePath(named: shard).lastComponent?.string {
       throw .missingFromShard(path, tensor: name, shard: shard)
     }
     return TensorFile(path, .sharded, metadata, tensors)

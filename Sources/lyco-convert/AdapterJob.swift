@@ -17,6 +17,8 @@ struct AdapterJob {
   /// Adapters as they were before training, for those that did not begin at zero.
   let initial: [FilePath]
   let job: JobOptions
+  /// The input that warnings name, where others are converted beside it.
+  let subject: FilePath?
 
   /// Makes one adapter of the inputs; of a DyLoRA one for each of its ranks.
   func run(_ inputs: [TensorFile], writing output: FilePath) async throws {
@@ -53,21 +55,29 @@ struct AdapterJob {
   }
 
   private func write(_ conversion: AdapterConversion, to output: FilePath) async throws {
-    let summary = ConversionSummary(asJSON: job.asJSON, isQuiet: job.quiet)
-    if job.isDryRun {
-      let plan = try await conversion.plan()
-      summary.warn(plan)
-      return summary.print(plan: plan)
-    }
+    let summary = ConversionSummary(asJSON: job.asJSON, isQuiet: job.quiet, subject: subject)
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
+    if job.isDryRun {
+      let plan = try await conversion.plan(writing: output, progress: progress.reporter)
+      progress.finish()
+      summary.warn(plan)
+      summary.print(plan: plan)
+      return describe(plan.reshaping)
+    }
     let report = try await conversion.run(writing: output, progress: progress.reporter) {
       progress.finish()
       summary.warn($0)
     }
     summary.print(report)
-    guard let reshaping = report.reshaping else { return }
-    try LateFailure.after(output) { try rank.write(reshaping) }
-    if !job.asJSON, !job.quiet { ReshapingSummary(isVerbose: job.verbose).print(reshaping) }
+    if let reshaping = report.reshaping {
+      try LateFailure.after(output) { try rank.write(reshaping) }
+    }
+    describe(report.reshaping)
+  }
+
+  private func describe(_ reshaping: ReshapingReport?) {
+    guard let reshaping, !job.asJSON, !job.quiet else { return }
+    ReshapingSummary(isVerbose: job.verbose).print(reshaping)
   }
 }

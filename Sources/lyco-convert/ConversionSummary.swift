@@ -2,30 +2,34 @@ import Checkpoints
 import CommandSupport
 import ModelFamilies
 import Operations
+import SystemPackage
 import Tensors
 
 /// What a conversion of adapters prints.
 struct ConversionSummary {
   let asJSON: Bool
   let isQuiet: Bool
+  /// The input that warnings are about, where there are more; nil for the only one.
+  var subject: FilePath?
 
   /// Modules that stay as they are, and what readers of the output will not take.
   func warn(_ report: ConversionReport) {
     StandardError.list(report.unmatched, as: "unmatched") {
       "\($0.file): \($0.module): \($0.reason)"
     }
+    let subject = subject.map { "\($0): " } ?? ""
     StandardError.list(report.leftOut, as: "left out") {
-      "\($0.module): \($0.reason)" + ($0.deltaNorm.map { " (‖Δ‖ \($0.short))" } ?? "")
+      "\(subject)\($0.module): \($0.reason)" + ($0.deltaNorm.map { " (‖Δ‖ \($0.short))" } ?? "")
     }
-    for warning in report.warnings { StandardError.say("warning: \(warning)") }
+    for warning in report.warnings { StandardError.say("warning: \(subject)\(warning)") }
     if report.losses.overflowed > 0 {
       StandardError.say(
-        "warning: \(report.losses.overflowed) numbers are beyond the format they are stored in; "
+        "warning: \(subject)\(report.losses.overflowed) numbers are beyond the format they are stored in; "
           + "'--save_precision bf16' or 'fp32' holds them")
     }
     if report.losses.underflowed > 0 {
       StandardError.say(
-        "warning: \(report.losses.underflowed) of \(report.losses.count) numbers became zero in the "
+        "warning: \(subject)\(report.losses.underflowed) of \(report.losses.count) numbers became zero in the "
           + "format they are stored in; '--save_precision bf16' or 'fp32' holds them")
     }
   }
@@ -36,7 +40,7 @@ struct ConversionSummary {
     StandardOutput.say(
       "\(formats(report)), alpha \(report.alpha)",
       "family \(report.family ?? "unknown"): \(report.evidence.joined(separator: "; "))",
-      "\(report.read) modules read, \(counts(report))")
+      "\(report.read) modules read, \(counts(report)), \(ByteCount(report.bytes))")
   }
 
   func print(_ report: ConversionReport) {

@@ -179,7 +179,7 @@ struct Convert: Tool {
     }
     let embeddings = try bundle.unpackedFolder.map { _ in try EmbeddingBundle.embeddings(in: files)
     }
-    try await adapterJob(threads: threads).run(files, writing: output)
+    try await adapterJob(files, threads: threads).run(files, writing: output)
     guard let embeddings, let folder = bundle.unpackedFolder, !job.isDryRun else { return }
     try LateFailure.after(output) {
       try EmbeddingBundle.write(embeddings, to: FilePath(named: folder))
@@ -210,7 +210,7 @@ struct Convert: Tool {
       family: family.family, job: job)
   }
 
-  private func adapterJob(threads: Int) throws -> AdapterJob {
+  private func adapterJob(_ files: [TensorFile], threads: Int) throws -> AdapterJob {
     var settings = AdapterConversionSettings(
       format: format.format, source: format.source, family: family.family, alpha: format.alpha,
       storage: try storage.adapterFormat(), metadata: metadata.policy,
@@ -219,7 +219,8 @@ struct Convert: Tool {
     settings.bundle = try bundle.bundle()
     return AdapterJob(
       settings: settings, strength: strength, combination: combination, rank: rank,
-      base: format.base.map { FilePath(named: $0) }, initial: beginnings.paths, job: job)
+      base: format.base.map { FilePath(named: $0) }, initial: beginnings.paths, job: job,
+      subject: outputFolder == nil ? nil : files[0].path)
   }
 
   static func main() async { await start() }

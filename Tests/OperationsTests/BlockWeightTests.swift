@@ -188,6 +188,12 @@ import Testing
     #expect(throws: BlockWeights.Failure.self) {
       try known.check(for: [ModelFamily.named("sdxl")!])
     }
+    let other = #expect(throws: BlockWeights.Failure.self) {
+      try known.check(for: [ModelFamily.named("flux")!])
+    }
+    #expect(other?.description.contains("found the list INS, which is for") == true, "\(other!)")
+    let commas = #expect(throws: BlockWeights.Failure.self) { try BlockWeights("IN04=0,IN05=1") }
+    #expect(commas?.description.hasSuffix("several stand apart by ';'") == true, "\(commas!)")
     let expected = ["BASE": 1, "IN04": 1, "MID": 0, "OUT11": 0] as [String: Float]
     for (module, block) in modules {
       #expect(known.weight(of: module, in: names) == expected[block], "\(module)")

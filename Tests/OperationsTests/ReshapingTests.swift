@@ -259,6 +259,61 @@ import Testing
       tolerance: 1e-5)
   }
 
+  /// Where magnitudes have no place beside the new factors, they are part of the change.
+  @Test(arguments: ["full", "ia3", "glora", "diag-oft", "boft"])
+  func magnitudesBecomePartOfTheChange(target: String) async throws {
+    let folder = TemporaryFolder()
+    let module = try CombinationTests.modules("dora on outputs", seed: 1, in: folder)[0]
+    let weight = Tensor(random: CombinationTests.shape, seed: 9)
+    let path = try folder.write("base.safetensors", ["m.weight": EncodedTensor(weight, as: .f32)])
+    var settings = Self.settings(.fixed(32))
+    let algorithm = Adapters.algorithm(named: target) as? any ExtractableAlgorithm.Type
+    settings.target = algorithm.map { .algorithm($0) } ?? .full
+    settings.base = try BaseModel(opening: path, as: .generic)
+    let (result, report) = try await AdapterReshaping(settings).reshaped(
+      [module], threads: 2, progress: .silent)
+    #expect(result[0].views["dora_scale"] == nil)
+    let expected = try CombinationTests.delta(module, of: weight)
+    let error =
+      try CombinationTests.delta(result[0], of: weight).squaredDistance(to: expected).squareRoot()
+      / expected.sumOfSquares.squareRoot()
+    // (IA)³ and rotations reach a change only in part, as far as is stated: f32 rounds what is measured.
+    #expect(abs(error - report!.modules[0].relativeError) < 1e-5, "\(target): \(error)")
+    if target == "full" { #expect(error < 1e-6, "\(error)") }
+  }
+
+  /// What is asked to be LoRA is LoRA alone: the nearest to factors and residual together.
+  @Test func residualsBecomePartOfTheFactors() async throws {
+    let folder = TemporaryFolder()
+    var tensors = try Self.factors([24, 20], rank: 3, decay: 0.8)
+    tensors["bias_indices"] = Tensor([2, 2], [1, 7, 5, 2])
+    tensors["bias_values"] = Tensor([2], [0.7, -0.4])
+    tensors["bias_size"] = Tensor([2], [24, 20])
+    let stored = Dictionary(
+      uniqueKeysWithValues: tensors.map { suffix, tensor in
+        ("m.\(suffix)", EncodedTensor(tensor, as: .f32))
+      })
+    let module = try AdapterFile(opening: folder.write("a.safetensors", stored)).modules[0]
+    let zero = Tensor(zeros: [24, 20])
+    let delta = try CombinationTests.delta(module, of: zero)
+    var kept = Self.settings(.fixed(8))
+    #expect(try await Self.reshaped([module], kept)[0].views["bias_values"] != nil)
+    kept.target = .algorithm(LoRA.self)
+    var own = ReshapingSettings()
+    own.target = kept.target
+    for (settings, rank) in [(kept, 8), (own, 3)] {
+      let result = try await Self.reshaped([module], settings)[0]
+      #expect(result.views["bias_values"] == nil)
+      // Factors and two entries are of rank 5.
+      #expect(result.rank == rank)
+      let error =
+        try CombinationTests.delta(result, of: zero).squaredDistance(to: delta).squareRoot()
+      let least = try Self.leastError(delta, rank: rank)
+      let floor = 1e-6 * delta.sumOfSquares.squareRoot()
+      #expect(abs(error - least) <= 1e-5 * least + floor, "\(rank): \(error), dense \(least)")
+    }
+  }
+
   /// Into every algorithm: the stated error is that of what is stored.
   @Test(arguments: ["lora", "loha", "lokr", "ia3", "glora", "diag-oft", "boft"])
   func statesItsError(target: String) async throws {

@@ -30,6 +30,41 @@ import Testing
     }
   }
 
+  /// Modules, ranks, warnings and refusals of a dry run are those of the run, whatever becomes of the modules.
+  @Test func dryRunsSayWhatTheRunSays() throws {
+    let tiny = Fixtures.path("lora/sd1-small")
+    let base = tiny.appending("base.ldm.safetensors").string
+    let folder = TemporaryFolder()
+    let dora = tiny.appending("dora.safetensors").string
+    let adapter = tiny.appending("kohya.safetensors").string
+    for arguments in [
+      [adapter, "--ratio", "0"], [adapter, "--block_weights", "*=0"],
+      [adapter, "--block_weights", "te1=0", "--dim", "1"],
+      [adapter, "--reader", "peft", "-o", "p.safetensors"],
+      [adapter, "--to", "comfy"], [adapter, "--to", "diffusers", "--algo", "loha", "--dim", "2"],
+      [dora, "--to", "comfy", "--base", base], [dora, "--algo", "full", "--base", base],
+      [dora, "--algo", "full"], [dora, "--to", "comfy"],
+      [adapter, adapter, "--ratio", "0.5", "0.5"], [adapter, "--max_error", "0.4"],
+    ] {
+      let output = arguments.contains("-o") ? [] : ["-o", "o.safetensors"]
+      let options = arguments + output + ["--family", "sd1", "--json"]
+      let plan = ToolRun("lyco-convert", options + ["--dry_run"], in: folder.path)
+      let run = ToolRun("lyco-convert", options, in: folder.path)
+      #expect(plan.status == run.status, "\(arguments): \(plan.errors)")
+      #expect(plan.errors == run.errors)
+      #expect(try facts(plan.output) == facts(run.output), "\(arguments)")
+    }
+  }
+
+  /// What is printed as JSON but for the time it took.
+  private func facts(_ json: String) throws -> NSDictionary {
+    guard !json.isEmpty else { return [:] }
+    let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+    var facts = try #require(object)
+    facts["seconds"] = nil
+    return facts as NSDictionary
+  }
+
   /// By the words that users know, in every tool that writes.
   @Test func metadataAreSetByTheirWords() throws {
     for (tool, arguments) in [

@@ -44,6 +44,11 @@ import Testing
       "$B/lyco-extract" "$F/base.ldm.safetensors" "m$N.safetensors" --family sd1 --preset "$N.toml" -o "p$N.safetensors"
       "$B/lyco-convert" "$N/$N.safetensors" --dylora_unit 1 -o "cut$N.safetensors"
       "$B/lyco-convert" "$N/$N.safetensors" "$N/out$N.safetensors" --ema -o "ema$N.safetensors"
+      "$B/lyco-convert" "$F/base.ldm.safetensors" --max_shard_size 100KB -o "s$N.safetensors"
+      "$B/lyco-inspect" "s$N.safetensors.index.json" --check
+      test -s "s$N-00001-of-00004.safetensors"
+      "$B/lyco-convert" "$N/$N.safetensors" --set_meta "title=$N" -o t.safetensors >log2 2>&1 && exit 1
+      grep -F "expected UTF-8, found 'title=a\xFFb'" log2
       test -s "p$N.safetensors" -a -s "cut$N-0001.safetensors" -a -s "ema$N.safetensors"
       rm "$N/out$N.safetensors"; cp "$N/$N.safetensors" "$N/out$N.safetensors"
       test -s "$N/out$N.safetensors" -a -s "peft$N/unet/adapter_config.json" -a -s "e$N.safetensors" -a -s "r$N.json"

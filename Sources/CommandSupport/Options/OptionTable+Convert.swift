@@ -39,7 +39,7 @@ extension OptionTable {
       fp32 float32 full = --save_precision fp32
       fp8 float8 quantize = --save_precision fp8_e4m3
       save_dtype output_dtype = --save_precision
-      max_shard_size split = --shard_size
+      split = --shard_size
       out out_path output_path outfile output_name dest save save_as = -o
       out_dir outdir output_folder = --output_dir
       r_dir walk subfolders = --recursive
@@ -68,7 +68,7 @@ extension OptionTable {
       .value(
         "save_precision saving_precision dtype",
         in: .numberFormats(and: "fp8_scaled"), read: "!ema"),
-      .size("shard_size", read: checkpoint),
+      .size("shard_size max_shard_size", read: checkpoint),
       .value("prune", in: .prunedParts, read: checkpoint), .flag("extract_ema", read: checkpoint),
       .flag("add_difference", read: sum), .numbers("vae_ratio", read: sum),
       .text("pattern_ratio", read: sum), .flag("unet_only", read: sum),

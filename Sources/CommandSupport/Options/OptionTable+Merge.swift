@@ -15,7 +15,7 @@ extension OptionTable {
       fp32 float32 = --save_precision fp32
       dtype save_dtype saving_precision output_dtype = --save_precision
       fp8 float8 = --save_precision fp8_e4m3
-      max_shard_size split = --shard_size
+      split = --shard_size
       initial_adapters initial_path initial_model pissa_init init_adapter = --initial_adapter
       force no_strict ignore_missing skip_missing allow_missing ignore_unmatched partial = --lenient
       exclude skip ignore exclude_modules exclude_keys = --exclude_patterns
@@ -46,7 +46,7 @@ extension OptionTable {
             ones cannot be found again
             """)),
       .list("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
-      .value("save_precision", in: .precisions), .size("shard_size"), .flag("lenient"),
+      .value("save_precision", in: .precisions), .size("shard_size max_shard_size"), .flag("lenient"),
       .flag("no_metadata"), .text("set_meta"),
       .excluded, .included, .family,
     ] + OptionRow.job)

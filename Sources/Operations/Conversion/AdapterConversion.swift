@@ -91,17 +91,15 @@ package struct AdapterConversion {
     }
   }
 
-  /// What is known before any work: formats, family, names.
+  /// What would be written: all of the work but the writing, so that it says what `run` says and fails where that
+  /// fails.
   ///
-  /// - Throws: `OperationError.unnamed`, `CheckpointError.duplicateModule`
-  package func plan() async throws -> ConversionReport {
-    let prepared = try await prepared(progress: .silent)
-    var report = prepared.report
-    report.summarize(
-      prepared.sources.flatMap(\.modules),
-      AdapterSpelling(settings, from: formats[0], adapters.map(\.file)), of: family,
-      for: settings.reader, isAsked: asksForFormat)
-    return report
+  /// - Parameter output: where it would be written; it is not touched.
+  /// - Throws: as `run`, but for errors of writing.
+  package func plan(
+    writing output: FilePath, progress: ProgressReporter
+  ) async throws -> ConversionReport {
+    try await computed(for: output, progress).report
   }
 
   /// - Parameter announce: called with what is known when all is computed and nothing is written yet.
@@ -113,6 +111,24 @@ package struct AdapterConversion {
   ) async throws -> ConversionReport {
     let clock = ContinuousClock()
     let start = clock.now
+    let finished = try await computed(for: output, progress)
+    var report = finished.report
+    announce(report)
+    var set = OutputSet()
+    try finished.output.add(to: &set, metadata: finished.metadata)
+    try set.commit()
+    report.bytes = finished.output.files.reduce(0) { $0 + $1.path.byteCount }
+    report.seconds = (clock.now - start) / .seconds(1)
+    return report
+  }
+
+  private typealias Finished = (
+    output: AdapterOutput, metadata: [String: String]?, report: ConversionReport
+  )
+
+  private func computed(
+    for output: FilePath, _ progress: ProgressReporter
+  ) async throws -> Finished {
     var (sources, others, report) = try await prepared(progress: progress)
     let combination = AdapterCombination(settings.combination, names: names)
     report.leftOut = combination.leftOut(of: sources)
@@ -121,24 +137,18 @@ package struct AdapterConversion {
     sources = []
     let stored = Set(adapters.flatMap(\.file.modules).map { $0.factorFormat })
     report.widened = modules.count { !stored.contains($0.factorFormat) }
-    let finished = try await finished(modules, others, report, for: output, progress)
-    report = finished.report
+    var finished = try await finished(modules, others, report, for: output, progress)
     try Task.checkCancellation()
-    announce(report)
-    var set = OutputSet()
-    try finished.output.add(to: &set, metadata: finished.metadata)
-    try set.commit()
-    report.files = finished.output.files.map(\.path.string)
-    report.bytes = finished.output.files.reduce(0) { $0 + $1.path.byteCount }
-    report.seconds = (clock.now - start) / .seconds(1)
-    return report
+    finished.report.files = finished.output.files.map(\.path.string)
+    finished.report.bytes = finished.output.byteCount(metadata: finished.metadata)
+    return finished
   }
 
   /// What is written, at ranks that keep within the limit of a file's size where there is one.
   private func finished(
     _ modules: [AdapterModule], _ others: [TensorView], _ report: ConversionReport,
     for output: FilePath, _ progress: ProgressReporter
-  ) async throws -> (output: AdapterOutput, metadata: [String: String]?, report: ConversionReport) {
+  ) async throws -> Finished {
     let limit = settings.reshaping.sizeLimit
     // What is no module: the metadata, and tensors that are carried along with their entries. How long
     // names become in the format is known at the end alone; then a second round takes it into account.

@@ -27,7 +27,8 @@ extension AdapterReshaping {
     guard found.squaredError.isFinite, module.factorFormat != .f16 || !found.overflowsHalf else {
       throw OperationError.overflow(module: module.name, settings.storage)
     }
-    let keptMagnitudes = bakes(module) || settings.magnitudes != nil ? [] : magnitudeSuffixes
+    let keptMagnitudes =
+      bakes(module) || settings.magnitudes != nil || !goal.takesMagnitudes ? [] : magnitudeSuffixes
     let result = module.replacingFactors(
       with: found, alpha: alpha, keeping: keptMagnitudes + [reshapeSuffix.name])
     return Result(module: result, report: report(module, found))
@@ -61,7 +62,7 @@ extension AdapterReshaping {
     try WorkingMemory.require(shape, copies: 3, for: module.name)
     var adapter = try module.adapter(for: shape)
     if !bakes(module), adapter.decomposition != nil, settings.magnitudes == nil {
-      if case .algorithm(let target) = goal, WeightDecomposition<Tensor>.wraps(target) {
+      if goal.takesMagnitudes {
         // The magnitudes go on beside the factors of the direction.
         adapter = Adapter(algorithm: adapter.algorithm, factors: adapter.factors)
       } else {

@@ -83,6 +83,8 @@ package struct AdapterReshaping: Sendable {
         let rank = module.rank ?? 0
         let isTucker = module.views[LoRA.mid] != nil
         if settings.target != nil, isTucker, !settings.factorization.tucker { return own }
+        // What is asked to be LoRA is that alone.
+        if settings.target != nil, module.views[SparseResidual.valuesSuffix] != nil { return own }
         return work.ranks.map { !$0.allow(rank) } ?? false ? own : nil
       }
       guard let rank = module.rank, let ranks = work.ranks, !ranks.allow(rank) else { return nil }

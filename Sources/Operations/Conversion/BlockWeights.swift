@@ -9,7 +9,8 @@ import Patterns
 /// Modules that nothing fits keep their strength.
 package struct BlockWeights: Sendable {
   private enum Form: Sendable {
-    case list([String: Float], BlockLayout)
+    /// - name: in the web UI, nil for the numbers themselves.
+    case list([String: Float], BlockLayout, name: String?)
     case selectors([(selector: BlockSelector, weight: Float)])
   }
 
@@ -33,7 +34,9 @@ package struct BlockWeights: Sendable {
       guard let end = entry.firstIndex(of: "="), end > entry.startIndex,
         let weight = Float(entry[entry.index(after: end)...]), weight.isFinite
       else {
-        throw Failure(description: "expected 'pattern=weight', found '\(entry)'")
+        throw Failure(
+          description: "expected 'pattern=weight' with a number for the weight, found '\(entry)'"
+            + (entry.contains(",") ? "; several stand apart by ';'" : ""))
       }
       do {
         selectors.append((try BlockSelector(String(entry[..<end])), weight))
@@ -45,8 +48,9 @@ package struct BlockWeights: Sendable {
   }
 
   private static func list(_ text: String) throws(Failure) -> Form {
-    let text = BlockLayout.presets[text.uppercased()] ?? text
-    let list = text.drop { $0 == "[" }.prefix { $0 != "]" }
+    let name = text.uppercased()
+    let named = BlockLayout.presets[name]
+    let list = (named ?? text).drop { $0 == "[" }.prefix { $0 != "]" }
     let numbers = list.split(separator: ",", omittingEmptySubsequences: false).map {
       Float($0).flatMap { $0.isFinite ? $0 : nil }
     }
@@ -62,14 +66,16 @@ package struct BlockWeights: Sendable {
           "expected 12 or 20 block weights for SDXL, 17 or 26 for SD1 and SD2, or 61 for "
           + "Flux, found \(weights.count)")
     }
-    return .list(Dictionary(uniqueKeysWithValues: zip(layout.blocks, weights)), layout)
+    return .list(
+      Dictionary(uniqueKeysWithValues: zip(layout.blocks, weights)), layout,
+      name: named.map { _ in name })
   }
 
   /// The length of a list is that of one model: weights of another would fall on other blocks.
   /// - Parameter families: that the model may be of; where none is known, or `generic`, any list may be meant.
   /// - Throws: `Failure`
   package func check(for families: [ModelFamily]) throws(Failure) {
-    guard case .list(_, let layout) = form, let family = families.first,
+    guard case .list(_, let layout, let name) = form, let family = families.first,
       !families.contains(where: { $0 == .generic || layout.families.contains($0.name) })
     else { return }
     let titles = layout.families.compactMap { ModelFamily.named($0)?.title }
@@ -79,7 +85,8 @@ package struct BlockWeights: Sendable {
         + (counts.isEmpty
           ? "'pattern=weight;…', since no list is known for its blocks,"
           : counts.sorted().map(String.init).joined(separator: " or ") + " numbers")
-        + " for \(family.title), found \(layout.blocks.count), which are for "
+        + " for \(family.title), found "
+        + (name.map { "the list \($0), which is for " } ?? "\(layout.blocks.count), which are for ")
         + titles.joined(separator: " and "))
   }
 
@@ -88,7 +95,7 @@ package struct BlockWeights: Sendable {
   ///   are known by their own names alone.
   package func weight(of module: String, in names: FamilyNames?) -> Float {
     switch form {
-    case .list(let weights, let layout):
+    case .list(let weights, let layout, _):
       return Self.block(of: module, layout, names).flatMap { weights[$0] } ?? 1
     case .selectors(let selectors):
       let spellings = BlockSpellings(of: module, in: names)
@@ -101,7 +108,7 @@ package struct BlockWeights: Sendable {
     let flag = "'--block_weights'"
     guard !modules.isEmpty else { return [] }
     switch form {
-    case .list(_, let layout):
+    case .list(_, let layout, _):
       guard modules.allSatisfy({ Self.block(of: $0, layout, names) == nil }) else { return [] }
       return [
         "\(flag): none of \(modules.count) modules lies in one of the \(layout.blocks.count) blocks"

@@ -17,6 +17,14 @@ package struct ReshapingSettings: Sendable {
       case .full: Full.name
       }
     }
+
+    /// Whether DoRA's magnitudes can stand beside it.
+    var takesMagnitudes: Bool {
+      switch self {
+      case .algorithm(let algorithm): WeightDecomposition<Tensor>.wraps(algorithm)
+      case .full: false
+      }
+    }
   }
 
   /// How the rank of a module is chosen.
