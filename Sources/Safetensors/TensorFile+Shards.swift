@@ -37,7 +37,8 @@ extension TensorFile {
       }
     }
     for (name, shard) in weightMap
-    where tensors[name]?.file.lastComponent?.string != FilePath(named: shard).lastComponent?.string {
+    where tensors[name]?.file.lastComponent?.string != FilePath(named: shard).lastComponent?.string
+    {
       throw .missingFromShard(path, tensor: name, shard: shard)
     }
     return TensorFile(path, .sharded, metadata, tensors)

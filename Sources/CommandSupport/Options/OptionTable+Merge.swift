@@ -46,7 +46,8 @@ extension OptionTable {
             ones cannot be found again
             """)),
       .list("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
-      .value("save_precision", in: .precisions), .size("shard_size max_shard_size"), .flag("lenient"),
+      .value("save_precision", in: .precisions), .size("shard_size max_shard_size"),
+      .flag("lenient"),
       .flag("no_metadata"), .text("set_meta"),
       .excluded, .included, .family,
     ] + OptionRow.job)
