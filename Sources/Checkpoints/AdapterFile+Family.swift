@@ -1,15 +1,26 @@
+import Adapters
 package import ModelFamilies
 import Safetensors
+import Tensors
 
 extension AdapterFile {
-  /// The names of its modules, with the width of the input where it is known, for
-  /// `ModelFamily.recognize`.
-  package var modulesByWidth: [(name: String, inputWidth: Int?)] {
-    modules.map { ($0.name, $0.inputWidth) }
-  }
+  /// Its modules as far as they tell a family, for `ModelFamily.recognize`.
+  package var namedModules: [NamedModule] { modules.map(\.named) }
 
   /// The family that it was made for, by its modules and its metadata, see `ModelFamily.recognize`.
-  package func recognizeFamily() -> (family: ModelFamily?, evidence: [String]) {
-    ModelFamily.recognize(adapterModules: modulesByWidth, metadata: file.metadata)
+  package func recognizeFamily() -> AdapterFamily {
+    ModelFamily.recognize(adapterModules: namedModules, metadata: familyMetadata)
+  }
+
+  /// What its header and its PEFT configuration say, among which words on the model.
+  package var familyMetadata: [String: String] {
+    statedModel.merging(file.metadata) { $1 }
+  }
+}
+
+extension AdapterModule {
+  /// Its name and the extents of the weight that its factors show.
+  package var named: NamedModule {
+    NamedModule(name, inputs: inputWidth, outputs: algorithm.weightShape(of: shapes)?.rows)
   }
 }

@@ -24,6 +24,8 @@ extension AdapterFormat {
 
   private static func recognize(_ module: String, _ keys: [String]) -> AdapterFormat {
     if keys.contains(where: { $0.contains(".___.") }) { return .hcp }
+    // Programs that read diffusers' names of Flux read these.
+    if keys.contains(where: ProcessorNames.names) { return .diffusers }
     let folder = module.firstIndex(of: "/")
     let name = folder.map { module[module.index(after: $0)...] } ?? module[...]
     if name.hasPrefix(PEFTConfiguration.prefix) { return .peft }

@@ -1,16 +1,15 @@
-import ModelFamilies
+package import ModelFamilies
 import Safetensors
 
 extension BaseModel {
   /// Why an adapter finds no place here, where it is for another model, or the checkpoint was not
   /// recognized; nil where both are of one family.
   package func misfit(of adapter: AdapterFile) -> String? {
-    misfit(ofModules: adapter.modulesByWidth, metadata: adapter.file.metadata)
+    misfit(ofModules: adapter.namedModules, metadata: adapter.familyMetadata)
   }
 
-  /// - Parameter modules: names without suffixes, and the width of the input where it is known.
   package func misfit(
-    ofModules modules: [(name: String, inputWidth: Int?)], metadata: [String: String]
+    ofModules modules: [NamedModule], metadata: [String: String]
   ) -> String? {
     let own = layout.family
     if own == .generic {

@@ -69,6 +69,11 @@ package struct FamilyMetadata: Sendable {
     "cogvideox": .init(
       "cogvideox", "CogVideoX", "https://github.com/zai-org/CogVideo", "720x480"),
     "mochi": .init("mochi", "Mochi-1", "https://github.com/genmoai/mochi", "848x480"),
+    "cosmos1": .init(
+      "cosmos-1.0", "Cosmos-1.0", "https://github.com/nvidia-cosmos/cosmos-predict1", "1280x704"),
+    "cascade": .init(
+      "stable_cascade", "stable-cascade", "https://github.com/Stability-AI/StableCascade",
+      "1024x1024"),
   ]
 
   /// nil for a family that the field's metadata have no word for.

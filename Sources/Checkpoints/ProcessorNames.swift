@@ -35,6 +35,9 @@ package enum ProcessorNames {
     return nil
   }
 
+  /// Whether a key names a layer by a processor.
+  package static func names(_ key: String) -> Bool { split(key) != nil }
+
   /// Cuts what adapts the queries, keys and values of a single block, and not the rest of its first layer, into
   /// three: as diffusers names them.
   package static func cutAttention(_ groups: inout OrderedDictionary<String, [String: TensorView]>)

@@ -1,3 +1,4 @@
+import ModelFamilies
 import OrderedCollections
 package import Safetensors
 import SystemPackage
@@ -26,6 +27,8 @@ package struct StatedConfiguration {
   /// Longest configuration that is read.
   private static let lengthLimit = 16 << 20
 
+  /// What is said of the model, by `PEFTKey`.
+  package private(set) var model: [String: String] = [:]
   /// By what stands before the paths of their modules.
   private var components: [String: Component] = [:]
   /// What was read otherwise than it is written.
@@ -115,6 +118,14 @@ package struct StatedConfiguration {
       try components[component, default: Component()].alpha.set(value, &reader)
     case "rank_pattern":
       try components[component, default: Component()].rank.set(value, &reader)
+    case PEFTKey.baseModel[...]:
+      if case .string(let name) = value { model[PEFTKey.baseModel] = name }
+    case "auto_mapping":
+      if case .object(let members) = value,
+        case .string(let name)? = members.first(where: { $0.key == PEFTKey.modelClass })?.value
+      {
+        model[PEFTKey.modelClass] = name
+      }
     default: break
     }
     notices += reader.notices

@@ -46,8 +46,9 @@ extension FamilyDefinition.Adapters {
   init(_ table: EmbeddedTable) {
     metadata = table.strings("metadata")
     widths = table.table(ifAny: "widths")?.entries { $0.integers($1) }
+    outputs = table.table(ifAny: "outputs")?.entries { $0.integers($1) }
     lacks = table.strings(ifAny: "lacks")
     needs = table.strings(ifAny: "needs")
-    blocks = table.table(ifAny: "blocks")?.entries { $0.integer($1) }
+    blocks = table.table(ifAny: "blocks")?.entries { $0.integers($1) }
   }
 }

@@ -48,16 +48,19 @@ struct FamilyDefinition: Sendable {
 
   /// How to know an adapter for the family from its module names.
   struct Adapters: Sendable {
-    /// Beginnings of `ss_base_model_version` and `modelspec.architecture`.
+    /// Beginnings of what metadata say of the model, see `StatedFamily`.
     let metadata: [String]
     /// Endings of module names, dots as underscores, and the input widths they may have.
     let widths: [String: [Int]]?
+    /// The same of outputs.
+    let outputs: [String: [Int]]?
     /// Beginnings or parts of names that adapters of this family never have.
     let lacks: [String]?
     /// At least one name must contain one of these.
     let needs: [String]?
-    /// Beginnings of names that a block's number follows, and how many such blocks there are.
-    let blocks: [String: Int]?
+    /// Beginnings of names that a block's number follows, and how many such blocks models have. Where one is part
+    /// of another, the longer counts.
+    let blocks: [String: [Int]]?
   }
 
   let name: String

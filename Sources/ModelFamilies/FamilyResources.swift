@@ -31,6 +31,8 @@ enum FamilyResources {
     PackageResources.pixart_toml,
     PackageResources.cogvideox_toml,
     PackageResources.mochi_toml,
+    PackageResources.cosmos1_toml,
+    PackageResources.cascade_toml,
   ]
 
   /// Bytes of a name table by the name that families refer to it with.
@@ -69,6 +71,8 @@ enum FamilyResources {
     case "pixart": PackageResources.names_pixart_toml
     case "cogvideox": PackageResources.names_cogvideox_toml
     case "mochi": PackageResources.names_mochi_toml
+    case "cosmos1": PackageResources.names_cosmos1_toml
+    case "cascade": PackageResources.names_cascade_toml
     default: preconditionFailure("no name table '\(name)'")
     }
   }

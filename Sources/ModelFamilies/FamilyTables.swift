@@ -7,6 +7,9 @@ struct FamilyTables: Sendable {
   /// The prefixes that a format, or a family itself, writes before names of a column, by component.
   private let written: [[(prefix: String, column: Int)]]
 
+  /// Those of `FamilyDefinition.all`, for names that may be of any.
+  static let all = FamilyDefinition.all.map(FamilyTables.init)
+
   /// - Complexity: reads the tables' text: about half a millisecond.
   init(_ definition: FamilyDefinition) {
     self.definition = definition

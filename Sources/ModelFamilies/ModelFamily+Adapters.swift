@@ -1,40 +1,44 @@
 extension ModelFamily {
-  /// The family that an adapter was made for, from the names of its modules, the input widths of their
-  /// weights and the adapter's metadata. Widths exclude families; names that a family knows speak for
-  /// it, those it would write itself more than other spellings; metadata decides among those that fit.
-  /// `family` is `nil` if no family knows at least half of the names; `evidence` says why, a sentence
-  /// each.
+  /// The family that an adapter was made for, from the names of its modules, the widths of their weights and the
+  /// adapter's metadata.
   ///
-  /// - Parameter adapterModules: names without the suffix of the tensor
-  ///   (`lora_unet_down_blocks_0_attentions_0_proj_in`), and the width of the input if it is known.
+  /// Widths and numbers of blocks exclude families. Metadata decides among those that fit; then how many names a
+  /// family knows, of how many kinds of blocks the adapter has all that it has, and how many names one of its
+  /// formats writes in that way. What is then as good is a rival.
+  /// - Parameter metadata: of the header, with what a PEFT configuration says under `PEFTKey`.
   package static func recognize(
-    adapterModules: [(name: String, inputWidth: Int?)], metadata: [String: String]
-  ) -> (family: ModelFamily?, evidence: [String]) {
+    adapterModules: [NamedModule], metadata: [String: String]
+  ) -> AdapterFamily {
     let names = AdapterModuleNames(adapterModules)
     let (candidates, exclusions) = candidates(names, metadata)
-    guard let best = candidates.max(by: { $0.isWeaker(than: $1) }) else {
+    // Of equals the first.
+    guard
+      let best = candidates.first(where: { one in !candidates.contains { one.isWeaker(than: $0) } })
+    else {
       let name = adapterModules.first.map { ", as '\($0.name)'" } ?? ""
-      return (nil, ["no family knows half of the names\(name)"] + exclusions)
+      return AdapterFamily(
+        family: nil, rivals: [],
+        evidence: ["no family knows half of the names\(name)"] + exclusions)
     }
     var evidence = [
       "\(best.known) of \(names.sample.count) names are of \(best.family.name), "
-        + "\(best.own) in its own spelling"
+        + "\(best.written) as a format of it has them"
     ]
     evidence += names.support(for: best.definition)
+    evidence += best.wholeBlocks.map { "has all of its '\($0)…'" }
     if let entry = best.metadata { evidence.append("metadata says \(entry)") }
     let rivals = candidates.filter { $0.family != best.family && !$0.isWeaker(than: best) }
+      .map(\.family)
     if !rivals.isEmpty {
-      let list = rivals.map(\.family.name).joined(separator: ", ")
+      let list = rivals.map(\.name).joined(separator: ", ")
       evidence.append("the names fit \(list) as well")
     }
-    return (best.family, evidence)
+    return AdapterFamily(family: best.family, rivals: rivals, evidence: evidence)
   }
 
   /// The families that the names and widths of an adapter's modules fit, the best first; none where no family
   /// knows at least half of the names.
-  package static func fitting(
-    adapterModules: [(name: String, inputWidth: Int?)]
-  ) -> [ModelFamily] {
+  package static func fitting(adapterModules: [NamedModule]) -> [ModelFamily] {
     candidates(AdapterModuleNames(adapterModules), [:]).candidates
       .sorted { $1.isWeaker(than: $0) }.map(\.family)
   }
@@ -44,12 +48,12 @@ extension ModelFamily {
   ) -> (candidates: [AdapterCandidate], exclusions: [String]) {
     var exclusions: [String] = []
     var candidates: [AdapterCandidate] = []
-    for definition in FamilyDefinition.all {
-      if let exclusion = names.exclusion(of: definition) {
-        exclusions.append("not \(definition.name): \(exclusion)")
+    for tables in FamilyTables.all {
+      if let exclusion = names.exclusion(of: tables.definition) {
+        exclusions.append("not \(tables.definition.name): \(exclusion)")
         continue
       }
-      let candidate = names.candidate(FamilyTables(definition), metadata)
+      let candidate = names.candidate(tables, metadata)
       if candidate.known * 2 >= names.sample.count, candidate.known > 0 {
         candidates.append(candidate)
       }

@@ -52,8 +52,8 @@ struct AdapterComparison {
     // Only names matter for pairing: tiny models have those of their family, and other widths.
     let family =
       ModelFamily.recognize(
-        adapterModules: here.modules.map { ($0.name, nil) },
-        metadata: here.file.metadata
+        adapterModules: here.modules.map { NamedModule($0.name) },
+        metadata: here.familyMetadata
       ).family
     let naming = family.flatMap(FamilyNames.init).map(ModuleNaming.family)
     /// Under the names that the first adapter's format has, weights fused or split as there.

@@ -48,7 +48,7 @@ package struct ExtractionPlan: Sendable {
     case component = "not in denoiser or text encoder"
     case embedding = "embedding"
     case unnamed = "no name in an adapter"
-    case unread = "not read by the program of --reader"
+    case unread = "never loaded by the program that --reader names"
     case incomplete = "part of a layer of which the checkpoint lacks others"
     case baseOnly = "only in the base"
     case tunedOnly = "only in the tuned checkpoint"

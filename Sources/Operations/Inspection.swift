@@ -58,10 +58,11 @@ package struct Inspection: Sendable {
     } else if let evidence = Self.embeddingEvidence(file) {
       self.init(file, .embedding, evidence, nil, .embedding)
     } else if let adapter, 2 * adapter.tensorCount >= file.tensors.count {
+      let found = Self.family(of: adapter, adapter.metadata(of: file), as: family)
       self.init(
         file, .adapter,
         "\(adapter.tensorCount) of \(file.tensors.count) tensors have suffixes of an adapter",
-        Self.family(of: adapter, file.metadata, as: family), .adapter(adapter), adapter.notices)
+        found.family, .adapter(adapter), adapter.notices + found.notes)
     } else {
       try self.init(model: file, as: family, besides: adapter)
     }
@@ -117,16 +118,19 @@ package struct Inspection: Sendable {
 
   private static func family(
     of adapter: InspectedAdapter, _ metadata: [String: String], as given: ModelFamily?
-  ) -> InspectionReport.Family? {
+  ) -> (family: InspectionReport.Family, notes: [String]) {
     if let given {
-      return .init(
-        name: given.name, title: given.title, evidence: ["family '\(given.name)' was asked for"])
+      let evidence = ["family '\(given.name)' was asked for"]
+      return (.init(name: given.name, title: given.title, evidence: evidence), [])
     }
     let found = ModelFamily.recognize(
-      adapterModules: adapter.modules.map { ($0.name, $0.inputWidth) }
-        + adapter.refused.values.flatMap { $0.keys.map { ($0, nil) } }, metadata: metadata)
+      adapterModules: adapter.modules.map(\.named)
+        + adapter.refused.values.flatMap { $0.keys.map { NamedModule($0) } }, metadata: metadata)
     let family = found.family ?? .generic
-    return .init(name: family.name, title: family.title, evidence: found.evidence)
+    return (
+      .init(name: family.name, title: family.title, evidence: found.evidence),
+      found.ambiguity.map { [$0] } ?? []
+    )
   }
 
   /// Why the file holds the vectors of one textual inversion; nil if it does not.
@@ -144,6 +148,10 @@ package struct Inspection: Sendable {
 }
 
 extension InspectedModule {
-  /// Inputs of the weight, where the shapes tell.
-  var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
+  /// Its name and the extents of the weight that its factors show.
+  var named: NamedModule {
+    NamedModule(
+      name, inputs: algorithm.inputWidth(of: shapes),
+      outputs: algorithm.weightShape(of: shapes)?.rows)
+  }
 }

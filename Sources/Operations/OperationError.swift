@@ -24,6 +24,8 @@ package enum OperationError: Error {
   case format(FilePath, stated: String, found: String, module: String)
   case blockWeights(String)
   case noNames(FilePath, [String])
+  /// Families that an adapter may be for, and a module that they call differently in a format.
+  case severalFamilies(FilePath, [ModelFamily], format: String, module: String)
   case differingTensors(String, [FilePath])
   case folderForPEFT(FilePath)
   case replacesInput(output: FilePath, input: FilePath)
@@ -35,7 +37,7 @@ extension OperationError {
   /// Whether it is about what options say, and not about files.
   package var isOfOptions: Bool {
     switch self {
-    case .blockWeights, .folderForPEFT: true
+    case .blockWeights, .folderForPEFT, .notAnAdapter: true
     default: false
     }
   }
@@ -84,7 +86,7 @@ extension OperationError: CustomStringConvertible {
     case .folderOutput(let output, let base):
       "\(output): expected a folder, since \(base) is a diffusers folder"
     case .notAnAdapter(let file, let found):
-      "\(file): expected an adapter, found: \(found.rawValue)"
+      "\(file): expected an adapter for '--reader' or '--against', found: \(found.rawValue); leave the option out"
     case .spectrumWithoutPattern(let file):
       "\(file): the spectrum of a checkpoint takes long: choose weights with '--pattern'"
     case .format(let file, let stated, let found, let module):
@@ -94,6 +96,9 @@ extension OperationError: CustomStringConvertible {
       "\(file): its modules can only be renamed if their model is known: "
         + evidence.prefix(2).joined(separator: "; ")
         + "; say '--family', or '--base' with the checkpoint that it is for"
+    case .severalFamilies(let file, let families, let format, let module):
+      "\(file): expected the names of one model, found names that fit \(families.enumerated) alike, and "
+        + "'\(module)' has another name in '\(format)' for each: say '--family' with the one that it is for"
     case .differingTensors(let key, let files):
       "tensor '\(key)': found different ones in "
         + files.map { "\($0)" }.joined(separator: " and ") + "; leave one of them out"

@@ -81,6 +81,8 @@ import Testing
           ], 1
         ),
         (LoKr.self, ["lokr_w1": [2, 2], "lokr_w2": [4, 2]], 1),
+        (LoRA.self, ["lora_up.weight": [8, 2], "lora_down.weight": [2, 4]], nil),
+        (LoKr.self, ["lokr_w1": [16, 16], "lokr_w2": [4, 4]], 1),
         (LoKr.self, ["lokr_w1": [2, 2], "lokr_w2": [4, 2, 3, 3, 3]], 1),
         (LoKr.self, ["lokr_w1_a": [2, 1], "lokr_w1_b": [1, 2], "lokr_w2": [4, 2]], 1),
         (
@@ -111,7 +113,8 @@ import Testing
     "text_encoder.text_model.encoder.layers.0.mlp.fc1",
     "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
     "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1",
-    "diffusion_model.double_blocks.0.img_attn.proj",
+    "diffusion_model.double_blocks.0.img_attn.proj", "lora_unet_double_blocks_0_img_mlp_fc1",
+    "diffusion_model.time_in.mlp.0", "lora_unet_patch_embedding",
   ]
 
   private static var modules: [ReadModule] {
@@ -121,7 +124,7 @@ import Testing
   }
 
   /// What only a whole file tells.
-  private static let traitsOfFiles: Set<ModuleTrait> = [.mixed, .otherFactor]
+  private static let traitsOfFiles: Set<ModuleTrait> = [.mixed, .notFirst, .otherFactor]
 
   @Test(arguments: AdapterReader.all.map(\.name))
   func answersForEveryAlgorithm(name: String) throws {
@@ -217,6 +220,10 @@ import Testing
     let found = reader.findings(in: unknown, as: .kohya, of: .named("sdxl"))
     #expect(found.count == findings)
     #expect((found.last?.verdict == .refused) == (findings == 2))
+    // What helps is said with it, and which modules are meant.
+    let known = ReadModule(name: "known", algorithm: "lora", traits: [])
+    let whole = reader.findings(in: [known] + unknown, as: .kohya, of: .named("sdxl"))
+    #expect(whole.last?.first == "m0" && whole.last?.remedy == "--algo lora --base CHECKPOINT")
   }
 
   /// The kind that is rarer, and one of a family or a spelling that the program does not have.
@@ -229,8 +236,74 @@ import Testing
     #expect(found.map(\.first) == ["m1"])
     #expect(musubi.verdicts(on: mixed, as: .musubi, of: .named("wan")) == [.whole, .not, .whole])
     #expect(musubi.findings(in: [mixed[0]], as: .peft, of: nil).first?.remedy == "--to musubi")
+    // A DoRA is a LoRA to it, and the first module decides, however few there are of its kind.
+    let decomposed = [ReadModule(name: "m3", algorithm: "lora", traits: [.outputMagnitudes])]
+    #expect(
+      musubi.verdicts(on: [mixed[0]] + decomposed, as: .musubi, of: .named("wan")) == [
+        .whole, .wrong,
+      ])
+    #expect(
+      musubi.verdicts(on: [mixed[1], mixed[0], mixed[2]], as: .musubi, of: .named("wan"))
+        == [.whole, .not, .not])
+    #expect(musubi.verdicts(on: [mixed[0]], as: .kohya, of: .named("sd1")) == [.not])
     let a1111 = try #require(AdapterReader.named("a1111"))
     #expect(a1111.findings(in: [mixed[0]], as: .kohya, of: .named("flux")).map(\.verdict) == [.not])
+  }
+
+  /// Divisions for which LyCORIS 4.1.3's own loader makes other shapes than the file has, and those that it finds.
+  @Test(arguments: [
+    ([4, 4], [16, 16], true), ([16, 16], [4, 4], false), ([4, 4], [24, 8], true),
+    ([4, 4], [8, 3], false), ([4, 2], [16, 32], false), ([8, 4], [8, 16], false),
+    ([2, 4], [32, 32], true), ([4, 16], [16, 4], false), ([16, 4], [4, 32], false),
+    ([3, 5], [7, 5], true), ([8, 8], [80, 40], true), ([8, 8], [6, 40], false),
+    ([4, 4], [5, 96], true),
+  ])
+  func lycorisDividesAnew(first: [Int], second: [Int], isRead: Bool) throws {
+    let reader = try #require(AdapterReader.named("lycoris"))
+    let module = ReadModule(
+      name: "lora_unet_m", LoKr.self, ["lokr_w1": Shape(first), "lokr_w2": Shape(second)], alpha: 1)
+    #expect(reader.verdicts(on: [module], as: .kohya, of: nil) == [isRead ? .whole : .refused])
+    let whole = ReadModule(name: "m", Full.self, ["diff": [8, 4]], alpha: nil)
+    let lora = ["lora_up.weight": Shape([8, 2]), "lora_down.weight": [2, 4]]
+    let bare = ReadModule(name: "m", LoRA.self, lora, alpha: nil)
+    #expect(reader.verdicts(on: [whole, bare], as: .kohya, of: nil) == [.whole, .refused])
+  }
+
+  /// Layers of HunyuanVideo that ComfyUI calls otherwise than kohya's and musubi-tuner's files do.
+  @Test(arguments: [
+    ("lora_unet_double_blocks_0_img_attn_qkv", true),
+    ("lora_unet_double_blocks_0_img_mlp_fc1", false),
+    ("lora_unet_double_blocks_0_img_mod_linear", false),
+    ("lora_unet_single_blocks_0_linear1", true),
+    ("lora_unet_single_blocks_0_modulation_linear", false),
+    ("lora_unet_txt_in_individual_token_refiner_blocks_0_self_attn_qkv", true),
+    ("lora_unet_txt_in_individual_token_refiner_blocks_0_mlp_fc2", false),
+    ("lora_unet_txt_in_t_embedder_mlp_0", false), ("lora_unet_guidance_in_mlp_2", false),
+    ("lora_unet_final_layer_linear", true),
+  ])
+  func comfyUIKnowsItsOwnNames(name: String, isRead: Bool) throws {
+    let reader = try #require(AdapterReader.named("comfyui"))
+    let module = ReadModule(name: name, algorithm: "lora", traits: [])
+    for family in ["hunyuan-video", "hunyuan-image"] {
+      #expect(
+        reader.verdicts(on: [module], as: .kohya, of: .named(family)) == [isRead ? .whole : .not])
+    }
+    #expect(reader.verdicts(on: [module], as: .kohya, of: .named("flux")) == [.whole])
+  }
+
+  /// Whose names diffusers' pipelines turn into their own, as measured with `lora_state_dict`.
+  @Test(arguments: [
+    ("flux", AdapterFormat.kohya, true), ("flux", .comfy, false), ("sd3", .kohya, false),
+    ("sdxl", .kohya, true), ("sdxl", .comfy, false), ("wan", .comfy, true), ("wan", .kohya, true),
+    ("hunyuan-video", .musubiOther, true), ("hunyuan-video", .kohya, false),
+    ("anima", .comfy, true), ("anima", .kohya, false), ("z-image", .kohya, true),
+    ("mochi", .comfy, false), ("mochi", .diffusers, true),
+  ])
+  func diffusersTurnsNames(family: String, format: AdapterFormat, isRead: Bool) throws {
+    let reader = try #require(AdapterReader.named("diffusers"))
+    let module = ReadModule(name: "m", algorithm: "lora", traits: [])
+    #expect(
+      reader.verdicts(on: [module], as: format, of: .named(family)) == [isRead ? .whole : .not])
   }
 
   /// The manual's tables are those of the program; `scripts/tabulate-readers.py` writes them.

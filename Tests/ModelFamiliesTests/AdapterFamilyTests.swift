@@ -33,7 +33,7 @@ import Testing
   func publishedAdapters(header: String, family: String) throws {
     let modules = try modules(header)
     #expect(!modules.isEmpty)
-    let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    let result = ModelFamily.recognize(modules)
     #expect(result.family?.name == family, "\(result.evidence)")
     #expect(!result.evidence.isEmpty)
     let names = try #require(result.family.flatMap { FamilyNames(of: $0) })
@@ -61,7 +61,7 @@ import Testing
       let name = String(line.prefix { $0 != " " })
       return (name: name, inputWidth: name.hasSuffix("attn2_to_k") ? width : nil)
     }
-    let result = ModelFamily.recognize(adapterModules: names, metadata: [:])
+    let result = ModelFamily.recognize(names)
     #expect(result.family?.name == family, "\(result.evidence)")
   }
 
@@ -71,7 +71,7 @@ import Testing
     guard list != "vae.diffusers" else { return }
     let modules = try KeyList(list).layout().modules.filter { $0.kind == .linear }
       .map { (name: $0.adapterName, inputWidth: Int?($0.shape.columns)) }
-    let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    let result = ModelFamily.recognize(modules)
     #expect(result.family?.name == family, "\(result.evidence)")
   }
 
@@ -102,7 +102,7 @@ import Testing
         modules += found.map { (folder + $0, module.shape.columns) }
       }
       #expect(!modules.isEmpty)
-      let result = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+      let result = ModelFamily.recognize(modules)
       #expect(result.family?.name == family, "\(format): \(result.evidence)")
     }
   }
@@ -114,7 +114,7 @@ import Testing
   ])
   func metadataOfRelatives(version: String, family: String) {
     let result = ModelFamily.recognize(
-      adapterModules: [("lora_unet_double_blocks_0_img_attn_qkv", 3072)],
+      [("lora_unet_double_blocks_0_img_attn_qkv", 3072)],
       metadata: ["ss_base_model_version": version])
     #expect(result.family?.name == family)
   }
@@ -126,7 +126,7 @@ import Testing
         ? (name: String(key.dropLast(17)), inputWidth: Int?(shape.columns)) : nil
     }
     let result = ModelFamily.recognize(
-      adapterModules: modules, metadata: ["ss_base_model_version": "tinydiff"])
+      modules, metadata: ["ss_base_model_version": "tinydiff"])
     #expect(result.family == nil)
     #expect(
       result.evidence.contains(
@@ -139,22 +139,22 @@ import Testing
     let modules: [(name: String, inputWidth: Int?)] = [
       ("lora_unet_double_blocks_0_img_attn_qkv", 3072), ("lora_unet_single_blocks_0_linear1", 3072),
     ]
-    let alone = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    let alone = ModelFamily.recognize(modules)
     #expect(alone.family?.name == "flux")
     #expect(alone.evidence.contains("the names fit chroma, flux2, hunyuan-video as well"))
     let told = ModelFamily.recognize(
-      adapterModules: modules, metadata: ["ss_base_model_version": "hunyuan_video"])
+      modules, metadata: ["ss_base_model_version": "hunyuan_video"])
     #expect(told.family?.name == "hunyuan-video")
     #expect(told.evidence.contains("metadata says ss_base_model_version = 'hunyuan_video'"))
     let wrong = ModelFamily.recognize(
-      adapterModules: modules, metadata: ["modelspec.architecture": "stable-diffusion-v1"])
+      modules, metadata: ["modelspec.architecture": "stable-diffusion-v1"])
     #expect(wrong.family?.name == "flux")
   }
 
   /// More single blocks than Flux.1 has.
   @Test func blockNumbersExclude() {
     let result = ModelFamily.recognize(
-      adapterModules: [("transformer.single_transformer_blocks.39.attn.to_q", 3072)], metadata: [:])
+      [("transformer.single_transformer_blocks.39.attn.to_q", 3072)], metadata: [:])
     #expect(result.family?.name == "hunyuan-video")
   }
 
@@ -166,7 +166,7 @@ import Testing
         "transformer.context_embedder.token_refiner.refiner_blocks.\($0).attn.to_q"
       }
     let result = ModelFamily.recognize(
-      adapterModules: modules.map { ($0, 3072) }, metadata: [:])
+      modules.map { ($0, 3072) }, metadata: [:])
     #expect(result.family?.name == "hunyuan-video", "\(result.evidence)")
   }
 }

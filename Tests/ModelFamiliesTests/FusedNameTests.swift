@@ -79,7 +79,7 @@ import Testing
     ("auraflow.native", "auraflow.diffusers", 1),
     ("pixart-sigma.native", "pixart-sigma.diffusers", 0),
     // The last modulation, and the gates of 48 and 47 feed-forward layers.
-    ("mochi.native", "mochi.diffusers", 96),
+    ("mochi.native", "mochi.diffusers", 96), ("cosmos1-7B.native", "cosmos1-7B.diffusers", 0),
     ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0),
   ])
   func everyModuleHasItsPlace(native: String, diffusers: String, swapped: Int) throws {

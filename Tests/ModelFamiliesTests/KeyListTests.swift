@@ -43,6 +43,9 @@ import Testing
     ("mochi.native", "mochi", 1), ("mochi.diffusers", "mochi", 1),
     ("wan2.1-vace-14B.native", "wan", 49), ("wan2.1-vace-14B.diffusers", "wan", 49),
     ("wan2.2-s2v-14B.native", "wan", 43),
+    ("cosmos1-7B.native", "cosmos1", 3), ("cosmos1-7B.diffusers", "cosmos1", 3),
+    ("cascade.native", "cascade", 128), ("cascade.comfy", "cascade", 128),
+    ("cascade.diffusers", "cascade", 128),
     ("qwen2.5-vl-7B.comfy", "qwen-image", 0), ("qwen3-4B.comfy", "z-image", 0),
     ("llama3-8B.comfy", "hunyuan-video", 0),
   ]

@@ -115,6 +115,14 @@ import Testing
     let mochi = try KeyList("mochi.native").layout()
     // The last block leaves the text as it is.
     #expect(count(mochi, "unet", in: ["AsymmetricJointBlock"]) == 48 * 10 - 3)
+    let cosmos = try KeyList("cosmos1-7B.native").layout()
+    #expect(count(cosmos, "unet", in: ["GeneralDITTransformerBlock"]) == 28 * 16)
+    // Eight and twenty-four blocks of each kind, down and up; the fused projection counts three times.
+    for list in ["cascade.native", "cascade.comfy", "cascade.diffusers"] {
+      let cascade = try KeyList(list).layout()
+      #expect(count(cascade, "unet", in: ["ResBlock"]) == 64 * 2)
+      #expect(count(cascade, "unet", in: ["AttnBlock"]) == 64 * 5)
+    }
   }
 
   @Test(arguments: [

@@ -13,7 +13,8 @@ import Testing
         "hunyuan-video-1.5",
         "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima",
         "krea2", "hunyuan-image", "hidream", "ltx-video", "ltx2", "ernie-image", "kandinsky5",
-        "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "generic",
+        "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "cosmos1", "cascade",
+        "generic",
       ])
     #expect(ModelFamily.named("sdxl")?.title == "Stable Diffusion XL")
     #expect(ModelFamily.named("sd4") == nil)
@@ -138,7 +139,7 @@ import Testing
     ]
     #expect(try ModelLayout(of: encoder).family == .generic)
     for names in [encoder.map { String($0.key.dropLast(7)) }, ["layers.0.mlp.gate_proj"]] {
-      let found = ModelFamily.fitting(adapterModules: names.map { ($0, nil) }).map(\.name)
+      let found = ModelFamily.fitting(adapterModules: names.map { NamedModule($0) }).map(\.name)
       #expect(Set(found).isDisjoint(with: ["pixart", "ernie-image"]), "\(found)")
     }
   }

@@ -30,6 +30,10 @@ import Testing
       "auraflow.diffusers", "pixart-sigma.native", "pixart-sigma.diffusers", "cogvideox-5b.native",
     ]
     + ["mochi.native", "mochi.diffusers", "wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers"]
+    + [
+      "cosmos1-7B.native", "cosmos1-7B.diffusers", "cascade.native", "cascade.comfy",
+      "cascade.diffusers",
+    ]
     + ["wan2.2-s2v-14B.native", "qwen2.5-vl-7B.comfy", "qwen3-4B.comfy", "llama3-8B.comfy"]
 
   @Test(arguments: lists)

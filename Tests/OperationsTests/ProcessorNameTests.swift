@@ -83,6 +83,20 @@ import Testing
     }
   }
 
+  /// Without a format that is asked for, names come out as of one program.
+  @Test func namesAreOfOneFormat() async throws {
+    let folder = TemporaryFolder()
+    let path = try folder.write("a.safetensors", adapter())
+    let source = try AdapterFile(opening: path)
+    #expect(AdapterFormat.recognize(source) == .diffusers)
+    _ = try await AdapterConversion(
+      [WeightedAdapter(file: source, denoiserRatio: 1, textEncoderRatio: 1)],
+      settings: AdapterConversionSettings(family: Self.flux, threads: 1)
+    ).run(writing: folder.file("b.safetensors"), progress: .silent)
+    let names = try AdapterFile(opening: folder.file("b.safetensors")).modules.map(\.name)
+    #expect(names.allSatisfy { $0.hasPrefix("transformer.") && $0.contains("transformer_blocks.") })
+  }
+
   @Test func readsWhatFluxHas() throws {
     let folder = TemporaryFolder()
     let file = try AdapterFile(opening: folder.write("a.safetensors", adapter()))
@@ -95,7 +109,7 @@ import Testing
           } + ["q", "k", "v"].map { "single_transformer_blocks.1.attn.to_\($0)" }
             + ["single_blocks.1.linear2"]))
     let recognized = ModelFamily.recognize(
-      adapterModules: file.modules.map { ($0.name, nil) }, metadata: [:])
+      adapterModules: file.modules.map { NamedModule($0.name) }, metadata: [:])
     #expect(recognized.family?.name == "flux", "\(recognized.evidence)")
   }
 }

@@ -125,6 +125,14 @@ MODELS = {
     "mochi": lambda: diffusers.MochiTransformer3DModel(
         **HEADS, num_layers=48, pooled_projection_dim=16, in_channels=4, text_embed_dim=16,
         time_embed_dim=16),
+    "cosmos1": lambda: diffusers.CosmosTransformer3DModel(
+        in_channels=4, out_channels=4, **HEADS, num_layers=2, mlp_ratio=2, text_embed_dim=16,
+        adaln_lora_dim=4, max_size=(4, 32, 32), extra_pos_embed_type="learnable"),
+    "cascade": lambda: diffusers.StableCascadeUNet(
+        in_channels=4, out_channels=4, timestep_ratio_embedding_dim=8, conditioning_dim=16,
+        block_out_channels=(16, 16), num_attention_heads=(2, 2), down_num_layers_per_block=(1, 1),
+        up_num_layers_per_block=(1, 1), clip_text_in_channels=16, clip_text_pooled_in_channels=16,
+        clip_image_in_channels=16, clip_seq=2, switch_level=(False,)),
 }
 ROWS_OF = {"flux": "flux1", "chroma": "chroma", "flux2": "flux2-klein-4B", "sd3": "sd3",
            "hunyuan-video": "hunyuan-video", "wan": "wan2.1-i2v-14B", "z-image": "z-image",
@@ -264,6 +272,25 @@ HUNYUAN_DIT = (
 """As diffusers' scripts/convert_hunyuandit_to_diffusers.py renames."""
 
 
+COSMOS1 = (
+    (r"^transformer_blocks\.(?=\d)", "blocks.block", None),
+    (r"\.to_q$", ".to_q.0", None), (r"\.to_k$", ".to_k.0", None), (r"\.to_v$", ".to_v.0", None),
+    (r"(?<=\d\.)attn1", "blocks.0.block.attn", None), (r"(?<=\d\.)attn2", "blocks.1.block.attn", None),
+    (r"ff\.net\.0\.proj", "blocks.2.block.layer1", None), (r"ff\.net\.2", "blocks.2.block.layer2", None),
+    (r"norm1\.linear_", "blocks.0.adaLN_modulation.", None),
+    (r"norm2\.linear_", "blocks.1.adaLN_modulation.", None),
+    (r"norm3\.linear_", "blocks.2.adaLN_modulation.", None),
+    (r"^time_embed\.t_embedder", "t_embedder.1", None), (r"^patch_embed\.proj", "x_embedder.proj.1", None),
+    (r"^norm_out\.linear_", "final_layer.adaLN_modulation.", None), (r"^proj_out", "final_layer.linear", None),
+)
+"""As diffusers' loaders/single_file_utils.py renames, for Cosmos 1.0."""
+
+CASCADE = (
+    (r"attention\.to_out\.0", "attention.attn.out_proj", None), (r"attention\.to_", "attention.attn.to_", None),
+)
+"""The names of ComfyUI's model, which OneTrainer's adapters have."""
+
+
 def renamed(name, table):
     rows = (0, 1)
     for pattern, native, parts in table:
@@ -292,6 +319,8 @@ def places(family, model):
         return lambda name: renamed(name, HUNYUAN_IMAGE)
     if family == "pixart":
         return lambda name: renamed(name, PIXART)
+    if family in ("cosmos1", "cascade"):
+        return lambda name: renamed(name, COSMOS1 if family == "cosmos1" else CASCADE)
     return lambda name: (sgm(name) if family == "sdxl" else name, (0, 1))
 
 
@@ -414,11 +443,12 @@ def checks(bench):
         def loaded(family=family, make=make):
             torch.manual_seed(1)
             model = make()
-            tensors, expected = adapter(family, model)
+            tensors, expected = adapter(
+                family, model, "lora_prior_unet_" if family == "cascade" else "lora_unet_")
             before = weights(model)
             prefix = "unet" if isinstance(model, diffusers.UNet2DConditionModel) else "transformer"
             results = []
-            # Of HunYuanDiT and PixArt diffusers loads no adapters; their modules are PEFT's all the same.
+            # Of HunYuanDiT, PixArt and Stable Cascade diffusers loads no adapters; their modules are PEFT's all the same.
             for policy in ("fold", "config") if hasattr(model, "load_lora_adapter") else ():
                 path = converted(bench, family, tensors, "--to", "diffusers", "--alpha", policy)
                 found = change(before, in_diffusers(copy.deepcopy(model), prefix, path))

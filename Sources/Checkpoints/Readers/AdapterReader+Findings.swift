@@ -10,7 +10,7 @@ extension AdapterReader {
   package func findings(
     in modules: [ReadModule], as format: AdapterFormat, of family: ModelFamily?
   ) -> [ReadingFinding] {
-    guard let first = modules.first else { return [] }
+    guard !modules.isEmpty else { return [] }
     guard has(family) else {
       return [
         finding(
@@ -28,16 +28,16 @@ extension AdapterReader {
     }
     var byAlgorithm: OrderedDictionary<String, [ReadModule]> = [:]
     var byRow: [Int: [ReadModule]] = [:]
-    var unknown = 0
+    var unknown = UnknownTensors()
     for module in marked(modules) {
       guard reads(module.algorithm) else {
         byAlgorithm[module.algorithm, default: []].append(module)
-        unknown += module.suffixes.count
+        unknown.add(module.suffixes.count, of: module, Self.remedy(for: module.algorithm))
         continue
       }
       for index in rows.indices where rows[index].covers(module, format, family) {
         byRow[index, default: []].append(module)
-        unknown += rows[index].countOfUnknown(module.suffixes)
+        unknown.add(rows[index].countOfUnknown(module.suffixes), of: module, rows[index].remedy)
       }
     }
     var found = byAlgorithm.map { algorithm, modules in
@@ -48,12 +48,12 @@ extension AdapterReader {
     found += rows.indices.compactMap { index in
       byRow[index].map { finding(rows[index], of: $0) }
     }
-    if let mostUnknown, unknown > mostUnknown {
+    if let mostUnknown, unknown.count > mostUnknown {
       found.append(
         finding(
-          .refused, "an adapter with \(unknown) tensors that it does not know", of: [first],
-          counting: modules.count, reason: "more than \(mostUnknown) make it take none of the file",
-          source: source))
+          .refused, "an adapter with \(unknown.count) tensors that it does not know",
+          of: unknown.modules, reason: "more than \(mostUnknown) make it take none of the file",
+          remedy: unknown.remedy, source: source))
     }
     return found
   }
@@ -71,17 +71,20 @@ extension AdapterReader {
     }
   }
 
-  /// Modules that stand beside more of another kind are marked, among those that it reads at all.
+  /// Modules that stand beside more of another kind are marked, among those that it reads at all; and those of another
+  /// algorithm than the first.
   private func marked(_ modules: [ReadModule]) -> [ReadModule] {
-    guard rows.contains(where: { $0.traits.contains(.mixed) }) else { return modules }
+    let traits = rows.reduce(into: Set<ModuleTrait>()) { $0.formUnion($1.traits) }
+    guard !traits.isDisjoint(with: [.mixed, .notFirst]) else { return modules }
+    let first = modules.first { reads($0.algorithm) }?.algorithm
     var counts: OrderedDictionary<String, Int> = [:]
     for module in modules where reads(module.algorithm) { counts[module.kind, default: 0] += 1 }
-    guard counts.count > 1, let most = counts.values.max(),
-      let kind = counts.first(where: { $0.value == most })?.key
-    else { return modules }
+    let most = counts.values.max()
+    let kind = counts.first { $0.value == most }?.key
     return modules.map { module in
       var module = module
-      if module.kind != kind { module.traits.insert(.mixed) }
+      if counts.count > 1, module.kind != kind { module.traits.insert(.mixed) }
+      if module.algorithm != first { module.traits.insert(.notFirst) }
       return module
     }
   }
@@ -103,11 +106,11 @@ extension AdapterReader {
   }
 
   private func finding(
-    _ verdict: Verdict, _ what: String, of modules: [ReadModule], counting count: Int? = nil,
-    reason: String? = nil, error: [Double] = [], remedy: String? = nil, source: String
+    _ verdict: Verdict, _ what: String, of modules: [ReadModule], reason: String? = nil,
+    error: [Double] = [], remedy: String? = nil, source: String
   ) -> ReadingFinding {
     ReadingFinding(
-      reader: title, what: what, verdict: verdict, modules: count ?? modules.count,
+      reader: title, what: what, verdict: verdict, modules: modules.count,
       first: modules[0].name, reason: reason, error: error, remedy: remedy, source: source)
   }
 }
@@ -132,5 +135,22 @@ extension AdapterReader.Row {
   /// Of a module that is passed over, all of its tensors.
   func countOfUnknown(_ suffixes: Set<String>) -> Int {
     verdict == .not ? suffixes.count : unknown.intersection(suffixes).count
+  }
+}
+
+/// Tensors that a program does not know, and what would spare them.
+private struct UnknownTensors {
+  private(set) var count = 0
+  private(set) var modules: [ReadModule] = []
+  private var byRemedy: OrderedDictionary<String, Int> = [:]
+
+  /// The one that helps most of them.
+  var remedy: String? { byRemedy.max { $0.value < $1.value }?.key }
+
+  mutating func add(_ tensors: Int, of module: ReadModule, _ remedy: String?) {
+    guard tensors > 0 else { return }
+    count += tensors
+    if modules.last?.name != module.name { modules.append(module) }
+    if let remedy { byRemedy[remedy, default: 0] += tensors }
   }
 }

@@ -11,7 +11,7 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case rescale
   /// A rotation whose alpha bounds it.
   case constraint
-  /// A rotation without alpha.
+  /// Without alpha, in the file or beside it.
   case noAlpha = "no-alpha"
   case sparseResidual = "sparse-residual"
   /// The core of a Tucker decomposition.
@@ -24,6 +24,10 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case dividedOuter = "divided-w1"
   /// LoKr: w2 is no product.
   case wholeInner = "whole-w2"
+  /// LoKr: extents are divided otherwise than LyCORIS' loader would from any one factor.
+  case oddDivision = "odd-division"
+  /// A change of a norm's weight without one of its bias.
+  case biaslessNorm = "norm-without-bias"
   /// GLoRA as LyCORIS 2 and later name its pairs.
   case newPairs = "new-pairs"
   /// A change of the bias.
@@ -36,12 +40,14 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case extendedWeight = "extension"
   /// Beside more modules of another algorithm, for a program that knows one to a file.
   case mixed
+  /// Of another algorithm than the first module, for a program that takes that one's.
+  case notFirst = "not-first"
   /// LoKr whose extents are divided otherwise than those of most modules.
   case otherFactor = "other-factor"
 }
 
 extension ModuleTrait {
-  /// What the tensors of one module tell; `mixed` and `otherFactor` are what only all of a file tell.
+  /// What the tensors of one module tell; `mixed`, `notFirst` and `otherFactor` are what only all of a file tell.
   /// - Parameter alpha: nil where there is none, in the file or beside it.
   package static func traits(
     of shapes: [String: Shape], in algorithm: any AdapterAlgorithm.Type, alpha: Float?
@@ -57,8 +63,8 @@ extension ModuleTrait {
     if algorithm.boundsChange {
       add(.rescale, where: has("rescale"))
       add(.constraint, where: (alpha ?? 0) > 0)
-      add(.noAlpha, where: alpha == nil)
     }
+    add(.noAlpha, where: alpha == nil)
     add(.sparseResidual, where: has(SparseResidual.valuesSuffix))
     add(.core, where: has(LoRA.mid, "hada_t1", "lokr_t2", GLoRA.core))
     // (IA)³ tells no weight, but how many extents it has.
@@ -70,6 +76,10 @@ extension ModuleTrait {
     add(.conv3D, where: extents == 5)
     add(.dividedOuter, where: has("lokr_w1_a"))
     add(.wholeInner, where: has("lokr_w2"))
+    add(
+      .oddDivision,
+      where: algorithm == LoKr.self && LyCORISDivision(of: shapes)?.isFoundAgain == false)
+    add(.biaslessNorm, where: algorithm == Norm.self && !has(Norm.biasDifference))
     if algorithm == GLoRA.self, let first = shapes[GLoRA.b1],
       let weight = algorithm.weightShape(of: shapes)
     {

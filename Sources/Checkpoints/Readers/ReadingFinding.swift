@@ -45,8 +45,11 @@ extension ReadingFinding {
       "\(finding.what) (\(finding.modules) module\(finding.modules == 1 ? "" : "s"), first "
     text += "'\(finding.first)') \(finding.verdict.predicate) by \(readers.enumerated)"
     if let reason = finding.reason { text += ": \(reason)" }
-    if let remedy = finding.remedy {
-      text += "; \(command.map { $0 + "'s " } ?? "")'\(remedy)' gives what is read"
+    guard let remedy = finding.remedy else { return text }
+    if let command {
+      text += "; convert it: '\(command) FILE \(remedy) -o OUTPUT'"
+    } else {
+      text += "; add '\(remedy)'"
     }
     return text
   }

@@ -47,6 +47,8 @@ extension OptionWords {
     pixart-alpha pixart-sigma pixartsigma pixart-a pixart-s = pixart
     cogvideo cogvideox-5b cogvideox-2b = cogvideox
     mochi-1 mochi1 genmo = mochi
+    cosmos-1 cosmos-1.0 cosmos-predict1 predict1 = cosmos1
+    stable-cascade stablecascade stage-c wuerstchen-v3 = cascade
     unknown other any custom none = generic
     """)
 

@@ -40,7 +40,9 @@ package struct AdapterConversion {
     // '--family' is the user's word for all of them.
     if settings.family == nil { try Self.checkModels(adapters) }
     let largest = adapters.max { $0.file.modules.count < $1.file.modules.count }!.file
-    let recognized = largest.recognizeFamily()
+    let recognized = Self.recognize(
+      largest, among: adapters,
+      base: base?.family ?? (settings.combination.base ?? settings.reshaping.base)?.layout.family)
     let family = settings.family ?? recognized.family
     self.family = family
     self.recognized = recognized.family
@@ -55,8 +57,34 @@ package struct AdapterConversion {
     {
       self.settings.format = reader.format(for: family)
     }
-    // Adapters that are to become one have their names in one format.
-    if self.settings.format == nil, Set(formats).count > 1 { self.settings.format = formats[0] }
+    // Adapters that are to become one have their names in one format; and layers named by processors get names,
+    // some of them several.
+    let keys = adapters.lazy.flatMap { $0.file.file.tensors.keys }
+    if self.settings.format == nil,
+      Set(formats).count > 1 || keys.contains(where: ProcessorNames.names)
+    {
+      self.settings.format = formats[0]
+    }
+    if settings.family == nil, let format = self.settings.format {
+      for adapter in adapters { try recognized.requireOneMeaning(of: adapter.file, in: format) }
+    }
+  }
+
+  /// By the largest adapter; where its names fit several families, by the base or by an adapter that fits one of them.
+  private static func recognize(
+    _ largest: AdapterFile, among adapters: [WeightedAdapter], base: ModelFamily?
+  ) -> AdapterFamily {
+    var recognized = largest.recognizeFamily()
+    if let base {
+      recognized = recognized.settled(as: base, because: "the base is of \(base.name)")
+    }
+    for adapter in adapters where !recognized.rivals.isEmpty {
+      let other = adapter.file.recognizeFamily()
+      guard other.rivals.isEmpty, let family = other.family else { continue }
+      recognized = recognized.settled(
+        as: family, because: "\(adapter.file.file.path) is for \(family.name)")
+    }
+    return recognized
   }
 
   /// - Throws: `OperationError.blockWeights`
@@ -67,7 +95,7 @@ package struct AdapterConversion {
     // A model that is cut or tiny has the names of its family at least.
     let families =
       family.map { [$0] }
-      ?? ModelFamily.fitting(adapterModules: adapter.modules.map { ($0.name, nil) })
+      ?? ModelFamily.fitting(adapterModules: adapter.modules.map { NamedModule($0.name) })
     for weights in blockWeights {
       do throws(BlockWeights.Failure) {
         try weights.check(for: families)
@@ -81,7 +109,7 @@ package struct AdapterConversion {
   /// their names, as a text encoder alone does, and what metadata say may differ.
   private static func checkModels(_ adapters: [WeightedAdapter]) throws(OperationError) {
     guard adapters.count > 1 else { return }
-    let fitting = adapters.map { ModelFamily.fitting(adapterModules: $0.file.modulesByWidth) }
+    let fitting = adapters.map { ModelFamily.fitting(adapterModules: $0.file.namedModules) }
     guard let expected = fitting[0].first else { return }
     for (adapter, families) in zip(adapters, fitting).dropFirst() {
       guard let found = families.first, Set(fitting[0]).isDisjoint(with: families) else { continue }

@@ -168,7 +168,10 @@ struct ConversionMetadata {
     return (try? encoder.encode(entries)).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// nil where names fit several: what is written in a header is taken for true.
   private func family(of source: AdapterFile) -> ModelFamily? {
-    settings.family ?? source.recognizeFamily().family
+    if let family = settings.family { return family }
+    let recognized = source.recognizeFamily()
+    return recognized.rivals.isEmpty ? recognized.family : nil
   }
 }
