@@ -3,7 +3,8 @@
 
 usage: check-clients.py BINDIR [TOPIC...]
 
-TOPIC, default all: lora, extracted, written, converted, families, trained.
+TOPIC, default all: lora, extracted, written, converted, families, readers, spellings,
+trained.
 
 Makes a small model with SD1's module names and a fine-tune of it. LoRA and DoRA that lyco-extract
 writes are loaded in lycoris-lora (kohya loader and generic wrapper), diffusers, peft and by hand
@@ -11,7 +12,9 @@ from safetensors; every algorithm it writes in lycoris-lora; and what lycoris-lo
 merged. Every program must use every key, and the change of every weight must be lyco-merge's to
 1e-5 (relative Frobenius norm, float32). Of every family that diffusers has, adapters in kohya's
 names for a tiny model are converted and loaded in diffusers and peft, and must change it as their
-factors say. What lyco-train trains, by every algorithm, must give the loss of held-out pictures that
+factors say; what the tables of readers claim of diffusers and peft is held against both. Adapters in
+all spellings of the field are merged against their factors. What
+lyco-train trains, by every algorithm, must give the loss of held-out pictures that
 it reports, to 1e-3, in lycoris-lora and diffusers; its event files are read by tensorboard.
 
 Needs scripts/requirements.txt; says so and exits with 0 where a package is missing.
@@ -41,12 +44,13 @@ except ImportError as missing:
     sys.exit(0)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from clients import converted, extracted, families, lora, trained, written  # noqa: E402
+from clients import converted, extracted, families, lora, readers, spellings, trained, written  # noqa: E402
 from clients.tools import Bench, Failure  # noqa: E402
 
 
 TOPICS = {"lora": lora, "extracted": extracted, "written": written, "converted": converted,
-          "families": families, "trained": trained}
+          "families": families, "readers": readers,
+          "spellings": spellings, "trained": trained}
 
 
 def main(binaries, topics):

@@ -209,11 +209,31 @@ def buckets(checkout):
 
 
 def captions(checkout):
-    """Every case draws nothing, or what cannot differ: sd-scripts' draws are Python's."""
+    """What sd-scripts makes of captions: of every case all that its draws can give, most of one outcome.
+
+    Its function joins tags by a comma whatever divided them. Here it joins them by what divided them, which the
+    separator promises; nothing else of it is changed."""
     source = (checkout / "library/train_util.py").read_text()
     base = next(n for n in ast.parse(source).body if getattr(n, "name", None) == "BaseDataset")
     method = next(n for n in base.body if getattr(n, "name", None) == "process_caption")
-    namespace = {"random": random, "math": math, "re": re, "BaseSubset": object}
+    class Joined(ast.NodeTransformer):
+        count = 0
+
+        def visit_Constant(self, node):
+            if node.value != ", ":
+                return node
+            self.count += 1
+            return ast.parse("joint(subset)", mode="eval").body
+
+    joined = Joined()
+    method = ast.fix_missing_locations(joined.visit(method))
+    assert joined.count == 1
+
+    def joint(subset):
+        separator = subset.caption_separator
+        return separator if separator[-1].isspace() else separator + " "
+
+    namespace = {"random": random, "math": math, "re": re, "BaseSubset": object, "joint": joint}
     exec(compile(ast.Module([method], []), "train_util", "exec"), namespace)
 
     standard = dict(
@@ -247,11 +267,39 @@ def captions(checkout):
         ("a.b. c", {"caption_separator": ".", "caption_tag_dropout_rate": 1e-300}, 1, 0, 100),
         ("", {"caption_prefix": "p"}, 1, 0, 100),
         ("", {"shuffle_caption": True}, 1, 0, 100),
+        ("a, b; c;d", {"caption_separator": ";", "shuffle_caption": True, "keep_tokens": 1}, 1, 0, 100),
+        ("a| b |c,d", {"caption_separator": "|", "caption_tag_dropout_rate": 0.5}, 1, 0, 100),
+        ("a b  c", {"caption_separator": " ", "shuffle_caption": True}, 1, 0, 100),
+        ("a. b. c. d", {"caption_separator": ". ", "token_warmup_step": 10, "token_warmup_min": 2}, 1, 5, 100),
+        ("a;b||c;d||e;;f", {"caption_separator": ";", "keep_tokens_separator": "||", "shuffle_caption": True}, 1, 0, 100),
+        ("a||b||c||d", {"caption_separator": ";", "keep_tokens_separator": "||", "shuffle_caption": True}, 1, 0, 100),
+        ("a;b,c", {"caption_separator": ";", "keep_tokens_separator": "||", "keep_tokens": 1, "shuffle_caption": True}, 1, 0, 100),
+        ("a//b; c//d", {"caption_separator": ";", "secondary_separator": "//", "shuffle_caption": True}, 1, 0, 100),
+        ("a//b; c", {"caption_separator": ";", "secondary_separator": "//"}, 1, 0, 100),
+        ("a;b", {"caption_separator": ";", "caption_prefix": "x; y", "caption_suffix": "z;", "shuffle_caption": True}, 1, 0, 100),
+        ("a,b,c", {"shuffle_caption": True, "keep_tokens": 7}, 1, 0, 100),
+        ("a,b", {"token_warmup_step": 10, "token_warmup_min": 5}, 1, 3, 100),
+        ("a,b,c,d", {"token_warmup_step": 0.999, "keep_tokens": 1}, 1, 50, 99),
+        ("a,b,c,d", {"token_warmup_step": 1}, 1, 0, 100),
+        ("a, {b|c; d}; {e|f}", {"enable_wildcard": True, "caption_separator": ";", "shuffle_caption": True}, 1, 0, 100),
+        ("a {b|c}\nd {{e|f}}\n\n{g|}", {"enable_wildcard": True}, 1, 0, 100),
+        ("{{{a|b}}} {c{d|e} {|} {{}} {}x} }{", {"enable_wildcard": True}, 1, 0, 100),
+        ("a {b|c}", {"enable_wildcard": True, "caption_prefix": "{p|q}", "caption_suffix": "s"}, 1, 0, 100),
+        ("a, b", {"caption_dropout_rate": 0.5, "caption_suffix": "s"}, 1, 0, 100),
+        ("a, b\r\nc, d", {"caption_tag_dropout_rate": 1e-300}, 1, 0, 100),
+        ("a, b\r\nc, d", {"enable_wildcard": True, "caption_tag_dropout_rate": 1e-300}, 1, 0, 100),
+        ("a,\u200db, c\u2028d", {"caption_tag_dropout_rate": 1e-300}, 1, 0, 100),
+        ("caf\u00e9 {\u0301x|y}", {"enable_wildcard": True, "caption_separator": "e\u0301", "shuffle_caption": True}, 1, 0, 100),
     ]:
-        subset = type("Subset", (), {**standard, **changes})()
-        dataset = type("Dataset", (), dict(current_epoch=epoch, current_step=step, max_train_steps=most, replacements={}))()
+        outcomes = set()
+        random.seed(20251122)
+        for _ in range(2000):
+            subset = type("Subset", (), {**standard, **changes})()
+            dataset = type("Dataset", (), dict(current_epoch=epoch, current_step=step, max_train_steps=most, replacements={}))()
+            outcomes.add(namespace["process_caption"](dataset, subset, caption))
+        assert len(outcomes) < 50, "too many to have met all"
         cases.append({"caption": caption, "options": changes, "epoch": epoch, "step": step, "max_train_steps": most,
-                      "expected": namespace["process_caption"](dataset, subset, caption)})
+                      "outcomes": sorted(outcomes)})
     (FOLDER / "captions.json").write_text(json.dumps(cases, indent=1) + "\n")
 
 

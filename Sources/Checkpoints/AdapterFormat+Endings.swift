@@ -24,6 +24,12 @@ extension AdapterFormat {
       return "." + (Self.dottedSuffixes[suffix] ?? suffix)
     case .diffusers, .peft:
       if isLowRank, suffix == Full.biasDifference { return ".lora_B.bias" }
+      // transformers, which loads text encoders for diffusers, looks for no other spelling.
+      if self == .diffusers, suffix == WeightDecomposition<Tensor>.outputSuffix.name,
+        module.hasPrefix("text_encoder")
+      {
+        return ".lora_magnitude_vector.weight"
+      }
       return "." + (Self.dottedSuffixes[suffix] ?? suffix)
     }
   }

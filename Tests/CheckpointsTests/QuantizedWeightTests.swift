@@ -116,7 +116,7 @@ import Testing
     ("SDNQ", ["a.weight", "a.scale", "a.zero_point"]),
     ("fp8 in blocks", ["a.weight", "a.weight_scale_inv"]),
     ("bitsandbytes 4-bit", ["a.weight", "a.weight.absmax"]),
-    ("HQQ", ["a.W_q"]),
+    ("HQQ", ["a.W_q"]), ("torchao", ["a._weight_qdata", "a._weight_scale"]),
     ("unknown quantization", ["a.weight"]),
   ]) func refusesByName(name: String, keys: [String]) throws {
     var tensors = ["b.weight": EncodedTensor(Tensor(zeros: [2, 2]), as: .f16)]

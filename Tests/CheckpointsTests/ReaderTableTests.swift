@@ -115,6 +115,10 @@ import Testing
     "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1",
     "diffusion_model.double_blocks.0.img_attn.proj", "lora_unet_double_blocks_0_img_mlp_fc1",
     "diffusion_model.time_in.mlp.0", "lora_unet_patch_embedding",
+    "diffusion_model.double_blocks.0.img_attn.proj", "diffusion_model.patchify_proj",
+    "diffusion_model.txt_in.individual_token_refiner.blocks.0.self_attn_qkv",
+    "diffusion_model.final_layer.adaLN_modulation.1", "lora_unet_distilled_guidance_layer_in_proj",
+    "lora_unet_double_stream_modulation_img_lin",
   ]
 
   private static var modules: [ReadModule] {
@@ -198,6 +202,30 @@ import Testing
       name: "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", algorithm: "lora",
       traits: [])
     #expect(reader.verdicts(on: [module], as: .diffusers, of: .named("sd1")) == [verdict])
+  }
+
+  /// What diffusers' converters of names make of them, as measured by scripts/clients/readers.py.
+  @Test(arguments: [
+    ("lora_unet_img_in", AdapterFormat.kohya, "flux", AdapterReader.Verdict.not),
+    ("lora_unet_double_blocks_0_img_attn_proj", .kohya, "flux", .whole),
+    ("lora_unet_double_blocks_0_img_attn_qkv", .kohya, "hunyuan-video", .refused),
+    ("lora_unet_layers_0_attention_qkv", .kohya, "lumina2", .not),
+    ("lora_unet_time_embedding_0", .kohya, "wan", .refused),
+    ("lora_unet_blocks_0_self_attn_q", .kohya, "wan", .whole),
+    ("diffusion_model.double_blocks.0.img_attn.proj", .comfy, "flux", .not),
+    ("diffusion_model.layers.0.attention.qkv", .comfy, "z-image", .refused),
+    ("diffusion_model.layers.0.attention.to_q", .musubiOther, "z-image", .whole),
+    ("diffusion_model.transformer_blocks.0.attn1.to_q", .comfy, "ltx2", .wrong),
+    ("diffusion_model.transformer_blocks.0.attn.to_q", .comfy, "qwen-image", .whole),
+  ])
+  func diffusersTurnsNamesOfSomeFamilies(
+    name: String, format: AdapterFormat, family: String, verdict: AdapterReader.Verdict
+  ) throws {
+    let reader = try #require(AdapterReader.named("diffusers"))
+    // What musubi-tuner's converter writes has no alpha.
+    let traits: Set<ModuleTrait> = format == .musubiOther ? [] : [.alpha]
+    let module = ReadModule(name: name, algorithm: "lora", traits: traits)
+    #expect(reader.verdicts(on: [module], as: format, of: .named(family)) == [verdict])
   }
 
   /// What a conversion would save is kept.

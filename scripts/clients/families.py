@@ -324,11 +324,15 @@ def places(family, model):
     return lambda name: (sgm(name) if family == "sdxl" else name, (0, 1))
 
 
+def is_named(family, name):
+    """The refiner of HunyuanVideo 1.5 is HunyuanVideo's, whose table has its names."""
+    return not (family == "hunyuan-video-1.5" and name.startswith("context_embedder."))
+
+
 def adapter(family, model, prefix="lora_unet_", seed=5):
     """Factors in kohya's names, and the change of every layer."""
     layers = {name: layer for name, layer in model.named_modules()
-              if isinstance(layer, torch.nn.Linear)
-              and not (family == "hunyuan-video-1.5" and name.startswith("context_embedder."))}
+              if isinstance(layer, torch.nn.Linear) and is_named(family, name)}
     g = torch.Generator().manual_seed(seed)
     place, modules = places(family, model), {}
     for name, layer in layers.items():
@@ -367,6 +371,11 @@ def expect_loaded(model, stored):
     loaded = sum(bool(re.search(r"lora_A\.\w+\.weight$", name)) for name, _ in model.named_parameters())
     if loaded != stored:
         raise Failure(f"{loaded} of {stored} modules loaded")
+
+
+def prefix(model):
+    """What keys of a file begin with in diffusers."""
+    return "unet" if isinstance(model, diffusers.UNet2DConditionModel) else "transformer"
 
 
 def in_diffusers(model, prefix, path):
@@ -446,12 +455,11 @@ def checks(bench):
             tensors, expected = adapter(
                 family, model, "lora_prior_unet_" if family == "cascade" else "lora_unet_")
             before = weights(model)
-            prefix = "unet" if isinstance(model, diffusers.UNet2DConditionModel) else "transformer"
             results = []
             # Of HunYuanDiT, PixArt and Stable Cascade diffusers loads no adapters; their modules are PEFT's all the same.
             for policy in ("fold", "config") if hasattr(model, "load_lora_adapter") else ():
                 path = converted(bench, family, tensors, "--to", "diffusers", "--alpha", policy)
-                found = change(before, in_diffusers(copy.deepcopy(model), prefix, path))
+                found = change(before, in_diffusers(copy.deepcopy(model), prefix(model), path))
                 results.append(compare(found, expected))
             folder = converted(bench, family, tensors, "--to", "peft")
             [config] = folder.rglob("adapter_config.json")

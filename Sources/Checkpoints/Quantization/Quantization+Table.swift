@@ -16,7 +16,8 @@ extension Quantization {
   ///
   /// Sources: ComfyUI `comfy/ops.py` and `comfy/quant_ops.py`; bitsandbytes `functional.py`
   /// (`QuantState.as_dict`) and `nn/modules.py` (`Linear8bitLt`); nunchaku `models/linear.py`; AutoGPTQ and AutoAWQ
-  /// `qlinear`; compressed-tensors; optimum-quanto `tensor/weights`; HQQ `core/quantize.py`; SDNQ.
+  /// `qlinear`; compressed-tensors; optimum-quanto `tensor/weights`; torchao
+  /// `prototype/safetensors/safetensors_support.py`; HQQ `core/quantize.py`; SDNQ.
   static let all = [
     Quantization(
       "bitsandbytes NF4", signs: [".quant_state.bitsandbytes__nf4"],
@@ -74,6 +75,10 @@ extension Quantization {
       companions: [
         ".weight._data", ".weight._scale", ".weight._shift", ".input_scale", ".output_scale",
       ], .refused("its rule stands in another file, the map of quantized layers")),
+    Quantization(
+      "torchao", signs: ["._weight_qdata"],
+      companions: ["._weight_qdata", "._weight_scale", "._weight_zero_point"],
+      .refused("its rule stands in the header, in the words of one program")),
     Quantization(
       "HQQ", signs: [".W_q"], companions: [".W_q"], .refused("its codes are packed by groups")),
     Quantization(

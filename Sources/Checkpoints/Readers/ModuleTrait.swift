@@ -30,6 +30,8 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case biaslessNorm = "norm-without-bias"
   /// GLoRA as LyCORIS 2 and later name its pairs.
   case newPairs = "new-pairs"
+  /// Alpha stands beside the factors.
+  case alpha
   /// A change of the bias.
   case bias
   /// A trained number that multiplies the change, stored apart.
@@ -85,6 +87,7 @@ extension ModuleTrait {
     {
       add(.newPairs, where: first.rows == weight.rows)
     }
+    add(.alpha, where: alpha != nil)
     add(.bias, where: !biasSuffixes.isDisjoint(with: shapes.keys))
     add(.scalar, where: has(scalarSuffix.name))
     add(.scale, where: has(fixedScaleSuffix.name))

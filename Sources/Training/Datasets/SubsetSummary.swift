@@ -18,8 +18,8 @@ package struct SubsetSummary: Equatable, Sendable {
     var places: [String: Int] = [:]
     var tags: [(tag: String, count: Int)] = []
     for caption in captions {
-      for part in caption.split(separator: ",") {
-        let tag = String(part).trimmed.lowercased()
+      for part in caption.components(separatedBy: ",") {
+        let tag = part.trimmed.lowercased()
         guard !tag.isEmpty else { continue }
         if let place = places[tag] {
           tags[place].count += 1

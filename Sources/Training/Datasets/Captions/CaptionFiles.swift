@@ -54,8 +54,7 @@ struct CaptionFiles {
   /// The first line, or with wildcards all that are not empty.
   private func text(of file: FilePath) throws(DatasetError) -> String {
     let text = try FileListing.text(of: file, atMost: Self.longest)
-    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-      .map { String($0).trimmed }
+    let lines = text.lines.map(\.trimmed)
     // A blank line is a caption without words, as in sd-scripts.
     guard !text.isEmpty else {
       throw .caption(

@@ -26,9 +26,9 @@ struct CaptionMetadata {
     let text = try FileListing.text(of: file, atMost: Self.largest)
     var entries: [ImageEntry] = []
     if file.extension?.lowercased() == "jsonl" {
-      for (i, line) in text.split(whereSeparator: \.isNewline).enumerated() {
+      for (i, line) in text.lines.enumerated() where !line.trimmed.isEmpty {
         let name = "line \(i + 1)"
-        guard let value = JSONValue(parsing: String(line)) else {
+        guard let value = JSONValue(parsing: line) else {
           throw .metadata(file, entry: name, detail: "not valid JSON")
         }
         guard case .string(let image) = value["image_path"] else {
@@ -82,7 +82,7 @@ struct CaptionMetadata {
       return caption.isEmpty ? tags : caption + separator + tags
     }
     let line = tags.replacingAll("\n", with: separator)
-    let lines = caption.split(separator: "\n").map(String.init).filter { !$0.trimmed.isEmpty }
+    let lines = caption.components(separatedBy: "\n").filter { !$0.trimmed.isEmpty }
     return lines.isEmpty
       ? line : lines.map { $0 + separator + line }.joined(separator: "\n")
   }

@@ -40,7 +40,7 @@ package struct CaptionPipeline: Sendable {
     if settings.usesWildcards {
       caption = Wildcards.resolved(caption, using: &generator)
     } else {
-      caption = String(caption.prefix { $0 != "\n" })
+      caption = caption.components(separatedBy: "\n", limit: 2)[0]
     }
     if settings.shuffles || settings.warmupSteps > 0 || settings.tagDropout > 0 {
       caption = withTagsVaried(caption, moment, &generator)
@@ -76,7 +76,8 @@ package struct CaptionPipeline: Sendable {
     }
     // Whoever divides tags by another sign than a comma wants them to stay divided by it.
     let separator = settings.separator
-    let spaced = separator.last?.isWhitespace ?? true ? separator : separator + " "
+    let endsInSpace = separator.unicodeScalars.last?.properties.isWhitespace ?? true
+    let spaced = endsInSpace ? separator : separator + " "
     return (head + tags + tail).joined(separator: spaced)
   }
 
