@@ -88,7 +88,7 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         "compressed caches",
         [
           "--max_train_steps", "1", "--cache_latents_to_disk", "--latent_cache_format",
-          "safetensors.zst", "--log_csv", "log.csv",
+          "safetensors.zst",
         ]),
     ]
   }()
