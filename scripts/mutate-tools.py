@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the five tools over damaged inputs with odd options. What counts as a fault: an end by a signal, none
-within ten seconds, an exit status that is not documented, more than one line of error, an escape sequence in
-what is printed, a changed input, an output beside a failure, or a refusal that took more than 400 MB.
+within ten seconds of its own (six times as many by the clock, where much else runs), an exit status that is not
+documented, more than one line of error, an escape sequence in what is printed, a changed input, an output beside a
+failure, or a refusal that took more than 300 MB of anonymous memory.
 
     scripts/mutate-tools.py BIN [--seconds 600] [--seed 1] [--jobs 2] [--limit 10] [--keep FOLDER] [--only JOB]
 
@@ -179,6 +180,15 @@ def prepare(folder):
     for name in ("loha", "lokr", "oft", "boft", "glora", "ia3", "dora"):
         for path in sorted((FIXTURES / name).glob("*linear*.safetensors"))[:1]:
             shutil.copy(path, folder / f"golden-{name}.safetensors")
+    # States, shards with their index, torch files, compressed files, a report of a sample.
+    base = {"a.weight": [8, 6], "a.bias": [8]}
+    sweep.write_safetensors(folder / "m-00001-of-00002.safetensors", base)
+    sweep.write_safetensors(folder / "m-00002-of-00002.safetensors", {"b.weight": [4, 3, 3, 3]})
+    (folder / "m.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": 656}, "weight_map": {
+        "a.weight": "m-00001-of-00002.safetensors", "a.bias": "m-00001-of-00002.safetensors",
+        "b.weight": "m-00002-of-00002.safetensors"}}))
+    for name in ("every-dtype.pt", "every-dtype-legacy.pt", "lightning.ckpt", "layouts-legacy.pt"):
+        shutil.copy(FIXTURES / "torch" / name, folder / f"torch-{name}")
     data = FIXTURES / "training/data"
     for path in sorted((data / "images").iterdir()):
         # Images that differ in their endings alone would share a cache.
@@ -187,6 +197,24 @@ def prepare(folder):
         image.with_suffix(".txt").write_text("a {red|blue} bag, {on|under} a table")
     for path, image in zip(sorted((data / "caches").glob("*_sd.npz")), ("rgb", "rgba")):
         shutil.copy(path, folder / "images" / f"{image}_0048x0040_sd.npz")
+
+
+TRAINING = ["--pretrained_model_name_or_path", "tiny", "--train_data_dir", "images", "--resolution", "32", "--seed", "7",
+            "--network_module", "lycoris.kohya", "--network_args", "exclude_patterns=['.*']",
+            "include_patterns=['conv_in']", "--network_dim", "2", "--output_dir", "out"]
+
+
+def prepare_state(folder, binaries):
+    """A state, and a compressed file, which the tools themselves write."""
+    with tempfile.TemporaryDirectory(prefix="lyco-mutate-") as place:
+        done = subprocess.run([str(binaries / "lyco-train"), *TRAINING, "--max_train_steps", "1", "--save_state",
+                               "--cache_latents_to_disk", "--latent_cache_format", "safetensors.zst",
+                               "--output_dir", place], cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"no state: {done.stderr.strip()[:300]}")
+        shutil.copytree(next(pathlib.Path(place).glob("*-state")), folder / "state")
+    packed = sorted((folder / "images").glob("*.zst"))
+    shutil.copy(packed[0], folder / "packed.safetensors.zst")
 
 
 def jobs(folder):
@@ -226,12 +254,24 @@ def jobs(folder):
         "images": ("lyco-train", ["--pretrained_model_name_or_path", "tiny", "--train_data_dir", "images",
                                   "--resolution", "32", "--max_train_steps", "1", "--output_dir", "out",
                                   "--cache_latents", "--enable_wildcard", "--caption_extension", ".txt"],
-                   [f"images/{p.name}" for p in images]),
+                   [f"images/{p.name}" for p in images if p.suffix not in (".npz", ".zst")]),
         "caches": ("lyco-train", ["--pretrained_model_name_or_path", "tiny", "--train_data_dir", "images",
                                   "--resolution", "48,40", "--max_train_steps", "1", "--output_dir", "out",
                                   "--cache_latents_to_disk"],
                    [f"images/{p.name}" for p in images if p.suffix == ".npz"] or ["images/rgb.png"]),
     }
+    found["shards"] = ("lyco-inspect", ["m.safetensors.index.json", "--check"],
+                       ["m.safetensors.index.json", "m-00001-of-00002.safetensors"])
+    found["merge-shards"] = ("lyco-merge", ["m.safetensors.index.json", "adapter.safetensors", "-o", "out/o.safetensors"],
+                             ["m.safetensors.index.json", "m-00002-of-00002.safetensors"])
+    for path in sorted(folder.glob("torch-*")):
+        found[path.name] = ("lyco-inspect", [path.name, "--stats"], [path.name])
+    found["packed"] = ("lyco-inspect", ["packed.safetensors.zst", "--check"], ["packed.safetensors.zst"])
+    found["state"] = ("lyco-train", [*TRAINING, "--max_train_steps", "2", "--resume", "state"],
+                      [f"state/{p.name}" for p in sorted((folder / "state").iterdir())])
+    found["packed-caches"] = ("lyco-train", [*TRAINING, "--max_train_steps", "1", "--cache_latents_to_disk",
+                                             "--latent_cache_format", "safetensors.zst"],
+                              [f"images/{p.name}" for p in images if p.suffix == ".zst"])
     for path in sorted(folder.glob("golden-*.safetensors")):
         found[path.stem] = ("lyco-inspect", [path.name, "--stats"], [path.name])
     return found
@@ -282,14 +322,15 @@ def run(case, binaries, source, limit, keep):
         process = subprocess.Popen([str(binaries / tool), *arguments], cwd=folder, stdin=subprocess.DEVNULL,
                                    stdout=open(f"{place}/output", "wb"), stderr=open(f"{place}/errors", "wb"),
                                    env=environment)
-        end = time.monotonic() + limit
-        status = None
-        while time.monotonic() < end:
-            pid, code, usage = os.wait4(process.pid, os.WNOHANG)
+        end = time.monotonic() + 6 * limit
+        status, memory = None, 0
+        while time.monotonic() < end and seconds(process.pid) < limit:
+            memory = max(memory, anonymous_memory(process.pid))
+            pid, code, _ = os.wait4(process.pid, os.WNOHANG)
             if pid:
-                status, memory = os.waitstatus_to_exitcode(code), usage.ru_maxrss
+                status = os.waitstatus_to_exitcode(code)
                 break
-            time.sleep(0.01)
+            time.sleep(0.005)
         else:
             process.kill()
             os.wait4(process.pid, 0)
@@ -308,11 +349,11 @@ def run(case, binaries, source, limit, keep):
             fault = "an error of more than one line"
         elif "\x1b" in errors + output:
             fault = "an escape sequence in what is printed"
-        elif status and memory > 400_000:
+        elif status and memory > 300_000:
             fault = f"a refusal that took {memory >> 10} MB"
         else:
             after = digests(folder)
-            changed = [n for n in before if after.get(n) != before[n] and not n.endswith(".npz")]
+            changed = [n for n in before if after.get(n) != before[n] and not n.endswith((".npz", ".zst"))]
             written = [n for n in after if n not in before]
             if changed:
                 fault = f"changed inputs: {changed[:3]}"
@@ -327,6 +368,25 @@ def run(case, binaries, source, limit, keep):
             tail = errors.strip().splitlines()[-1:] or [""]
             return f"{name} {seed}: {fault}: {shlex.join([tool, *arguments])[:300]}: {tail[0][:200]!r}"
         return None
+
+
+def seconds(process):
+    """What a process has taken of the processor; 0 where it is gone."""
+    try:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0
+
+
+def anonymous_memory(process):
+    """In kilobytes; 0 where it is gone."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"RssAnon:\s+(\d+)", status)
+    return int(found.group(1)) if found else 0
 
 
 def digests(folder):
@@ -356,6 +416,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="lyco-mutate-") as place:
         source = pathlib.Path(place)
         prepare(source)
+        prepare_state(source, binaries)
         known = {name: job for name, job in jobs(source).items() if not arguments.only or name == arguments.only}
         check(known, binaries, source)
         options = {tool: list(sweep.options(binaries / tool)) for tool in {job[0] for job in known.values()}}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the C targets that read what comes from files with the address and undefined-behaviour sanitizers, and
-# runs them over the images of the fixtures, damaged in many ways, and over all bit patterns.
+# runs them over the images and the patterns of the fixtures, damaged in many ways, and over all bit patterns.
 #
-#   scripts/sanitize.sh [ROUNDS]     of damage for each image, 2000 if not given
+#   scripts/sanitize.sh [ROUNDS]     of damage for each image, a tenth for each pattern; 2000 if not given
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -24,3 +24,7 @@ flags=(-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize
 "$compiler" "${flags[@]}" -I Sources/CKernels/include \
   scripts/sanitize/kernels.c Sources/CKernels/*.c -lm -o "$work/kernels"
 "$work/kernels"
+
+"${CXX:-clang++}" "${flags[@]}" -std=c++17 -I Sources/CRE2/include \
+  scripts/sanitize/patterns.cpp Sources/CRE2/*.cpp -lre2 -o "$work/patterns"
+"$work/patterns" "$((rounds / 10 + 1))" Fixtures/patterns/* Sources/Checkpoints/Presets/*

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CPlatform.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -91,29 +93,56 @@ int64_t lyco_memory_limit(void) {
 
 #ifdef __linux__
 
-/* Below this the libraries cannot start their threads, and hang or end without a word. They do so before
-   `main`, so that a look is taken before any of them. */
+/* Below these the libraries cannot start their threads and queues, and hang or end without a word. They do so
+   before `main`, so that a look is taken before any of them. */
 static const int64_t least_memory = (int64_t)1 << 30;
+static const uint64_t least_files = 8;
 
-static void check_memory_limit(int count, char **arguments, char **environment) {
-  (void)count, (void)arguments, (void)environment;
-  int64_t limit = lyco_memory_limit();
-  if (limit < 0 || limit >= least_memory) return;
+/* Ends the process with a line that says what was expected and found. */
+static void refuse(const char *expected, uint64_t found, const char *unit) {
   char digits[24];
   int first = sizeof digits;
-  unsigned long long mebibytes = (unsigned long long)limit >> 20;
   do {
-    digits[--first] = (char)('0' + mebibytes % 10);
-    mebibytes /= 10;
-  } while (mebibytes > 0);
-  static const char before[] = "Error: the limit of memory (ulimit -v): expected at least 1024 MiB, found ";
-  say(before, sizeof before - 1);
+    digits[--first] = (char)('0' + found % 10);
+    found /= 10;
+  } while (found > 0);
+  say(expected, strlen(expected));
   say(digits + first, sizeof digits - (size_t)first);
-  say(" MiB\n", 5);
+  say(unit, strlen(unit));
   _exit(1);
 }
 
-__attribute__((section(".preinit_array"), used)) static void (*const memory_limit_check)(int, char **, char **) =
-    check_memory_limit;
+/* A descriptor of the three that is closed would go to the first file that is opened, which would then be an
+   output, or have messages in it. What is put there instead cannot be written to, so that lost results are noticed. */
+static void fill_standard_descriptors(void) {
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+    if (fcntl(file, F_GETFD) == -1 && errno == EBADF) (void)!open("/dev/null", O_RDONLY);
+  }
+}
+
+/* A write that cannot be done is told by its error. A reader of results that has gone away ends no work, and a
+   limit on the size of files leaves a line and no debris. */
+static void ignore_signals_of_writes(void) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+static void check_start(int count, char **arguments, char **environment) {
+  (void)count, (void)arguments, (void)environment;
+  ignore_signals_of_writes();
+  fill_standard_descriptors();
+  int64_t memory = lyco_memory_limit();
+  if (memory >= 0 && memory < least_memory) {
+    refuse("Error: the limit of memory (ulimit -v): expected at least 1024 MiB, found ", (uint64_t)memory >> 20,
+           " MiB\n");
+  }
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < least_files) {
+    refuse("Error: the limit of open files (ulimit -n): expected at least 8, found ", files.rlim_cur, "\n");
+  }
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const start_check)(int, char **, char **) =
+    check_start;
 
 #endif

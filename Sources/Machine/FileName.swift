@@ -44,8 +44,18 @@ extension String {
 }
 
 extension FilePath {
+  /// The longest path that a system call takes, and its end.
+  private static let longest = 4096
+
   /// The path of a text in which private characters may stand for bytes.
+  ///
+  /// No call takes a text that is too long for a path. It is cut to what is still too long, and refused as such: a
+  /// file can hold names of any length, and what handles paths takes time by their square.
   package init(named text: String) {
+    guard text.utf8.count <= Self.longest else {
+      self.init(bytes: text.utf8.prefix(Self.longest + 1))
+      return
+    }
     guard text.hasEscapes else {
       self.init(text)
       return

@@ -36,9 +36,8 @@ extension TensorFile {
         if weightMap[name] == nil { throw .missingFromIndex(path, tensor: name, shard: shard) }
       }
     }
-    for (name, shard) in weightMap
-    where tensors[name]?.file.lastComponent?.string != FilePath(named: shard).lastComponent?.string
-    {
+    let paths = firstTensors.keys.reduce(into: [:]) { $0[$1] = folder.appending(named: $1) }
+    for (name, shard) in weightMap where tensors[name]?.file != paths[shard] {
       throw .missingFromShard(path, tensor: name, shard: shard)
     }
     return TensorFile(path, .sharded, metadata, tensors)
@@ -105,14 +104,19 @@ package struct ShardIndex: Sendable {
     _ json: inout JSONReader
   ) throws(SafetensorsError) -> OrderedDictionary<String, String> {
     var weightMap: OrderedDictionary<String, String> = [:]
+    var shards: Set<String> = []
     var isFirst = true
     try json.openObject()
     while let tensor = try json.nextKey(&isFirst) {
       json.tensor = tensor
       let shard = try json.readString()
       json.tensor = nil
-      guard FilePath.Component(shard)?.kind == .regular else {
-        throw .shardOutsideFolder(json.file, tensor: tensor, shard: shard)
+      if shards.insert(shard).inserted {
+        let path = FilePath(named: shard)
+        guard path.isRelative, path.components.count == 1, path.components.first?.kind == .regular
+        else {
+          throw .shardOutsideFolder(json.file, tensor: tensor, shard: shard)
+        }
       }
       guard weightMap.updateValue(shard, forKey: tensor) == nil else {
         throw .duplicateInIndex(json.file, tensor: tensor)

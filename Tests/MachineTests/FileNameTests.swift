@@ -21,4 +21,14 @@ import Testing
     #expect(String(fileName: Array("Ä漢🎨 .x".utf8)) == "Ä漢🎨 .x")
     #expect(FilePath(named: "a/b.c") == FilePath("a/b.c"))
   }
+
+  /// What is too long for any call is still so, and no longer.
+  @Test(arguments: ["x", "é", "漢", "/x", "\u{10F8FF}"])
+  func longNamesAreCut(part: String) {
+    let text = String(repeating: part, count: 5000)
+    // With the zero behind it 4096 are too many.
+    #expect(FilePath(named: text).length >= 4096)
+    #expect(FilePath(named: text).length <= 4100)
+    #expect(FilePath(named: String(text.prefix(1000))).text == String(text.prefix(1000)))
+  }
 }

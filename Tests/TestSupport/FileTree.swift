@@ -9,6 +9,15 @@ package struct FileTree: Equatable {
 
   package init(_ folder: FilePath) throws { try add(folder, "") }
 
+  /// These files, and the folders on their ways.
+  package init(files: [String: [UInt8]]) {
+    self.files = files
+    for name in files.keys {
+      let parts = name.split(separator: "/").dropLast()
+      others.formUnion(parts.indices.map { parts[...$0].joined(separator: "/") + "/" })
+    }
+  }
+
   private mutating func add(_ folder: FilePath, _ prefix: String) throws {
     for name in directoryEntries(folder) {
       let path = folder.appending(name)
@@ -18,9 +27,18 @@ package struct FileTree: Equatable {
         others.insert(prefix + name + "/")
         try add(path, prefix + name + "/")
       } else {
-        files[prefix + name] = try contents(of: path)
+        files[prefix + name] = Self.withoutDate(try contents(of: path))
       }
     }
+  }
+
+  /// With zeros for the time of a training, which stands in the metadata of its adapter.
+  private static func withoutDate(_ bytes: [UInt8]) -> [UInt8] {
+    let key = Array("\"modelspec.date\":\"".utf8)
+    guard let place = bytes.firstRange(of: key) else { return bytes }
+    var bytes = bytes
+    for i in place.upperBound..<min(place.upperBound + 19, bytes.count) { bytes[i] = 0x30 }
+    return bytes
   }
 
   /// What has a hidden name, or lies in such a folder.
@@ -28,14 +46,17 @@ package struct FileTree: Equatable {
     (Array(files.keys) + others).filter { $0.hasPrefix(".") || $0.contains("/.") }.sorted()
   }
 
-  /// Writes it all into a folder.
+  /// Writes it all into a folder, with the same times each time: caches note those of their images.
   package func write(to folder: FilePath) throws {
     for name in others.sorted() {
       try FileManager.default.createDirectory(
         atPath: folder.string + "/" + name, withIntermediateDirectories: true)
     }
     for (name, bytes) in files {
-      try Data(bytes).write(to: URL(filePath: folder.string + "/" + name))
+      let path = folder.string + "/" + name
+      try Data(bytes).write(to: URL(filePath: path))
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSince1970: 1_700_000_000)], ofItemAtPath: path)
     }
   }
 }

@@ -18,6 +18,11 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   /// The base is the output: to run it again on what is whole would apply the adapter twice.
   var isInPlace = false
   var isNamed = false
+  /// A training: what begins with one of these changes places together, all else by itself, and the next run goes
+  /// on from the last state.
+  var sets: [String]?
+  /// Saves that the run has removed again: where it is stopped before, they stay.
+  var leftovers: String?
 
   private init(
     _ name: String, _ tool: String, _ arguments: [String], former: [String], entries: [String],
@@ -40,7 +45,53 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     (tool, arguments, former) = (other.tool, other.arguments, other.former)
     (entries, independent, isNamed) = (other.entries, other.independent, other.isNamed)
     isInPlace = other.isInPlace
+    (sets, leftovers) = (other.sets, other.leftovers)
   }
+
+  /// A training of one module in a few steps.
+  private static func training(
+    _ name: String, _ more: [String], former: [String] = [], sets: [String] = []
+  ) -> FaultScenario {
+    let arguments =
+      [
+        "--pretrained_model_name_or_path", Fixtures.path("training/tiny").string,
+        "--train_data_dir", "images", "--resolution", "32", "--network_module", "lycoris.kohya",
+        "--network_args", "exclude_patterns=['.*']", "include_patterns=['conv_in']",
+        "--network_dim",
+        "2", "--network_train_unet_only", "--seed", "7", "--no_metadata", "--output_dir", "o",
+        "--output_name", "t",
+      ]
+    var scenario = FaultScenario(
+      name, "lyco-train", arguments + more, former: former.isEmpty ? [] : arguments + former,
+      entries: [])
+    scenario.sets = sets
+    return scenario
+  }
+
+  /// Trainings. A run of one takes a second, so that each call is met by one of the faults.
+  static let trainings: [FaultScenario] = {
+    var rotating = training(
+      "states that take turns",
+      [
+        "--max_train_steps", "2", "--save_every_n_steps", "1", "--save_state",
+        "--save_last_n_steps", "0", "--save_last_n_steps_state", "0",
+      ], sets: ["o/t-step00000002-state/", "o/t-state/"])
+    rotating.leftovers = "o/t-step00000001"
+    return [
+      rotating,
+      training(
+        "a state over another", ["--max_train_steps", "2", "--save_state_on_train_end"],
+        former: ["--max_train_steps", "1", "--save_state_on_train_end"], sets: ["o/t-state/"]
+      ).named,
+      training("caches as numpy's", ["--max_train_steps", "1", "--cache_latents_to_disk"]),
+      training(
+        "compressed caches",
+        [
+          "--max_train_steps", "1", "--cache_latents_to_disk", "--latent_cache_format",
+          "safetensors.zst",
+        ]),
+    ]
+  }()
 
   private static func merge(
     _ name: String, _ base: String, _ output: String, _ more: [String] = [], former: [String] = [],
@@ -85,6 +136,11 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         former: ["b.safetensors", "--to", "hcp", "--family", "sd1", "-o", "h.safetensors"],
         entries: ["unet-h.safetensors", "text_encoder-h.safetensors"]),
       FaultScenario(
+        "several conversions", "lyco-convert",
+        ["a.safetensors", "b.safetensors", "--output_dir", "o", "--overwrite"],
+        former: ["a.safetensors", "b.safetensors", "--dim", "1", "--output_dir", "o"],
+        entries: [], independent: ["o/a.safetensors", "o/b.safetensors"]),
+      FaultScenario(
         "report", "lyco-convert",
         ["a.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
         former: ["b.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
@@ -94,6 +150,10 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
 
   /// Inputs: a base as one file and as a folder of components, and two adapters for both.
   static func writeInputs(to folder: borrowing TemporaryFolder) throws {
+    for name in ["bits.png", "gray.png"] {
+      let bytes = try contents(of: Fixtures.path("training/data/images/\(name)"))
+      try FileTree(files: ["images/\(name)": bytes]).write(to: folder.path)
+    }
     let unet = "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
     let text = "text_model.encoder.layers.0.self_attn"
     func tensor(_ shape: Shape, _ seed: UInt64) -> EncodedTensor {

@@ -13,13 +13,27 @@ import Testing
   @Test(arguments: FaultScenario.all)
   func survivesKillsAndFailures(scenario: FaultScenario) throws {
     let start = try FaultRun.start(of: scenario)
-    let (reference, calls) = try FaultRun.count(scenario, start)
-    #expect(calls > 2)
+    let (reference, calls) = try FaultRun.calls(of: scenario, start)
+    #expect(calls.count > 2)
     #expect(reference.tree.hidden == [])
-    for number in 1...calls {
+    for number in calls {
       for fault in [Fault.kill(number), .failure(number, number % 2 == 0 ? ENOSPC : EIO)] {
         try FaultRun(scenario, from: start, fault).check(reference)
       }
+    }
+  }
+
+  /// Two of three calls kill, so that both happen to calls of every kind.
+  @Test(arguments: FaultScenario.trainings)
+  func trainingsGoOn(scenario: FaultScenario) throws {
+    let start = try FaultRun.start(of: scenario)
+    let (reference, calls) = try FaultRun.calls(of: scenario, start)
+    #expect(calls.count > 10)
+    #expect(reference.tree.hidden == [])
+    for (index, number) in calls.enumerated() {
+      let fault =
+        index % 3 == 2 ? Fault.failure(number, index % 2 == 0 ? ENOSPC : EIO) : .kill(number)
+      try FaultRun(scenario, from: start, fault).check(reference)
     }
   }
 }

@@ -4,7 +4,7 @@ import SystemPackage
 ///
 /// It is no hash that withstands an adversary; what it guards against are mixtures of files that were not
 /// written together. Four sums of 64 bits, each fed every fourth word, as in xxHash: memory is its bound.
-struct ContentDigest {
+package struct ContentDigest {
   private var lanes: (UInt64, UInt64, UInt64, UInt64) = (
     0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB, 0x2545_F491_4F6C_DD1D
   )
@@ -14,7 +14,9 @@ struct ContentDigest {
 
   private static let blockSize = 32
 
-  mutating func update(_ bytes: borrowing RawSpan) {
+  package init() {}
+
+  package mutating func update(_ bytes: borrowing RawSpan) {
     count &+= UInt64(bytes.byteCount)
     var position = 0
     if !rest.isEmpty {
@@ -52,7 +54,7 @@ struct ContentDigest {
   }
 
   /// 16 hexadecimal digits.
-  var text: String {
+  package var text: String {
     var sum = count
     for byte in rest { sum = Self.stirred(sum, UInt64(byte) &+ 1) }
     for lane in [lanes.0, lanes.1, lanes.2, lanes.3] { sum = Self.stirred(sum, lane) }
@@ -63,7 +65,7 @@ struct ContentDigest {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  static func text(of bytes: [UInt8]) -> String {
+  package static func text(of bytes: [UInt8]) -> String {
     var digest = ContentDigest()
     unsafe digest.update(bytes.span.bytes)
     return digest.text

@@ -80,7 +80,8 @@ package struct AdamW8bit: Optimizer {
     where isLarge(parameter) && state.tensors["\(parameter.name).step"] != nil {
       let (name, count) = (parameter.name, parameter.value.count)
       restored[name] = Averages(
-        step: Int(try state.elements("\(name).step", count: 1)[0]),
+        step: try OptimizerState.count(
+          Double(try state.elements("\(name).step", count: 1)[0]), "\(name).step"),
         first: try state.codes(name, "1", count: count),
         second: try state.codes(name, "2", count: count))
       for suffix in ["step", "state1", "state2", "absmax1", "absmax2"] {
@@ -102,8 +103,11 @@ extension OptimizerState {
       throw .shape(name, expected: "U8 [\(count)]", found: "\(tensor.dtype) \(tensor.shape)")
     }
     let blocks = (count + BlockwiseCodes.blockLength - 1) / BlockwiseCodes.blockLength
-    return BlockwiseCodes(
-      codes: tensor.bytes,
-      magnitudes: try elements("\(parameter).absmax\(suffix)", count: blocks))
+    let scales = "\(parameter).absmax\(suffix)"
+    let magnitudes = try elements(scales, count: blocks)
+    guard magnitudes.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+      throw .value(scales, expected: "finite numbers of at least 0", found: "others")
+    }
+    return BlockwiseCodes(codes: tensor.bytes, magnitudes: magnitudes)
   }
 }

@@ -41,6 +41,10 @@ package struct ParameterAverage {
         throw .shape(
           parameter.name, expected: "\(parameter.value.shape)", found: "\(value.shape)")
       }
+      guard value.elements.allSatisfy(\.isFinite) else {
+        throw .value(
+          "\(parameter.name) of the average", expected: "finite numbers", found: "NaN or infinity")
+      }
     }
     self.count = count
     self.values = values

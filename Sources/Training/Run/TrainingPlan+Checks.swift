@@ -25,8 +25,7 @@ extension TrainingPlan {
     if let weights { try FilePlacement(of: weights, in: network, base.layout).check(network) }
     _ = try MergedParameters(CheckpointParameters(base), configuration.model.merged)
     guard let state, let folder = configuration.run.resumed else { return }
-    try state.progress.check(resumedSettings, optimizer: optimizer.className, in: folder)
-    try state.progress.check(arithmetic, in: folder)
+    try state.check(resumedSettings, optimizer: optimizer.className, arithmetic, in: folder)
     try checkNotFinished(at: state.progress.step)
   }
 

@@ -11,6 +11,8 @@ package enum StateError: Error {
   case setting(FilePath, String, was: String?, is: String?)
   case parameter(FilePath, String, expected: String, found: String)
   case optimizer(FilePath, OptimizerStateError)
+  /// A file whose contents are not those that were written.
+  case changed(FilePath)
 }
 
 extension StateError: CustomStringConvertible {
@@ -31,6 +33,9 @@ extension StateError: CustomStringConvertible {
     case .parameter(let path, let name, let expected, let found):
       "\(path): parameter '\(name)': expected \(expected), found \(found); the state is of another network"
     case .optimizer(let path, let error): "\(path): \(error)"
+    case .changed(let path):
+      "\(path): expected the contents that were saved, found others: the file was damaged or changed; resume "
+        + "from another state, or start from the adapter with '--network_weights'"
     }
   }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 package import SystemPackage
 
 /// Where a training stands, apart from tensors: the contents of `train_state.json`.
@@ -27,6 +28,8 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
   package internal(set) var optimizerNumbers: [String: Double] = [:]
   /// `ParameterAverage.count`
   package internal(set) var averageCount = 0
+  /// Of the state that this is part of; nil in one of an earlier release.
+  package internal(set) var digests: StateDigests?
 
   private enum CodingKeys: String, CodingKey {
     case version = "format_version"
@@ -38,6 +41,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     case seed, losses, optimizer, settings
     case optimizerNumbers = "optimizer_numbers"
     case averageCount = "average_count"
+    case digests
   }
 
   package init(
@@ -115,5 +119,49 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     where settings[name] != self.settings[name] {
       throw .setting(folder, name, was: self.settings[name], is: settings[name])
     }
+  }
+}
+
+// MARK: The file
+
+extension TrainingProgress {
+  /// The same bytes for the same values.
+  var encoded: [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    guard let text = try? encoder.encode(self) else {
+      preconditionFailure("a progress that JSON cannot hold")
+    }
+    return Array(text)
+  }
+
+  /// - Throws: `StateError.notAState` that names the first entry which is missing or of another kind
+  init(decoding bytes: [UInt8], in folder: FilePath) throws(StateError) {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    do {
+      self = try decoder.decode(Self.self, from: Data(bytes))
+    } catch DecodingError.keyNotFound(let key, let context) {
+      let name = Self.name(context.codingPath + [key])
+      throw .notAState(folder, "but its train_state.json lacks '\(name)'")
+    } catch DecodingError.typeMismatch(let type, let context),
+      DecodingError.valueNotFound(let type, let context)
+    {
+      let name = Self.name(context.codingPath)
+      throw .notAState(folder, "but '\(name)' in its train_state.json is no \(type)")
+    } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
+      let name = Self.name(context.codingPath)
+      throw .notAState(
+        folder, "but '\(name)' in its train_state.json is not in the range of such numbers")
+    } catch {
+      throw .notAState(folder, "but its train_state.json is damaged")
+    }
+  }
+
+  private static func name(_ path: [any CodingKey]) -> String {
+    path.map(\.stringValue).joined(separator: ".")
   }
 }

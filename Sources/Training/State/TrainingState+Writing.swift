@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Machine
 import Safetensors
 package import SystemPackage
@@ -26,7 +25,7 @@ extension TrainingState {
       } else {
         set.remove(average)
       }
-      try set.add(encodedProgress, at: folder.appending(Name.progress))
+      try set.add(progress.encoded, at: folder.appending(Name.progress))
       try set.commit()
     } catch {
       throw .file(error)
@@ -49,17 +48,6 @@ extension TrainingState {
     try writer.seal(into: &set)
   }
 
-  private var encodedProgress: [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    guard let text = try? encoder.encode(progress) else {
-      preconditionFailure("a progress that JSON cannot hold")
-    }
-    return Array(text)
-  }
-
   // MARK: Removing
 
   /// Removes a state: its files, and the folder if nothing else is in it. What is no state of ours stays as it
@@ -73,10 +61,12 @@ extension TrainingState {
     removeFiles(folder)
   }
 
-  /// Removes what is left of a state whose removal was interrupted: a folder of its files and nothing else.
+  /// Removes what is left of a state whose removal was interrupted: a folder of its files and nothing else. One
+  /// whose writing was interrupted looks like it, but can be finished.
   package static func removeRemains(_ folder: FilePath) {
     let names = [Name.parameters, Name.optimizer, Name.average]
-    guard folder.kind == .folder, let found = try? folder.names(), !found.isEmpty,
+    guard (try? Exchange.check(folder)) != nil, folder.kind == .folder,
+      let found = try? folder.names(), !found.isEmpty,
       found.allSatisfy(names.contains)
     else { return }
     removeFiles(folder)

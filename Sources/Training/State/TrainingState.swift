@@ -1,5 +1,4 @@
 import Autograd
-import FoundationEssentials
 import Machine
 import OrderedCollections
 import Safetensors
@@ -17,7 +16,7 @@ package import Tensors
 ///
 /// Random numbers need nothing: they follow from seed, epoch and sample.
 package struct TrainingState {
-  package let progress: TrainingProgress
+  package private(set) var progress: TrainingProgress
   package let parameters: [String: Tensor]
   package let optimizer: OptimizerState
   package let average: [String: Tensor]
@@ -44,6 +43,7 @@ package struct TrainingState {
     parameters = Dictionary(
       groups.flatMap(\.parameters).map { ($0.name, $0.value) },
       uniquingKeysWith: { _, _ in preconditionFailure("two parameters of one name") })
+    self.progress.digests = digests
   }
 
   /// Reads a folder.
@@ -54,20 +54,12 @@ package struct TrainingState {
     let progress = try Self.readProgress(folder)
     try progress.checkRanges(in: folder)
     self.progress = progress
-    let files = try [Name.parameters, Name.optimizer].map { name throws(StateError) in
-      try Self.open(folder.appending(name))
-    }
-    parameters = files[0].tensors.reduce(into: [:]) { $0[$1.key] = $1.value.tensor() }
+    parameters = try Self.numbers(Name.parameters, in: folder)
     optimizer = OptimizerState(
-      tensors: files[1].tensors.reduce(into: [:]) {
+      tensors: try Self.open(folder.appending(Name.optimizer)).tensors.reduce(into: [:]) {
         $0[$1.key] = $1.value.encoded
       }, numbers: progress.optimizerNumbers)
-    guard progress.averageCount > 0 else {
-      average = [:]
-      return
-    }
-    average = try Self.open(folder.appending(Name.average)).tensors
-      .reduce(into: [:]) { $0[$1.key] = $1.value.tensor() }
+    average = progress.averageCount > 0 ? try Self.numbers(Name.average, in: folder) : [:]
   }
 
   /// Puts it all back.
@@ -123,14 +115,21 @@ package struct TrainingState {
       throw .notAState(folder, "found one of sd-scripts, which only sd-scripts can go on from")
     }
     guard number == TrainingProgress.currentVersion else { throw .version(folder, found: number) }
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    do {
-      return try decoder.decode(TrainingProgress.self, from: Data(bytes))
-    } catch {
-      throw .notAState(folder, "but '\(Name.progress)' lacks entries of this format")
+    return try TrainingProgress(decoding: bytes, in: folder)
+  }
+
+  /// Tensors that are numbers of the computation.
+  private static func numbers(
+    _ name: String, in folder: FilePath
+  ) throws(StateError) -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for (key, view) in try open(folder.appending(name)).tensors {
+      guard view.dtype == .f32 else {
+        throw .parameter(folder, key, expected: "F32", found: "\(view.dtype) in \(name)")
+      }
+      tensors[key] = view.tensor()
     }
+    return tensors
   }
 
   private static func open(_ path: FilePath) throws(StateError) -> TensorFile {
