@@ -321,17 +321,32 @@ import Testing
 
   /// Whose names diffusers' pipelines turn into their own, as measured with `lora_state_dict`.
   @Test(arguments: [
-    ("flux", AdapterFormat.kohya, true), ("flux", .comfy, false), ("sd3", .kohya, false),
-    ("sdxl", .kohya, true), ("sdxl", .comfy, false), ("wan", .comfy, true), ("wan", .kohya, true),
-    ("hunyuan-video", .musubiOther, true), ("hunyuan-video", .kohya, false),
-    ("anima", .comfy, true), ("anima", .kohya, false), ("z-image", .kohya, true),
-    ("mochi", .comfy, false), ("mochi", .diffusers, true),
+    (
+      "flux", AdapterFormat.kohya, "lora_unet_double_blocks_0_img_attn_proj",
+      AdapterReader.Verdict.whole
+    ),
+    ("flux", .comfy, "diffusion_model.double_blocks.0.img_attn.proj", .not),
+    ("sd3", .kohya, "lora_unet_joint_blocks_0_x_block_attn_proj", .not),
+    ("sdxl", .kohya, "lora_unet_down_blocks_1_attentions_0_proj_in", .whole),
+    ("sdxl", .comfy, "diffusion_model.input_blocks.4.1.proj_in", .not),
+    ("wan", .comfy, "diffusion_model.blocks.0.self_attn.q", .whole),
+    ("wan", .kohya, "lora_unet_blocks_0_self_attn_q", .whole),
+    ("wan", .kohya, "lora_unet_head_head", .refused),
+    ("hunyuan-video", .musubiOther, "diffusion_model.double_blocks.0.img_attn.proj", .whole),
+    ("hunyuan-video", .kohya, "lora_unet_double_blocks_0_img_attn_proj", .refused),
+    ("anima", .comfy, "diffusion_model.blocks.0.self_attn.q_proj", .whole),
+    ("anima", .kohya, "lora_unet_blocks_0_self_attn_q_proj", .not),
+    ("z-image", .kohya, "lora_unet_layers_0_attention_qkv", .whole),
+    ("z-image", .kohya, "lora_unet_x_embedder", .not),
+    ("mochi", .comfy, "diffusion_model.blocks.0.attn.qkv_x", .not),
+    ("mochi", .diffusers, "transformer.transformer_blocks.0.attn1.to_q", .whole),
   ])
-  func diffusersTurnsNames(family: String, format: AdapterFormat, isRead: Bool) throws {
+  func diffusersTurnsNames(
+    family: String, format: AdapterFormat, name: String, expected: AdapterReader.Verdict
+  ) throws {
     let reader = try #require(AdapterReader.named("diffusers"))
-    let module = ReadModule(name: "m", algorithm: "lora", traits: [])
-    #expect(
-      reader.verdicts(on: [module], as: format, of: .named(family)) == [isRead ? .whole : .not])
+    let module = ReadModule(name: name, algorithm: "lora", traits: [])
+    #expect(reader.verdicts(on: [module], as: format, of: .named(family)) == [expected])
   }
 
   /// The manual's tables are those of the program; `scripts/tabulate-readers.py` writes them.
