@@ -142,7 +142,7 @@ struct TrainingSetTests {
           $0.metadataFile = lines
           $0.trainFolder = nil
         }
-      } == "\(lines): line 2: expected 'image_path', found none")
+      } == "\(lines): line 3: expected 'image_path', found none")
     let missing = try folder.folder.write("bad.json", text: "{\"c.png\": {\"caption\": \"\"}}")
     #expect(
       message { _ = try folder.set { $0.metadataFile = missing } }
