@@ -29,6 +29,22 @@ import Testing
     try await AdapterReshaping(settings).reshaped(modules, threads: 2, progress: .silent).modules
   }
 
+  /// A module of `weight` in another algorithm, and the relative error that is stated of it.
+  private static func turned(
+    _ module: AdapterModule, into target: String, rank: Int, of weight: Tensor
+  ) async throws -> (module: AdapterModule, error: Double) {
+    let folder = TemporaryFolder()
+    let path = try folder.write("base.safetensors", ["m.weight": EncodedTensor(weight, as: .f32)])
+    var settings = settings(.fixed(rank))
+    // The change itself is no algorithm that is extracted.
+    let algorithm = Adapters.algorithm(named: target) as? any ExtractableAlgorithm.Type
+    settings.target = algorithm.map { .algorithm($0) } ?? .full
+    settings.base = try BaseModel(opening: path, as: .generic)
+    let (modules, report) = try await AdapterReshaping(settings).reshaped(
+      [module], threads: 2, progress: .silent)
+    return (modules[0], try #require(report?.modules.first?.relativeError))
+  }
+
   static func settings(_ policy: RankPolicy, limit: Int? = nil) -> ReshapingSettings {
     var settings = ReshapingSettings()
     settings.linear = .init(policy, limit: limit)
@@ -265,20 +281,13 @@ import Testing
     let folder = TemporaryFolder()
     let module = try CombinationTests.modules("dora on outputs", seed: 1, in: folder)[0]
     let weight = Tensor(random: CombinationTests.shape, seed: 9)
-    let path = try folder.write("base.safetensors", ["m.weight": EncodedTensor(weight, as: .f32)])
-    var settings = Self.settings(.fixed(32))
-    let algorithm = Adapters.algorithm(named: target) as? any ExtractableAlgorithm.Type
-    settings.target = algorithm.map { .algorithm($0) } ?? .full
-    settings.base = try BaseModel(opening: path, as: .generic)
-    let (result, report) = try await AdapterReshaping(settings).reshaped(
-      [module], threads: 2, progress: .silent)
-    #expect(result[0].views["dora_scale"] == nil)
-    let expected = try CombinationTests.delta(module, of: weight)
-    let error =
-      try CombinationTests.delta(result[0], of: weight).squaredDistance(to: expected).squareRoot()
-      / expected.sumOfSquares.squareRoot()
+    let (result, stated) = try await Self.turned(module, into: target, rank: 32, of: weight)
+    #expect(result.views["dora_scale"] == nil)
+    let error = relativeError(
+      try CombinationTests.delta(result, of: weight),
+      try CombinationTests.delta(module, of: weight))
     // (IA)³ and rotations reach a change only in part, as far as is stated: f32 rounds what is measured.
-    #expect(abs(error - report!.modules[0].relativeError) < 1e-5, "\(target): \(error)")
+    #expect(abs(error - stated) < 1e-5, "\(target): \(error)")
     if target == "full" { #expect(error < 1e-6, "\(error)") }
   }
 
@@ -289,11 +298,7 @@ import Testing
     tensors["bias_indices"] = Tensor([2, 2], [1, 7, 5, 2])
     tensors["bias_values"] = Tensor([2], [0.7, -0.4])
     tensors["bias_size"] = Tensor([2], [24, 20])
-    let stored = Dictionary(
-      uniqueKeysWithValues: tensors.map { suffix, tensor in
-        ("m.\(suffix)", EncodedTensor(tensor, as: .f32))
-      })
-    let module = try AdapterFile(opening: folder.write("a.safetensors", stored)).modules[0]
+    let module = try Self.module(tensors, in: folder)
     let zero = Tensor(zeros: [24, 20])
     let delta = try CombinationTests.delta(module, of: zero)
     var kept = Self.settings(.fixed(8))
@@ -320,18 +325,11 @@ import Testing
     let folder = TemporaryFolder()
     let module = try CombinationTests.modules("full", seed: 1, in: folder)[0]
     let weight = Tensor(random: CombinationTests.shape, seed: 9)
-    let path = try folder.write("base.safetensors", ["m.weight": EncodedTensor(weight, as: .f32)])
-    var settings = Self.settings(.fixed(4))
-    settings.target = .algorithm(
-      try #require(algorithm(named: target) as? any ExtractableAlgorithm.Type))
-    settings.base = try BaseModel(opening: path, as: .generic)
-    let (result, report) = try await AdapterReshaping(settings).reshaped(
-      [module], threads: 2, progress: .silent)
-    #expect(result[0].algorithm.name == target)
+    let (result, stated) = try await Self.turned(module, into: target, rank: 4, of: weight)
+    #expect(result.algorithm.name == target)
     let error = relativeError(
-      try CombinationTests.delta(result[0], of: weight),
+      try CombinationTests.delta(result, of: weight),
       try CombinationTests.delta(module, of: weight))
-    let stated = try #require(report?.modules.first?.relativeError)
     #expect(abs(stated - error) <= 1e-3 * error + 1e-6)
   }
 

@@ -6,39 +6,20 @@ import Testing
 
 /// Tools whose standard streams are closed, or that may open few files.
 @Suite struct DescriptorTests {
-  private func run(_ words: String, in folder: FilePath) throws -> (status: Int32, errors: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/bin/sh")
-    let tools = ToolRun.executable("lyco-merge").deletingLastPathComponent().path
-    process.arguments = ["-c", "B='\(tools)'; \(words)"]
-    process.currentDirectoryURL = URL(filePath: folder.string)
-    let errors = Pipe()
-    process.standardError = errors
-    process.standardOutput = FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    let status =
-      process.terminationReason == .uncaughtSignal
-      ? 128 + process.terminationStatus : process.terminationStatus
-    return (status, String(decoding: text, as: UTF8.self))
-  }
-
   /// No output gets the number of a stream that is closed, and with it what is meant for the stream.
   @Test(arguments: ["", ">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
   func closedStreams(streams: String) throws {
     let folder = TemporaryFolder()
     try FaultScenario.writeInputs(to: folder)
     let words = "base.safetensors a.safetensors -o o.safetensors --verbose --shard_size 100"
-    #expect(try run("$B/lyco-merge \(words) > /dev/null", in: folder.path).status == 0)
+    #expect(try ShellRun("$B/lyco-merge \(words) > /dev/null", in: folder.path).status == 0)
     let whole = try FileTree(folder.path)
-    let (status, errors) = try run("$B/lyco-merge \(words) \(streams)", in: folder.path)
+    let run = try ShellRun("$B/lyco-merge \(words) \(streams)", in: folder.path)
     #expect(try FileTree(folder.path) == whole)
     let losesResults = streams.contains(" >&-") || streams.hasPrefix(">&-")
-    #expect(status == (losesResults ? 1 : 0), "\(errors)")
+    #expect(run.status == (losesResults ? 1 : 0), "\(run.errors)")
     if losesResults && !streams.contains("2>") {
-      #expect(errors.contains("Error: standard output: cannot write"), "\(errors)")
+      #expect(run.errors.contains("Error: standard output: cannot write"), "\(run.errors)")
     }
   }
 
@@ -48,7 +29,7 @@ import Testing
     try FaultScenario.writeInputs(to: folder)
     let words = "$B/lyco-convert a.safetensors b.safetensors --verbose --output_dir o"
     // The pipe has no reader when the tool begins.
-    let run = try run(
+    let run = try ShellRun(
       "{ sleep 0.3; \(words) 2>&1; echo $? > status; } | true; sleep 0; while [ ! -s status ]; do sleep 0.1; done",
       in: folder.path)
     #expect(try contents(of: folder.file("status")) == Array("0\n".utf8), "\(run.errors)")
@@ -60,21 +41,22 @@ import Testing
     let folder = TemporaryFolder()
     try FaultScenario.writeInputs(to: folder)
     let start = try FileTree(folder.path)
-    let (status, errors) = try run(
+    let run = try ShellRun(
       "ulimit -f 0; exec $B/lyco-merge base.safetensors a.safetensors -o o.safetensors",
       in: folder.path)
-    #expect(status == 1)
-    #expect(errors.contains("Error: o.safetensors: cannot write: file too large"), "\(errors)")
+    #expect(run.status == 1)
+    #expect(
+      run.errors.contains("Error: o.safetensors: cannot write: file too large"), "\(run.errors)")
     #expect(try FileTree(folder.path) == start)
   }
 
   @Test(arguments: ["lyco-inspect", "lyco-merge", "lyco-extract", "lyco-convert", "lyco-train"])
   func fewFiles(tool: String) throws {
     let folder = TemporaryFolder()
-    let (status, errors) = try run("ulimit -n 5; exec $B/\(tool) x.safetensors", in: folder.path)
-    #expect(status == 1)
+    let run = try ShellRun("ulimit -n 5; exec $B/\(tool) x.safetensors", in: folder.path)
+    #expect(run.status == 1)
     #expect(
-      errors == "Error: the limit of open files (ulimit -n): expected at least 8, found 5\n")
+      run.errors == "Error: the limit of open files (ulimit -n): expected at least 8, found 5\n")
   }
 
   /// A name of a file's index, of a list or of a file of settings that is longer than any path is refused at once.
