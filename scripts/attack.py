@@ -169,19 +169,7 @@ class Attack:
 
     def end(self, process, folder, limit=LIMIT):
         """status (None after the limit), what was printed"""
-        # By the clock it may take longer: much else may run.
-        end, status, peak = time.monotonic() + 6 * limit, None, 0
-        while time.monotonic() < end and mutate.seconds(process.pid) < limit:
-            peak = max(peak, mutate.anonymous_memory(process.pid))
-            pid, code, _ = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                status = os.waitstatus_to_exitcode(code)
-                break
-            time.sleep(0.004)
-        else:
-            process.kill()
-            os.wait4(process.pid, 0)
-        process.returncode = status if status is not None else -9
+        status, peak = mutate.wait(process, limit)
         out, err = (folder.parent / f"{folder.name}.{e}" for e in ("out", "err"))
         errors = err.read_text(errors="replace") if err.exists() else ""
         if status not in (0, None) and peak > self.memory[0]:

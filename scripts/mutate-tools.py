@@ -322,19 +322,7 @@ def run(case, binaries, source, limit, keep):
         process = subprocess.Popen([str(binaries / tool), *arguments], cwd=folder, stdin=subprocess.DEVNULL,
                                    stdout=open(f"{place}/output", "wb"), stderr=open(f"{place}/errors", "wb"),
                                    env=environment)
-        end = time.monotonic() + 6 * limit
-        status, memory = None, 0
-        while time.monotonic() < end and seconds(process.pid) < limit:
-            memory = max(memory, anonymous_memory(process.pid))
-            pid, code, _ = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                status = os.waitstatus_to_exitcode(code)
-                break
-            time.sleep(0.005)
-        else:
-            process.kill()
-            os.wait4(process.pid, 0)
-        process.returncode = status if status is not None else -9
+        status, memory = wait(process, limit)
         errors = pathlib.Path(f"{place}/errors").read_text(errors="replace")
         output = pathlib.Path(f"{place}/output").read_text(errors="replace")
         fault = None
@@ -387,6 +375,24 @@ def anonymous_memory(process):
         return 0
     found = re.search(r"RssAnon:\s+(\d+)", status)
     return int(found.group(1)) if found else 0
+
+
+def wait(process, limit):
+    """Its status, None where it was stopped after `limit` seconds of the processor, and its most memory in kilobytes."""
+    # By the clock it may take longer: much else may run.
+    end, status, memory = time.monotonic() + 6 * limit, None, 0
+    while time.monotonic() < end and seconds(process.pid) < limit:
+        memory = max(memory, anonymous_memory(process.pid))
+        pid, code, _ = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            status = os.waitstatus_to_exitcode(code)
+            break
+        time.sleep(0.004)
+    else:
+        process.kill()
+        os.wait4(process.pid, 0)
+    process.returncode = status if status is not None else -9
+    return status, memory
 
 
 def digests(folder):
