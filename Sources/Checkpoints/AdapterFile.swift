@@ -14,8 +14,8 @@ package struct AdapterFile: Sendable {
   package let unrecognized: [String]
   /// What was read otherwise than it is written.
   package let notices: [String]
-  /// What its PEFT configuration says of the model, by `PEFTKey`.
-  let statedModel: [String: String]
+  /// Its metadata, with what its PEFT configuration says of the model, for `ModelFamily.recognize`.
+  package let familyMetadata: [String: String]
 
   /// What is done about factors whose product was not zero before training.
   package enum Beginnings {
@@ -89,7 +89,7 @@ package struct AdapterFile: Sendable {
     self.modules = try Self.changes(of: modules, beginnings, stated, in: file.path)
     self.unrecognized = unrecognized
     notices = stated.notices
-    statedModel = stated.model
+    familyMetadata = stated.metadata(of: file)
   }
 
   /// Gives what belongs to a module, and stands apart because its name has dots where that of the factors

@@ -84,9 +84,6 @@ package struct AdapterModule: Sendable {
 
   package var rank: Int? { algorithm.rank(of: shapes) }
 
-  /// Inputs of the weight that it was made for, where the shapes tell.
-  package var inputWidth: Int? { algorithm.inputWidth(of: shapes) }
-
   /// Whether both hold the same numbers in the same format, whatever they are called.
   package func hasSameContents(as other: AdapterModule) -> Bool {
     algorithm.name == other.algorithm.name && alpha == other.alpha && scale == other.scale

@@ -28,7 +28,7 @@ package struct StatedConfiguration {
   private static let lengthLimit = 16 << 20
 
   /// What is said of the model, by `PEFTKey`.
-  package private(set) var model: [String: String] = [:]
+  private var model: [String: String] = [:]
   /// By what stands before the paths of their modules.
   private var components: [String: Component] = [:]
   /// What was read otherwise than it is written.
@@ -47,6 +47,11 @@ package struct StatedConfiguration {
       }
     }
     for (component, path) in files { try addConfiguration(beside: path, of: component) }
+  }
+
+  /// The metadata of its file, with what is said here of the model where they say nothing.
+  package func metadata(of file: TensorFile) -> [String: String] {
+    model.merging(file.metadata) { $1 }
   }
 
   private mutating func addConfiguration(

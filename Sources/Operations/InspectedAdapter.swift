@@ -18,18 +18,13 @@ struct InspectedAdapter: Sendable {
   let duplicates: [String]
   /// What was read otherwise than it is written.
   let notices: [String]
-  /// What its PEFT configuration says of the model.
-  private let statedModel: [String: String]
+  /// The metadata of its file, with what its PEFT configuration says of the model.
+  let familyMetadata: [String: String]
 
   /// Tensors that belong to modules.
   var tensorCount: Int {
     modules.reduce(duplicates.count) { $0 + $1.views.count + ($1.alphaView == nil ? 0 : 1) }
       + refused.values.reduce(0) { $1.values.reduce($0) { $0 + $1.count } }
-  }
-
-  /// What the header and the PEFT configuration say, among which words on the model.
-  func metadata(of file: TensorFile) -> [String: String] {
-    statedModel.merging(file.metadata) { $1 }
   }
 
   /// nil if no tensor identifies an algorithm.
@@ -88,7 +83,7 @@ struct InspectedAdapter: Sendable {
     self.embeddings = embeddings
     self.orphans = orphans
     self.duplicates = duplicates
-    statedModel = stated?.model ?? [:]
+    familyMetadata = stated?.metadata(of: file) ?? file.metadata
     notices =
       (stated?.notices ?? []) + beginnings.compactMap { $0.notice(modules: $1) }
       + (transposed == 0

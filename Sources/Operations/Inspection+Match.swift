@@ -35,7 +35,7 @@ extension Inspection {
       unmatched.isEmpty && misshapen.isEmpty
       ? nil
       : base.misfit(
-        ofModules: adapter.modules.map(\.named), metadata: adapter.metadata(of: file))
+        ofModules: adapter.modules.map(\.named), metadata: adapter.familyMetadata)
     return BaseMatch(
       base: base.file.path.string, family: base.layout.family.name, misfit: misfit,
       layers: base.layout.modules.count, matched: matched, unmatched: unmatched,

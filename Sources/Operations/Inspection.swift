@@ -58,7 +58,7 @@ package struct Inspection: Sendable {
     } else if let evidence = Self.embeddingEvidence(file) {
       self.init(file, .embedding, evidence, nil, .embedding)
     } else if let adapter, 2 * adapter.tensorCount >= file.tensors.count {
-      let found = Self.family(of: adapter, adapter.metadata(of: file), as: family)
+      let found = Self.family(of: adapter, as: family)
       self.init(
         file, .adapter,
         "\(adapter.tensorCount) of \(file.tensors.count) tensors have suffixes of an adapter",
@@ -117,7 +117,7 @@ package struct Inspection: Sendable {
   }
 
   private static func family(
-    of adapter: InspectedAdapter, _ metadata: [String: String], as given: ModelFamily?
+    of adapter: InspectedAdapter, as given: ModelFamily?
   ) -> (family: InspectionReport.Family, notes: [String]) {
     if let given {
       let evidence = ["family '\(given.name)' was asked for"]
@@ -125,7 +125,8 @@ package struct Inspection: Sendable {
     }
     let found = ModelFamily.recognize(
       adapterModules: adapter.modules.map(\.named)
-        + adapter.refused.values.flatMap { $0.keys.map { NamedModule($0) } }, metadata: metadata)
+        + adapter.refused.values.flatMap { $0.keys.map { NamedModule($0) } },
+      metadata: adapter.familyMetadata)
     let family = found.family ?? .generic
     return (
       .init(name: family.name, title: family.title, evidence: found.evidence),
@@ -149,9 +150,5 @@ package struct Inspection: Sendable {
 
 extension InspectedModule {
   /// Its name and the extents of the weight that its factors show.
-  var named: NamedModule {
-    NamedModule(
-      name, inputs: algorithm.inputWidth(of: shapes),
-      outputs: algorithm.weightShape(of: shapes)?.rows)
-  }
+  var named: NamedModule { NamedModule(name, algorithm, shapes) }
 }

@@ -102,6 +102,27 @@ import Testing
     #expect(found["modelspec.title"] == "in")
   }
 
+  /// Names that fit several models say of none that it is the adapter's, until another adapter does.
+  @Test func modelsAreNotGuessed() async throws {
+    let folder = TemporaryFolder()
+    func write(_ file: String, blocks: Int, _ metadata: [String: String]) throws -> FilePath {
+      var tensors: [String: EncodedTensor] = [:]
+      for name in (0..<blocks).map({ "transformer.transformer_blocks.\($0).attn.to_q" }) {
+        tensors[name + ".lora_B.weight"] = EncodedTensor(Tensor(zeros: [3072, 1]), as: .f16)
+        tensors[name + ".lora_A.weight"] = EncodedTensor(Tensor(zeros: [1, 3072]), as: .f16)
+      }
+      return try folder.write(file, tensors, metadata: metadata)
+    }
+    let silent = try write("silent.safetensors", blocks: 2, [:])
+    let known = try write("known.safetensors", blocks: 1, ["ss_base_model_version": "flux1"])
+    let settings = AdapterConversionSettings(metadata: .minimal, threads: 1)
+    let alone = try await converted([silent], in: folder, settings)
+    #expect(alone["ss_base_model_version"] == nil)
+    let both = try await converted([silent, known], in: folder, settings)
+    #expect(both["ss_base_model_version"] == "flux1")
+    #expect(both["modelspec.architecture"] == "flux-1-dev/lora")
+  }
+
   /// Ranks and algorithms that have changed are set right, a resize as `resize_lora.py` says it.
   @Test func correctsWhatHasChanged() async throws {
     let folder = TemporaryFolder()

@@ -17,6 +17,8 @@ package struct AdapterConversion {
   private let family: ModelFamily?
   /// By names and metadata, whatever `--family` says.
   private let recognized: ModelFamily?
+  /// What metadata may say: nil where names fit several.
+  private let statedFamily: ModelFamily?
   private let evidence: [String]
 
   /// - Parameter base: whose names are those of the modules where no family knows them.
@@ -42,10 +44,11 @@ package struct AdapterConversion {
     let largest = adapters.max { $0.file.modules.count < $1.file.modules.count }!.file
     let recognized = Self.recognize(
       largest, among: adapters,
-      base: base?.family ?? (settings.combination.base ?? settings.reshaping.base)?.layout.family)
+      base: base?.family ?? settings.base?.layout.family)
     let family = settings.family ?? recognized.family
     self.family = family
     self.recognized = recognized.family
+    statedFamily = settings.family ?? (recognized.rivals.isEmpty ? recognized.family : nil)
     evidence =
       settings.family.map { ["'--family' says \($0.name)"] } ?? recognized.evidence
     try Self.check(settings.combination.blockWeights, for: family, largest)
@@ -67,55 +70,6 @@ package struct AdapterConversion {
     }
     if settings.family == nil, let format = self.settings.format {
       for adapter in adapters { try recognized.requireOneMeaning(of: adapter.file, in: format) }
-    }
-  }
-
-  /// By the largest adapter; where its names fit several families, by the base or by an adapter that fits one of them.
-  private static func recognize(
-    _ largest: AdapterFile, among adapters: [WeightedAdapter], base: ModelFamily?
-  ) -> AdapterFamily {
-    var recognized = largest.recognizeFamily()
-    if let base {
-      recognized = recognized.settled(as: base, because: "the base is of \(base.name)")
-    }
-    for adapter in adapters where !recognized.rivals.isEmpty {
-      let other = adapter.file.recognizeFamily()
-      guard other.rivals.isEmpty, let family = other.family else { continue }
-      recognized = recognized.settled(
-        as: family, because: "\(adapter.file.file.path) is for \(family.name)")
-    }
-    return recognized
-  }
-
-  /// - Throws: `OperationError.blockWeights`
-  private static func check(
-    _ blockWeights: [BlockWeights], for family: ModelFamily?, _ adapter: AdapterFile
-  ) throws(OperationError) {
-    guard !blockWeights.isEmpty else { return }
-    // A model that is cut or tiny has the names of its family at least.
-    let families =
-      family.map { [$0] }
-      ?? ModelFamily.fitting(adapterModules: adapter.modules.map { NamedModule($0.name) })
-    for weights in blockWeights {
-      do throws(BlockWeights.Failure) {
-        try weights.check(for: families)
-      } catch {
-        throw .blockWeights(error.description)
-      }
-    }
-  }
-
-  /// That no adapter is plainly for another model than the first, by names and widths alone: models may share
-  /// their names, as a text encoder alone does, and what metadata say may differ.
-  private static func checkModels(_ adapters: [WeightedAdapter]) throws(OperationError) {
-    guard adapters.count > 1 else { return }
-    let fitting = adapters.map { ModelFamily.fitting(adapterModules: $0.file.namedModules) }
-    guard let expected = fitting[0].first else { return }
-    for (adapter, families) in zip(adapters, fitting).dropFirst() {
-      guard let found = families.first, Set(fitting[0]).isDisjoint(with: families) else { continue }
-      throw .otherModel(
-        adapter.file.file.path, found, of: "an adapter for", than: adapters[0].file.file.path,
-        expected)
     }
   }
 
@@ -182,7 +136,8 @@ package struct AdapterConversion {
     // names become in the format is known at the end alone; then a second round takes it into account.
     var reserved = 0
     if limit != nil {
-      let metadata = ConversionMetadata(settings: settings).metadata(of: adapters, modules)
+      let metadata = ConversionMetadata(settings: settings, family: statedFamily).metadata(
+        of: adapters, modules)
       reserved = AdapterWriter.byteCount(of: others, metadata: metadata)
     }
     while true {
@@ -210,7 +165,8 @@ package struct AdapterConversion {
         settings, from: formats[0], adapters.map(\.file), output: output)
       let stored = spelling.stored(reshaped.modules, losses: &report.losses)
       let result = try AdapterOutput(stored, others, spelled: spelling, to: output)
-      var metadata = ConversionMetadata(settings: settings).metadata(of: adapters, stored)
+      var metadata = ConversionMetadata(settings: settings, family: statedFamily).metadata(
+        of: adapters, stored)
       metadata?[StatedConfiguration.key] = nil
       if let entry = result.adapterMetadata {
         metadata = (metadata ?? [:]).merging([StatedConfiguration.key: entry]) { $1 }
@@ -290,7 +246,7 @@ package struct AdapterConversion {
       var modules = adapter.file.modules
       // Before anything is computed from them.
       for module in modules { try module.check() }
-      try requirePlaces(of: adapter.file)
+      try Self.requirePlaces(of: adapter.file, in: settings.base)
       report.read += modules.count
       for view in carried(of: adapter.file, noting: &report) {
         if let other = others.first(where: { $0.name == view.name }) {
@@ -319,33 +275,6 @@ package struct AdapterConversion {
         recognized: recognized == family ? nil : recognized)
     }
     return (sources, others, report)
-  }
-
-  /// Refuses an adapter of which the base that was given has no layer at all, or that is for another model: a text
-  /// encoder may be common to both.
-  /// - Throws: `OperationError.unmatched`
-  private func requirePlaces(of adapter: AdapterFile) throws(OperationError) {
-    guard let base = settings.combination.base ?? settings.reshaping.base else { return }
-    var unmatched: [UnmatchedModule] = []
-    for module in adapter.modules {
-      do throws(NoPlace) {
-        let place = try MergePlace(of: module.name, in: base)
-        do throws(CheckpointError) {
-          try module.check(base: place.weight.shape)
-        } catch {
-          throw NoPlace(error, place.weight.shape)
-        }
-      } catch {
-        unmatched.append(
-          UnmatchedModule(
-            file: adapter.file.path.string, module: module.name, reason: error.reason))
-      }
-    }
-    guard !unmatched.isEmpty else { return }
-    let isKnown = base.layout.family != .generic
-    let misfit = base.misfit(of: adapter)
-    guard unmatched.count == adapter.modules.count || isKnown && misfit != nil else { return }
-    throw .unmatched(unmatched, total: adapter.modules.count, misfit: misfit)
   }
 
   /// Tensors of no module that go along under their own names: embeddings of a bundle, and whatever

@@ -41,6 +41,9 @@ package struct AdapterConversionSettings {
   package var reshaping = ReshapingSettings()
   package var bundle = EmbeddingBundle()
 
+  /// The checkpoint that the adapters are for, where it is given.
+  var base: BaseModel? { combination.base ?? reshaping.base }
+
   package init(
     format: AdapterFormat? = nil, source: AdapterFormat? = nil, family: ModelFamily? = nil,
     alpha: AlphaPolicy? = nil,

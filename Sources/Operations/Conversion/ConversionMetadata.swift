@@ -8,6 +8,8 @@ import SystemPackage
 /// The metadata of a converted adapter. No time and no path: equal inputs give equal bytes.
 struct ConversionMetadata {
   let settings: AdapterConversionSettings
+  /// nil where it is not known, or names fit several: what is written in a header is taken for true.
+  let family: ModelFamily?
 
   /// Keys that every adapter of kohya's scripts has (sd-scripts `SS_METADATA_MINIMUM_KEYS`).
   static let minimumKeys = [
@@ -87,7 +89,6 @@ struct ConversionMetadata {
   private func minimal(
     _ sources: [WeightedAdapter], _ network: NetworkDescription
   ) -> [String: String] {
-    let family = family(of: sources[0].file)
     var metadata = ["modelspec.sai_model_spec": "1.0.1", "ss_v2": "False"]
     metadata["modelspec.title"] = Self.titles(of: sources)
     if family?.name == "sd2" { metadata["ss_v2"] = "True" }
@@ -166,12 +167,5 @@ struct ConversionMetadata {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return (try? encoder.encode(entries)).map { String(decoding: $0, as: UTF8.self) }
-  }
-
-  /// nil where names fit several: what is written in a header is taken for true.
-  private func family(of source: AdapterFile) -> ModelFamily? {
-    if let family = settings.family { return family }
-    let recognized = source.recognizeFamily()
-    return recognized.rivals.isEmpty ? recognized.family : nil
   }
 }
