@@ -1,12 +1,21 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-let house: [SwiftSetting] = [
+/// Whether debug builds optimize what computes, as the tests want it: they spend their time in numbers. On
+/// demand only, because a package with such flags is no dependency of another, and a debugger shows less.
+let isFast = Context.environment["LYCO_FAST_TESTS"] != nil
+
+/// For targets that are words alone.
+let words: [SwiftSetting] = [
   .strictMemorySafety(),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
+let house: [SwiftSetting] =
+  words + (isFast ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : [])
+/// For C that computes.
+let loops: [CSetting] = isFast ? [.unsafeFlags(["-O2"], .when(configuration: .debug))] : []
 /// Tests: the macros of Swift Testing expand to unmarked unsafe code.
 let tests: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
@@ -31,7 +40,7 @@ func tool(_ name: String) -> Target {
       "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
     ],
-    swiftSettings: house)
+    swiftSettings: words)
 }
 
 let package = Package(
@@ -52,7 +61,7 @@ let package = Package(
   ],
   targets: [
     // MARK: C and system libraries
-    .target(name: "CKernels"),
+    .target(name: "CKernels", cSettings: loops),
     .target(name: "CPlatform"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas",
@@ -65,8 +74,12 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
-    .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("dl")]),
-    .target(name: "CLayers", dependencies: ["COneDNN"], linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "COneDNN", cSettings: loops,
+      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("dl")]),
+    .target(
+      name: "CLayers", dependencies: ["COneDNN"], cSettings: loops,
+      linkerSettings: [.linkedLibrary("m")]),
     .target(
       name: "CImages",
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp")]),
@@ -137,7 +150,7 @@ let package = Package(
         "Tensors",
         "CPlatform", argumentParser, systemPackage,
       ],
-      swiftSettings: house),
+      swiftSettings: words),
 
     // MARK: Tools
     tool("lyco-extract"),
@@ -152,7 +165,7 @@ let package = Package(
         "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
       ],
-      swiftSettings: house),
+      swiftSettings: words),
 
     // MARK: Tests
     .target(name: "FileFaults", path: "Tests/FileFaults", linkerSettings: [.linkedLibrary("dl")]),

@@ -1,6 +1,5 @@
 import Foundation
 import ModelFamilies
-import OrderedCollections
 import Safetensors
 import SystemPackage
 import Tensors
@@ -12,10 +11,12 @@ struct SmallRun {
   let folder: FilePath
   var configuration: TrainingConfiguration
 
-  /// - Parameter name: of the adapter.
-  init(_ name: String = "adapter") throws {
+  /// - Parameters:
+  ///   - name: of the adapter.
+  ///   - pipeline: that is trained on.
+  init(_ name: String = "adapter", on pipeline: SmallPipeline = .sd1) throws {
     folder = try Self.makeFolder()
-    var model = TrainingConfiguration.Model(base: try Self.base.get())
+    var model = TrainingConfiguration.Model(base: try pipeline.base.get())
     model.maxTokenLength = 75
     configuration = TrainingConfiguration(
       model: model, output: TrainingConfiguration.Output(folder: folder, name: name))
@@ -40,6 +41,20 @@ struct SmallRun {
   /// Adds to the list of network arguments.
   mutating func set(_ arguments: String...) { configuration.network.arguments += arguments }
 
+  /// Takes images that caches may be written beside.
+  mutating func copyImages() throws {
+    let images = folder.appending("images")
+    try FileManager.default.createDirectory(
+      atPath: images.string, withIntermediateDirectories: true)
+    // Caches of images whose names differ in the ending alone would share a file.
+    for name in ["alpha.webp", "bits.png", "cmyk.jpg", "gray16.png"] {
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("training/data/images").appending(name).string,
+        toPath: images.appending(name).string)
+    }
+    configuration.images.trainFolder = images
+  }
+
   func run() throws -> TrainingReport {
     try Trainer(TrainingPlan(configuration), observer: TrainingObserver()).run()
   }
@@ -54,43 +69,10 @@ struct SmallRun {
 
   func remove() { try? FileManager.default.removeItem(atPath: folder.string) }
 
-  private static func makeFolder() throws -> FilePath {
+  static func makeFolder() throws -> FilePath {
     let path = FileManager.default.temporaryDirectory
       .appending(path: "small-run-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     return FilePath(path)
-  }
-
-  /// The pipeline with a text encoder that knows all tokens; the fixtures' knows few.
-  private static let base = Result {
-    let folder = try makeFolder()
-    let source = Fixtures.path("training/models/tiny-sd1")
-    for part in ["unet", "vae", "model_index.json", "scheduler"] {
-      try FileManager.default.copyItem(
-        atPath: source.appending(part).string, toPath: folder.appending(part).string)
-    }
-    let encoder = folder.appending("text_encoder")
-    try FileManager.default.createDirectory(
-      atPath: encoder.string, withIntermediateDirectories: true)
-    try FileManager.default.copyItem(
-      atPath: source.appending("text_encoder/config.json").string,
-      toPath: encoder.appending("config.json").string)
-    let file = try TensorFile(opening: source.appending("text_encoder/model.safetensors"))
-    var generator = SeededGenerator(seed: 1)
-    let views = file.tensors.values.map { view -> TensorView in
-      guard view.name.hasSuffix("token_embedding.weight") else { return view }
-      let shape: Shape = [49408, view.shape.columns]
-      let values = (0..<shape.count).map { _ in
-        Float.random(in: -0.05...0.05, using: &generator)
-      }
-      return TensorView(
-        view.name, EncodedTensor(Tensor(shape, values), as: .f16), from: file.path)
-    }
-    var writer = try SafetensorsWriter.create(
-      encoder.appending("model.safetensors"), announcing: views.map(\.info), metadata: [:])
-    let byName = Dictionary(uniqueKeysWithValues: views.map { ($0.name, $0) })
-    for info in writer.order { try writer.append(info.name, byName[info.name]!.bytes) }
-    try writer.finish()
-    return folder
   }
 }
