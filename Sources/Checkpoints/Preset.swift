@@ -64,13 +64,13 @@ package struct Preset {
     {
       return false
     }
-    if module.component == "model" && coversUnclassified { return true }
-    return targets(for: module.component)?.contain(module) ?? false
+    if module.component == ModelFamily.genericComponent && coversUnclassified { return true }
+    return targets(for: module.role)?.contain(module) ?? false
   }
 
   /// Whether the preset asks for anything in that part of a model.
-  package func covers(_ component: String) -> Bool {
-    targets(for: component).map { !($0.classes.isEmpty && $0.names.isEmpty) } ?? false
+  package func covers(_ role: ComponentRole) -> Bool {
+    targets(for: role).map { !($0.classes.isEmpty && $0.names.isEmpty) } ?? false
   }
 
   /// The most particular override: by name before by class, an inner class before an outer one.
@@ -85,7 +85,7 @@ package struct Preset {
 
   /// Whether the module is selected by its name rather than, or as well as, by a class it lies in.
   package func names(_ module: FamilyModule) -> Bool {
-    targets(for: module.component)?.names.contains { $0.matches(module.path) } ?? false
+    targets(for: module.role)?.names.contains { $0.matches(module.path) } ?? false
   }
 
   /// What of a user's preset selects nothing; the built-in ones are for several families.
@@ -105,7 +105,7 @@ package struct Preset {
       + zip([denoiser, textEncoders], [false, true]).flatMap { targets, isText in
         NamePattern.notices(
           on: targets.names, from: "preset '\(self.name)'",
-          names: weights.filter { Self.isTextEncoder($0.component) == isText }.map(\.path))
+          names: weights.filter { ($0.role == .text) == isText }.map(\.path))
       }
       + NamePattern.notices(
         on: excluded + nameOverrides.map(\.pattern), from: "preset '\(self.name)'", names: paths)
@@ -115,10 +115,7 @@ package struct Preset {
   /// that there are modules of.
   package func unmatched(among modules: [FamilyModule]) -> [String] {
     let parts = [denoiser, textEncoders].enumerated().map { index, targets in
-      (
-        targets,
-        modules.filter { $0.component != "vae" && $0.component.hasPrefix("te") == (index == 1) }
-      )
+      (targets, modules.filter { $0.role != .autoencoder && ($0.role == .text) == (index == 1) })
     }
     return parts.filter { !$0.1.isEmpty }.flatMap { targets, modules in
       let classes = Set(modules.flatMap(\.containers))
@@ -127,11 +124,12 @@ package struct Preset {
     }
   }
 
-  private static func isTextEncoder(_ component: String) -> Bool { component.hasPrefix("te") }
-
-  private func targets(for component: String) -> Targets? {
-    if Self.isTextEncoder(component) { return textEncoders }
-    return component == "vae" ? nil : denoiser
+  private func targets(for role: ComponentRole) -> Targets? {
+    switch role {
+    case .denoiser, .connector: denoiser
+    case .text: textEncoders
+    case .autoencoder: nil
+    }
   }
 }
 

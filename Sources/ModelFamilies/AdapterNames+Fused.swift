@@ -76,8 +76,8 @@ extension FamilyModule {
     let start = weight.rows?.lowerBound ?? 0
     return [start + half..<start + 2 * half, start..<start + half].map { rows in
       FamilyModule(
-        component: component, path: path, adapterName: adapterName, containers: containers,
-        kind: kind, shape: Shape([half] + shape.dimensions.dropFirst()),
+        component: component, role: role, path: path, adapterName: adapterName,
+        containers: containers, kind: kind, shape: Shape([half] + shape.dimensions.dropFirst()),
         weight: ParameterSlot(key: weight.key, rows: rows),
         bias: bias.map { ParameterSlot(key: $0.key, rows: rows) })
     }

@@ -96,8 +96,8 @@ struct AdapterNames: Sendable {
     let layout = component.layouts.first { table.column($0.naming) == place.column }
     let prefix = (layout ?? component.layouts[0]).prefix
     return FamilyModule(
-      component: module.component, path: path, adapterName: prefix + path.underscored,
-      containers: module.containers, kind: module.kind,
+      component: module.component, role: module.role, path: path,
+      adapterName: prefix + path.underscored, containers: module.containers, kind: module.kind,
       shape: .init([rows.count] + module.shape.dimensions.dropFirst()),
       weight: ParameterSlot(key: module.weight.key, rows: rows),
       bias: module.bias.map { ParameterSlot(key: $0.key, rows: rows) })

@@ -28,6 +28,15 @@ package struct EmbeddedTable {
     table(ifAny: key)?.entries { $0.strings($1) }
   }
 
+  /// One of the words of an enumeration.
+  package func word<Word: RawRepresentable<String>>(_ key: String) -> Word {
+    let text = string(key)
+    guard let word = Word(rawValue: text) else {
+      preconditionFailure("embedded table: '\(key)': '\(text)' is no \(Word.self)")
+    }
+    return word
+  }
+
   package func string(_ key: String) -> String { required(key, string(ifAny: key)) }
   package func strings(_ key: String) -> [String] { required(key, strings(ifAny: key)) }
   package func table(_ key: String) -> EmbeddedTable { required(key, table(ifAny: key)) }

@@ -6,6 +6,7 @@ extension FamilyDefinition {
     absent = table.strings(ifAny: "absent")
     components = table.tables("components").map(Component.init)
     others = table.lists(ifAny: "others")
+    roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
     adapters = Adapters(table.table("adapters"))
   }
 }
@@ -22,6 +23,7 @@ extension FamilyDefinition.Sign {
 extension FamilyDefinition.Component {
   init(_ table: EmbeddedTable) {
     name = table.string("name")
+    role = table.word("role")
     tables = table.strings("tables")
     root = table.string(ifAny: "root")
     aliases = table.strings("aliases")

@@ -14,6 +14,7 @@ struct FamilyDefinition: Sendable {
   /// A part of the model with its own prefix in checkpoints and adapters.
   struct Component: Sendable {
     let name: String
+    let role: ComponentRole
     /// Files that list the names; the blocks of all of them make one table.
     let tables: [String]
     /// The block in which the names start.
@@ -71,6 +72,8 @@ struct FamilyDefinition: Sendable {
   let components: [Component]
   /// Prefixes of keys that belong to the checkpoint but to no module, by what they are.
   let others: [String: [String]]?
+  /// Roles of those that are part of a model.
+  let roles: [String: ComponentRole]
   let adapters: Adapters
 
   var family: ModelFamily { ModelFamily(name: name, title: title) }

@@ -5,6 +5,8 @@ package struct FamilyModule: Hashable, Sendable {
   /// The part of the model: `unet` (any denoiser), `te1`, `te2`, `te3`, `vae`; `model` if the family
   /// is generic.
   package let component: String
+  /// What that part is for.
+  package let role: ComponentRole
   /// Dotted name that presets and patterns see: `down_blocks.0.attentions.0.proj_in`.
   package let path: String
   /// Name of the module's tensors in an adapter file, without suffix:
@@ -23,10 +25,11 @@ package struct FamilyModule: Hashable, Sendable {
   package let bias: ParameterSlot?
 
   package init(
-    component: String, path: String, adapterName: String, containers: [String], kind: ModuleKind,
-    shape: Shape, weight: ParameterSlot, bias: ParameterSlot?
+    component: String, role: ComponentRole, path: String, adapterName: String, containers: [String],
+    kind: ModuleKind, shape: Shape, weight: ParameterSlot, bias: ParameterSlot?
   ) {
     self.component = component
+    self.role = role
     self.path = path
     self.adapterName = adapterName
     self.containers = containers

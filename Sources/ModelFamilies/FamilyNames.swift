@@ -51,8 +51,9 @@ package struct FamilyNames: Sendable {
     var found: [ModulePlace] = []
     for place in family.places(named: name) {
       let parts = family.tables[place.component].rows[place.match.row].stems[place.column].count
+      let component = family.definition.components[place.component]
       let candidate = ModulePlace(
-        component: family.definition.components[place.component].name, rows: place.match.rows,
+        component: component.name, role: component.role, rows: place.match.rows,
         numbers: place.match.numbers, part: parts > 1 ? place.match.part : nil,
         column: place.column)
       if !found.contains(candidate) { found.append(candidate) }
@@ -64,6 +65,11 @@ package struct FamilyNames: Sendable {
   package func folder(of component: String) -> String? {
     let names = family.definition.components.first { $0.name == component }?.names
     return names?[AdapterFormat.diffusers.rawValue].map { String($0[1].dropLast()) }
+  }
+
+  /// What the component is for; nil if the family has none of that name.
+  package func role(of component: String) -> ComponentRole? {
+    family.definition.components.first { $0.name == component }?.role
   }
 
   /// What `format` calls the place; nil if it has no name for it.

@@ -35,7 +35,7 @@ struct FamilyReading {
         guard match.role == .weight else { continue }
         let parts = FamilyReading.modules(
           at: position, match, spellings[index], checkpoint,
-          component: definition.components[Int(spellings[index].component)].name)
+          component: definition.components[Int(spellings[index].component)])
         guard let first = parts.first else { continue }
         modules += parts
         isNamed[position] = true
@@ -63,7 +63,7 @@ struct FamilyReading {
   /// apart, none if its shape is not that of a weight.
   private static func modules(
     at position: Int, _ match: NameTable.Match, _ spelling: KeySpelling,
-    _ checkpoint: CheckpointKeys, component: String
+    _ checkpoint: CheckpointKeys, component: FamilyDefinition.Component
   ) -> [FamilyModule] {
     let (key, shape) = checkpoint.tensors[position]
     let row = spelling.table.rows[match.row]
@@ -86,7 +86,8 @@ struct FamilyReading {
     return parts.compactMap { part, rows in
       spelling.table.name(of: match, column: spelling.naming, part: part).map { path in
         FamilyModule(
-          component: component, path: path, adapterName: spelling.adapterPrefix + path.underscored,
+          component: component.name, role: component.role, path: path,
+          adapterName: spelling.adapterPrefix + path.underscored,
           containers: spelling.table.containers(of: match), kind: kind,
           shape: rows.map { Shape([$0.count] + shape.dimensions.dropFirst()) }
             ?? (isTransposed ? Shape(shape.dimensions.reversed()) : shape),

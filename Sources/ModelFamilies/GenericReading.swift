@@ -27,7 +27,7 @@ struct GenericReading {
       let path = String(parent.dropFirst(prefix?.count ?? 0))
       modules.append(
         FamilyModule(
-          component: "model", path: path,
+          component: ModelFamily.genericComponent, role: .denoiser, path: path,
           adapterName: (prefix == nil ? "" : Self.adapterPrefix) + path, containers: [], kind: kind,
           shape: shape, weight: ParameterSlot(key: key),
           bias: bias.map { ParameterSlot(key: checkpoint.tensors[$0].key) }))

@@ -80,7 +80,7 @@ package struct ModelLayout: Sendable {
     modules = reading.modules
     unnamed = reading.unnamed
     names = AdapterNames(of: reading.modules, family: nil)
-    componentNames = ["model"]
+    componentNames = [ModelFamily.genericComponent]
     components = checkpoint.tensors.map { _ in 0 }
     positions = checkpoint.positions
   }
@@ -89,6 +89,11 @@ package struct ModelLayout: Sendable {
   package func component(ofKey key: String) -> String? {
     guard let position = positions[key], let component = components[position] else { return nil }
     return componentNames[Int(component)]
+  }
+
+  /// What the component is for that the key belongs to; `nil` if that is part of no model.
+  package func role(ofKey key: String) -> ComponentRole? {
+    component(ofKey: key).flatMap { family.role(of: $0) }
   }
 
   /// The module that an adapter means by that name, in any of the spellings in use. Names of a part of

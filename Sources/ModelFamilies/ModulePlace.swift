@@ -2,6 +2,7 @@
 package struct ModulePlace: Hashable, Sendable {
   /// `unet`, `te1`, …
   package let component: String
+  package let role: ComponentRole
   /// Rows of the table from outermost to innermost, and the numbers in them.
   let rows: [Int]
   let numbers: [Int]
@@ -12,7 +13,8 @@ package struct ModulePlace: Hashable, Sendable {
 
   /// The place of the weight that this is a part of, or the place itself.
   package var whole: ModulePlace {
-    ModulePlace(component: component, rows: rows, numbers: numbers, part: nil, column: column)
+    ModulePlace(
+      component: component, role: role, rows: rows, numbers: numbers, part: nil, column: column)
   }
 
   /// The same place, by whatever name.

@@ -126,7 +126,7 @@ struct AdapterMatching {
     of adapter: WeightedAdapter, for module: AdapterModule, at place: MergePlace
   ) -> Float {
     let ratio =
-      place.component.hasPrefix("te") ? adapter.textEncoderRatio : adapter.denoiserRatio
+      place.role == .text ? adapter.textEncoderRatio : adapter.denoiserRatio
     return ratio * (adapter.blockWeights?.weight(of: module.name, in: names) ?? 1)
   }
 

@@ -4,6 +4,7 @@ import ModelFamilies
 struct AdapterPlace: Hashable, Sendable {
   /// `unet`, `te1`, …; `model` if the name does not say.
   let component: String
+  let role: ComponentRole
   /// The first two parts of the name between numbers, the layer itself left out: `double_blocks`,
   /// `down_blocks.attentions`; the name of a layer that lies in no block.
   let block: String
@@ -40,6 +41,7 @@ struct AdapterPlace: Hashable, Sendable {
       if found.count == 1 { component = found.first! }
     }
     self.component = component
+    role = family?.role(of: component) ?? ComponentRole(of: component)
     let rest = inner.dropFirst(known?.prefix.count ?? 0)
     var parts: [String] = [""]
     for word in rest.split(whereSeparator: { $0 == "." || $0 == "_" }) {

@@ -19,7 +19,7 @@ struct ExtractionPairing {
       let first = base.layers[0]
       guard base.layers.count > 1 || first.adapterName != name else { return first }
       return FamilyModule(
-        component: first.component, path: base.path, adapterName: name,
+        component: first.component, role: first.role, path: base.path, adapterName: name,
         containers: first.containers, kind: first.kind, shape: base.weight.shape,
         weight: first.weight, bias: first.bias)
     }

@@ -127,7 +127,7 @@ package struct ExtractionPlan: Sendable {
     guard paired > 0 else {
       throw OperationError.noCommonModules(base: base.file.path, tuned: tuned.file.path)
     }
-    let candidates = base.layout.modules.filter { $0.kind != .embedding && $0.component != "vae" }
+    let candidates = base.layout.modules.filter { $0.kind != .embedding && $0.role != .autoencoder }
     let notices =
       (settings.preset?.notices(among: candidates) ?? [])
       + settings.filter.notices(on: candidates.map(\.path))
@@ -227,10 +227,10 @@ private struct Selection {
     // `--norms` and the patterns.
     let selected =
       settings.preset.map {
-        module.kind == .norm ? $0.covers(module.component) : $0.selects(module)
+        module.kind == .norm ? $0.covers(module.role) : $0.selects(module)
       } ?? true
     refusal =
-      if module.component == "vae" { .component } else if module.kind == .embedding {
+      if module.role == .autoencoder { .component } else if module.kind == .embedding {
         .embedding
       } else if !selected || !settings.filter.keeps(module.path) { .notSelected } else { nil }
   }

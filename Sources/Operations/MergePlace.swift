@@ -66,7 +66,7 @@ struct MergePlace {
     weight = MergeTarget(layers.map { (slot: $0.weight, shape: $0.shape) })
   }
 
-  var component: String { layers[0].component }
+  var role: ComponentRole { layers[0].role }
 
   /// The biases, if all layers have one.
   func bias(in base: BaseModel) -> MergeTarget? {

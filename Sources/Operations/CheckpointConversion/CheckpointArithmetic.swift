@@ -61,23 +61,24 @@ package struct CheckpointArithmetic {
   }
 
   /// The factor of each checkpoint.
-  /// - Parameter names: key and dotted names of the tensor.
+  /// - Parameters:
+  ///   - names: key and dotted names of the tensor.
+  ///   - role: of what the tensor is part of; nil where that is no model.
   func coefficients(
-    for names: [String], component: String?, sources: Int
+    for names: [String], role: ComponentRole?, sources: Int
   ) -> [Float] {
     if let last = patternRatios.last(where: { names.contains(where: $0.pattern.matches) }) {
       return coefficients(last.ratios, sources)
     }
-    let isDenoiser = component == "unet" || component == "model"
-    if mergesDenoiserOnly && !isDenoiser {
+    if mergesDenoiserOnly && role != .denoiser {
       return [1] + [Float](repeating: 0, count: sources - 1)
     }
     let own: [Float] =
-      switch component {
-      case _ where isDenoiser: denoiserRatios
-      case "vae": autoencoderRatios
-      case .some(let name) where name.hasPrefix("te"): textEncoderRatios
-      default: []
+      switch role {
+      case .denoiser: denoiserRatios
+      case .autoencoder: autoencoderRatios
+      case .text: textEncoderRatios
+      case .connector, nil: []
       }
     return coefficients(own.isEmpty ? ratios : own, sources)
   }

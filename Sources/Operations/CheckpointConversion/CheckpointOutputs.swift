@@ -127,9 +127,9 @@ struct CheckpointOutputs {
   ) throws -> CheckpointOutput.Content {
     let names = [key] + (layers[key] ?? []).map(\.module.path)
     summedNames.append(names)
-    let component = sources[0].layout.component(ofKey: key)
+    let role = sources[0].layout.role(ofKey: key)
     let coefficients = settings.arithmetic.coefficients(
-      for: names, component: component, sources: sources.count)
+      for: names, role: role, sources: sources.count)
     comparedCount += 1
     let others = try counterparts.indices.map {
       try counterparts[$0].numbers(for: key, numbers.shape)

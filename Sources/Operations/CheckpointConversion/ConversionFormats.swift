@@ -23,8 +23,8 @@ struct ConversionFormats {
     let layers = layout.modules.filter {
       guard $0.weight.key.hasSuffix(".weight") else { return false }
       switch $0.kind {
-      case .linear: return $0.isDenoiser || (!isScaled && $0.component != "vae")
-      case .convolution: return !isScaled && $0.component != "vae"
+      case .linear: return $0.role == .denoiser || (!isScaled && $0.role != .autoencoder)
+      case .convolution: return !isScaled && $0.role != .autoencoder
       case .norm, .embedding: return false
       }
     }
@@ -43,8 +43,6 @@ struct ConversionFormats {
 }
 
 extension FamilyModule {
-  fileprivate var isDenoiser: Bool { component == "unet" || component == "model" }
-
   /// `down_blocks.0…`, `double_blocks.3…`, `layers.2…`
   fileprivate var isInBlock: Bool {
     path.split(separator: ".").contains {

@@ -102,8 +102,8 @@ package struct AdapterCombination: Sendable {
   /// The ratio of the component times that of the block.
   private func ratio(of module: AdapterModule, in source: Source, at index: Int) -> Float {
     let place = names?.places(named: module.name).first
-    let component = place?.component ?? AdapterPlace(module.name).component
-    let ratio = component.hasPrefix("te") ? source.textEncoderRatio : source.denoiserRatio
+    let role = place?.role ?? AdapterPlace(module.name).role
+    let ratio = role == .text ? source.textEncoderRatio : source.denoiserRatio
     guard index < settings.blockWeights.count else { return ratio }
     return ratio * settings.blockWeights[index].weight(of: module.name, in: names)
   }

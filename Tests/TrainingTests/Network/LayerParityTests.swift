@@ -169,8 +169,9 @@ struct LayerParityTests {
     let layer = Layer(
       component: "unet", path: "layer", operation, weight: weight, bias: bias, compute: .f32)
     let module = FamilyModule(
-      component: "unet", path: "layer", adapterName: "module", containers: ["Transformer2DModel"],
-      kind: kind, shape: weight.shape, weight: ParameterSlot(key: "layer.weight"),
+      component: "unet", role: .denoiser, path: "layer", adapterName: "module",
+      containers: ["Transformer2DModel"], kind: kind, shape: weight.shape,
+      weight: ParameterSlot(key: "layer.weight"),
       bias: bias.map { _ in ParameterSlot(key: "layer.bias") })
     let given = test.arguments.filter { $0.key != "timestep" }.merging(others) { $1 }
     var arguments = given.filter { $0.key != "train_on_input" }.map { "\($0.key)=\($0.value)" }
