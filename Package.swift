@@ -122,13 +122,20 @@ let package = Package(
       name: "DiffusionModels", dependencies: ["Tensors", "Autograd"],
       swiftSettings: house),
     .target(
+      name: "Pipelines",
+      dependencies: [
+        "Machine", "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies",
+        "Checkpoints", "Autograd", "DiffusionModels", orderedCollections, systemPackage,
+      ],
+      swiftSettings: house),
+    .target(
       name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
       swiftSettings: house),
     .target(
       name: "Training",
       dependencies: [
         "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
-        "Checkpoints", "Autograd", "DiffusionModels", "Images", "Machine", "CPlatform", "CKernels",
+        "Checkpoints", "Autograd", "Pipelines", "Images", "Machine", "CPlatform", "CKernels",
         "TOML",
         orderedCollections,
         systemPackage,
@@ -160,7 +167,7 @@ let package = Package(
     .executableTarget(
       name: "lyco-train",
       dependencies: [
-        "CommandSupport", "Operations", "Training", "DiffusionModels", "Autograd", "Images",
+        "CommandSupport", "Operations", "Training", "Pipelines", "Autograd", "Images",
         "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
         "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
@@ -231,7 +238,7 @@ let package = Package(
     .testTarget(
       name: "DiffusionModelsTests",
       dependencies: [
-        "DiffusionModels", "Training", "Autograd", "Checkpoints", "ModelFamilies", "Safetensors",
+        "DiffusionModels", "Pipelines", "Autograd", "Checkpoints", "ModelFamilies", "Safetensors",
         "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
@@ -242,7 +249,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "DiffusionModels", "Autograd", "Images", "Checkpoints", "Adapters",
+        "Training", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints", "Adapters",
         "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
         orderedCollections,
       ],

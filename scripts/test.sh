@@ -20,4 +20,6 @@ if ((${#shells[@]})); then
 fi
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1
+# What computes is optimized, see Package.swift.
+export LYCO_FAST_TESTS=1
 swift test --disable-xctest --quiet "$@"

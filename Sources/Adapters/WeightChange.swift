@@ -22,8 +22,6 @@ package struct WeightChange: Sendable {
   /// Δ as the matrix `[out, in · kernel]`.
   package var matrix: Tensor { delta.reshaped(delta.shape.asMatrix) }
 
-  package var hasBase: Bool { weight != nil }
-
   /// - Precondition: the change was made with its base.
   package var base: Tensor {
     guard let weight else { preconditionFailure("a change without its base") }

@@ -7,12 +7,6 @@ package import Tensors
   package let compute: ComputeType
   private let handle: OpaquePointer
 
-  /// Whether the kernel that gradients are convolved by, the same turned and with its channels
-  /// exchanged, is kept too, from the next gradient on; otherwise it is made anew for every gradient.
-  package var keepsBothDirections = false {
-    didSet { unsafe lyco_kernel_keep_both(handle, keepsBothDirections ? 1 : 0) }
-  }
-
   package init(_ weight: Tensor, compute: ComputeType) {
     shape = weight.shape
     self.compute = compute

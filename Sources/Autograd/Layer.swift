@@ -99,19 +99,6 @@ package final class Layer {
     }
   }
 
-  /// Whether a convolution keeps its kernel in both directions, see `FrozenKernel`: a step is then faster
-  /// by the time it takes to turn every kernel, for as much memory again as the kernels take.
-  package var keepsBothDirections: Bool {
-    get {
-      guard case .kernel(let kernel) = weight else { return false }
-      return kernel.keepsBothDirections
-    }
-    set {
-      guard case .kernel(let kernel) = weight else { return }
-      kernel.keepsBothDirections = newValue
-    }
-  }
-
   /// The weight in f32, as it takes part in products, of shape `weightShape`.
   package var weightValue: Tensor {
     switch weight {

@@ -13,10 +13,6 @@ struct lyco_kernel {
   dnnl_data_type_t type;
   void *values;
   dnnl_memory_desc_t layout;
-  // The same turned, for gradients, where both are kept.
-  int keeps_both;
-  void *turned;
-  dnnl_memory_desc_t turned_layout;
 };
 
 static size_t size_of(dnnl_data_type_t type) { return type == dnnl_bf16 ? 2 : 4; }
@@ -54,29 +50,17 @@ lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inpu
   return kernel;
 }
 
-static void forget_turned(lyco_kernel *kernel) {
-  if (kernel->turned) DESTROY_DESCRIPTOR(kernel->turned_layout);
-  free(kernel->turned);
-  kernel->turned = NULL;
-}
-
 void lyco_kernel_destroy(lyco_kernel *kernel) {
   if (!kernel) return;
   lyco_matrix_destroy(kernel->matrix);
   if (kernel->values) DESTROY_DESCRIPTOR(kernel->layout);
-  forget_turned(kernel);
   free(kernel->values);
   free(kernel);
 }
 
-void lyco_kernel_keep_both(lyco_kernel *kernel, int keeps_both) {
-  kernel->keeps_both = keeps_both;
-  if (!keeps_both) forget_turned(kernel);
-}
-
 size_t lyco_kernel_size(const lyco_kernel *kernel) {
   if (kernel->matrix) return lyco_matrix_size(kernel->matrix);
-  return (kernel->turned ? 2 : 1) * count_of(kernel) * size_of(kernel->type);
+  return count_of(kernel) * size_of(kernel->type);
 }
 
 static int is_pointwise(const lyco_kernel *kernel, const lyco_convolution *e) {
@@ -140,16 +124,10 @@ int lyco_kernel_forward(lyco_kernel *kernel, const lyco_convolution *e, const fl
   return status;
 }
 
-// The turned kernel in a layout: as it is kept, or made for this product.
+// The turned kernel in a layout, made for this product.
 static dnnl_status_t turn(lyco_kernel *kernel, const lyco_convolution *e, queried_descriptor wanted,
                           dnnl_data_type_t type, void **placed) {
-  if (kernel->turned && dnnl_memory_desc_equal(BY_REFERENCE(kernel->turned_layout), wanted)) {
-    *placed = kernel->turned;
-    return dnnl_success;
-  }
-  const size_t size = dnnl_memory_desc_get_size(wanted);
-  const int keeps = kernel->keeps_both && !kernel->turned && kernel->type == type;
-  *placed = keeps ? malloc(size) : lyco_kept_memory(LYCO_WEIGHT, size);
+  *placed = lyco_kept_memory(LYCO_WEIGHT, dnnl_memory_desc_get_size(wanted));
   if (!*placed) return dnnl_out_of_memory;
   dnnl_status_t status = dnnl_success;
   if (kernel->type == type) {
@@ -167,12 +145,6 @@ static dnnl_status_t turn(lyco_kernel *kernel, const lyco_convolution *e, querie
       status = lyco_turn_kernel(e, size_of(type), BY_REFERENCE(plain), wide, wanted, *placed);
     DESTROY_DESCRIPTOR(plain);
   }
-  if (!keeps) return status;
-  if (status == dnnl_success) status = lyco_copy_descriptor(&kernel->turned_layout, wanted);
-  if (status == dnnl_success)
-    kernel->turned = *placed;
-  else
-    free(*placed);
   return status;
 }
 

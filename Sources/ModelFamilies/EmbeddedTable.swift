@@ -18,6 +18,7 @@ package struct EmbeddedTable {
   package func string(ifAny key: String) -> String? { value(key, "a text", \.string) }
   package func strings(ifAny key: String) -> [String]? { value(key, "a list of texts", \.strings) }
   package func integer(ifAny key: String) -> Int? { value(key, "an integer", \.integer) }
+  package func number(ifAny key: String) -> Double? { value(key, "a number", \.number) }
   package func numbers(ifAny key: String) -> [Double]? {
     value(key, "a list of numbers", \.array)?.map { required(key, $0.number) }
   }
@@ -41,6 +42,7 @@ package struct EmbeddedTable {
   package func strings(_ key: String) -> [String] { required(key, strings(ifAny: key)) }
   package func table(_ key: String) -> EmbeddedTable { required(key, table(ifAny: key)) }
   package func integer(_ key: String) -> Int { required(key, integer(ifAny: key)) }
+  package func number(_ key: String) -> Double { required(key, number(ifAny: key)) }
   package func integers(_ key: String) -> [Int] {
     let values = required(key, value(key, "a list of integers", \.array))
     return values.map { required(key, $0.integer) }

@@ -7,6 +7,8 @@ extension FamilyDefinition {
     components = table.tables("components").map(Component.init)
     others = table.lists(ifAny: "others")
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
+    trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
+    latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     adapters = Adapters(table.table("adapters"))
   }
 }
@@ -41,6 +43,28 @@ extension FamilyDefinition.Layout {
     naming = table.string("naming")
     prefix = table.string("prefix")
     extraction = table.strings(ifAny: "extraction")
+  }
+}
+
+extension TrainedClasses {
+  fileprivate init(_ table: EmbeddedTable) {
+    table.expect("kohya", "presets")
+    kohya = table.table(ifAny: "kohya").map { kohya in
+      Kohya(
+        text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
+        convolutions: Set(kohya.strings("convolutions")))
+    }
+    presets = Set(table.strings(ifAny: "presets") ?? [])
+  }
+}
+
+extension LatentLayout {
+  fileprivate init(_ table: EmbeddedTable) {
+    table.expect("channels", "stride", "shift", "scale", "cache")
+    self.init(
+      channels: table.integer("channels"), stride: table.integer("stride"),
+      shift: Float(table.number(ifAny: "shift") ?? 0), scale: Float(table.number("scale")),
+      cacheName: table.string("cache"))
   }
 }
 

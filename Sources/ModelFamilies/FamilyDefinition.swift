@@ -74,6 +74,9 @@ struct FamilyDefinition: Sendable {
   let others: [String: [String]]?
   /// Roles of those that are part of a model.
   let roles: [String: ComponentRole]
+  /// Of families that can be trained.
+  let latents: LatentLayout?
+  let trainedClasses: TrainedClasses
   let adapters: Adapters
 
   var family: ModelFamily { ModelFamily(name: name, title: title) }

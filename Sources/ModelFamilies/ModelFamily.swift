@@ -15,6 +15,12 @@ package struct ModelFamily: Hashable, Sendable {
   /// The family of that short name.
   package static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }
 
+  /// What its latents are, unless a checkpoint's own files say else; nil for a family that is not trained.
+  package var latents: LatentLayout? { definition?.latents }
+
+  /// What trainers choose of it.
+  package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
+
   /// The family's table; `nil` for `generic`.
   var definition: FamilyDefinition? { FamilyDefinition.all.first { $0.name == name } }
 }

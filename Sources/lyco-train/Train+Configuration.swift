@@ -4,6 +4,7 @@ import CommandSupport
 import FoundationEssentials
 import Machine
 import ModelFamilies
+import Pipelines
 import SystemPackage
 import Tensors
 import Training
@@ -16,6 +17,7 @@ extension Train {
     }
     var configuration = TrainingConfiguration(
       model: modelSettings(base), output: outputSettings())
+    configuration.precision = model.mixedPrecision
     configuration.network = networkSettings()
     configuration.run = runSettings()
     configuration.rates.common = optimizer.learningRate
@@ -47,15 +49,14 @@ extension Train {
     return settings
   }
 
-  private func modelSettings(_ base: String) -> TrainingConfiguration.Model {
-    var settings = TrainingConfiguration.Model(base: FilePath(named: base))
+  private func modelSettings(_ base: String) -> ModelSettings {
+    var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
     settings.family = family.family ?? (model.v2 ? ModelFamily.named("sd2") : nil)
     settings.clipSkip = model.clipSkip
     settings.maxTokenLength = model.maxTokenLength
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
-    settings.precision = model.mixedPrecision
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
     settings.holdsInt8 = model.baseWeightsFormat == "int8"
     settings.merged = model.mergedAdapters.enumerated().map { index, path in

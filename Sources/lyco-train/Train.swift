@@ -110,7 +110,7 @@ struct Train: Tool {
     try plan.checkMemory()
     let progress = TrainingProgressLine(isQuiet: run.quiet)
     do {
-      let report = try Trainer(plan, observer: progress.observer).run()
+      let report = try plan.train(observer: progress.observer)
       progress.finish()
       summary.print(report)
     } catch let error as TrainingError {

@@ -99,8 +99,8 @@ private struct PlanFacts: Encodable {
   init(_ plan: TrainingPlan) {
     family = plan.base.layout.family.name
     modules = plan.network.modules.count
-    unetModules = plan.network.count("unet")
-    textEncoderModules = plan.network.count("te1")
+    textEncoderModules = plan.network.textEncoderCount
+    unetModules = modules - textEncoderModules
     images = plan.images.examples.count
     validationImages = plan.images.validation.count
     batchesPerEpoch = plan.arithmetic.batchesPerEpoch

@@ -117,19 +117,6 @@ struct ProductTests {
     #expect(relativeError(dx, expectedX) < tolerance, "dx of \(what)")
     let isKept = zip(kernel.value.elements, w.elements).allSatisfy { abs($0 - $1) <= 1.0 / 512 }
     #expect(isKept, "value of \(what)")
-    // Both directions kept, and again from what was kept.
-    let bytes = kernel.byteCount
-    kernel.keepsBothDirections = true
-    for _ in 0..<2 {
-      #expect(run(x, 3) { $0.convolved(kernel, geometry) }.dx == dx, "both of \(what)")
-    }
-    if geometry.stride == 1, w.shape.kernel != [1, 1] {
-      // A processor without bf16 multiplies in f32: then there is no turned kernel in bf16 to be kept.
-      let isKept = compute == .f32 ? [2 * bytes] : [bytes, 2 * bytes]
-      #expect(isKept.contains(kernel.byteCount))
-    }
-    kernel.keepsBothDirections = false
-    #expect(kernel.byteCount == bytes)
     // The same with a kernel that is trained.
     let (image, weight) = (Parameter("x", x), Parameter("w", w))
     Recording().record {

@@ -1,10 +1,10 @@
 import Autograd
 import DiffusionModels
 import ModelFamilies
+import Pipelines
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 /// Models built of the key lists of real checkpoints, all widths divided by 64: every module that an
 /// adapter can name has its layer, by the same path.

@@ -1,11 +1,11 @@
 import Autograd
 import DiffusionModels
 import OrderedCollections
+import Pipelines
 import Safetensors
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 /// Against transformers in double precision, read as sd-scripts reads it.
 @Suite struct TextEncoderTests {

@@ -1,11 +1,11 @@
 import Autograd
 import DiffusionModels
 import OrderedCollections
+import Pipelines
 import Safetensors
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 /// Against diffusers in double precision. f32 sums through some 60 layers in another order leave about
 /// 1e-6 of relative difference in the output, and a few times that in gradients.

@@ -1,11 +1,11 @@
 import Autograd
 import DiffusionModels
 import OrderedCollections
+import Pipelines
 import Safetensors
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 /// Against diffusers in double precision.
 @Suite struct VAETests {

@@ -65,13 +65,11 @@ typedef struct {
 } lyco_convolution;
 
 /// A kernel `[out, in, height, width]` that does not change. It is stored once, and turned for every
-/// gradient; or twice, which saves that time.
+/// gradient.
 typedef struct lyco_kernel lyco_kernel;
 lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inputs, size_t height,
                                 size_t width, lyco_compute compute);
 void lyco_kernel_destroy(lyco_kernel *kernel);
-/// Whether the turned kernel is kept from the next gradient on.
-void lyco_kernel_keep_both(lyco_kernel *kernel, int keeps_both);
 /// Bytes of its numbers.
 size_t lyco_kernel_size(const lyco_kernel *kernel);
 /// y `[batch, height', width', out]` for x `[batch, height, width, in]`.

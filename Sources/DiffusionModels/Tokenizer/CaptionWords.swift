@@ -1,4 +1,5 @@
-import Foundation
+// The standard library's own composition, as Foundation's without ICU uses it.
+@_spi(_Unicode) import Swift
 
 /// The words that CLIP splits a text into: runs of letters, single digits, runs of other signs, and the
 /// endings of English contractions; in lower case, without white space.
@@ -41,8 +42,10 @@ struct CaptionWords {
 
   /// Signs below U+0300 are composed already.
   private static func composed(_ text: Substring) -> String {
-    text.unicodeScalars.allSatisfy { $0.value < 0x300 }
-      ? String(text) : String(text).precomposedStringWithCanonicalMapping
+    if text.unicodeScalars.allSatisfy({ $0.value < 0x300 }) { return String(text) }
+    var scalars = String.UnicodeScalarView()
+    for scalar in String(text)._nfc { scalars.append(scalar) }
+    return String(scalars)
   }
 
   private static func `class`(_ scalar: UnicodeScalar) -> Class {

@@ -47,11 +47,6 @@ package final class AdapterNetwork {
     for (layer, module) in zip(attached, modules) { layer.adaptation = module }
   }
 
-  /// Leaves the model as it was.
-  package func detach() {
-    for layer in layers { layer.adaptation = nil }
-  }
-
   /// The strength of the adapter: 1 in training, 0 for the model without it.
   package var multiplier: Float {
     get { state.multiplier }
@@ -66,7 +61,4 @@ package final class AdapterNetwork {
 
   /// All that is trained, in an order that does not change; names are unique.
   package var parameters: [Parameter] { modules.flatMap(\.factors.all) }
-
-  /// How many numbers are trained.
-  package var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }

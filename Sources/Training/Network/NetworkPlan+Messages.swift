@@ -34,7 +34,7 @@ extension NetworkPlan {
     _ candidates: [FamilyModule], _ omitted: [OmittedModule], _ settings: NetworkSettings
   ) -> [String] {
     let weights = candidates.filter {
-      ($0.kind == .linear || $0.kind == .convolution) && $0.component != "vae"
+      ($0.kind == .linear || $0.kind == .convolution) && $0.role != .autoencoder
     }
     guard !weights.isEmpty else { return ["the model has no layer that could be adapted"] }
     var hints: [String] = []

@@ -31,7 +31,7 @@ package struct NetworkPlan {
       throw NetworkError.blocksOfFamily("block_dims and lr weights", family: family.name)
     }
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
-    where module.kind != .embedding && module.component != "vae" {
+    where module.kind != .embedding && module.role != .autoencoder {
       switch try stored.map({ try Self.decision(on: module, settings, $0) })
         ?? Self.decision(on: module, family, settings)
       {
@@ -49,13 +49,16 @@ package struct NetworkPlan {
     guard stored == nil else { return }
     notices += settings.preset?.notices(among: candidates) ?? []
     notices += settings.filter.notices(
-      on: candidates.filter { $0.kind != .embedding && $0.component != "vae" }.map(\.path))
+      on: candidates.filter { $0.kind != .embedding && $0.role != .autoencoder }.map(\.path))
   }
 
-  /// How many modules a part of the model has: `unet`, `te1`.
+  /// How many modules of a component are trained.
   package func count(_ component: String) -> Int {
     modules.count { $0.module.component == component }
   }
+
+  /// How many modules of text encoders are trained.
+  package var textEncoderCount: Int { modules.count(where: \.isTextEncoder) }
 
   // MARK: One module
 
@@ -139,35 +142,39 @@ package struct NetworkPlan {
   ) -> String? {
     if module.kind == .norm, !settings.trainsNorms { return "a norm, and no train_norm" }
     guard let preset = settings.preset else {
-      return kohyaSelects(module, settings) ? nil : "it lies in none of the layers that are trained"
+      return kohyaSelects(module, family, settings)
+        ? nil : "it lies in none of the layers that are trained"
     }
     guard preset.selects(module) else {
       return "preset '\(preset.name)' does not select it"
     }
-    if preset.isBuiltIn, family.name != "anima", module.containers.last == "TimestepEmbedding",
-      !preset.names(module)
+    if preset.isBuiltIn, let container = module.containers.last, Self.borrowed.contains(container),
+      !family.trainedClasses.presets.contains(container), !preset.names(module)
     {
       return "preset '\(preset.name)' means the time embeddings of another family"
     }
     return nil
   }
 
+  /// Classes that LyCORIS' presets name for one family, and that others have as well.
+  private static let borrowed: Set<String> = ["TimestepEmbedding"]
+
   /// The layers of kohya's `networks.lora`.
-  private static func kohyaSelects(_ module: FamilyModule, _ settings: NetworkSettings) -> Bool {
-    guard module.kind != .norm else { return false }
+  private static func kohyaSelects(
+    _ module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings
+  ) -> Bool {
+    guard module.kind != .norm, let classes = family.trainedClasses.kohya else { return false }
     let containers = Set(module.containers)
     if module.isTextEncoder {
-      return module.kind == .linear
-        && !containers.isDisjoint(with: ["CLIPAttention", "CLIPSdpaAttention", "CLIPMLP"])
+      return module.kind == .linear && !containers.isDisjoint(with: classes.text)
     }
-    if containers.contains("Transformer2DModel") { return true }
+    if !containers.isDisjoint(with: classes.denoiser) { return true }
     let hasConvolutions =
       settings.options.convolutionRank != nil || settings.blocks?.convolutionRanks != nil
-    return hasConvolutions
-      && !containers.isDisjoint(with: ["ResnetBlock2D", "Downsample2D", "Upsample2D"])
+    return hasConvolutions && !containers.isDisjoint(with: classes.convolutions)
   }
 }
 
 extension FamilyModule {
-  var isTextEncoder: Bool { component.hasPrefix("te") }
+  var isTextEncoder: Bool { role == .text }
 }

@@ -17,7 +17,7 @@ package struct PlannedModule: Sendable {
   /// In an adapter file.
   package var name: String { module.adapterName }
 
-  package var isTextEncoder: Bool { module.component.hasPrefix("te") }
+  package var isTextEncoder: Bool { module.isTextEncoder }
 
   /// `lora_unet_…: lokr, rank 8, alpha 4`
   package var summary: String {

@@ -8,8 +8,6 @@ package enum RandomPurpose: Hashable, Sendable {
   case noiseOffset
   case multires
   case inputPerturbation
-  /// The factor of a noise flag whose strength is drawn for every step.
-  case strength
   case caption
   case captionDropout
   case tagDropout
@@ -23,11 +21,9 @@ package enum RandomPurpose: Hashable, Sendable {
   case rankDropout(module: Int)
   case moduleDropout(module: Int)
   case validationSplit
-  case validationNoise
-  case validationTimestep
   case validationLatent
 
-  /// A number of its own for every purpose: the kind in the upper 8 bits, the module in the lower 24.
+  /// A number of its own for every purpose, which never changes: the kind in the upper 8 bits, the module in the lower 24.
   /// - Precondition: modules are numbered below 2²⁴.
   var code: UInt32 {
     let (kind, module): (UInt32, Int) =
@@ -38,7 +34,6 @@ package enum RandomPurpose: Hashable, Sendable {
       case .noiseOffset: (4, 0)
       case .multires: (5, 0)
       case .inputPerturbation: (6, 0)
-      case .strength: (7, 0)
       case .caption: (8, 0)
       case .captionDropout: (9, 0)
       case .tagDropout: (10, 0)
@@ -51,8 +46,6 @@ package enum RandomPurpose: Hashable, Sendable {
       case .rankDropout(let module): (17, module)
       case .moduleDropout(let module): (18, module)
       case .validationSplit: (19, 0)
-      case .validationNoise: (20, 0)
-      case .validationTimestep: (21, 0)
       case .validationLatent: (22, 0)
       }
     precondition(0..<(1 << 24) ~= module, "module \(module) of a random purpose")

@@ -14,6 +14,12 @@ package struct SampleRandomness: Hashable, Sendable {
     self.sample = sample
   }
 
+  /// Of an image that is held out, whose noise at each time is its own in all epochs.
+  /// - Parameter time: of which the whole part counts.
+  package init(seed: UInt64, judgedAt time: Float, sample: Int) {
+    self.init(seed: seed, epoch: Int(time), sample: sample)
+  }
+
   package func generator(for purpose: RandomPurpose) -> CounterGenerator {
     CounterGenerator(seed: seed, epoch: epoch, sample: sample, purpose: purpose)
   }

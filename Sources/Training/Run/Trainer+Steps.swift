@@ -1,6 +1,7 @@
 import Autograd
-import DiffusionModels
 import LinearAlgebra
+import ModelFamilies
+import Pipelines
 import SystemPackage
 import Tensors
 
@@ -28,11 +29,11 @@ extension Trainer {
   private func trainEpoch() throws {
     let (accumulation, last) = (plan.configuration.run.accumulation, lastStep)
     let batches = plan.images.batches(epoch: progress.epoch, seed: plan.seed)
-    var settings = BatchLoader.Settings(seed: plan.seed, epoch: progress.epoch)
+    var settings = BatchLoader.Settings(
+      seed: plan.seed, epoch: progress.epoch, stride: plan.outline.latents.stride)
     settings.firstStep = progress.step
     settings.stepCount = plan.arithmetic.steps
     settings.accumulation = accumulation
-    settings.stride = latentStride
     let loader = BatchLoader(
       Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, settings)
     defer { loader.cancel() }
@@ -54,13 +55,12 @@ extension Trainer {
     let randomness = batch.samples.map {
       SampleRandomness(seed: plan.seed, epoch: progress.epoch, sample: $0)
     }
-    let problem = objective.problem(try latents(of: batch), randomness)
+    let problem = objective.problem(try latents(of: batch), at: nil, randomness)
     network.multiplier = batch.networkMultiplier
     network.beginStep(
       StepIdentity(
         seed: plan.seed, epoch: progress.epoch, batch: place,
-        timesteps: problem.input.timesteps.map { Float($0) },
-        timestepCount: NoiseSchedule.timestepCount))
+        timesteps: problem.times, timestepCount: objective.timeCount))
     defer {
       network.endStep()
       network.multiplier = 1
@@ -85,19 +85,25 @@ extension Trainer {
     return Double(value)
   }
 
-  private func loss(of problem: DiffusionObjective.Problem, _ batch: TrainingBatch) -> Loss {
-    objective.loss(
-      of: problem, context: text.context(of: batch.captions), weights: batch.lossWeights,
-      mask: batch.mask)
+  private func loss(of problem: Problem, _ batch: TrainingBatch) -> Loss {
+    loss(of: problem, pipeline.condition(batch.captions, batch.sizes), batch)
   }
 
-  /// Scaled latents of a batch, drawn from what the VAE makes of its pixels where they are not kept.
+  func loss(
+    of problem: Problem, _ condition: Pipeline.Condition, _ batch: TrainingBatch
+  ) -> Loss {
+    let prediction = pipeline.predict(Variable(problem.input), at: problem.times, condition)
+    return objective.loss(of: problem, prediction, weights: batch.lossWeights, mask: batch.mask)
+  }
+
+  /// Scaled latents of a batch, drawn from what the encoder makes of its pixels where they are not kept.
   func latents(of batch: TrainingBatch) throws -> Tensor {
+    let layout = plan.outline.latents
     switch batch.content {
-    case .latents(let latents): return latents * latentScale
+    case .latents(let latents): return layout.scaled(latents)
     case .pixels(let pixels):
-      guard let vae else { preconditionFailure("a VAE where nothing is cached") }
-      return batch.sampled(vae.encode(pixels)) * latentScale
+      guard let encoder else { preconditionFailure("an encoder where nothing is cached") }
+      return layout.scaled(batch.sampled(try encoder.encode(pixels)))
     }
   }
 

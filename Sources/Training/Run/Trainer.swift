@@ -1,7 +1,8 @@
 import Autograd
 import Checkpoints
-import DiffusionModels
 import LinearAlgebra
+import ModelFamilies
+package import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -10,17 +11,15 @@ import Tensors
 ///
 /// Everything runs on the thread that calls it; images are read ahead on others. What is computed depends
 /// on the plan alone, not on threads, interruptions or what was measured on the way.
-package final class Trainer {
+package final class Trainer<Pipeline: ModelPipeline> {
   package let plan: TrainingPlan
   let network: AdapterNetwork
   let groups: [ParameterGroup]
-  let objective: DiffusionObjective
-  let text: TextConditioning
+  let pipeline: Pipeline
+  let objective: any Objective
   let cache: LatentCache?
   /// nil where latents are kept, so that its weights need not be.
-  let vae: VAEEncoder?
-  /// Pixels of an image for each latent, along each side.
-  let latentStride: Int
+  let encoder: (any LatentEncoder)?
   var optimizer: any Optimizer
   var average: ParameterAverage?
   var progress: TrainingProgress
@@ -30,9 +29,6 @@ package final class Trainer {
   let files: TrainingFiles
   private let outputs: TrainingOutputs
   let observer: TrainingObserver
-
-  /// Latents are brought to about unit variance by this: 0.18215, unless the VAE's configuration knows better.
-  let latentScale: Float
 
   /// Loads the model, encodes images that are to be kept, attaches the network, and restores a state.
   /// - Throws: whatever is wrong with the checkpoint's weights, with images or with the state.
@@ -44,25 +40,14 @@ package final class Trainer {
     files = TrainingFiles(plan)
     outputs = try TrainingOutputs(configuration.output)
     observer.begin(.loading)
-    // Images first: what the VAE takes is free again when the other weights come.
-    var encoder = try StableDiffusionModel.encoder(
-      of: plan.base, vae: configuration.model.vae)
-    guard let reduction = encoder?.reduction, let scale = encoder?.configuration.scale else {
-      throw TrainingError.missingVAE(plan.base.file.path)
-    }
-    (latentStride, latentScale) = (reduction, scale)
+    // Images first: what the encoder takes is free again when the other weights come.
+    var encoder = try Pipeline.encoder(of: plan.base, configuration.model)
     cache = try encoder.flatMap { try Self.cache(plan, $0, observer) }
     if cache != nil { encoder = nil }
-    vae = encoder
-    let model = try StableDiffusionModel(
-      plan.base, compute: configuration.model.compute,
-      storage: configuration.model.holdsInt8 ? .int8 : .compute,
-      merging: configuration.model.merged, loadsVAE: false)
-    try model.checkVocabulary()
-    model.unet.checkpointsBlocks = configuration.run.checkpointsBlocks
-    model.textEncoder.checkpointsBlocks = configuration.run.checkpointsBlocks
-    network = try AdapterNetwork(
-      plan.network, layers: model.layers, seed: plan.seed)
+    self.encoder = encoder
+    pipeline = try Pipeline(
+      plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+    network = try AdapterNetwork(plan.network, layers: pipeline.layers, seed: plan.seed)
     if let weights = plan.weights {
       for notice in try network.load(weights, layout: plan.base.layout) { observer.note(notice) }
     }
@@ -71,16 +56,8 @@ package final class Trainer {
       textEncoderRates: [configuration.rates.textEncoderRate])
     optimizer = plan.optimizer.optimizer
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
-    text = TextConditioning(
-      tokenizer: model.tokenizer, encoder: model.textEncoder,
-      clipSkip: configuration.model.clipSkip ?? 1,
-      maxTokenLength: configuration.model.maxTokenLength,
-      readsWeights: configuration.model.weighsCaptions,
-      isTrained: groups.contains { $0.name.hasPrefix("textencoder") })
-    objective = DiffusionObjective(
-      unet: model.unet, schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),
-      noise: configuration.noise, settings: configuration.loss)
-    if let captions = plan.images.fixedCaptions { text.settle(for: captions) }
+    objective = plan.objective
+    pipeline.prepare(for: plan.images.fixedCaptions, training: plan.trainedComponents)
     record = try TrainingRecord(configuration.output, groups: groups.map(\.name))
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
@@ -92,17 +69,16 @@ package final class Trainer {
   }
 
   private static func cache(
-    _ plan: TrainingPlan, _ vae: VAEEncoder, _ observer: TrainingObserver
+    _ plan: TrainingPlan, _ encoder: any LatentEncoder, _ observer: TrainingObserver
   ) throws -> LatentCache? {
     guard let place = plan.configuration.cache.place else { return nil }
     var settings = LatentCacheSettings(
-      place, vae: vae.identity, seed: plan.seed)
-    settings.stride = vae.reduction
+      place, plan.outline.latents, vae: encoder.identity, seed: plan.seed)
     settings.batchSize = plan.configuration.cache.batchSize
     settings.trustsDisk = plan.configuration.cache.isTrusted
     do {
       return try LatentCache(
-        preparing: plan.images, settings, with: vae,
+        preparing: plan.images, settings, with: encoder,
         progress: { progress in
           observer.progress(.caching, progress.done, progress.total)
           return !Task.isCancelled
@@ -111,5 +87,15 @@ package final class Trainer {
       // Files that are made are kept, so it is not as if nothing had been written.
       throw TrainingError.interrupted(state: nil)
     }
+  }
+}
+
+extension TrainingPlan {
+  /// Trains to the end, see `Trainer.run`.
+  package func train(observer: TrainingObserver) throws -> TrainingReport {
+    func run<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws -> TrainingReport {
+      try Trainer<Pipeline>(self, observer: observer).run()
+    }
+    return try run(pipeline)
   }
 }

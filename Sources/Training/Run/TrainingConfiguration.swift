@@ -1,33 +1,9 @@
-package import Autograd
-package import ModelFamilies
+package import Pipelines
 package import SystemPackage
 package import Tensors
 
 /// Everything that a run is told.
 package struct TrainingConfiguration: Sendable {
-  /// What is trained upon.
-  package struct Model: Sendable {
-    package var base: FilePath
-    package var vae: FilePath?
-    /// nil to recognize it.
-    package var family: ModelFamily?
-    /// 1 for the last layer of the text encoder.
-    package var clipSkip: Int?
-    /// 75, 150 or 225.
-    package var maxTokenLength = 75
-    /// Whether captions say how much their parts count.
-    package var weighsCaptions = false
-    package var compute = ComputeType.f32
-    /// `--mixed_precision` as it was given.
-    package var precision = "no"
-    /// Whether frozen linear layers are held in 8 bits.
-    package var holdsInt8 = false
-    /// Adapters that are merged into the base first, with their strengths.
-    package var merged: [(path: FilePath, ratio: Float)] = []
-
-    package init(base: FilePath) { self.base = base }
-  }
-
   /// What is trained.
   package struct Network: Sendable {
     package var flags = NetworkSettings.Flags()
@@ -123,7 +99,10 @@ package struct TrainingConfiguration: Sendable {
     }
   }
 
-  package var model: Model
+  /// What is trained upon.
+  package var model: ModelSettings
+  /// `--mixed_precision` as it was given.
+  package var precision = "no"
   package var network = Network()
   package var images = DatasetDefaults()
   package var cache = Cache()
@@ -141,7 +120,7 @@ package struct TrainingConfiguration: Sendable {
   /// Settings as Python would write what was given, by the names of metadata without `ss_`.
   package var spellings: [String: String] = [:]
 
-  package init(model: Model, output: Output) {
+  package init(model: ModelSettings, output: Output) {
     self.model = model
     self.output = output
   }

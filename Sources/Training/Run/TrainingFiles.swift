@@ -3,6 +3,7 @@ import Checkpoints
 import FoundationEssentials
 import Machine
 import ModelFamilies
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors

@@ -3,6 +3,7 @@ import Checkpoints
 import FoundationEssentials
 import Images
 package import ModelFamilies
+import Pipelines
 
 /// What a trained adapter says about itself, in the words of kohya's scripts: `ss_*` for the settings,
 /// `modelspec.*` for what loaders show. `sshs_*` are added where it is written.
@@ -51,7 +52,7 @@ package struct TrainingMetadata: Sendable {
       "network_dim": PythonText(network.flags.rank),
       "network_alpha": PythonText(network.flags.alpha),
       "network_dropout": PythonText(network.flags.dropout),
-      "mixed_precision": PythonText(model.precision),
+      "mixed_precision": PythonText(configuration.precision),
       "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
       "v2": PythonText(isV2),
       // sd-scripts' own word where it was not run from its repository.

@@ -1,6 +1,6 @@
 import Checkpoints
-import DiffusionModels
 import ModelFamilies
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -20,10 +20,8 @@ extension TrainingPlan {
       )
     }
     try optimizer.optimizer.check(rates: rates)
-    try checkModel()
-    try checkVAE()
+    guard outline.hasEncoder else { throw TrainingError.missingVAE(base.file.path) }
     if let weights { try FilePlacement(of: weights, in: network, base.layout).check(network) }
-    _ = try MergedParameters(CheckpointParameters(base), configuration.model.merged)
     guard let state, let folder = configuration.run.resumed else { return }
     try state.check(resumedSettings, optimizer: optimizer.className, arithmetic, in: folder)
     try checkNotFinished(at: state.progress.step)
@@ -38,31 +36,5 @@ extension TrainingPlan {
     guard step < last || (step == last && output.adapter(.end).kind == nil) else {
       throw .finished(steps: last)
     }
-  }
-
-  /// What `StableDiffusionModel` and its tokenizer ask of the checkpoint, as far as shapes tell.
-  private func checkModel() throws {
-    let (path, parameters) = (base.file.path, CheckpointParameters(base))
-    if let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1,
-      input.dimensions[1] != 4
-    {
-      throw ModelLoadingError.latentChannels(path, found: input.dimensions[1])
-    }
-    let table = parameters.shape("te1", "text_model.embeddings.token_embedding", "weight")
-    if let table, table.rows != CLIPTokenizer.vocabularySize {
-      throw ModelLoadingError.vocabulary(
-        path, expected: CLIPTokenizer.vocabularySize, found: table.rows)
-    }
-  }
-
-  private func checkVAE() throws {
-    guard let path = configuration.model.vae else {
-      guard CheckpointParameters(base).has("vae") else {
-        throw TrainingError.missingVAE(base.file.path)
-      }
-      return
-    }
-    let vae = CheckpointParameters(try BaseModel(opening: path, as: base.layout.family))
-    guard vae.has("vae") else { throw ModelLoadingError.missingComponent(path, component: "vae") }
   }
 }

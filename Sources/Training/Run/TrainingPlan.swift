@@ -2,7 +2,8 @@ import Autograd
 package import Checkpoints
 import FoundationEssentials
 import Machine
-package import ModelFamilies
+import ModelFamilies
+package import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -17,8 +18,9 @@ package struct TrainingPlan {
   let state: TrainingState?
   /// The checkpoint, and those adapters that are merged into it first.
   package let base: BaseModel
-  /// What can be adapted, in the order of the checkpoint.
-  package let modules: [FamilyModule]
+  let pipeline: any ModelPipeline.Type
+  /// What the checkpoint holds.
+  package let outline: PipelineOutline
   package let network: NetworkPlan
   /// The adapter to go on from.
   package let weights: AdapterFile?
@@ -42,25 +44,24 @@ package struct TrainingPlan {
       named: configuration.optimizer, arguments: configuration.optimizerArguments)
     let settings = try NetworkSettings(
       configuration.network.flags, NetworkArguments(parsing: configuration.network.arguments))
+    (base, pipeline) = try ModelPipelines.open(
+      configuration.model.base, as: configuration.model.family)
+    outline = try pipeline.outline(of: base, configuration.model)
+    let modules = outline.modules
     images = try TrainingSet(
-      DatasetConfiguration(configuration.images), seed: seed)
+      DatasetConfiguration(configuration.images, latents: outline.latents), seed: seed)
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
-    base = try BaseModel(stableDiffusion: configuration.model.base, as: configuration.model.family)
-    let known = CheckpointParameters(base)
-    for component in ["unet", "te1"] where !known.has(component) {
-      throw ModelLoadingError.missingComponent(base.file.path, component: component)
-    }
-    let model = try ModelConfiguration(reading: base.file.path, family: base.layout.family)
-    let followsScheduler = model.predictsVelocity == true && !configuration.loss.predictsVelocity
+    let followsScheduler =
+      outline.prediction == .velocity && !configuration.loss.predictsVelocity
     if followsScheduler { configuration.loss.predictsVelocity = true }
     self.configuration = configuration
     try configuration.noise.check()
     try configuration.loss.check()
-    modules = base.layout.modules.filter { $0.component == "unet" || $0.component == "te1" }
-    let layers = modules.count { $0.path.hasSuffix("self_attn.q_proj") }
-    if let clipSkip = configuration.model.clipSkip, clipSkip > layers {
+    if let clipSkip = configuration.model.clipSkip, let layers = outline.skippableTextLayers,
+      clipSkip > layers
+    {
       throw SettingError.value(
         option: "--clip_skip", expected: "1 to \(layers), the layers of the text encoder",
         found: "\(clipSkip)")
@@ -83,7 +84,7 @@ package struct TrainingPlan {
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
-    estimate = Self.estimate(configuration, modules, network, images)
+    estimate = Self.estimate(configuration, outline, network, images)
     notices = images.notices + network.notices + optimizer.notices
     if let state, run.initialEpoch != nil || run.initialStep != nil {
       notices.append(
@@ -131,10 +132,26 @@ package struct TrainingPlan {
         "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
           + "or from '--alpha_mask'")
     }
-    if configuration.network.flags.trainsTextEncoders, network.count("te1") == 0 {
+    if configuration.network.flags.trainsTextEncoders,
+      network.textEncoderCount == 0
+    {
       notices.append("no module of the text encoder is trained")
     }
     try checkStart()
+  }
+
+  /// What is minimized.
+  var objective: any Objective {
+    DiscreteObjective(
+      schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),
+      noise: configuration.noise, settings: configuration.loss)
+  }
+
+  /// Components with a learning rate.
+  var trainedComponents: Set<String> {
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: [configuration.rates.textEncoderRate])
+    return Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
   }
 
   /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose
@@ -164,11 +181,11 @@ package struct TrainingPlan {
   }
 
   private static func estimate(
-    _ configuration: TrainingConfiguration, _ modules: [FamilyModule], _ network: NetworkPlan,
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
     _ images: TrainingSet
   ) -> StepEstimate {
     let width = configuration.model.compute == .bf16 ? 2 : 4
-    let frozen = modules.reduce(0) { sum, module in
+    let frozen = outline.modules.reduce(0) { sum, module in
       let bytes = configuration.model.holdsInt8 && module.kind == .linear ? 1 : width
       return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
     }
@@ -178,14 +195,14 @@ package struct TrainingPlan {
     let trained = network.modules.reduce(0) { $0 + $1.parameterEstimate }
     // The value, its gradient and what optimizers keep; an average beside it.
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
+    let extents = outline.latents.extents(
+      ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
     return StepEstimate(
-      layers: modules.filter { $0.component == "unet" && $0.kind != .embedding },
+      units: outline.units,
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
-      latent: (
-        (largest?.resolution.height ?? 512) / 8, (largest?.resolution.width ?? 512) / 8
-      ), batch: largest?.batchSize ?? 1, tokens: configuration.model.maxTokenLength + 2,
-      frozen: frozen, parameters: trained, copies: copies,
+      size: StepSize(height: extents.height, width: extents.width, tokens: outline.tokens),
+      batch: largest?.batchSize ?? 1, frozen: frozen, parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }

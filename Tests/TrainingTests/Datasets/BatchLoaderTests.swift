@@ -1,4 +1,6 @@
 import Images
+import ModelFamilies
+import Pipelines
 import SystemPackage
 import Tensors
 import TestSupport
@@ -20,7 +22,7 @@ struct BatchLoaderTests {
     _ set: TrainingSet, _ cache: LatentCache? = nil, threads: Int = 2, from first: Int = 0,
     epoch: Int = 1
   ) throws -> [TrainingBatch] {
-    var settings = BatchLoader.Settings(seed: 3, epoch: epoch)
+    var settings = BatchLoader.Settings(seed: 3, epoch: epoch, stride: 8)
     settings.threads = threads
     settings.ahead = 3
     settings.stepCount = 100
@@ -54,7 +56,8 @@ struct BatchLoaderTests {
     #expect(try Array(one.dropFirst(5)) == batches(set, threads: 2, from: 5))
     #expect(try one != batches(set, epoch: 2))
     #expect(
-      one.contains { $0.flipped.contains(true) } && one.contains { $0.flipped.contains(false) })
+      one.contains { $0.sizes.contains(where: \.isMirrored) }
+        && one.contains { batch in batch.sizes.contains { !$0.isMirrored } })
   }
 
   @Test func cachedAndEncodedGiveTheSame() throws {
@@ -65,7 +68,7 @@ struct BatchLoaderTests {
       $0.values.alphaMask = true
     }
     let cache = try LatentCache(
-      preparing: set, LatentCacheSettings(.memory, vae: "v", seed: 3), with: MeanEncoder())
+      preparing: set, LatentCacheSettings(.memory, .small, vae: "v", seed: 3), with: MeanEncoder())
     let (kept, fresh) = (try batches(set, cache), try batches(set))
     for (a, b) in zip(kept, fresh) {
       guard case .latents(let latents) = a.content, case .pixels(let pixels) = b.content else {
@@ -74,7 +77,7 @@ struct BatchLoaderTests {
       }
       #expect(pixels.shape == [2, 32, 32, 3] && latents.shape == [2, 4, 4, 4])
       #expect(b.sampled(MeanEncoder().encode(pixels)) == latents)
-      #expect(a.captions == b.captions && a.flipped == b.flipped)
+      #expect(a.captions == b.captions && a.sizes == b.sizes)
       #expect(a.mask?.shape == [2, 4, 4])
       // Sums of 64 numbers in another order.
       expectClose(try #require(a.mask), try #require(b.mask), tolerance: 1e-6)
@@ -132,7 +135,7 @@ struct BatchLoaderTests {
       $0.values.captionDropoutRate = 1
     }
     func load(epoch: Int) throws -> [TrainingBatch] {
-      var settings = BatchLoader.Settings(seed: 3, epoch: epoch)
+      var settings = BatchLoader.Settings(seed: 3, epoch: epoch, stride: 8)
       settings.isValidation = true
       let loader = BatchLoader(set.validationBatches(), of: set, cache: nil, settings)
       var batches: [TrainingBatch] = []
@@ -141,7 +144,7 @@ struct BatchLoaderTests {
     }
     let batches = try load(epoch: 0)
     #expect(try batches.count == 3 && batches == load(epoch: 5))
-    #expect(batches.allSatisfy { $0.captions[0].hasPrefix("a, b, c, ") && !$0.flipped[0] })
+    #expect(batches.allSatisfy { $0.captions[0].hasPrefix("a, b, c, ") && !$0.sizes[0].isMirrored })
   }
 
   @Test func errorsNameTheFile() throws {
@@ -163,7 +166,7 @@ struct BatchLoaderTests {
     let folder = try folder()
     let set = try varied(folder)
     let loader = BatchLoader(
-      set.batches(epoch: 0, seed: 3), of: set, cache: nil, .init(seed: 3, epoch: 0))
+      set.batches(epoch: 0, seed: 3), of: set, cache: nil, .init(seed: 3, epoch: 0, stride: 8))
     _ = try loader.next()
     loader.cancel()
     #expect(throws: CancellationError.self) { try loader.next() }

@@ -64,12 +64,6 @@ struct BucketRuleTests {
         == Resolution(1024, 512))
   }
 
-  @Test func resolutionsOfTheCommandLine() {
-    #expect(Resolution(parsing: "512") == Resolution(512, 512))
-    #expect(Resolution(parsing: "768, 512") == Resolution(768, 512))
-    for text in ["", "x", "512,", "1,2,3", "-5", "0"] { #expect(Resolution(parsing: text) == nil) }
-  }
-
   @Test func oddSidesAreRounded() {
     var settings = BucketSettings()
     (settings.smallest, settings.largest) = (300, 1000)

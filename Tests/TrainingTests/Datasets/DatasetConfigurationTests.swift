@@ -229,7 +229,7 @@ struct DatasetConfigurationTests {
 
   /// As in the scripts, a configuration counts and a folder beside it does not.
   @Test func aConfigurationCountsBeforeAFolder() throws {
-    let text = message { _ = try DatasetConfiguration(DatasetDefaults()) }
+    let text = message { _ = try DatasetConfiguration(DatasetDefaults(), latents: .small) }
     #expect(text == "no images: expected '--train_data_dir' or '--dataset_config'")
     let both = try ImageFolder().configuration(Self.whole) {
       $0.trainFolder = "x"

@@ -3,6 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
+@testable import Pipelines
 @testable import Training
 
 /// Folders that ask for endless waiting, or for more than anybody has.

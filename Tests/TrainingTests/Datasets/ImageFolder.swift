@@ -1,8 +1,14 @@
 import Glibc
+import ModelFamilies
 import SystemPackage
 import TestSupport
 
 @testable import Training
+
+extension LatentLayout {
+  /// Of the small encoders of these tests.
+  static let small = LatentLayout(channels: 4, stride: 8, scale: 0.18215, cacheName: "sd")
+}
 
 /// A folder of images for one test, made of the fixtures.
 struct ImageFolder: ~Copyable {
@@ -44,7 +50,7 @@ struct ImageFolder: ~Copyable {
   ) throws -> TrainingSet {
     var defaults = self.defaults
     change(&defaults)
-    return try TrainingSet(DatasetConfiguration(defaults), seed: seed)
+    return try TrainingSet(DatasetConfiguration(defaults, latents: .small), seed: seed)
   }
 
   /// The set of a configuration; `FOLDER` stands for the folder.
@@ -63,7 +69,7 @@ struct ImageFolder: ~Copyable {
       "configuration.\(json ? "json" : "toml")",
       text: text.replacingAll("FOLDER", with: path.string))
     change(&defaults)
-    return try DatasetConfiguration(defaults)
+    return try DatasetConfiguration(defaults, latents: .small)
   }
 }
 

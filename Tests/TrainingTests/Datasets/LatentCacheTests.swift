@@ -1,6 +1,8 @@
 import Glibc
 import Images
+import ModelFamilies
 import OrderedCollections
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -11,6 +13,8 @@ import Testing
 
 /// Means over squares of 8 pixels, so that what is cached can be told.
 struct MeanEncoder: LatentEncoder {
+  let identity = "mean"
+
   func encode(_ images: Tensor) -> (mean: Tensor, logVariance: Tensor) {
     let extents = images.shape.dimensions
     let (count, height, width) = (extents[0], extents[1] / 8, extents[2] / 8)
@@ -33,7 +37,7 @@ struct LatentCacheTests {
   private func settings(
     _ place: LatentCacheSettings.Place, vae: String = "vae-1"
   ) -> LatentCacheSettings {
-    var settings = LatentCacheSettings(place, vae: vae, seed: 11)
+    var settings = LatentCacheSettings(place, .small, vae: vae, seed: 11)
     settings.batchSize = 2
     settings.threads = 2
     return settings
@@ -245,6 +249,8 @@ struct LatentCacheTests {
 
   @Test func latentsThatAreNoNumbers() throws {
     struct Broken: LatentEncoder {
+      let identity = "broken"
+
       func encode(_ images: Tensor) -> (mean: Tensor, logVariance: Tensor) {
         var encoded = MeanEncoder().encode(images)
         encoded.mean.elements[5] = .nan

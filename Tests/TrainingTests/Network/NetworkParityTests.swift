@@ -5,6 +5,7 @@ import Foundation
 import LinearAlgebra
 import ModelFamilies
 import OrderedCollections
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors

@@ -35,10 +35,10 @@ import Testing
     var first: Set<UInt64> = []
     var count = 0
     let purposes: [RandomPurpose] = [
-      .noise, .timestep, .latent, .noiseOffset, .multires, .inputPerturbation, .strength, .caption,
+      .noise, .timestep, .latent, .noiseOffset, .multires, .inputPerturbation, .caption,
       .captionDropout, .tagDropout, .crop, .flip, .color, .shuffle, .initialization(module: 0),
       .initialization(module: 1), .dropout(module: 0), .dropout(module: 1), .rankDropout(module: 0),
-      .moduleDropout(module: 0), .validationSplit, .validationNoise, .validationTimestep,
+      .moduleDropout(module: 0), .validationSplit,
       .validationLatent,
     ]
     #expect(Set(purposes.map(\.code)).count == purposes.count)

@@ -2,6 +2,8 @@ import Autograd
 import Checkpoints
 import Foundation
 import LinearAlgebra
+import ModelFamilies
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors

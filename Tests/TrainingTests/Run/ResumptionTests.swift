@@ -1,6 +1,8 @@
 import Checkpoints
 import Foundation
+import ModelFamilies
 import OrderedCollections
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -147,7 +149,7 @@ import Testing
       for file in files { try? FileManager.default.removeItem(atPath: file) }
     }
     let error = #expect(throws: TrainingError.self) {
-      try Trainer(TrainingPlan(run.configuration), observer: observer).run()
+      try TrainingPlan(run.configuration).train(observer: observer)
     }
     guard case .stopped(let reason, let state) = error else {
       Issue.record("found \(error as Any)")

@@ -1,5 +1,6 @@
 import Foundation
 import ModelFamilies
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -16,7 +17,7 @@ struct SmallRun {
   ///   - pipeline: that is trained on.
   init(_ name: String = "adapter", on pipeline: SmallPipeline = .sd1) throws {
     folder = try Self.makeFolder()
-    var model = TrainingConfiguration.Model(base: try pipeline.base.get())
+    var model = ModelSettings(base: try pipeline.base.get())
     model.maxTokenLength = 75
     configuration = TrainingConfiguration(
       model: model, output: TrainingConfiguration.Output(folder: folder, name: name))
@@ -56,7 +57,7 @@ struct SmallRun {
   }
 
   func run() throws -> TrainingReport {
-    try Trainer(TrainingPlan(configuration), observer: TrainingObserver()).run()
+    try TrainingPlan(configuration).train(observer: TrainingObserver())
   }
 
   /// The tensors of the adapter that a run wrote.

@@ -1,6 +1,8 @@
 import Checkpoints
 import Foundation
+import ModelFamilies
 import OrderedCollections
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -15,9 +17,9 @@ import Testing
     var run = try SmallRun("plain")
     defer { run.remove() }
     run.configuration.run.steps = 1
-    let plain = try Trainer(TrainingPlan(run.configuration), observer: TrainingObserver())
-    #expect(plain.latentScale == 0.18215)
-    _ = try plain.run()
+    let plain = try TrainingPlan(run.configuration)
+    #expect(plain.outline.latents.scale == 0.18215)
+    _ = try plain.train(observer: TrainingObserver())
 
     let base = run.folder.appending("pipeline")
     try FileManager.default.copyItem(
@@ -30,9 +32,9 @@ import Testing
     try changed.write(toFile: path, atomically: true, encoding: .utf8)
     run.configuration.model.base = base
     run.configuration.output.name = "scaled"
-    let scaled = try Trainer(TrainingPlan(run.configuration), observer: TrainingObserver())
-    #expect(scaled.latentScale == 0.5)
-    _ = try scaled.run()
+    let scaled = try TrainingPlan(run.configuration)
+    #expect(scaled.outline.latents.scale == 0.5)
+    _ = try scaled.train(observer: TrainingObserver())
     #expect(try run.adapter("scaled") != run.adapter("plain"))
   }
 
@@ -141,7 +143,7 @@ import Testing
     run.configuration.run.steps = 1
     run.configuration.optimizerArguments = ["weight_decay=0.10", "betas=0.9,0.99", "eps=1e-08"]
     run.configuration.network.arguments.append("use_cp=True")
-    run.configuration.model.precision = "fp16"
+    run.configuration.precision = "fp16"
     run.configuration.output.writer = "lyco/1"
     run.configuration.schedule.name = "cosine"
     run.configuration.schedule.warmup = 0.5
@@ -222,7 +224,7 @@ import Testing
     var told: [Double] = []
     var observer = TrainingObserver()
     observer.validated = { told.append($1) }
-    let report = try Trainer(TrainingPlan(run.configuration), observer: observer).run()
+    let report = try TrainingPlan(run.configuration).train(observer: observer)
     let rows = try String(
       contentsOfFile: run.folder.appending("log.csv").string, encoding: .utf8
     ).split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }

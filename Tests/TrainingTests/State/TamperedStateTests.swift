@@ -1,5 +1,7 @@
 import Autograd
 import Foundation
+import ModelFamilies
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors

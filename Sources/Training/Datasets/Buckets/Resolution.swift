@@ -5,16 +5,6 @@ package struct Resolution: Hashable, Sendable {
 
   package init(_ width: Int, _ height: Int) { (self.width, self.height) = (width, height) }
 
-  /// `512`, or `width,height` as on the command line; nil for anything else.
-  package init?(parsing text: String) {
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-      .map { Int(String($0).trimmed).flatMap { $0 > 0 ? $0 : nil } }
-    guard let first = parts[0], parts.count <= 2, let last = parts.last, let last else {
-      return nil
-    }
-    self.init(first, last)
-  }
-
   package var area: Int { width * height }
 }
 

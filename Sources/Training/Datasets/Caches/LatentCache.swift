@@ -1,4 +1,6 @@
 import Images
+import ModelFamilies
+package import Pipelines
 import SystemPackage
 import Tensors
 
@@ -57,7 +59,7 @@ package struct LatentCache: Sendable {
       return encoded
     case .disk(let format):
       let example = set[place]
-      return try LatentFile(of: example, format)
+      return try LatentFile(of: example, format, of: settings.latents)
         .read(try Self.expectation(of: example, set, settings))
     }
   }
@@ -74,7 +76,7 @@ package struct LatentCache: Sendable {
     var missing: [Place] = []
     for place in places {
       let example = set[place]
-      let file = LatentFile(of: example, format)
+      let file = LatentFile(of: example, format, of: settings.latents)
       if let other = users.updateValue(example, forKey: file.path) {
         guard other.path == example.path, other.choice == example.choice else {
           throw .sharedCache(
@@ -99,7 +101,7 @@ package struct LatentCache: Sendable {
       identity: try CacheIdentity(
         of: example, set.interpolation(of: example)?.rawValue ?? "standard", vae: settings.vae),
       needsFlipped: subset.flips, needsMask: subset.usesAlphaMask && example.mask == nil,
-      stride: settings.stride, trusts: settings.trustsDisk)
+      latents: settings.latents, trusts: settings.trustsDisk)
   }
 
   /// A batch of images of one bucket, with their mirror images where these are needed.
@@ -151,7 +153,7 @@ package struct LatentCache: Sendable {
         let mask = example.mask == nil ? image.plain.mask : nil
         if case .disk(let format) = settings.place {
           let expectation = try expectation(of: example, set, settings)
-          try LatentFile(of: example, format).write(
+          try LatentFile(of: example, format, of: settings.latents).write(
             plain: distribution, flipped: flippedDistribution, mask: mask, expectation.identity,
             sample: CounterGenerator(
               seed: settings.seed, epoch: 0, sample: example.firstSample,
@@ -159,7 +161,7 @@ package struct LatentCache: Sendable {
         } else {
           kept[image.place] = EncodedImage(
             plain: distribution, flipped: flippedDistribution,
-            mask: mask?.averaged(over: settings.stride))
+            mask: mask?.averaged(over: settings.latents.stride))
         }
       }
       done += batch.count

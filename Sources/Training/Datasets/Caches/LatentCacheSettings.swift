@@ -1,3 +1,5 @@
+package import ModelFamilies
+
 /// Whether and where latents are kept.
 package struct LatentCacheSettings: Sendable {
   package enum Place: Equatable, Sendable {
@@ -7,10 +9,10 @@ package struct LatentCacheSettings: Sendable {
   }
 
   package enum Format: String, CaseIterable, Sendable {
-    /// `{stem}_{width}x{height}_sd.npz` of sd-scripts, named by the image's size: one sample of the
+    /// `{stem}_{width}x{height}_{family}.npz` of sd-scripts, named by the image's size: one sample of the
     /// latents, the same in every epoch.
     case npz
-    /// `{stem}_{width}x{height}_sd.safetensors.zst`, named by the bucket's size: the whole distribution,
+    /// `{stem}_{width}x{height}_{family}.safetensors.zst`, named by the bucket's size: the whole distribution,
     /// from which every epoch draws anew.
     case safetensors = "safetensors.zst"
   }
@@ -26,10 +28,9 @@ package struct LatentCacheSettings: Sendable {
   package var seed: UInt64
   /// Threads that decode ahead of the encoder.
   package var threads = 1
-  /// Pixels of an image for each latent, along each side.
-  package var stride = 8
+  package let latents: LatentLayout
 
-  package init(_ place: Place, vae: String, seed: UInt64) {
-    (self.place, self.vae, self.seed) = (place, vae, seed)
+  package init(_ place: Place, _ latents: LatentLayout, vae: String, seed: UInt64) {
+    (self.place, self.latents, self.vae, self.seed) = (place, latents, vae, seed)
   }
 }

@@ -1,4 +1,5 @@
 import Machine
+import ModelFamilies
 import OrderedCollections
 import Safetensors
 import SystemPackage
@@ -11,12 +12,13 @@ struct LatentFile {
     let identity: CacheIdentity
     let needsFlipped: Bool
     let needsMask: Bool
-    let stride: Int
+    let latents: LatentLayout
     let trusts: Bool
 
     /// Of the latents, `[channels, height, width]`.
     var shape: Shape {
-      [4, identity.bucket.height / stride, identity.bucket.width / stride]
+      let extents = latents.extents(ofPicture: identity.bucket.height, identity.bucket.width)
+      return [latents.channels, extents.height, extents.width]
     }
   }
 
@@ -31,7 +33,9 @@ struct LatentFile {
   private let format: LatentCacheSettings.Format
   private let example: TrainingExample
 
-  init(of example: TrainingExample, _ format: LatentCacheSettings.Format) {
+  init(
+    of example: TrainingExample, _ format: LatentCacheSettings.Format, of latents: LatentLayout
+  ) {
     self.example = example
     self.format = format
     let stem = example.path.withoutEnding.text
@@ -45,9 +49,10 @@ struct LatentFile {
       let old = FilePath(named: stem + ".npz")
       path =
         FileListing.exists(old)
-        ? old : FilePath(named: "\(stem)_\(digits(example.size))_sd.npz")
+        ? old : FilePath(named: "\(stem)_\(digits(example.size))_\(latents.cacheName).npz")
     case .safetensors:
-      path = FilePath(named: "\(stem)_\(digits(example.bucket))_sd.safetensors.zst")
+      path = FilePath(
+        named: "\(stem)_\(digits(example.bucket))_\(latents.cacheName).safetensors.zst")
     }
   }
 
@@ -98,7 +103,7 @@ struct LatentFile {
       plain: plain,
       flipped: expectation.needsFlipped ? distribution(Self.flipped) : nil,
       mask: expectation.needsMask
-        ? content.tensors[Self.mask]?.averaged(over: expectation.stride) : nil)
+        ? content.tensors[Self.mask]?.averaged(over: expectation.latents.stride) : nil)
   }
 
   // MARK: Content

@@ -1,4 +1,5 @@
 import Machine
+package import ModelFamilies
 import SystemPackage
 
 /// All datasets of a run, with every value resolved: subset, then dataset, then `[general]`, then the
@@ -15,8 +16,9 @@ package struct DatasetConfiguration: Sendable {
     self.isFromFile = isFromFile
   }
 
+  /// - Parameter latents: what is trained, to which sizes of pictures are rounded.
   /// - Throws: `DatasetError` of the configuration's file, or of a value that does not fit another
-  package init(_ defaults: DatasetDefaults) throws(DatasetError) {
+  package init(_ defaults: DatasetDefaults, latents: LatentLayout) throws(DatasetError) {
     if let file = defaults.configuration {
       let reading = try DatasetFile(reading: file)
       self.init(datasets: [], isFromFile: true)
@@ -42,8 +44,8 @@ package struct DatasetConfiguration: Sendable {
         }
       datasets = [try Self.dataset([defaults.values], subsets, defaults)]
     }
-    roundToLatents()
-    try checkSettings()
+    round(toLatentsOf: latents.stride)
+    try checkSettings(latentsOf: latents.stride)
   }
 
   private static func listed(
@@ -124,13 +126,10 @@ package struct DatasetConfiguration: Sendable {
     return settings
   }
 
-  /// Pixels of a latent, along each side.
-  private static let latentStride = 8
-
   /// Brings sizes that no latents have to those that are trained: the VAE drops what is left of a side.
-  private mutating func roundToLatents() {
+  private mutating func round(toLatentsOf stride: Int) {
     for index in datasets.indices {
-      let (resolution, stride) = (datasets[index].resolution, Self.latentStride)
+      let resolution = datasets[index].resolution
       if let step = datasets[index].buckets?.step, step < stride, step > 0 {
         datasets[index].buckets?.step = stride
         notices.append(
@@ -153,7 +152,7 @@ package struct DatasetConfiguration: Sendable {
   private static let largest = 1 << 16
 
   /// Values that fit their keys and not each other.
-  private mutating func checkSettings() throws(DatasetError) {
+  private mutating func checkSettings(latentsOf stride: Int) throws(DatasetError) {
     for dataset in datasets {
       let resolution = dataset.resolution
       for (name, value) in [
@@ -161,14 +160,14 @@ package struct DatasetConfiguration: Sendable {
         ("batch_size", dataset.batchSize),
         ("max_bucket_reso", dataset.buckets?.largest ?? 1),
         ("min_bucket_reso", dataset.buckets?.smallest ?? 1),
-        ("bucket_reso_steps", dataset.buckets?.step ?? 8),
+        ("bucket_reso_steps", dataset.buckets?.step ?? stride),
       ] where !(1...Self.largest).contains(value) {
         throw .setting(name, expected: "1 to \(Self.largest)", found: "\(value)")
       }
       guard let buckets = dataset.buckets else { continue }
-      guard buckets.step % Self.latentStride == 0 else {
+      guard buckets.step % stride == 0 else {
         throw .setting(
-          "bucket_reso_steps", expected: "a multiple of 8, the pixels of a latent",
+          "bucket_reso_steps", expected: "a multiple of \(stride), the pixels of a latent",
           found: "\(buckets.step)")
       }
       guard !buckets.neverEnlarges else { continue }

@@ -1,3 +1,4 @@
+import Pipelines
 import Tensors
 
 /// Makes one batch of its plan.
@@ -34,7 +35,8 @@ struct BatchAssembly: Sendable {
       plan: plan, content: cache == nil ? .pixels(content) : .latents(content),
       captions: captions,
       lossWeights: examples.map { $0.isRegularization ? dataset.priorLossWeight : 1 },
-      flipped: parts.map(\.isFlipped), mask: mask(of: parts, plan.bucket),
+      sizes: zip(examples, parts).map { PictureSize($0, isMirrored: $1.isFlipped) },
+      mask: mask(of: parts, plan.bucket),
       paths: examples.map(\.path), networkMultiplier: dataset.networkMultiplier, draws: draws)
   }
 
@@ -84,6 +86,14 @@ struct BatchAssembly: Sendable {
     let shape: Shape = [bucket.height / settings.stride, bucket.width / settings.stride]
     let ones = Tensor(shape, [Float](repeating: 1, count: shape.count))
     return Tensor(stacking: parts.map { $0.mask ?? ones })
+  }
+}
+
+extension PictureSize {
+  fileprivate init(_ example: TrainingExample, isMirrored: Bool) {
+    self.init(
+      originalHeight: example.size.height, originalWidth: example.size.width,
+      height: example.bucket.height, width: example.bucket.width, isMirrored: isMirrored)
   }
 }
 

@@ -18,9 +18,11 @@ package final class BatchLoader: Sendable {
     /// Batches that wait at most.
     package var ahead = 4
     /// Pixels of an image for each latent, along each side.
-    package var stride = 8
+    package let stride: Int
 
-    package init(seed: UInt64, epoch: Int) { (self.seed, self.epoch) = (seed, epoch) }
+    package init(seed: UInt64, epoch: Int, stride: Int) {
+      (self.seed, self.epoch, self.stride) = (seed, epoch, stride)
+    }
   }
 
   private let reader: ReadAhead<(offset: Int, element: BatchPlan), TrainingBatch>

@@ -1,3 +1,4 @@
+package import Pipelines
 package import SystemPackage
 package import Tensors
 
@@ -18,7 +19,8 @@ package struct TrainingBatch: Equatable, Sendable {
   package let captions: [String]
   /// 1, or the prior loss weight for regularization images.
   package let lossWeights: [Float]
-  package let flipped: [Bool]
+  /// What each image was, and what became of it.
+  package let sizes: [PictureSize]
   /// Weights of the loss at each latent, `[batch, height, width]`; nil if no image has any.
   package let mask: Tensor?
   /// Files, for messages.

@@ -7,9 +7,9 @@ package import SystemPackage
 /// What keeps a checkpoint from being trained on.
 package enum ModelLoadingError: Error, Equatable {
   /// A family that is not built.
-  case unsupportedFamily(FilePath, ModelFamily)
-  /// A checkpoint that is of no known family and has not the structure either.
-  case notStableDiffusion(FilePath)
+  case unsupportedFamily(FilePath, ModelFamily, supported: [String])
+  /// A checkpoint that is of no known family and has not the structure of one either.
+  case unknownStructure(FilePath, supported: [String])
   case missingComponent(FilePath, component: String)
   /// An adapter to be merged that has modules without a place.
   case unmatchedAdapter(FilePath, [UnmatchedModule], total: Int, misfit: String?)
@@ -33,11 +33,12 @@ extension ModelLoadingError: CustomStringConvertible {
       "\(path): '--base_weights': " + (misfit.map { $0 + ": " } ?? "")
         + "\(modules.count) of \(total) modules have no place in the checkpoint: "
         + modules.examples
-    case .unsupportedFamily(let file, let family):
-      "\(file): a checkpoint of \(family.title); adapters are trained here for Stable Diffusion 1.x and 2.x, not "
-        + "yet for other models: sd-scripts or musubi-tuner train those"
-    case .notStableDiffusion(let file):
-      "\(file): expected a checkpoint of Stable Diffusion 1 or 2, found no UNet of that structure"
+    case .unsupportedFamily(let file, let family, let supported):
+      "\(file): a checkpoint of \(family.title); adapters are trained here for "
+        + "\(supported.joined(separator: " and ")), not yet for other models: sd-scripts or musubi-tuner train "
+        + "those"
+    case .unknownStructure(let file, let supported):
+      "\(file): expected a checkpoint of \(supported.joined(separator: " or ")), found no model of that structure"
     case .missingComponent(let file, let component):
       "\(file): no \(Self.title(component)) in the checkpoint; give a single file with all parts, or "
         + "a diffusers folder with 'unet', 'text_encoder' and 'vae'"

@@ -10,12 +10,11 @@ import Tensors
 package final class StableDiffusionModel {
   /// The checkpoint, whose modules have the components and paths of `layers`.
   package let base: BaseModel
-  package let configuration: ModelConfiguration
+  package let configuration: StableDiffusionConfiguration
   package let unet: UNet2DCondition
   package let textEncoder: CLIPTextModel
-  /// nil if neither the checkpoint nor a file of its own has one; may be let go of once latents are
-  /// cached.
-  package var vae: VAEEncoder?
+  /// nil if neither the checkpoint nor a file of its own has one.
+  package private(set) var vae: VAEEncoder?
   package let tokenizer: CLIPTokenizer
 
   /// Opens a single file or a folder in diffusers' layout, f32, f16, bf16 or 8-bit.
@@ -30,10 +29,11 @@ package final class StableDiffusionModel {
   package convenience init(
     opening path: FilePath, family: ModelFamily? = nil, compute: ComputeType = .f32,
     vae vaePath: FilePath? = nil, vaeCompute: ComputeType = .f32,
-    configuration given: ModelConfiguration? = nil
+    configuration given: StableDiffusionConfiguration? = nil
   ) throws {
     try self.init(
-      BaseModel(stableDiffusion: path, as: family), compute: compute, vae: vaePath,
+      ModelPipelines.open(path, as: family, among: [StableDiffusionPipeline.self]).base,
+      compute: compute, vae: vaePath,
       vaeCompute: vaeCompute, configuration: given)
   }
 
@@ -46,14 +46,15 @@ package final class StableDiffusionModel {
     _ base: BaseModel, compute: ComputeType = .f32, storage: FrozenStorage = .compute,
     merging merged: [(path: FilePath, ratio: Float)] = [], vae vaePath: FilePath? = nil,
     vaeCompute: ComputeType = .f32, loadsVAE: Bool = true,
-    configuration given: ModelConfiguration? = nil
+    configuration given: StableDiffusionConfiguration? = nil
   ) throws {
     let path = base.file.path
     let source = CheckpointParameters(base)
     for component in ["unet", "te1"] where !source.has(component) {
       throw ModelLoadingError.missingComponent(path, component: component)
     }
-    var configuration = try given ?? ModelConfiguration(reading: path, family: base.layout.family)
+    var configuration =
+      try given ?? StableDiffusionConfiguration(reading: path, family: base.layout.family)
     configuration.text.layerCount = configuration.text.layerCount ?? base.usedTextLayers
     let weights = try MergedParameters(source, merged)
     let (unet, textEncoder) = try ModelLoadingError.inFile(path) {
@@ -78,8 +79,7 @@ package final class StableDiffusionModel {
       throw ModelLoadingError.unknownModule(path, module: unknown.path)
     }
     if loadsVAE {
-      vae = try Self.encoder(
-        of: base, vae: vaePath, compute: vaeCompute, configuration: &configuration)
+      vae = try Autoencoder(of: base, vaePath, configuration.vae)?.encoder(compute: vaeCompute)
     }
     self.base = base
     self.configuration = configuration
@@ -88,37 +88,10 @@ package final class StableDiffusionModel {
     tokenizer = CLIPTokenizer(padsWith: base.layout.family.name == "sd2" ? 0 : CLIPTokenizer.end)
   }
 
-  /// The encoder of a checkpoint's autoencoder, or of that in a file of its own; nil if there is none.
-  package static func encoder(
-    of base: BaseModel, vae path: FilePath?, compute: ComputeType = .f32
-  ) throws -> VAEEncoder? {
-    var configuration = try ModelConfiguration(
-      reading: base.file.path, family: base.layout.family)
-    return try encoder(of: base, vae: path, compute: compute, configuration: &configuration)
-  }
-
-  private static func encoder(
-    of base: BaseModel, vae path: FilePath?, compute: ComputeType,
-    configuration: inout ModelConfiguration
-  ) throws -> VAEEncoder? {
-    var source = CheckpointParameters(base)
-    if let path {
-      configuration.vae = try VAEConfiguration(of: path) ?? configuration.vae
-      source = CheckpointParameters(try BaseModel(opening: path, as: base.layout.family))
-      guard source.has("vae") else {
-        throw ModelLoadingError.missingComponent(path, component: "vae")
-      }
-    }
-    guard source.has("vae") else { return nil }
-    let settings = configuration.vae
-    return try ModelLoadingError.inFile(path ?? base.file.path) {
-      try VAEEncoder(source, configuration: settings, compute: compute)
-    }
-  }
-
   package var family: ModelFamily { base.layout.family }
 
-  package var isV2: Bool { family.name == "sd2" }
+  /// The component of the text encoder.
+  static let textComponent = "te1"
 
   /// What adapters can be put into.
   package var layers: [Layer] { unet.layers + textEncoder.layers }
@@ -141,7 +114,7 @@ package final class StableDiffusionModel {
 
 extension ModelLoadingError {
   /// Says in which file a model's weights do not fit.
-  fileprivate static func inFile<Result>(
+  static func inFile<Result>(
     _ path: FilePath, _ body: () throws -> Result
   ) throws -> Result {
     do { return try body() } catch let error as ModelError { throw Self.model(path, error) }

@@ -15,21 +15,20 @@ final class TextConditioning {
   private let maxTokenLength: Int
   private let readsWeights: Bool
   /// Whether gradients go through the encoder.
-  let isTrained: Bool
+  var isTrained = false
   private var known: [String: Tensor] = [:]
   /// Captions that are kept: shuffled tags make new ones all the time.
   private static let mostKept = 4096
 
   init(
     tokenizer: CLIPTokenizer, encoder: CLIPTextModel, clipSkip: Int, maxTokenLength: Int,
-    readsWeights: Bool, isTrained: Bool
+    readsWeights: Bool
   ) {
     self.tokenizer = tokenizer
     self.encoder = encoder
     self.clipSkip = clipSkip
     self.maxTokenLength = maxTokenLength
     self.readsWeights = readsWeights
-    self.isTrained = isTrained
   }
 
   /// Encodes captions that are all there are, and lets go of the encoder; does nothing where it is trained,

@@ -5,7 +5,7 @@ import Safetensors
 package import SystemPackage
 
 /// What the weights of a pipeline do not tell about it.
-package struct ModelConfiguration: Hashable, Sendable {
+package struct StableDiffusionConfiguration: Hashable, Sendable {
   package var unet: UNetConfiguration
   package var text: CLIPTextConfiguration
   package var vae: VAEConfiguration
@@ -17,7 +17,7 @@ package struct ModelConfiguration: Hashable, Sendable {
     let isV2 = family.name == "sd2"
     unet = isV2 ? .sd2 : .sd1
     text = isV2 ? .sd2 : .sd1
-    vae = VAEConfiguration()
+    vae = VAEConfiguration(scale: Autoencoder.commonLatents(of: family).scale)
   }
 
   /// What the `config.json` files of a folder in diffusers' layout say, and what the family has in

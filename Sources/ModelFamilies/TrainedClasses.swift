@@ -1,0 +1,20 @@
+/// Classes of layers by which trainers choose what of a family they train.
+package struct TrainedClasses: Sendable {
+  /// What kohya's `networks.lora` trains.
+  package struct Kohya: Sendable {
+    /// Of text encoders: linear layers.
+    package let text: Set<String>
+    /// Of the denoiser: linear layers and 1×1 convolutions.
+    package let denoiser: Set<String>
+    /// Of the denoiser, where convolutions have a rank.
+    package let convolutions: Set<String>
+  }
+
+  /// nil for a family that kohya's scripts do not train.
+  package let kohya: Kohya?
+  /// Those that LyCORIS' presets name for this family, though others have layers of that class.
+  package let presets: Set<String>
+
+  /// Of a family whose file says nothing.
+  static let none = TrainedClasses(kohya: nil, presets: [])
+}

@@ -1,0 +1,13 @@
+import LinearAlgebra
+package import ModelFamilies
+package import Tensors
+
+extension LatentLayout {
+  /// What the autoencoder makes, as the denoiser sees it: (z − shift) · scale.
+  /// - Parameter latents: `[…, channels]`
+  package func scaled(_ latents: Tensor) -> Tensor {
+    guard shift != 0 else { return latents * scale }
+    let (shift, scale) = (shift, scale)
+    return Tensor(latents.shape, latents.elements.map { ($0 - shift) * scale })
+  }
+}

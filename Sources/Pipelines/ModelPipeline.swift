@@ -1,0 +1,55 @@
+package import Autograd
+package import Checkpoints
+import ModelFamilies
+
+/// A loaded model in which an adapter may be trained.
+///
+/// One file in a folder of the family conforms to it; nothing else knows what is in the family. What is known
+/// before a weight is read, it says in its `outline`.
+package protocol ModelPipeline: AnyObject {
+  /// What captions and sizes become: only the family knows what is in it.
+  associatedtype Condition
+
+  /// Short names of the families that it is for.
+  static var families: [String] { get }
+
+  /// Whether a checkpoint whose widths are those of no known model is built as its family is.
+  static func fits(_ base: BaseModel) -> Bool
+
+  /// What a checkpoint holds, told by names and shapes.
+  /// - Throws: `ModelLoadingError` for what cannot be trained on.
+  static func outline(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> PipelineOutline
+
+  /// The encoder of pictures alone, from the file of its own that the settings name or the checkpoint; nil
+  /// where there is none.
+  /// - Throws: `ModelLoadingError`, and what opening throws.
+  static func encoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentEncoder)?
+
+  /// Reads the weights of all parts but the encoder of pictures.
+  /// - Parameter checkpointsBlocks: whether blocks keep only their inputs for the backward pass.
+  /// - Throws: `ModelLoadingError`, and what reading throws.
+  init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws
+
+  /// Every layer that can be adapted.
+  var layers: [Layer] { get }
+
+  /// Tells what will be asked, so that what is the same each time is computed once.
+  /// - Parameters:
+  ///   - captions: all that there will be; nil where they are not known.
+  ///   - trained: components through which gradients go.
+  func prepare(for captions: Set<String>?, training trained: Set<String>)
+
+  /// - Parameter sizes: one for every caption.
+  func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition
+
+  /// What the denoiser makes of noisy latents.
+  /// - Parameters:
+  ///   - noisy: `[batch, …, channels]`, scaled.
+  ///   - times: one for every sample, as the objective counts them.
+  /// - Returns: of the shape of `noisy`.
+  func predict(_ noisy: Variable, at times: [Float], _ condition: Condition) -> Variable
+}

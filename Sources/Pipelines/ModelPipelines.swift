@@ -1,0 +1,39 @@
+package import Checkpoints
+package import ModelFamilies
+import Safetensors
+package import SystemPackage
+
+/// The pipelines that there are.
+package enum ModelPipelines {
+  /// One word for each family, or families that share a graph.
+  package static var all: [any ModelPipeline.Type] { [StableDiffusionPipeline.self] }
+
+  /// A checkpoint with the pipeline that is for it, also where its widths are those of no known model.
+  /// - Parameter family: nil to recognize it.
+  /// - Throws: `ModelLoadingError.unsupportedFamily`, `.unknownStructure`, `CheckpointError.quantized`, and what
+  ///   opening throws.
+  package static func open(
+    _ path: FilePath, as family: ModelFamily?, among pipelines: [any ModelPipeline.Type] = all
+  ) throws -> (base: BaseModel, pipeline: any ModelPipeline.Type) {
+    let file = try TensorFile(opening: path)
+    let base = try BaseModel(file, as: family)
+    try base.requireReadable()
+    let found = base.layout.family
+    if let pipeline = pipelines.first(where: { $0.families.contains(found.name) }) {
+      return (base, pipeline)
+    }
+    let titles = pipelines.flatMap { $0.families }.compactMap { ModelFamily.named($0)?.title }
+    guard found == .generic else {
+      throw ModelLoadingError.unsupportedFamily(path, found, supported: titles)
+    }
+    for pipeline in pipelines {
+      for family in pipeline.families.compactMap({ ModelFamily.named($0) }) {
+        guard let reading = try? BaseModel(file, as: family), pipeline.fits(reading) else {
+          continue
+        }
+        return (reading, pipeline)
+      }
+    }
+    throw ModelLoadingError.unknownStructure(path, supported: titles)
+  }
+}

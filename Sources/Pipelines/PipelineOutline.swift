@@ -1,0 +1,39 @@
+package import ModelFamilies
+
+/// What is known of a model before a weight is read.
+package struct PipelineOutline: Sendable {
+  /// What can be adapted, in the order of the checkpoint.
+  package let modules: [FamilyModule]
+  /// The denoiser's parts, in the order in which they are computed.
+  package let units: [LayerUnit]
+  package let latents: LatentLayout
+  /// nil where nothing in the checkpoint says it.
+  package let prediction: Prediction?
+  /// How many layers the text encoder has, so that some can be skipped; nil where none can.
+  package let skippableTextLayers: Int?
+  /// Tokens of a caption.
+  package let tokens: Int
+  /// Whether there is an encoder of pictures.
+  package let hasEncoder: Bool
+
+  package init(
+    modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
+    skippableTextLayers: Int?, tokens: Int, hasEncoder: Bool
+  ) {
+    self.modules = modules
+    self.units = units
+    self.latents = latents
+    self.prediction = prediction
+    self.skippableTextLayers = skippableTextLayers
+    self.tokens = tokens
+    self.hasEncoder = hasEncoder
+  }
+}
+
+/// What a denoiser is trained to find in noisy latents.
+package enum Prediction: Sendable {
+  /// ε, of a schedule of 1000 steps.
+  case noise
+  /// v of the same: √ᾱ ε − √(1 − ᾱ) x.
+  case velocity
+}

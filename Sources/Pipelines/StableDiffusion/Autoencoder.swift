@@ -1,0 +1,62 @@
+import Autograd
+import Checkpoints
+import DiffusionModels
+import ModelFamilies
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// Where the weights of an image autoencoder lie, and what its `config.json` says.
+struct Autoencoder {
+  let latents: LatentLayout
+  private let source: CheckpointParameters
+  private let configuration: VAEConfiguration
+
+  /// That of a file of its own, or of the checkpoint; nil if there is none.
+  /// - Throws: `ModelLoadingError.missingComponent` for a file without one, `.configuration`, and what opening
+  ///   throws.
+  /// - Parameter given: what the weights do not tell; if nil, what the folder says.
+  init?(of base: BaseModel, _ path: FilePath?, _ given: VAEConfiguration? = nil) throws {
+    let family = base.layout.family
+    var configuration =
+      try given
+      ?? StableDiffusionConfiguration(reading: base.file.path, family: family).vae
+    var source = CheckpointParameters(base)
+    if let path {
+      configuration = try VAEConfiguration(of: path) ?? configuration
+      source = CheckpointParameters(try BaseModel(opening: path, as: family))
+      guard source.has("vae") else {
+        throw ModelLoadingError.missingComponent(path, component: "vae")
+      }
+    }
+    guard source.has("vae") else { return nil }
+    self.source = source
+    self.configuration = configuration
+    let common = Self.commonLatents(of: family)
+    // Every level but the last halves the picture.
+    var halvings = 0
+    while source.shape("vae", "encoder.down_blocks.\(halvings).downsamplers.0.conv", "weight")
+      != nil
+    {
+      halvings += 1
+    }
+    latents = LatentLayout(
+      channels: source.shape("vae", "quant_conv", "weight").map { $0.rows / 2 } ?? common.channels,
+      stride: 1 << halvings, shift: common.shift, scale: configuration.scale,
+      cacheName: common.cacheName)
+  }
+
+  /// Those of the family's own autoencoder.
+  static func commonLatents(of family: ModelFamily) -> LatentLayout {
+    guard let latents = family.latents else {
+      preconditionFailure("no latents in the file of family '\(family.name)'")
+    }
+    return latents
+  }
+
+  func encoder(compute: ComputeType) throws -> VAEEncoder {
+    try ModelLoadingError.inFile(source.base.file.path) {
+      try VAEEncoder(source, configuration: configuration, compute: compute)
+    }
+  }
+}
