@@ -17,6 +17,7 @@ package struct EmbeddedTable {
 
   package func string(ifAny key: String) -> String? { value(key, "a text", \.string) }
   package func strings(ifAny key: String) -> [String]? { value(key, "a list of texts", \.strings) }
+  package func bool(ifAny key: String) -> Bool? { value(key, "true or false", \.bool) }
   package func integer(ifAny key: String) -> Int? { value(key, "an integer", \.integer) }
   package func numbers(ifAny key: String) -> [Double]? {
     value(key, "a list of numbers", \.array)?.map { required(key, $0.number) }

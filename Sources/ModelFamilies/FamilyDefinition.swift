@@ -75,6 +75,7 @@ struct FamilyDefinition: Sendable {
   /// Roles of those that are part of a model.
   let roles: [String: ComponentRole]
   let adapters: Adapters
+  let metadata: FamilyMetadata?
 
   var family: ModelFamily { ModelFamily(name: name, title: title) }
 }
