@@ -82,7 +82,7 @@ struct FamilyDefinition: Sendable {
 
 extension FamilyDefinition {
   /// The definitions of all families but `generic`, in order of preference.
-  static let all: [FamilyDefinition] = FamilyResources.families.map {
-    FamilyDefinition(EmbeddedTable($0))
+  static let all = EmbeddedFolder("Families", of: EmbeddedTables.files).inOrder.map {
+    FamilyDefinition($0.table)
   }
 }
