@@ -8,6 +8,7 @@ extension FamilyDefinition {
     others = table.lists(ifAny: "others")
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
     adapters = Adapters(table.table("adapters"))
+    blocks = table.strings(ifAny: "blocks") ?? []
     metadata = table.table(ifAny: "metadata").map(FamilyMetadata.init)
   }
 }

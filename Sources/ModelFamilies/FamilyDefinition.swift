@@ -76,6 +76,8 @@ struct FamilyDefinition: Sendable {
   let roles: [String: ComponentRole]
   let adapters: Adapters
   let metadata: FamilyMetadata?
+  /// Files that say what its blocks are called and how they are numbered; all of them are one table.
+  let blocks: [String]
 
   var family: ModelFamily { ModelFamily(name: name, title: title) }
 }
