@@ -85,6 +85,10 @@ let package = Package(
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp")]),
     .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
 
+    // MARK: Of the build
+    .executableTarget(name: "embed-tables", swiftSettings: house),
+    .plugin(name: "EmbedTables", capability: .buildTool(), dependencies: ["embed-tables"]),
+
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
     .target(
@@ -105,16 +109,14 @@ let package = Package(
     .target(name: "Adapters", dependencies: ["Tensors", "LinearAlgebra"], swiftSettings: house),
     .target(
       name: "ModelFamilies", dependencies: ["Tensors", "TOML"],
-      resources: [.embedInCode("Families")],
-      swiftSettings: house),
+      swiftSettings: house, plugins: ["EmbedTables"]),
     .target(
       name: "Checkpoints",
       dependencies: [
         "Machine", "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters",
         "ModelFamilies", "CCrypto", "TOML", orderedCollections, systemPackage,
       ],
-      resources: [.embedInCode("Presets"), .embedInCode("ReaderTables")],
-      swiftSettings: house),
+      swiftSettings: house, plugins: ["EmbedTables"]),
     .target(
       name: "Autograd", dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers"],
       swiftSettings: house),

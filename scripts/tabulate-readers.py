@@ -10,7 +10,6 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLES = ROOT / "Sources/Checkpoints/ReaderTables"
 PAGE = ROOT / "docs/readers.md"
-ORDER = ["comfyui", "a1111", "forge", "invokeai", "diffusers", "peft", "sd.cpp", "musubi", "lycoris", "hcp"]
 ALGORITHMS = ["lora", "loha", "lokr", "glora", "ia3", "diag-oft", "boft", "tlora", "full", "norm", "set"]
 READ = {"partly": "in part", "wrong": "wrongly", "not": "not", "refused": "not, nor the rest of the file"}
 
@@ -43,7 +42,8 @@ def rows(readers):
 
 
 def main():
-    readers = [tomllib.loads((TABLES / f"{name}.toml").read_text()) for name in ORDER]
+    readers = [tomllib.loads(file.read_text()) for file in TABLES.glob("*.toml")]
+    readers.sort(key=lambda reader: reader["order"])
     tables = {"| `--reader` |": programs, "| | lora |": algorithms, "| | is read |": rows}
     lines, skipping = [], False
     for line in PAGE.read_text().splitlines():

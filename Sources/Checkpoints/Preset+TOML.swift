@@ -3,26 +3,13 @@ import Patterns
 import TOML
 
 extension Preset {
-  /// The presets that come with the suite, LyCORIS' own.
-  private static var builtIns: KeyValuePairs<String, [UInt8]> {
-    [
-      "full": PackageResources.full_toml,
-      "full-lin": PackageResources.full_lin_toml,
-      "attn-mlp": PackageResources.attn_mlp_toml,
-      "attn-only": PackageResources.attn_only_toml,
-      "unet-only": PackageResources.unet_only_toml,
-      "unet-transformer-only": PackageResources.unet_transformer_only_toml,
-      "unet-convblock-only": PackageResources.unet_convblock_only_toml,
-      "ia3": PackageResources.ia3_toml,
-    ]
-  }
+  private static let folder = EmbeddedFolder("Presets", of: EmbeddedTables.files)
 
-  package static var builtInNames: [String] { builtIns.map(\.key) }
+  /// The presets that come with the suite, LyCORIS' own, in the order in which they are named to users.
+  package static let builtInNames = folder.inOrder.map(\.name)
 
   /// TOML text of a built-in preset; nil if there is none of that name.
-  static func builtIn(_ name: String) -> String? {
-    builtIns.first { $0.key == name }.map { String(decoding: $0.value, as: UTF8.self) }
-  }
+  static func builtIn(_ name: String) -> String? { folder.text(name) }
 
   /// Keys of a preset file. Those with an `unet_` or `text_encoder_` prefix are of LyCORIS' kohya
   /// mode, the plain ones of its generic wrapper, where they mean the denoiser.
@@ -31,6 +18,9 @@ extension Preset {
     "unet_target_module", "unet_target_name", "text_encoder_target_module",
     "text_encoder_target_name", "module_algo_map", "name_algo_map",
   ]
+  /// Where a built-in preset stands among the others. It means nothing in a file of the user, which may be a copy
+  /// of one.
+  private static let place = "order"
 
   /// - Throws: `CheckpointError.presetSyntax`, `.presetKey`, `.presetValue`, `.presetPattern`
   package init(name: String, toml: String) throws(CheckpointError) {
@@ -45,7 +35,7 @@ extension Preset {
     } catch {
       throw .presetSyntax(name, detail: error.description)
     }
-    for key in table.keys where !Self.keys.contains(key) {
+    for key in table.keys where !Self.keys.contains(key) && key != Self.place {
       throw .presetKey(name, key: key, known: Self.keys)
     }
     let reader = TableReader(table, preset: name)

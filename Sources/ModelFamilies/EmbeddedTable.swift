@@ -7,9 +7,9 @@ package struct EmbeddedTable {
 
   private init(_ table: TOMLTable) { self.table = table }
 
-  package init(_ bytes: [UInt8]) {
+  package init(_ text: String) {
     do {
-      table = try TOMLParser.table(parsing: bytes)
+      table = try TOMLParser.table(parsing: Array(text.utf8))
     } catch {
       preconditionFailure("embedded table: \(error)")
     }
@@ -17,10 +17,14 @@ package struct EmbeddedTable {
 
   package func string(ifAny key: String) -> String? { value(key, "a text", \.string) }
   package func strings(ifAny key: String) -> [String]? { value(key, "a list of texts", \.strings) }
+  package func bool(ifAny key: String) -> Bool? { value(key, "true or false", \.bool) }
   package func integer(ifAny key: String) -> Int? { value(key, "an integer", \.integer) }
   package func number(ifAny key: String) -> Double? { value(key, "a number", \.number) }
   package func numbers(ifAny key: String) -> [Double]? {
     value(key, "a list of numbers", \.array)?.map { required(key, $0.number) }
+  }
+  package func stringLists(ifAny key: String) -> [[String]]? {
+    value(key, "a list of lists of texts", \.array)?.map { required(key, $0.strings) }
   }
   package func table(ifAny key: String) -> EmbeddedTable? {
     value(key, "a table", \.table).map(EmbeddedTable.init)
@@ -30,12 +34,17 @@ package struct EmbeddedTable {
   }
 
   /// One of the words of an enumeration.
-  package func word<Word: RawRepresentable<String>>(_ key: String) -> Word {
-    let text = string(key)
-    guard let word = Word(rawValue: text) else {
-      preconditionFailure("embedded table: '\(key)': '\(text)' is no \(Word.self)")
+  package func word<Word: RawRepresentable<String>>(ifAny key: String) -> Word? {
+    string(ifAny: key).map { text in
+      guard let word = Word(rawValue: text) else {
+        preconditionFailure("embedded table: '\(key)': '\(text)' is no \(Word.self)")
+      }
+      return word
     }
-    return word
+  }
+
+  package func word<Word: RawRepresentable<String>>(_ key: String) -> Word {
+    required(key, word(ifAny: key))
   }
 
   package func string(_ key: String) -> String { required(key, string(ifAny: key)) }

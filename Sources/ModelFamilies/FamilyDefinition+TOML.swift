@@ -10,6 +10,8 @@ extension FamilyDefinition {
     trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     adapters = Adapters(table.table("adapters"))
+    blocks = table.strings(ifAny: "blocks") ?? []
+    metadata = table.table(ifAny: "metadata").map(FamilyMetadata.init)
   }
 }
 

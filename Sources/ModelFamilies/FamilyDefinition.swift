@@ -78,13 +78,16 @@ struct FamilyDefinition: Sendable {
   let latents: LatentLayout?
   let trainedClasses: TrainedClasses
   let adapters: Adapters
+  let metadata: FamilyMetadata?
+  /// Files that say what its blocks are called and how they are numbered; all of them are one table.
+  let blocks: [String]
 
   var family: ModelFamily { ModelFamily(name: name, title: title) }
 }
 
 extension FamilyDefinition {
   /// The definitions of all families but `generic`, in order of preference.
-  static let all: [FamilyDefinition] = FamilyResources.families.map {
-    FamilyDefinition(EmbeddedTable($0))
+  static let all = EmbeddedFolder("Families", of: EmbeddedTables.files).inOrder.map {
+    FamilyDefinition($0.table)
   }
 }

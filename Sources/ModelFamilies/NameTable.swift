@@ -71,6 +71,8 @@ struct NameTable: Sendable {
   private var blockNumbers: [String: Int] = [:]
   private let start: Int
 
+  private static let tables = EmbeddedFolder("NameTables", of: EmbeddedTables.files)
+
   /// First node of the table in that column.
   func entry(_ column: Int) -> Int { entries[start][column] }
 
@@ -103,7 +105,7 @@ extension NameTable.Row {
 extension NameTable {
   /// Reads the blocks of the named files into one table that starts in block `root`.
   init(files: [String], root: String) {
-    let contents = files.map { EmbeddedTable(FamilyResources.nameTable($0)) }
+    let contents = files.map { Self.tables.table($0) }
     columns = contents[0].strings("columns")
     // In one order, so that a row has the same number whenever the table is read.
     let blocks = contents.flatMap { $0.table("blocks").entries { $0.table($1) } }

@@ -26,19 +26,19 @@ package struct ExtractionMetadata: Sendable {
   func metadata(of plan: ExtractionPlan, _ results: [Factorization]) -> [String: String]? {
     guard isWritten else { return added.isEmpty ? nil : [:].setting(added) }
     let network = NetworkDescription(of: results)
-    let family = plan.base.layout.family
+    let facts = FamilyMetadata(of: plan.base.layout.family)
     var metadata = [
       "ss_network_module": network.module,
       "ss_network_dim": network.dimension, "ss_network_alpha": network.alpha,
       "ss_network_args": network.arguments,
-      "ss_v2": family.name == "sd2" ? "True" : "False", "ss_output_name": name,
+      "ss_v2": facts?.isV2 == true ? "True" : "False", "ss_output_name": name,
       "ss_sd_model_name": plan.base.file.path.lastComponent?.string ?? "",
       "ss_training_comment": "extracted from the difference of "
         + "\(plan.tuned.file.path.lastComponent?.string ?? "") and "
         + "\(plan.base.file.path.lastComponent?.string ?? "")",
       "modelspec.sai_model_spec": "1.0.1", "modelspec.title": name,
     ]
-    if let facts = FamilyMetadata(of: family) {
+    if let facts {
       metadata["ss_base_model_version"] = facts.baseModelVersion
       metadata["modelspec.architecture"] = facts.architecture + "/lora"
       metadata["modelspec.implementation"] = facts.implementation

@@ -4,14 +4,14 @@ package import ModelFamilies
 package struct PipelineOutline: Sendable {
   /// What can be adapted, in the order of the checkpoint.
   package let modules: [FamilyModule]
-  /// The denoiser's parts, in the order in which they are computed.
+  /// The denoiser's parts, in the order of the checkpoint.
   package let units: [LayerUnit]
   package let latents: LatentLayout
   /// nil where nothing in the checkpoint says it.
   package let prediction: Prediction?
   /// How many layers the text encoder has, so that some can be skipped; nil where none can.
   package let skippableTextLayers: Int?
-  /// Tokens of a caption.
+  /// Tokens that the denoiser sees of a caption.
   package let tokens: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool

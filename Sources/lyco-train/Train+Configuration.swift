@@ -52,7 +52,9 @@ extension Train {
   private func modelSettings(_ base: String) -> ModelSettings {
     var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
-    settings.family = family.family ?? (model.v2 ? ModelFamily.named("sd2") : nil)
+    settings.family =
+      family.family
+      ?? (model.v2 ? ModelFamily.all.first { FamilyMetadata(of: $0)?.isV2 ?? false } : nil)
     settings.clipSkip = model.clipSkip
     settings.maxTokenLength = model.maxTokenLength
     settings.weighsCaptions = dataset.weighsCaptions

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import SystemPackage
 import TestSupport
 import Testing
@@ -65,6 +66,25 @@ import Testing
       error?.description
         == "preset '/no/such.toml': expected a TOML file or one of "
         + Preset.builtInNames.joined(separator: ", ") + ", found no such file")
+  }
+
+  /// In the order of use; all files of the folder are there.
+  @Test func builtInOnesAreTheFilesOfTheirFolder() throws {
+    let names = [
+      "full", "full-lin", "attn-mlp", "attn-only", "unet-only", "unet-transformer-only",
+      "unet-convblock-only", "ia3",
+    ]
+    #expect(Preset.builtInNames == names)
+    let folder = Fixtures.folder.removingLastComponent().appending("Sources/Checkpoints/Presets")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.string)
+    #expect(files.sorted() == names.map { $0 + ".toml" }.sorted())
+  }
+
+  /// A copy of a built-in preset is a preset.
+  @Test func theirOrderIsNoMistakeInACopy() throws {
+    #expect(throws: Never.self) {
+      try Preset(name: "mine", toml: "order = 10\nenable_conv = false\n")
+    }
   }
 
   @Test(arguments: Preset.builtInNames)

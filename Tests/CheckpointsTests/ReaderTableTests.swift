@@ -9,6 +9,19 @@ import Testing
 
 /// The tables of programs that load adapters: whole, and without rows that are about nothing.
 @Suite struct ReaderTableTests {
+  /// In the order in which they are named; all files of the folder are there.
+  @Test func readersAreTheFilesOfTheirFolder() throws {
+    let names = [
+      "comfyui", "a1111", "forge", "invokeai", "diffusers", "peft", "sd.cpp", "musubi", "lycoris",
+      "hcp",
+    ]
+    #expect(AdapterReader.all.map(\.name) == names)
+    let folder = Fixtures.folder.removingLastComponent().appending(
+      "Sources/Checkpoints/ReaderTables")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.string)
+    #expect(files.sorted() == names.map { $0 + ".toml" }.sorted())
+  }
+
   /// Tensors of modules of all kinds there are, by what they are called here.
   private static let shapes:
     [(algorithm: any AdapterAlgorithm.Type, shapes: [String: Shape], alpha: Float?)] =

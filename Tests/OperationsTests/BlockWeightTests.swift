@@ -63,6 +63,14 @@ import Testing
     }
   }
 
+  @Test func otherLengthsAreRefused() {
+    let error = #expect(throws: BlockWeights.Failure.self) { try BlockWeights("1,1,1") }
+    #expect(
+      error?.description
+        == "expected 12 or 20 block weights for SDXL, 17 or 26 for SD1 and SD2, or 61 for Flux, found 3"
+    )
+  }
+
   @Test func patternsFitAnySpelling() throws {
     let names = try Self.names("flux")
     let weights = try BlockWeights("double_blocks.0-5=0.5; single_blocks=2; te1=3; *=0.25")

@@ -4,16 +4,13 @@ import Patterns
 
 extension AdapterReader {
   /// In the order in which they are named to users.
-  package static let all: [AdapterReader] = [
-    PackageResources.comfyui_toml, PackageResources.a1111_toml, PackageResources.forge_toml,
-    PackageResources.invokeai_toml, PackageResources.diffusers_toml, PackageResources.peft_toml,
-    PackageResources.sd_cpp_toml, PackageResources.musubi_toml, PackageResources.lycoris_toml,
-    PackageResources.hcp_toml,
-  ].map { AdapterReader(EmbeddedTable($0)) }
+  package static let all = EmbeddedFolder("ReaderTables", of: EmbeddedTables.files).inOrder.map {
+    AdapterReader($0.table)
+  }
 
   private init(_ table: EmbeddedTable) {
     table.expect(
-      "name", "title", "words", "source", "writes", "writes-for", "namings", "families",
+      "name", "title", "order", "words", "source", "writes", "writes-for", "namings", "families",
       "algorithms",
       "most-unknown", "rows")
     name = table.string("name")

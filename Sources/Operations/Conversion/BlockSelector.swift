@@ -119,10 +119,8 @@ struct BlockSpellings {
         }
       }
     }
-    // The last of a family's lists is that of every block.
     block = tables.flatMap { tables in
-      BlockLayout.all.last { $0.families.contains(tables.name) }
-        .flatMap { BlockWeights.block(of: module, $0, tables) }
+      ModelFamily.named(tables.name)?.blocks.flatMap { BlockWeights.block(of: module, $0, tables) }
     }
     words = names.map { [component] + $0.nameWords }
     self.names = names

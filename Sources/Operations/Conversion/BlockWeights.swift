@@ -4,13 +4,13 @@ import Patterns
 /// Factors of an adapter's ratio by block of the model, linear in the change.
 ///
 /// Two forms: a list of numbers as kohya's `--lbws` and the web UI have it, of which the length says which
-/// block each number is for (`BlockLayout`), or the web UI's name of one; and selectors for any family,
+/// block each number is for (`BlockTable`), or the web UI's name of one; and selectors for any family,
 /// `double_blocks.0-18=0.5;*attn1*=0;*=1`, of which the first that fits a module counts (`BlockSelector`).
 /// Modules that nothing fits keep their strength.
 package struct BlockWeights: Sendable {
   private enum Form: Sendable {
     /// - name: in the web UI, nil for the numbers themselves.
-    case list([String: Float], BlockLayout, name: String?)
+    case list([String: Float], BlockTable, name: String?)
     case selectors([(selector: BlockSelector, weight: Float)])
   }
 
@@ -49,7 +49,8 @@ package struct BlockWeights: Sendable {
 
   private static func list(_ text: String) throws(Failure) -> Form {
     let name = text.uppercased()
-    let named = BlockLayout.presets[name]
+    let presets = BlockTable.all.map(\.presets).reduce(into: [:]) { $0.merge($1) { $1 } }
+    let named = presets[name]
     let list = (named ?? text).drop { $0 == "[" }.prefix { $0 != "]" }
     let numbers = list.split(separator: ",", omittingEmptySubsequences: false).map {
       Float($0).flatMap { $0.isFinite ? $0 : nil }
@@ -58,36 +59,37 @@ package struct BlockWeights: Sendable {
     guard weights.count == numbers.count else {
       throw Failure(
         description: "expected a list of numbers, 'pattern=weight;…' or one of "
-          + BlockLayout.presets.keys.sorted().joined(separator: ", ") + ", found '\(text)'")
+          + presets.keys.sorted().joined(separator: ", ") + ", found '\(text)'")
     }
-    guard let layout = BlockLayout.all.first(where: { $0.blocks.count == weights.count }) else {
-      throw Failure(
-        description:
-          "expected 12 or 20 block weights for SDXL, 17 or 26 for SD1 and SD2, or 61 for "
-          + "Flux, found \(weights.count)")
+    guard let (table, blocks) = BlockTable.list(of: weights.count) else {
+      throw Failure(description: "expected \(known), found \(weights.count)")
     }
     return .list(
-      Dictionary(uniqueKeysWithValues: zip(layout.blocks, weights)), layout,
-      name: named.map { _ in name })
+      Dictionary(uniqueKeysWithValues: zip(blocks, weights)), table, name: named.map { _ in name })
+  }
+
+  /// `12 or 20 block weights for SDXL, …, or 61 for Flux`
+  private static var known: String {
+    let tables = BlockTable.all.enumerated().map { index, table in
+      "\(table.counts)\(index == 0 ? " block weights" : "") for \(table.title)"
+    }
+    return tables.dropLast().joined(separator: ", ") + ", or " + (tables.last ?? "")
   }
 
   /// The length of a list is that of one model: weights of another would fall on other blocks.
   /// - Parameter families: that the model may be of; where none is known, or `generic`, any list may be meant.
   /// - Throws: `Failure`
   package func check(for families: [ModelFamily]) throws(Failure) {
-    guard case .list(_, let layout, let name) = form, let family = families.first,
-      !families.contains(where: { $0 == .generic || layout.families.contains($0.name) })
+    guard case .list(let weights, let table, let name) = form, let family = families.first,
+      !families.contains(where: { $0 == .generic || table.families.contains($0) })
     else { return }
-    let titles = layout.families.compactMap { ModelFamily.named($0)?.title }
-    let counts = BlockLayout.all.filter { $0.families.contains(family.name) }.map(\.blocks.count)
     throw Failure(
       description: "expected "
-        + (counts.isEmpty
-          ? "'pattern=weight;…', since no list is known for its blocks,"
-          : counts.sorted().map(String.init).joined(separator: " or ") + " numbers")
+        + (family.blocks.map { "\($0.counts) numbers" }
+          ?? "'pattern=weight;…', since no list is known for its blocks,")
         + " for \(family.title), found "
-        + (name.map { "the list \($0), which is for " } ?? "\(layout.blocks.count), which are for ")
-        + titles.joined(separator: " and "))
+        + (name.map { "the list \($0), which is for " } ?? "\(weights.count), which are for ")
+        + table.families.map(\.title).joined(separator: " and "))
   }
 
   /// The factor of a module.
@@ -95,8 +97,8 @@ package struct BlockWeights: Sendable {
   ///   are known by their own names alone.
   package func weight(of module: String, in names: FamilyNames?) -> Float {
     switch form {
-    case .list(let weights, let layout, _):
-      return Self.block(of: module, layout, names).flatMap { weights[$0] } ?? 1
+    case .list(let weights, let table, _):
+      return Self.block(of: module, table, names).flatMap { weights[$0] } ?? 1
     case .selectors(let selectors):
       let spellings = BlockSpellings(of: module, in: names)
       return selectors.first { $0.selector.fits(spellings) }?.weight ?? 1
@@ -108,10 +110,10 @@ package struct BlockWeights: Sendable {
     let flag = "'--block_weights'"
     guard !modules.isEmpty else { return [] }
     switch form {
-    case .list(_, let layout, _):
-      guard modules.allSatisfy({ Self.block(of: $0, layout, names) == nil }) else { return [] }
+    case .list(let weights, let table, _):
+      guard modules.allSatisfy({ Self.block(of: $0, table, names) == nil }) else { return [] }
       return [
-        "\(flag): none of \(modules.count) modules lies in one of the \(layout.blocks.count) blocks"
+        "\(flag): none of \(modules.count) modules lies in one of the \(weights.count) blocks"
       ]
     case .selectors(let selectors):
       let spellings = modules.map { BlockSpellings(of: $0, in: names) }
@@ -125,14 +127,20 @@ package struct BlockWeights: Sendable {
   }
 
   static func block(
-    of module: String, _ layout: BlockLayout, _ names: FamilyNames?
+    of module: String, _ table: BlockTable, _ names: FamilyNames?
   ) -> String? {
-    let place = names?.places(named: module).first
-    let component = place?.component ?? AdapterPlace(module).component
-    let format: AdapterFormat = layout.isStableDiffusion ? .sgm : .kohya
-    let name = place.flatMap { names?.spelling(of: $0, in: format)?.name } ?? module
-    return layout.block(component: component, words: name.nameWords)
+    guard let place = names?.places(named: module).first else {
+      let place = AdapterPlace(module)
+      return table.block(component: place.component, role: place.role, words: module.nameWords)
+    }
+    let name = names?.spelling(of: place, in: table.format)?.name ?? module
+    return table.block(component: place.component, role: place.role, words: name.nameWords)
   }
+}
+
+extension BlockTable {
+  /// How many numbers its lists have: `12 or 20`.
+  fileprivate var counts: String { lists.map { "\($0.count)" }.joined(separator: " or ") }
 }
 
 extension PlaceSpelling {

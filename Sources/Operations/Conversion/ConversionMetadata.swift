@@ -91,8 +91,8 @@ struct ConversionMetadata {
   ) -> [String: String] {
     var metadata = ["modelspec.sai_model_spec": "1.0.1", "ss_v2": "False"]
     metadata["modelspec.title"] = Self.titles(of: sources)
-    if family?.name == "sd2" { metadata["ss_v2"] = "True" }
-    if let facts = family.flatMap(FamilyMetadata.init) {
+    if let facts = family.flatMap({ FamilyMetadata(of: $0) }) {
+      if facts.isV2 { metadata["ss_v2"] = "True" }
       metadata["ss_base_model_version"] = facts.baseModelVersion
       metadata["modelspec.architecture"] = facts.architecture + "/lora"
       metadata["modelspec.implementation"] = facts.implementation

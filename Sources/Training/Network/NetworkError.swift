@@ -1,5 +1,6 @@
 package import Adapters
 package import Checkpoints
+import ModelFamilies
 package import Tensors
 
 /// What keeps a network from being made, loaded or saved.
@@ -12,7 +13,7 @@ package enum NetworkError: Error, Equatable {
   case unknownAlgorithm(String, known: [String])
   case presetOption(String, target: String, reason: String)
   case conflict(String, String, reason: String)
-  case blocksOfFamily(String, family: String)
+  case blocksOfFamily(String)
   case noModules(selection: String, hints: [String])
   case missingLayer(component: String, path: String)
   case layerShape(path: String, expected: Shape, found: Shape)
@@ -46,9 +47,10 @@ extension NetworkError: CustomStringConvertible {
       "preset '\(preset)', '\(target)': \(reason)"
     case .conflict(let first, let second, let reason):
       "'--network_args': \(first) does not go with \(second): \(reason)"
-    case .blocksOfFamily(let key, let family):
-      "'--network_args': \(key): blocks are numbered for Stable Diffusion 1.x and 2.x, found "
-        + "family '\(family)'"
+    case .blocksOfFamily(let key):
+      "'--network_args': \(key): kohya's scripts number the blocks of "
+        + ModelFamily.all.filter { $0.blocks?.numbers != nil }.map(\.title)
+        .joined(separator: ", ") + ", and not of this model"
     case .noModules(let selection, let hints):
       "no module is selected by \(selection)" + hints.map { "; \($0)" }.joined()
     case .missingLayer(let component, let path):

@@ -36,7 +36,7 @@ extension NetworkPlan {
     for block in blocks {
       let members = others.filter { modules[$0].block == block }
       add(
-        block.map { "unet block\($0)" } ?? "unet", members,
+        block.map { "unet block\($0)" } ?? "unet", members,  // kohya: its word in logs
         rate: unet * Double(members.first.map { modules[$0].rateWeight } ?? 1),
         ratio: settings.rateRatios.unet)
     }

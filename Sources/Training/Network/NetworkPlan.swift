@@ -18,7 +18,7 @@ package struct NetworkPlan {
   /// - Parameters:
   ///   - family: whose modules they are, as far as that matters to presets and blocks.
   ///   - stored: modules of a file, which are then those that are trained, whatever else selects.
-  /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`, `.blocksOfFamily`,
+  /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`,
   ///   `.fileWithoutModules`, `.fileAlgorithm`, `CheckpointError.presetWithoutClasses`
   package init(
     modules candidates: [FamilyModule], family: ModelFamily, settings: NetworkSettings,
@@ -27,9 +27,6 @@ package struct NetworkPlan {
     self.settings = settings
     notices = settings.notices
     if stored == nil { try settings.preset?.check(for: family) }
-    if settings.blocks != nil, !["sd1", "sd2"].contains(family.name) {
-      throw NetworkError.blocksOfFamily("block_dims and lr weights", family: family.name)
-    }
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
     where module.kind != .embedding && module.role != .autoencoder {
       switch try stored.map({ try Self.decision(on: module, settings, $0) })
@@ -83,7 +80,8 @@ package struct NetworkPlan {
     var block: Int?
     var rateWeight: Float = 1
     if let blocks = settings.blocks, !module.isTextEncoder {
-      guard let number = BlockNumber.of(module.path), number < BlockNumber.count else {
+      guard let number = blocks.numbers.number(of: module.path), number < blocks.numbers.count
+      else {
         return .omit("it lies in no block")
       }
       options.rank = blocks.ranks[number]
@@ -118,8 +116,9 @@ package struct NetworkPlan {
       return .omit("this part of the model is not trained")
     }
     guard let found = stored[module] else { return .omit("the file has none of it") }
-    let weights = module.isTextEncoder ? nil : settings.blocks?.rateWeights
-    let block = weights == nil ? nil : BlockNumber.of(module.path)
+    let blocks = module.isTextEncoder ? nil : settings.blocks
+    let weights = blocks?.rateWeights
+    let block = weights == nil ? nil : blocks?.numbers.number(of: module.path)
     return .train(
       PlannedModule(
         module: module,

@@ -1,4 +1,5 @@
 package import Checkpoints
+package import ModelFamilies
 
 /// What is trained, and how: the flags of `--network_*` and `--network_args`, read and checked.
 package struct NetworkSettings {
@@ -42,8 +43,11 @@ package struct NetworkSettings {
   /// What the user should know beside errors.
   package let notices: [String]
 
+  /// - Parameter blockNumbers: of the family that is trained; nil where its blocks have none.
   /// - Throws: `NetworkError`, and `CheckpointError` for presets and patterns.
-  package init(_ flags: Flags, _ arguments: NetworkArguments) throws {
+  package init(
+    _ flags: Flags, _ arguments: NetworkArguments, blockNumbers: BlockNumbers? = nil
+  ) throws {
     let module = try NetworkModule(named: flags.module)
     var arguments = arguments
     try arguments.check(known: module.arguments, of: module.name)
@@ -72,7 +76,7 @@ package struct NetworkSettings {
       include: arguments["include_patterns"].map { [$0] } ?? [],
       origin: { "'--network_args': \($0)" })
     if case .kohya = module {
-      blocks = try BlockSettings(arguments, options)
+      blocks = try BlockSettings(arguments, options, blockNumbers)
     } else {
       blocks = nil
     }

@@ -33,8 +33,8 @@ package struct TrainingMetadata: Sendable {
     let (run, output, images) = (
       configuration.run, configuration.output, configuration.images.values
     )
-    let facts = FamilyMetadata(of: family)
-    let isV2 = family.name == "sd2"
+    var facts = FamilyMetadata(of: family)
+    if configuration.loss.predictsVelocity { facts = facts?.variant(.velocity) }
     var all: [String: PythonText] = [
       // Tells runs of one seed apart.
       "session_id": PythonText(UInt64.random(in: 0...4_294_967_296)),
@@ -54,7 +54,7 @@ package struct TrainingMetadata: Sendable {
       "network_dropout": PythonText(network.flags.dropout),
       "mixed_precision": PythonText(configuration.precision),
       "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
-      "v2": PythonText(isV2),
+      "v2": PythonText(facts?.isV2 ?? false),
       // sd-scripts' own word where it was not run from its repository.
       "sd_scripts_commit_hash": "(unknown)",
       "base_model_version": PythonText(facts?.baseModelVersion),
@@ -86,9 +86,8 @@ package struct TrainingMetadata: Sendable {
       uniqueKeysWithValues: all.map { ("ss_" + $0.key, $0.value.text) })
     var description = [
       "sai_model_spec": "1.0.1", "title": output.description["title"] ?? output.name,
-      "architecture": Self.architecture(facts?.architecture, configuration) + "/lora",
-      // What sd-scripts writes of an adapter for these families.
-      "implementation": "diffusers",
+      "architecture": facts.map { $0.architecture + "/lora" } ?? "lora",
+      "implementation": facts?.trainedImplementation ?? "",
       "implementation_version": output.writer,
       "resolution": resolution ?? facts?.resolution ?? "512x512",
       "prediction_type": configuration.loss.predictsVelocity ? "v" : "epsilon",
@@ -100,15 +99,6 @@ package struct TrainingMetadata: Sendable {
     description.merge(output.description) { $1 }
     self.description = description
     omits = output.omitsMetadata
-  }
-
-  /// SD2 models that predict v have a name of their own.
-  private static func architecture(
-    _ name: String?, _ configuration: TrainingConfiguration
-  ) -> String {
-    guard let name else { return "stable-diffusion-v1" }
-    return name == "stable-diffusion-v2-512" && configuration.loss.predictsVelocity
-      ? "stable-diffusion-v2-768-v" : name
   }
 
   /// Of an adapter written now.

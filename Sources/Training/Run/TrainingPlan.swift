@@ -42,10 +42,12 @@ package struct TrainingPlan {
       configuration.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
     optimizer = try OptimizerChoice(
       named: configuration.optimizer, arguments: configuration.optimizerArguments)
-    let settings = try NetworkSettings(
-      configuration.network.flags, NetworkArguments(parsing: configuration.network.arguments))
+    let arguments = try NetworkArguments(parsing: configuration.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
       configuration.model.base, as: configuration.model.family)
+    let settings = try NetworkSettings(
+      configuration.network.flags, arguments,
+      blockNumbers: base.layout.family.blocks?.numbers)
     outline = try pipeline.outline(of: base, configuration.model)
     let modules = outline.modules
     images = try TrainingSet(

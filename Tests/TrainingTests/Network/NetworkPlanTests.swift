@@ -22,7 +22,8 @@ struct NetworkPlanTests {
     let layout = try KeyList(list).layout()
     return try NetworkPlan(
       modules: layout.modules, family: layout.family,
-      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+      settings: NetworkSettings(
+        flags, NetworkArguments(parsing: arguments), blockNumbers: layout.family.blocks?.numbers))
   }
 
   struct Count: Sendable, CustomTestStringConvertible {
@@ -124,8 +125,12 @@ struct NetworkPlanTests {
     #expect((middle.block, middle.rateWeight) == (12, 0.5))
     #expect(throws: NetworkError.self) { try Self.plan("networks.lora", ["block_dims=1,2,3"]) }
     #expect(throws: NetworkError.self) { try Self.plan("networks.lora", ["up_lr_weight=bump"]) }
+    // SDXL has three blocks in the middle, and Flux none that kohya's scripts number.
     #expect(throws: NetworkError.self) {
       try Self.plan("networks.lora", ["mid_lr_weight=1"], list: "sdxl.sgm")
+    }
+    #expect(throws: NetworkError.self) {
+      try Self.plan("networks.lora", ["mid_lr_weight=1"], list: "flux1.native")
     }
   }
 

@@ -44,7 +44,8 @@ struct CacheIdentity: Equatable, Sendable {
   /// - Parameter hash: of the image's bytes
   func entries(hash: String) -> [(key: String, value: String)] {
     [
-      ("format", Self.format), ("vae", vae), ("bucket", "\(bucket)"), ("resized", "\(resized)"),
+      ("format", Self.format), ("vae", vae),  // metadata: of our own caches
+      ("bucket", "\(bucket)"), ("resized", "\(resized)"),
       ("interpolation", interpolation), ("image_bytes", "\(image.byteCount)"),
       ("image_modified", "\(image.modified)"), ("image_sha256", hash),
     ]

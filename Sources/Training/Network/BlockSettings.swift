@@ -1,37 +1,15 @@
+package import ModelFamilies
+
 #if canImport(Darwin)
   import Darwin
 #else
   import Glibc
 #endif
 
-/// The blocks of a Stable Diffusion 1.x or 2.x UNet as kohya's scripts number them: 12 on the way down
-/// (0 has no module), one in the middle, 12 on the way up.
-enum BlockNumber {
-  static let perSide = 12
-  static let count = 2 * perSide + 1
-
-  /// The block of a module of the UNet by its dotted name; nil outside of all.
-  static func of(_ path: String) -> Int? {
-    let parts = path.split(separator: ".")
-    guard parts.count >= 4 || parts.first == "mid_block" else { return nil }
-    if parts[0] == "mid_block" { return perSide }
-    guard let level = Int(parts[1]), let index = Int(parts[3]) else { return nil }
-    let place: Int
-    switch parts[2] {
-    case "resnets", "attentions": place = 3 * level + index
-    case "upsamplers", "downsamplers": place = 3 * level + 2
-    default: return nil
-    }
-    switch parts[0] {
-    case "down_blocks": return 1 + place
-    case "up_blocks": return perSide + 1 + place
-    default: return nil
-    }
-  }
-}
-
 /// kohya's `networks.lora` by blocks: ranks, alphas, and weights of the learning rate.
-package struct BlockSettings: Equatable, Sendable {
+package struct BlockSettings: Sendable {
+  /// Which blocks there are.
+  package let numbers: BlockNumbers
   /// One for every block; 0 leaves it out.
   package var ranks: [Int]
   package var alphas: [Float]
@@ -42,47 +20,54 @@ package struct BlockSettings: Equatable, Sendable {
   package var rateWeights: [Float]?
 
   /// nil where the arguments say nothing of blocks.
-  /// - Throws: `NetworkError.value`
-  init?(_ arguments: NetworkArguments, _ general: ModuleOptions) throws(NetworkError) {
-    let weights = try Self.rateWeights(arguments)
-    guard
-      weights != nil || arguments["block_dims"] != nil || arguments["conv_block_dims"] != nil
-        || arguments["block_alphas"] != nil || arguments["conv_block_alphas"] != nil
-    else { return nil }
-    let count = BlockNumber.count
-    ranks = try Self.ranks(arguments, "block_dims") ?? .init(repeating: general.rank, count: count)
+  /// - Parameter numbers: of the family; nil where kohya's scripts do not number its blocks.
+  /// - Throws: `NetworkError.value`, `.blocksOfFamily`
+  init?(
+    _ arguments: NetworkArguments, _ general: ModuleOptions, _ numbers: BlockNumbers?
+  ) throws(NetworkError) {
+    guard arguments.entries.contains(where: { Self.keys.contains($0.key) }) else { return nil }
+    guard let numbers else { throw .blocksOfFamily("block_dims and lr weights") }
+    let count = numbers.count
+    self.numbers = numbers
+    ranks =
+      try Self.ranks(arguments, "block_dims", count) ?? .init(repeating: general.rank, count: count)
     alphas =
-      try Self.numbers(arguments, "block_alphas")
+      try Self.numbers(arguments, "block_alphas", count)
       ?? .init(repeating: general.alpha ?? Float(general.rank), count: count)
     convolutionRanks =
-      try Self.ranks(arguments, "conv_block_dims")
+      try Self.ranks(arguments, "conv_block_dims", count)
       ?? general.convolutionRank.map { .init(repeating: $0, count: count) }
     convolutionAlphas =
-      try Self.numbers(arguments, "conv_block_alphas")
+      try Self.numbers(arguments, "conv_block_alphas", count)
       ?? .init(repeating: general.convolutionAlpha ?? 1, count: count)
-    rateWeights = weights
-    for (block, weight) in (weights ?? []).enumerated() where weight == 0 {
+    rateWeights = try Self.rateWeights(arguments, numbers)
+    for (block, weight) in (rateWeights ?? []).enumerated() where weight == 0 {
       ranks[block] = 0
       convolutionRanks?[block] = 0
     }
   }
 
+  /// What asks for blocks.
+  private static let keys: Set<String> = [
+    "block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas", "down_lr_weight",
+    "mid_lr_weight", "up_lr_weight",
+  ]
+
   private static func numbers(
-    _ arguments: NetworkArguments, _ key: String
+    _ arguments: NetworkArguments, _ key: String, _ count: Int
   ) throws(NetworkError) -> [Float]? {
     guard let numbers = try arguments.numbers(key) else { return nil }
-    guard numbers.count == BlockNumber.count else {
+    guard numbers.count == count else {
       throw .value(
-        key, expected: "\(BlockNumber.count) numbers, one for every block",
-        found: "\(numbers.count) of them")
+        key, expected: "\(count) numbers, one for every block", found: "\(numbers.count) of them")
     }
     return numbers
   }
 
   private static func ranks(
-    _ arguments: NetworkArguments, _ key: String
+    _ arguments: NetworkArguments, _ key: String, _ count: Int
   ) throws(NetworkError) -> [Int]? {
-    guard let numbers = try numbers(arguments, key) else { return nil }
+    guard let numbers = try numbers(arguments, key, count) else { return nil }
     var ranks: [Int] = []
     for number in numbers {
       guard let rank = Int(exactly: number), rank >= 0 else {
@@ -96,30 +81,34 @@ package struct BlockSettings: Equatable, Sendable {
   // MARK: Learning rates
 
   private static func rateWeights(
-    _ arguments: NetworkArguments
+    _ arguments: NetworkArguments, _ numbers: BlockNumbers
   ) throws(NetworkError) -> [Float]? {
-    let down = try side(arguments, "down_lr_weight")
+    let down = try side(arguments, "down_lr_weight", numbers.down.count)
     let middle = try arguments.numbers("mid_lr_weight")
-    let up = try side(arguments, "up_lr_weight")
+    let up = try side(arguments, "up_lr_weight", numbers.up.count)
     guard down != nil || middle != nil || up != nil else { return nil }
-    if let middle, middle.count != 1 {
+    if let middle, middle.count != numbers.middle.count {
       throw .value(
-        "mid_lr_weight", expected: "one number", found: arguments["mid_lr_weight"] ?? "")
+        "mid_lr_weight",
+        expected: numbers.middle.count == 1 ? "one number" : "\(numbers.middle.count) numbers",
+        found: arguments["mid_lr_weight"] ?? "")
     }
-    let ones = [Float](repeating: 1, count: BlockNumber.perSide)
     let threshold =
       try arguments.number(
         "block_lr_zero_threshold", 0...Float.greatestFiniteMagnitude, "a number of at least 0")
       ?? 0
-    return ((down ?? ones) + [middle?[0] ?? 1] + (up ?? ones)).map { $0 > threshold ? $0 : 0 }
+    var weights = [Float](repeating: 1, count: numbers.count)
+    for (range, given) in [(numbers.down, down), (numbers.middle, middle), (numbers.up, up)] {
+      if let given { weights.replaceSubrange(range, with: given) }
+    }
+    return weights.map { $0 > threshold ? $0 : 0 }
   }
 
-  /// Twelve numbers, missing ones 1; or the name of a curve, with `+` a number that is added.
+  /// A number for every block of a side, missing ones 1; or the name of a curve, with `+` a number that is added.
   private static func side(
-    _ arguments: NetworkArguments, _ key: String
+    _ arguments: NetworkArguments, _ key: String, _ count: Int
   ) throws(NetworkError) -> [Float]? {
     guard let text = arguments[key] else { return nil }
-    let count = BlockNumber.perSide
     if text.first?.isLetter == true {
       let parts = text.split(separator: "+", maxSplits: 1).map(String.init)
       guard let curve = curves[parts[0]], let base = parts.count > 1 ? Float(parts[1]) : 0 else {

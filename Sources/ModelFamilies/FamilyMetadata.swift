@@ -1,0 +1,70 @@
+/// How the metadata of adapters names a family.
+///
+/// Source of the tables: sd-scripts `library/sai_model_spec.py` and `library/model_util.py`, musubi-tuner
+/// `dataset/architectures.py`. For families that neither trains, the name and place of the release in the same form.
+package struct FamilyMetadata: Equatable, Sendable {
+  /// What tells models of one family apart in metadata.
+  package enum Variant: String, Sendable {
+    /// The model predicts v.
+    case velocity
+  }
+
+  /// `ss_base_model_version`, as kohya's scripts and musubi-tuner write it.
+  package fileprivate(set) var baseModelVersion: String
+  /// `modelspec.architecture`, without the `/lora` that an adapter appends.
+  package fileprivate(set) var architecture: String
+  /// `modelspec.implementation`
+  package fileprivate(set) var implementation: String
+  /// The same of an adapter that was trained, for which kohya's scripts have another word in some families.
+  package fileprivate(set) var trainedImplementation: String
+  /// `modelspec.resolution`, the size the family was trained at.
+  package fileprivate(set) var resolution: String
+  /// `ss_v2`: Stable Diffusion 2.x.
+  package let isV2: Bool
+  private let variants: [String: [String: String]]
+
+  /// nil for a family that the field's metadata have no word for.
+  package init?(of family: ModelFamily) {
+    guard let found = family.definition?.metadata else { return nil }
+    self = found
+  }
+
+  /// What is said of a variant: the same where the family's table knows none of that name.
+  package func variant(_ variant: Variant) -> FamilyMetadata {
+    var other = self
+    for (key, text) in variants[variant.rawValue] ?? [:] {
+      other[keyPath: Self.fields[key]!] = text
+    }
+    return other
+  }
+
+  private static var fields: [String: WritableKeyPath<FamilyMetadata, String>] {
+    [
+      "base_model_version": \.baseModelVersion, "architecture": \.architecture,
+      "implementation": \.implementation, "trained_implementation": \.trainedImplementation,
+      "resolution": \.resolution,
+    ]
+  }
+}
+
+extension FamilyMetadata {
+  init(_ table: EmbeddedTable) {
+    table.expect(
+      "base_model_version", "architecture", "implementation", "trained_implementation",
+      "resolution", "v2", "variants")
+    baseModelVersion = table.string("base_model_version")
+    architecture = table.string("architecture")
+    implementation = table.string("implementation")
+    trainedImplementation = table.string(ifAny: "trained_implementation") ?? implementation
+    resolution = table.string("resolution")
+    isV2 = table.bool(ifAny: "v2") ?? false
+    variants =
+      table.table(ifAny: "variants")?.entries { variants, name in
+        precondition(Variant(rawValue: name) != nil, "embedded table: no variant '\(name)'")
+        return variants.table(name).entries { variant, key in
+          precondition(Self.fields[key] != nil, "embedded table: no entry '\(key)'")
+          return variant.string(key)
+        }
+      } ?? [:]
+  }
+}
