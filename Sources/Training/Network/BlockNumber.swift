@@ -1,3 +1,5 @@
+import Machine
+
 #if canImport(Darwin)
   import Darwin
 #else
@@ -85,8 +87,9 @@ package struct BlockSettings: Equatable, Sendable {
     guard let numbers = try numbers(arguments, key) else { return nil }
     var ranks: [Int] = []
     for number in numbers {
-      guard let rank = Int(exactly: number), rank >= 0 else {
-        throw .value(key, expected: "ranks of at least 0", found: "\(number)")
+      guard let rank = Int(exactly: number), GivenInteger.range(from: 0).contains(rank) else {
+        throw .value(
+          key, expected: "ranks from 0 to \(GivenInteger.range.upperBound)", found: "\(number)")
       }
       ranks.append(rank)
     }
