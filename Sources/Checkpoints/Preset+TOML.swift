@@ -1,3 +1,4 @@
+import Machine
 import ModelFamilies
 import Patterns
 import TOML
@@ -153,7 +154,9 @@ private struct TableReader {
   private func rank(_ keys: String...) throws(CheckpointError) -> Int? {
     for key in keys {
       guard let value = table[key] else { continue }
-      guard let rank = value.integer, rank > 0 else { throw invalid(key, "a positive integer") }
+      guard let rank = value.integer, GivenInteger.range(from: 1).contains(rank) else {
+        throw invalid(key, "an integer from 1 to \(GivenInteger.range.upperBound)")
+      }
       return rank
     }
     return nil
@@ -161,8 +164,9 @@ private struct TableReader {
 
   private func factor(_ key: String) throws(CheckpointError) -> Int? {
     guard let value = table[key] else { return nil }
-    guard let factor = value.integer, factor == -1 || factor > 0 else {
-      throw invalid(key, "a positive integer or -1")
+    guard let factor = value.integer, factor == -1 || GivenInteger.range(from: 1).contains(factor)
+    else {
+      throw invalid(key, "-1, or an integer from 1 to \(GivenInteger.range.upperBound)")
     }
     return factor
   }

@@ -1,12 +1,10 @@
 import ArgumentParser
+import Machine
 
-/// The one range of all whole numbers of a command line: what is made by multiplying two of them still is a
-/// number, and whoever needs more has made a slip.
+/// Holds the whole numbers of a command line to their range (`GivenInteger`).
 ///
 /// It is looked at from outside, over the options of a parsed command, so that no option can be forgotten.
 struct IntegerRange {
-  static let limits = -(1 << 31)...(1 << 31) - 1
-
   /// Options whose numbers are names rather than counts.
   private static let free: Set<String> = ["seed", "validation_seed"]
 
@@ -20,7 +18,8 @@ struct IntegerRange {
     collect(command, into: &found)
     for (name, value) in suspects where found.contains(value) {
       throw ValidationError(
-        "'--\(name)': expected a whole number of at most \(limits.upperBound), found \(value)")
+        "'--\(name)': expected a whole number of at most \(GivenInteger.range.upperBound), found "
+          + "\(value)")
     }
   }
 
@@ -32,7 +31,9 @@ struct IntegerRange {
       let isAttached = name.count < body.count
       let next = index + 1 < arguments.count ? arguments[index + 1] : ""
       let text = isAttached ? String(body.dropFirst(name.count + 1)) : next
-      guard let value = Int(text), !limits.contains(value), !free.contains(name) else { continue }
+      guard let value = Int(text), !GivenInteger.range.contains(value), !free.contains(name) else {
+        continue
+      }
       suspects.append((name, value))
     }
     return suspects

@@ -75,7 +75,9 @@ package struct Extraction: Sendable {
       switch item.policy {
       case .full: sum + item.shape.count * width
       case .fixed(let rank):
-        sum + min(rank * (item.shape.rows + item.shape.columns), item.shape.count) * width
+        sum + min(
+          min(rank, item.shape.rows, item.shape.columns) * (item.shape.rows + item.shape.columns),
+          item.shape.count) * width
       case .threshold, .ratio, .quantile, .norm, .error: sum
       }
     }

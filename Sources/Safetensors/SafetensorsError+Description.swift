@@ -46,7 +46,7 @@ extension SafetensorsError: CustomStringConvertible {
     case .unfinished(let file, let isRunning):
       return isRunning
         ? "\(file): its files are being replaced by a process that is at work; try again when it is done"
-        : "\(file): an interrupted run has replaced some of its files and not the others; "
+        : "\(file): an interrupted run has begun to replace its files and has not ended; "
           + "'\(finishCommand(file))' puts the rest in place"
     case .torn(let reason, let file):
       return

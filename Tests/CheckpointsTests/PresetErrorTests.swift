@@ -31,8 +31,23 @@ import Testing
     ("module_algo_map = 3", "preset 'p': 'module_algo_map': expected a table"),
     ("[module_algo_map]\nA = 3", "preset 'p': 'module_algo_map.A': expected a table"),
     ("[module_algo_map.A]\nalgo = 3", "preset 'p': 'algo': expected a string"),
-    ("[module_algo_map.A]\ndim = 0", "preset 'p': 'dim': expected a positive integer"),
-    ("[name_algo_map.a]\nconv_dim = 'x'", "preset 'p': 'conv_dim': expected a positive integer"),
+    (
+      "[module_algo_map.A]\ndim = 0",
+      "preset 'p': 'dim': expected an integer from 1 to 2147483647"
+    ),
+    (
+      "[name_algo_map.a]\nconv_dim = 'x'",
+      "preset 'p': 'conv_dim': expected an integer from 1 to 2147483647"
+    ),
+    // Products with extents of weights would be no numbers any more.
+    (
+      "[name_algo_map.a]\ndim = 4611686018427387904",
+      "preset 'p': 'dim': expected an integer from 1 to 2147483647"
+    ),
+    (
+      "[module_algo_map.A]\nfactor = 2147483648",
+      "preset 'p': 'factor': expected -1, or an integer from 1 to 2147483647"
+    ),
     (
       "[name_algo_map.'(']\ndim = 1",
       "preset 'p', 'name_algo_map': pattern '(': not a valid regular expression: an open parenthesis "

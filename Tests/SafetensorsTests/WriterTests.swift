@@ -20,6 +20,18 @@ import Testing
     #expect(folder.entries == ["copy.safetensors"])
   }
 
+  /// As deep as a path can be, in calls and time by the depth alone.
+  @Test(.timeLimit(.minutes(1))) func makesFoldersOfAnyDepth() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file(String(repeating: "a/", count: 2000) + "b")
+    do {
+      let folders = MadeFolders()
+      try folders.make(path)
+      #expect(path.kind == .folder)
+    }
+    #expect(folder.entries == [])
+  }
+
   @Test func roundTripsEveryDType() throws {
     let folder = TemporaryFolder()
     let path = folder.file("x.safetensors")

@@ -83,13 +83,14 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         "a state over another", ["--max_train_steps", "2", "--save_state_on_train_end"],
         former: ["--max_train_steps", "1", "--save_state_on_train_end"], sets: ["o/t-state/"]
       ).named,
-      training("caches as numpy's", ["--max_train_steps", "1", "--cache_latents_to_disk"]),
+      training("caches as numpy's", ["--max_train_steps", "1", "--cache_latents_to_disk"]).named,
       training(
         "compressed caches",
         [
           "--max_train_steps", "1", "--cache_latents_to_disk", "--latent_cache_format",
           "safetensors.zst",
-        ]),
+        ]
+      ).named,
     ]
   }()
 

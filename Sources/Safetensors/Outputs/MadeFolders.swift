@@ -5,36 +5,44 @@ package import SystemPackage
 /// Folders that are made for an output: those that were missing go again with the value if nothing was put
 /// into them.
 package final class MadeFolders: Sendable {
-  private let made = Mutex<[FilePath]>([])
+  private let made = Mutex<[(way: FolderWay, depth: Int)]>([])
 
   package init() {}
 
   deinit {
     // What is in use is not empty, and stays.
-    for folder in made.withLock({ $0 }).reversed() { try? Posix.removeFolder(folder) }
+    for (way, depth) in made.withLock({ $0 }).reversed() { try? way.remove(depth) }
   }
 
   /// Makes a folder and those on the way to it.
-  /// - Throws: `io`, `notAFile` where something else has the name
+  /// - Throws: `io`, `notAFolder` where something else has the name
+  /// - Complexity: O(depth) calls of the system
   package func make(_ path: FilePath) throws(SafetensorsError) {
+    let way = FolderWay(path)
+    guard way.count > 0 else { throw .io(path, .create, .noSuchFileOrDirectory) }
+    var missing = way.count
+    while missing > 0 {
+      do throws(Errno) {
+        if FileKind(try way.status(missing - 1)) == .folder { break }
+      } catch .fileNameTooLong where missing == way.count {
+        // So are most of those on the way to it, of which there may be tens of thousands.
+        throw .io(path, .create, .fileNameTooLong)
+      } catch {}
+      missing -= 1
+    }
+    for depth in missing..<way.count { try make(way, depth) }
+  }
+
+  private func make(_ way: FolderWay, _ depth: Int) throws(SafetensorsError) {
     do throws(Errno) {
-      if FileKind(try Posix.status(path)) == .folder { return }
-    } catch .fileNameTooLong {
-      // So are most of those on the way to it, of which there may be tens of thousands.
-      throw .io(path, .create, .fileNameTooLong)
-    } catch {}
-    var folder = path
-    folder.removeLastComponent()
-    if !folder.components.isEmpty { try make(folder) }
-    do throws(Errno) {
-      try Posix.makeFolder(path)
-      made.withLock { $0.append(path) }
+      try way.make(depth)
+      made.withLock { $0.append((way, depth)) }
     } catch .fileExists {
       // Somebody else was faster, or it is something else, or a link that leads nowhere.
-      let kind = (try? Posix.status(path)).map(FileKind.init) ?? .other
-      guard kind == .folder else { throw .notAFolder(path, found: kind) }
+      let kind = (try? way.status(depth)).map(FileKind.init) ?? .other
+      guard kind == .folder else { throw .notAFolder(way.path(depth), found: kind) }
     } catch {
-      throw .io(path, .create, error)
+      throw .io(way.path(depth), .create, error)
     }
   }
 }

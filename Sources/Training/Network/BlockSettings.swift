@@ -1,3 +1,4 @@
+import Machine
 package import ModelFamilies
 
 #if canImport(Darwin)
@@ -70,8 +71,9 @@ package struct BlockSettings: Sendable {
     guard let numbers = try numbers(arguments, key, count) else { return nil }
     var ranks: [Int] = []
     for number in numbers {
-      guard let rank = Int(exactly: number), rank >= 0 else {
-        throw .value(key, expected: "ranks of at least 0", found: "\(number)")
+      guard let rank = Int(exactly: number), GivenInteger.range(from: 0).contains(rank) else {
+        throw .value(
+          key, expected: "ranks from 0 to \(GivenInteger.range.upperBound)", found: "\(number)")
       }
       ranks.append(rank)
     }

@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import Machine
 
 /// How the adapter of one module is shaped and trained: what `network_args` say, or the table of a
 /// preset for some modules.
@@ -68,8 +69,10 @@ package struct ModuleOptions: Equatable, Sendable {
     bypasses = try arguments.optionalBool("bypass_mode") ?? bypasses
     usesRootOfRank = try arguments.bool("rs_lora") ?? usesRootOfRank
     if let text = arguments["factor"] {
-      guard let value = Int(text), value == -1 || value > 0 else {
-        throw .value("factor", expected: "a positive integer or -1", found: text)
+      guard let value = Int(text), value == -1 || GivenInteger.range(from: 1).contains(value) else {
+        throw .value(
+          "factor", expected: "-1, or an integer from 1 to \(GivenInteger.range.upperBound)",
+          found: text)
       }
       factor = value
     }

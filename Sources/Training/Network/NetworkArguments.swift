@@ -1,4 +1,5 @@
 import Checkpoints
+import Machine
 import ModelFamilies
 
 /// `--network_args`: a list of `key=value`.
@@ -118,8 +119,10 @@ package struct NetworkArguments: Sendable, Equatable {
   /// - Throws: `NetworkError.value`
   func integer(_ key: String, atLeast minimum: Int) throws(NetworkError) -> Int? {
     guard let text = self[key] else { return nil }
-    guard let value = Int(text), value >= minimum else {
-      throw .value(key, expected: "an integer of at least \(minimum)", found: text)
+    guard let value = Int(text), GivenInteger.range(from: minimum).contains(value) else {
+      throw .value(
+        key, expected: "an integer from \(minimum) to \(GivenInteger.range.upperBound)", found: text
+      )
     }
     return value
   }

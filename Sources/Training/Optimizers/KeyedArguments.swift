@@ -1,3 +1,5 @@
+import Machine
+
 /// Options `key=value` of an optimizer or a schedule, taken one by one; what is left over is unknown.
 struct KeyedArguments {
   /// Where they come from, for messages.
@@ -8,9 +10,6 @@ struct KeyedArguments {
   /// `key=value` as Python prints the values, in the order given; of a key that is given twice the last.
   private(set) var texts: [String] = []
   private var known: [String] = []
-
-  /// The largest whole number, that of the options themselves: products of two do not overflow.
-  private static let largest = (1 << 31) - 1
 
   /// - Throws: `SettingError.pair`
   init(parsing texts: [String], option: String, subject: String) throws(SettingError) {
@@ -69,8 +68,11 @@ struct KeyedArguments {
   ) throws(SettingError) -> Int {
     guard let text = take(key) else { return standard }
     guard case .number(let number)? = PythonLiteral(text), let integer = Int(exactly: number),
-      range.contains(integer), integer <= Self.largest
-    else { throw error(key, "an integer from \(range.lowerBound) to \(Self.largest)", text) }
+      GivenInteger.range(from: range.lowerBound).contains(integer)
+    else {
+      throw error(
+        key, "an integer from \(range.lowerBound) to \(GivenInteger.range.upperBound)", text)
+    }
     return integer
   }
 
@@ -122,7 +124,13 @@ struct KeyedArguments {
     default: elements = []
     }
     let integers = elements.compactMap { element in
-      if case .number(let number) = element { Int(exactly: number) } else { nil }
+      if case .number(let number) = element, let integer = Int(exactly: number),
+        GivenInteger.range.contains(integer)
+      {
+        integer
+      } else {
+        nil
+      }
     }
     guard !integers.isEmpty, integers.count == elements.count else {
       throw error(key, "a list of steps as [100, 200]", text)

@@ -23,5 +23,32 @@ extension Trainer {
     return state
   }
 
+  /// - Parameter endsEpoch: whether the last step ended one.
+  func save(_ moment: SaveNames.Moment, endsEpoch: Bool, withState: Bool) throws {
+    try save(
+      moment, epoch: progress.epoch - (endsEpoch && moment.isStep ? 1 : 0), withState: withState)
+  }
+
+  /// Does what the run that saved a state was stopped before: writes the adapters of that step that are not there,
+  /// and removes what they make superfluous.
+  /// - Parameter state: the folder that training goes on from; nothing is done for one of another run
+  func catchUp(with state: FilePath) throws {
+    let endsEpoch = progress.batchInEpoch == 0
+    let due = files.due(after: progress, endsEpoch: endsEpoch)
+    let own = due + [.step(progress.step)]
+    let identity = FileIdentity(state)
+    guard own.contains(where: { FileIdentity(files.names.state($0)) == identity }) else { return }
+    for moment in due {
+      if files.names.adapter(moment).kind == nil {
+        let lacksState = files.names.state(moment).kind == nil
+        try save(
+          moment, endsEpoch: endsEpoch,
+          withState: plan.configuration.output.savesState && lacksState)
+      } else {
+        files.removeOutdated(at: moment)
+      }
+    }
+  }
+
   func state() -> TrainingState { TrainingState(progress, groups, optimizer, average) }
 }

@@ -12,6 +12,7 @@ extension Trainer {
   package func run() throws -> TrainingReport {
     let last = lastStep
     try plan.checkNotFinished(at: progress.step)
+    if let state = plan.configuration.run.resumed { try catchUp(with: state) }
     let (first, started) = (progress.step, ContinuousClock.now)
     observer.begin(.training(from: first, to: last))
     do {
@@ -152,9 +153,7 @@ extension Trainer {
     let run = plan.configuration.run
     let isLast = progress.step == lastStep
     for moment in files.due(after: progress, endsEpoch: endsEpoch) {
-      try save(
-        moment, epoch: progress.epoch - (endsEpoch && moment.isStep ? 1 : 0),
-        withState: plan.configuration.output.savesState)
+      try save(moment, endsEpoch: endsEpoch, withState: plan.configuration.output.savesState)
     }
     if run.validationSteps.map({ progress.step % $0 == 0 }) ?? false {
       try recordValidation(atEpoch: false)

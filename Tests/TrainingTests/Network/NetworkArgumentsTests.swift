@@ -65,9 +65,17 @@ struct NetworkArgumentsTests {
     for bad in [
       "dora_wd=maybe", "conv_dim=4.5", "conv_dim=-1", "factor=0", "rank_dropout=1", "dropout=-0.1",
       "constraint=-1", "block_size=0", "algo=lorra", "loraplus_lr_ratio=0", "conv_alpha=x",
-      "bypass_mode=auto", "preset=nothing",
+      "bypass_mode=auto", "preset=nothing", "conv_dim=4611686018427387904", "block_size=2147483648",
+      "factor=9223372036854775807",
     ] {
       #expect(throws: (any Error).self, "\(bad)") { try settings("lycoris.kohya", bad) }
+    }
+    for key in ["block_dims", "conv_block_dims"] {
+      // As many as there are blocks, the first of which nothing can be multiplied by.
+      let ranks = ["4611686018427387904"] + Array(repeating: "1", count: BlockNumber.count - 1)
+      #expect(throws: NetworkError.self) {
+        try settings("networks.lora", "\(key)=\(ranks.joined(separator: ","))")
+      }
     }
     // decompose_both=False means what it says, unlike in LyCORIS 4.1.3.
     #expect(try !settings("lycoris.kohya", "decompose_both=False").options.decomposesBoth)

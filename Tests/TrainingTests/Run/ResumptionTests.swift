@@ -20,6 +20,37 @@ import Testing
     ("DAdaptAdam", 1, []), ("AdamWScheduleFree", 1e-2, []),
   ]
 
+  /// What a run was stopped before writing and removing is made good when it is resumed; not where another run goes
+  /// on from its state.
+  @Test(arguments: ["whole", "other"]) func doesWhatAStoppedRunWasAboutTo(name: String) throws {
+    var stopped = try SmallRun("whole")
+    defer { stopped.remove() }
+    stopped.configuration.run.steps = 3
+    stopped.configuration.output.everySteps = 1
+    stopped.configuration.output.savesState = true
+    _ = try stopped.run()
+    let saved = try stopped.adapter("whole-step00000003")
+    try FileManager.default.removeItem(
+      atPath: stopped.folder.appending("whole-step00000003.safetensors").string)
+    var rest = stopped
+    rest.configuration.run.steps = 4
+    rest.configuration.output.name = name
+    rest.configuration.output.lastSteps = 1
+    rest.configuration.run.resumed = stopped.folder.appending("whole-step00000003-state")
+    _ = try rest.run()
+    let left = Set(directoryEntries(stopped.folder))
+    #expect(left.contains("whole-step00000003.safetensors") == (name == "whole"))
+    if name == "whole" { #expect(try stopped.adapter("whole-step00000003") == saved) }
+    #expect(left.contains("whole-step00000003-state"))
+    // The last step keeps those of one step before it.
+    for ending in [".safetensors", "-state"] {
+      for step in 1...2 {
+        let path = "whole-step0000000\(step)\(ending)"
+        #expect(left.contains(path) == (name == "other"), "\(path)")
+      }
+    }
+  }
+
   /// N steps, a stop and M steps more give the bits of N + M, in the middle of an epoch too.
   @Test(arguments: optimizers.map(\.name), ["lora", "lokr"])
   func resumesToTheBit(optimizer: String, algorithm: String) throws {

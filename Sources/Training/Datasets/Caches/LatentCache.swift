@@ -1,6 +1,7 @@
 import Images
 import ModelFamilies
 package import Pipelines
+import Safetensors
 import SystemPackage
 import Tensors
 
@@ -45,6 +46,9 @@ package struct LatentCache: Sendable {
       set.examples.indices.map { Place(index: $0, isValidation: false) }
       + set.validation.indices.map { Place(index: $0, isValidation: true) }
     let missing = try Self.missing(of: places, set, settings, note)
+    // Kept until all is written.
+    let folders = try Self.folders(of: missing, set, settings)
+    defer { withExtendedLifetime(folders) {} }
     inMemory = try Self.encode(
       missing, reused: places.count - missing.count, set, settings, encoder, progress)
   }
@@ -91,6 +95,24 @@ package struct LatentCache: Sendable {
       }
     }
     return missing
+  }
+
+  /// The folders that caches will be written to.
+  /// - Throws: `file` of the first cache whose folder takes no files
+  private static func folders(
+    of missing: [Place], _ set: TrainingSet, _ settings: LatentCacheSettings
+  ) throws(DatasetError) -> [OutputPlace] {
+    guard case .disk(let format) = settings.place else { return [] }
+    var known: Set<FilePath> = []
+    var folders: [OutputPlace] = []
+    for place in missing {
+      let path = LatentFile(of: set[place], format).path
+      guard known.insert(path.folder).inserted else { continue }
+      do { folders.append(try OutputPlace(path.folder, .folder)) } catch {
+        throw .wrapped(error, path)
+      }
+    }
+    return folders
   }
 
   private static func expectation(
