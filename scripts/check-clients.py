@@ -4,7 +4,7 @@
 usage: check-clients.py BINDIR [TOPIC...]
 
 TOPIC, default all: lora, extracted, written, converted, families, readers, spellings,
-trained.
+quantized, layouts, trained.
 
 Makes a small model with SD1's module names and a fine-tune of it. LoRA and DoRA that lyco-extract
 writes are loaded in lycoris-lora (kohya loader and generic wrapper), diffusers, peft and by hand
@@ -13,7 +13,9 @@ merged. Every program must use every key, and the change of every weight must be
 1e-5 (relative Frobenius norm, float32). Of every family that diffusers has, adapters in kohya's
 names for a tiny model are converted and loaded in diffusers and peft, and must change it as their
 factors say; what the tables of readers claim of diffusers and peft is held against both. Adapters in
-all spellings of the field are merged against their factors. What
+all spellings of the field are merged against their factors. Weights that bitsandbytes and comfy_kitchen store as
+codes are merged, extracted and summed against what these read from them, and checkpoints in all layouts
+give adapters in the names that programs read. What
 lyco-train trains, by every algorithm, must give the loss of held-out pictures that
 it reports, to 1e-3, in lycoris-lora and diffusers; its event files are read by tensorboard.
 
@@ -44,13 +46,15 @@ except ImportError as missing:
     sys.exit(0)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from clients import converted, extracted, families, lora, readers, spellings, trained, written  # noqa: E402
+from clients import (  # noqa: E402
+    converted, extracted, families, layouts, lora, quantized, readers, spellings, trained, written)
 from clients.tools import Bench, Failure  # noqa: E402
 
 
 TOPICS = {"lora": lora, "extracted": extracted, "written": written, "converted": converted,
           "families": families, "readers": readers,
-          "spellings": spellings, "trained": trained}
+          "spellings": spellings, "quantized": quantized, "layouts": layouts,
+          "trained": trained}
 
 
 def main(binaries, topics):

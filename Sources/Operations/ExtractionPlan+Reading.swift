@@ -49,7 +49,7 @@ extension ExtractionPlan.Item {
       return (Full.name, [], [part.suffix])
     }
     return (
-      algorithm.name, factorization.traits(in: algorithm, for: shape), algorithm.markers
+      algorithm.name, factorization.traits(in: algorithm, for: shape, at: policy), algorithm.markers
     )
   }
 }
@@ -57,7 +57,7 @@ extension ExtractionPlan.Item {
 extension FactorizationSettings {
   /// What a module will be beyond its algorithm.
   fileprivate func traits(
-    in algorithm: any ExtractableAlgorithm.Type, for weight: Shape
+    in algorithm: any ExtractableAlgorithm.Type, for weight: Shape, at policy: RankPolicy
   ) -> Set<ModuleTrait> {
     var found: Set<ModuleTrait> = []
     switch weight.dimensions.count {
@@ -76,11 +76,19 @@ extension FactorizationSettings {
       if tucker, weight.kernel.contains(where: { $0 != 1 }) { found.insert(.core) }
     case LoKr.name:
       if decomposesBoth { found.insert(.dividedOuter) }
-      // Unless its rank is low.
-      found.insert(.wholeInner)
+      found.formUnion(innerTraits(of: weight, at: policy))
     case GLoRA.name: found.insert(.newPairs)
     default: if rescales, algorithm.boundsChange { found.insert(.rescale) }
     }
     return found
+  }
+
+  /// Whether w2 of a LoKr will be whole or a product: both, where the change decides.
+  private func innerTraits(of weight: Shape, at policy: RankPolicy) -> Set<ModuleTrait> {
+    guard case .fixed(let rank) = policy else { return [.wholeInner, .dividedInner] }
+    return Set(
+      LoKr.layouts(for: weight, self).map {
+        $0.layout.divides(at: rank).inner ? .dividedInner : .wholeInner
+      })
   }
 }

@@ -132,6 +132,8 @@ import Testing
     "diffusion_model.txt_in.individual_token_refiner.blocks.0.self_attn_qkv",
     "diffusion_model.final_layer.adaLN_modulation.1", "lora_unet_distilled_guidance_layer_in_proj",
     "lora_unet_double_stream_modulation_img_lin",
+    "layers.0.attention.qkv", "transformer.distilled_guidance_layer.in_proj",
+    "text_encoder_2.encoder.block.0.layer.0.SelfAttention.q", "lora_te1_layers_0_self_attn_q_proj",
   ]
 
   private static var modules: [ReadModule] {
@@ -141,7 +143,9 @@ import Testing
   }
 
   /// What only a whole file tells.
-  private static let traitsOfFiles: Set<ModuleTrait> = [.mixed, .notFirst, .otherFactor]
+  private static let traitsOfFiles: Set<ModuleTrait> = [
+    .mixed, .notFirst, .otherFactor, .otherParts, .withoutControl,
+  ]
 
   @Test(arguments: AdapterReader.all.map(\.name))
   func answersForEveryAlgorithm(name: String) throws {
@@ -228,6 +232,7 @@ import Testing
     ("diffusion_model.double_blocks.0.img_attn.proj", .comfy, "flux", .not),
     ("diffusion_model.layers.0.attention.qkv", .comfy, "z-image", .refused),
     ("diffusion_model.layers.0.attention.to_q", .musubiOther, "z-image", .whole),
+    ("diffusion_model.layers.0.feed_forward.w1", .comfy, "z-image", .refused),
     ("diffusion_model.transformer_blocks.0.attn1.to_q", .comfy, "ltx2", .wrong),
     ("diffusion_model.transformer_blocks.0.attn.to_q", .comfy, "qwen-image", .whole),
   ])
@@ -239,6 +244,20 @@ import Testing
     let traits: Set<ModuleTrait> = format == .musubiOther ? [] : [.alpha]
     let module = ReadModule(name: name, algorithm: "lora", traits: traits)
     #expect(reader.verdicts(on: [module], as: format, of: .named(family)) == [verdict])
+  }
+
+  /// Without alphas diffusers takes ComfyUI's names of Z-Image, of which it has some.
+  @Test(arguments: [
+    ("layers.0.attention.qkv", AdapterReader.Verdict.not), ("layers.0.attention.out", .not),
+    ("x_embedder", .not), ("final_layer.linear", .not), ("layers.0.feed_forward.w1", .whole),
+    ("t_embedder.mlp.0", .whole),
+  ])
+  func diffusersSplitsNoFusedAttentionInComfyUIsNames(
+    name: String, verdict: AdapterReader.Verdict
+  ) throws {
+    let reader = try #require(AdapterReader.named("diffusers"))
+    let module = ReadModule(name: "diffusion_model.\(name)", algorithm: "lora", traits: [])
+    #expect(reader.verdicts(on: [module], as: .comfy, of: .named("z-image")) == [verdict])
   }
 
   /// What a conversion would save is kept.
@@ -330,6 +349,41 @@ import Testing
         reader.verdicts(on: [module], as: .kohya, of: .named(family)) == [isRead ? .whole : .not])
     }
     #expect(reader.verdicts(on: [module], as: .kohya, of: .named("flux")) == [.whole])
+  }
+
+  /// Names that ComfyUI 0.19.3 has in its maps, and those that it does not, by the state of its own models.
+  @Test(arguments: [
+    ("flux", AdapterFormat.original, "double_blocks.0.img_attn.proj", AdapterReader.Verdict.not),
+    ("flux", .comfy, "diffusion_model.double_blocks.0.img_attn.proj", .whole),
+    ("flux", .diffusers, "transformer.transformer_blocks.0.attn.to_q", .whole),
+    ("flux", .diffusers, "text_encoder_2.encoder.block.0.layer.0.SelfAttention.q", .not),
+    ("sd3", .original, "model.diffusion_model.joint_blocks.0.x_block.attn.qkv", .not),
+    ("qwen-image", .original, "transformer_blocks.0.attn.to_q", .whole),
+    ("lumina2", .original, "layers.0.attention.qkv", .not),
+    ("lumina2", .original, "layers.0.feed_forward.w1", .whole),
+    ("lumina2", .diffusers, "transformer.layers.0.attn.to_q", .not),
+    ("z-image", .diffusers, "transformer.layers.0.attention.to_q", .whole),
+    ("wan", .diffusers, "transformer.blocks.0.attn1.to_q", .not),
+    ("wan", .musubiOther, "diffusion_model.blocks.0.self_attn.q", .whole),
+    ("hunyuan-video", .diffusers, "transformer.transformer_blocks.0.attn.to_q", .not),
+    ("hunyuan-video", .kohya, "lora_te1_layers_0_self_attn_q_proj", .not),
+    ("hunyuan-video", .kohya, "lora_te1_text_model_encoder_layers_0_mlp_fc1", .whole),
+    ("hunyuan-video-1.5", .musubiOther, "diffusion_model.double_blocks.0.img_attn_q", .not),
+    ("hunyuan-video-1.5", .musubiOther, "diffusion_model.double_blocks.0.img_mod.linear", .whole),
+    ("chroma", .diffusers, "transformer.distilled_guidance_layer.in_proj", .not),
+    ("flux2", .diffusers, "transformer.double_stream_modulation_img.linear", .not),
+    ("flux2", .diffusers, "transformer.single_transformer_blocks.0.attn.to_out", .whole),
+  ])
+  func comfyUIHasNamesInItsMaps(
+    family: String, format: AdapterFormat, name: String, verdict: AdapterReader.Verdict
+  ) throws {
+    let reader = try #require(AdapterReader.named("comfyui"))
+    let module = ReadModule(name: name, algorithm: "lora", traits: [.withoutControl])
+    #expect(reader.verdicts(on: [module], as: format, of: .named(family)) == [verdict])
+    // A control adapter of Flux it turns whole.
+    guard family == "flux", format == .original else { return }
+    let controlled = ReadModule(name: name, algorithm: "lora", traits: [])
+    #expect(reader.verdicts(on: [controlled], as: format, of: .named(family)) == [.whole])
   }
 
   /// Whose names diffusers' pipelines turn into their own, as measured with `lora_state_dict`.

@@ -98,6 +98,33 @@ import Testing
     #expect(found.candidates.map(\.name) == families, "\(found.evidence)")
   }
 
+  /// Of text encoders alone too: CLIP of 1024 is SD2's, of 1280 not SD1's; T5 without another is Chroma's or PixArt's.
+  @Test(arguments: [
+    ("base_model.model.text_model.encoder.layers.0.self_attn.q_proj", 1024, ["sd2"]),
+    ("text_model.encoder.layers.0.self_attn.q_proj", 768, ["sd1", "sdxl"]),
+    ("base_model.model.text_model.encoder.layers.0.self_attn.q_proj", 1280, ["sdxl"]),
+    ("lora_te_encoder_block_0_layer_0_SelfAttention_q", 4096, ["chroma", "pixart"]),
+    ("text_encoder.encoder.block.0.layer.1.DenseReluDense.wo", 10240, ["chroma", "pixart"]),
+    ("lora_te3_encoder_block_0_layer_0_SelfAttention_q", 4096, ["flux", "sd3"]),
+  ])
+  func textEncodersTell(name: String, inputs: Int, families: [String]) {
+    let modules = (0..<4).map {
+      NamedModule(name.replacing("layers.0", with: "layers.\($0)"), inputs: inputs)
+    }
+    let found = ModelFamily.recognize(adapterModules: modules, metadata: [:])
+    #expect(found.candidates.map(\.name) == families, "\(found.evidence)")
+  }
+
+  /// OneTrainer's adapters of PixArt have more layers of T5 than of the model.
+  @Test func textEncodersAreNotTheModel() {
+    let encoder = (0..<24).map {
+      NamedModule("lora_te_encoder_block_\($0)_layer_0_SelfAttention_q", inputs: 4096)
+    }
+    let layer = NamedModule("lora_transformer_transformer_blocks_0_attn1_to_q", inputs: 1152)
+    let found = ModelFamily.recognize(adapterModules: encoder + [layer], metadata: [:])
+    #expect(found.candidates.map(\.name) == ["pixart"], "\(found.evidence)")
+  }
+
   /// So does what trainers and PEFT say of the model.
   @Test(arguments: [
     ("ss_base_model_version", "qwen_image", "qwen-image"),

@@ -32,6 +32,57 @@ import Testing
       in: folder.path)
   }
 
+  /// PEFT 0.21.2 makes w2 whole where the rank reaches half of its greater extent, and w1 a product only where the
+  /// rank is below that and some w1 of the file is one: what it then does not find stays at its beginning.
+  @Test(arguments: [
+    (w1: false, outer: 4, inner: 8, rank: 3, isRead: true),
+    (w1: false, outer: 4, inner: 8, rank: 4, isRead: false),
+    (w1: true, outer: 16, inner: 32, rank: 4, isRead: true),
+    (w1: true, outer: 8, inner: 32, rank: 4, isRead: false),
+  ])
+  func peftDividesByRank(
+    w1 isDivided: Bool, outer: Int, inner: Int, rank: Int, isRead: Bool
+  ) throws {
+    var tensors: [String: EncodedTensor] = [:]
+    let first: [String: Shape] =
+      isDivided
+      ? ["lokr_w1_a": [outer, rank], "lokr_w1_b": [rank, outer]] : ["lokr_w1": [outer, outer]]
+    Self.write(
+      "lora_unet_blocks_0_self_attn_q",
+      first.merging(["lokr_w2_a": [inner, rank], "lokr_w2_b": [rank, inner]]) { $1 }, to: &tensors)
+    for format in ["peft", "diffusers"] {
+      let folder = TemporaryFolder()
+      try folder.write("a.safetensors", tensors)
+      let output = format == "peft" ? "b" : "b.safetensors"
+      let run = ToolRun(
+        "lyco-convert",
+        ["a.safetensors", "-o", output, "--to", format, "--family", "wan"], in: folder.path)
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.errors.contains("whole, or divided") != isRead, "\(run.errors)")
+    }
+  }
+
+  /// musubi-tuner gives a whole w2 its kernel, and fails at a product; of LoRA it leaves a core out.
+  @Test(
+    arguments: [
+      (["lokr_w1": [4, 4], "lokr_w2": [16, 4, 1, 2, 2]], ""),
+      (["lokr_w1": [4, 4], "lokr_w2_a": [16, 2], "lokr_w2_b": [2, 16]], "divided w2"),
+      (
+        [
+          "lora_up.weight": [64, 4, 1, 1], "lora_mid.weight": [4, 4, 3, 3],
+          "lora_down.weight": [4, 16, 1, 1],
+        ], "a Tucker core of LoRA (1 module"
+      ),
+    ] as [([String: Shape], String)])
+  func musubiGivesKernelsToWholeFactors(shapes: [String: Shape], warning: String) throws {
+    var tensors: [String: EncodedTensor] = [:]
+    Self.write("lora_unet_patch_embedding", shapes, to: &tensors)
+    let run = try Self.convert(tensors, "--to kohya --reader musubi --family wan")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(
+      warning.isEmpty ? !run.errors.contains("w2") : run.errors.contains(warning), "\(run.errors)")
+  }
+
   /// A file of two algorithms, a divided w1, a kernel of three extents: none of them does musubi-tuner merge.
   @Test func musubiTakesOneAlgorithm() throws {
     var fused: [String: EncodedTensor] = [:]

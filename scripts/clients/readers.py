@@ -136,8 +136,8 @@ def stops(loader, model, tensors):
     return False
 
 
-def in_naming(bench, table, family, model, loader, native, naming):
-    path = families.converted(bench, family, native, "--to", naming)
+def in_naming(bench, table, family, model, loader, native, naming, *options):
+    path = families.converted(bench, family, native, "--to", naming, *options)
     tensors = load_file(path)
     has_alphas = any(key.endswith(".alpha") for key in tensors)
     by_verdict = {}
@@ -174,12 +174,13 @@ def in_naming(bench, table, family, model, loader, native, naming):
     if refused and not stops(loader, model, of_modules(tensors, whole | refused)):
         raise Failure(f"{naming}: a file with {sorted(refused)[0]} is read, 'refused' in the table")
     counts = ", ".join(f"{len(names)} {verdict}" for verdict, names in sorted(by_verdict.items()))
-    return f"{naming} {counts}" + (f", worst {worst:.1e}" if whole else "")
+    return f"{' '.join([naming, *options])} {counts}" + (f", worst {worst:.1e}" if whole else "")
 
 
-def other_factors(family, model, algorithm):
+def other_factors(family, model, algorithm, inner_rank=None):
     """LoHa or LoKr of the layers that are whole in the native names, and the change of each. LoKr is divided
-    by 4 everywhere, the one factor that PEFT takes."""
+    by 4 everywhere, the one factor that PEFT takes; `inner_rank` gives the rank of w2 by its greater extent, and
+    where it is none w2 is whole."""
     place = families.places(family, model)
     g = torch.Generator().manual_seed(6)
 
@@ -201,8 +202,15 @@ def other_factors(family, model, algorithm):
                              for i in (1, 2))
             change = first * second
         else:
-            part = {"lokr_w1": random(4, 4), "lokr_w2": random(height // 4, width // 4)}
-            change = torch.kron(part["lokr_w1"].double(), part["lokr_w2"].double())
+            part, inner = {"lokr_w1": random(4, 4)}, (height // 4, width // 4)
+            if inner_rank:
+                rank = inner_rank(max(inner))
+                part |= {"lokr_w2_a": random(inner[0], rank), "lokr_w2_b": random(rank, inner[1])}
+                product = 2.0 / rank * part["lokr_w2_a"].double() @ part["lokr_w2_b"].double()
+            else:
+                part["lokr_w2"] = random(*inner)
+                product = part["lokr_w2"].double()
+            change = torch.kron(part["lokr_w1"].double(), product)
         key = "lora_unet_" + native.replace(".", "_")
         tensors |= {f"{key}.{suffix}": value for suffix, value in part.items()}
         tensors[f"{key}.alpha"] = torch.tensor(2.0)
@@ -210,27 +218,55 @@ def other_factors(family, model, algorithm):
     return tensors, changes
 
 
-def in_peft(bench, family, model, algorithm):
-    tensors, changes = other_factors(family, model, algorithm)
+def in_peft(bench, family, model, algorithm, compared=compare, **details):
+    tensors, changes = other_factors(family, model, algorithm, **details)
     folder = families.converted(bench, family, tensors, "--to", "peft")
     [config] = folder.rglob("adapter_config.json")
     if json.loads(config.read_text())["peft_type"] != algorithm.upper():
         raise Failure(f"{config.read_text()[:60]} for {algorithm}")
     before = families.weights(model)
     merged = PeftModel.from_pretrained(copy.deepcopy(model), config.parent).merge_and_unload()
-    result = compare(families.change(before, families.weights(merged)), changes)
+    result = compared(families.change(before, families.weights(merged)), changes)
     shutil.rmtree(folder)
     return f"peft: {algorithm} {result}"
 
 
-def kronecker_in_diffusers(bench, family, model):
-    tensors, changes = other_factors(family, model, "lokr")
+def kronecker_in_diffusers(bench, family, model, compared=compare, **details):
+    tensors, changes = other_factors(family, model, "lokr", **details)
     path = families.converted(bench, family, tensors, "--to", "diffusers")
     before, changed = families.weights(model), copy.deepcopy(model)
     changed.load_lora_adapter(str(path.parent), weight_name=path.name, prefix=families.prefix(model))
     changed.fuse_lora()
     changed.unload_lora()
-    return f"diffusers: lokr {compare(families.change(before, families.weights(changed)), changes)}"
+    return f"diffusers: lokr {compared(families.change(before, families.weights(changed)), changes)}"
+
+
+def errors(found, expected):
+    """The least and the most relative error over all weights, of those that come out otherwise."""
+    sizes = [float((found[name] - delta).norm() / delta.norm()) for name, delta in expected.items()
+             if name in found]
+    if len(sizes) != len(expected) or min(sizes) < TOLERANCE:
+        raise Failure(f"{len(sizes)} of {len(expected)} weights change, one by what it should")
+    return f"{min(sizes):.2g} to {max(sizes):.2g}"
+
+
+def divided_by_rank(bench):
+    """PEFT makes w2 whole where the rank reaches half of its greater extent, whatever the file has."""
+    family, results = "wan", []
+    for title, inner_rank, compared, traits in (
+            ("below half", lambda extent: (extent - 1) // 2, compare, set()),
+            ("half", lambda extent: (extent + 1) // 2, errors, {"other-parts"})):
+        for name, load in (("peft", in_peft), ("diffusers", kronecker_in_diffusers)):
+            naming = {"peft": "peft", "diffusers": "diffusers"}[name]
+            verdict = Table(name).verdict("module", "lokr", {"divided-w2"} | traits, family, naming)
+            if verdict != ("wrong" if traits else "whole"):
+                raise Failure(f"{name}: '{verdict}' in the table of a w2 with a rank of {title}")
+            torch.manual_seed(1)
+            words = ("lokr",) if load is in_peft else ()
+            loaded = load(bench, family, families.MODELS[family](), *words, compared=compared,
+                          inner_rank=inner_rank)
+            results.append(f"{title} {loaded}")
+    return "; ".join(results)
 
 
 def decomposed(bench, table):
@@ -267,8 +303,12 @@ def checks(bench):
             # The two are spelled differently for Stable Diffusion alone.
             others = READABLE & table.namings - (
                 set() if family.startswith("sd") and family != "sd3" else {"sgm"})
-            return "; ".join(in_naming(bench, table, family, model, loader, native, naming)
-                             for naming in sorted(others))
+            results = [in_naming(bench, table, family, model, loader, native, naming)
+                       for naming in sorted(others)]
+            # Beside lora_A and lora_B alphas stop some converters before names matter.
+            results.append(in_naming(
+                bench, table, family, model, loader, native, "comfy", "--alpha", "fold"))
+            return "; ".join(results)
         yield f"the table of diffusers is right about {family}", namings
 
     for family, make in families.MODELS.items():
@@ -283,3 +323,4 @@ def checks(bench):
             yield f"LoHa and LoKr of {family}", other
 
     yield "the table of diffusers is right about DoRA", lambda: decomposed(bench, table)
+    yield "PEFT divides LoKr by rank", lambda: divided_by_rank(bench)

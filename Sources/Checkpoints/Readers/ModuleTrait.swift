@@ -24,6 +24,8 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case dividedOuter = "divided-w1"
   /// LoKr: w2 is no product.
   case wholeInner = "whole-w2"
+  /// LoKr: w2 is a product of two.
+  case dividedInner = "divided-w2"
   /// LoKr: extents are divided otherwise than LyCORIS' loader would from any one factor.
   case oddDivision = "odd-division"
   /// A change of a norm's weight without one of its bias.
@@ -46,10 +48,15 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case notFirst = "not-first"
   /// LoKr whose extents are divided otherwise than those of most modules.
   case otherFactor = "other-factor"
+  /// LoKr with a whole matrix where PEFT makes a product at this rank, or with a product where it makes a whole one.
+  case otherParts = "other-parts"
+  /// Of a file that is none of Black Forest Labs' control adapters, by which ComfyUI knows bare names of Flux.
+  case withoutControl = "no-control"
 }
 
 extension ModuleTrait {
-  /// What the tensors of one module tell; `mixed`, `notFirst` and `otherFactor` are what only all of a file tell.
+  /// What the tensors of one module tell; what only all of a file tell is not among them:
+  /// `mixed`, `notFirst`, `otherFactor`, `otherParts` and `withoutControl`.
   /// - Parameter alpha: nil where there is none, in the file or beside it.
   package static func traits(
     of shapes: [String: Shape], in algorithm: any AdapterAlgorithm.Type, alpha: Float?
@@ -78,6 +85,7 @@ extension ModuleTrait {
     add(.conv3D, where: extents == 5)
     add(.dividedOuter, where: has("lokr_w1_a"))
     add(.wholeInner, where: has("lokr_w2"))
+    add(.dividedInner, where: has("lokr_w2_a"))
     add(
       .oddDivision,
       where: algorithm == LoKr.self && LyCORISDivision(of: shapes)?.isFoundAgain == false)

@@ -40,24 +40,44 @@ extension PEFTConfiguration {
     return String(name.hasPrefix(outer) ? name.dropFirst(outer.count) : name)
   }
 
-  /// The LoKr modules that have factors of other shapes than PEFT would make, so that it cannot load them: it has
-  /// one factor for all layers.
+  /// The LoKr modules that are divided otherwise than PEFT would, so that it cannot load them: it has one factor for
+  /// all layers.
   static func namesOfOtherShapes(
     _ modules: [(name: String, algorithm: any AdapterAlgorithm.Type, shapes: [String: Shape])]
   ) -> Set<String> {
     let modules = modules.filter { $0.algorithm == LoKr.self }
     let factor = factor(of: modules.map(\.shapes))
+    return Set(modules.filter { !fits($0.shapes, factor) }.map(\.name))
+  }
+
+  /// The LoKr modules of which PEFT makes a whole matrix where the file has a product, or the other way around: what
+  /// it then does not find stays as it begins, and the change is another. A matrix is whole where the rank reaches half
+  /// of its greater extent; w1 is otherwise divided only where that of some module of the file is.
+  ///
+  /// Source: PEFT `tuners/lokr/layer.py`, `update_layer`.
+  static func namesOfOtherParts(
+    _ modules: [(name: String, algorithm: any AdapterAlgorithm.Type, shapes: [String: Shape])]
+  ) -> Set<String> {
+    let modules = modules.filter { $0.algorithm == LoKr.self }
     let dividesBoth = modules.contains { $0.shapes["lokr_w1_a"] != nil }
     return Set(
       modules.filter { module in
         let shapes = module.shapes
-        // Beside an inner factor that is a product, PEFT makes the outer one too where the rank is low.
-        let isLow =
-          shapes["lokr_w1"].map { outer in
-            shapes["lokr_w2_b"].map { 2 * $0.rows < max(outer.rows, outer.columns) } ?? false
-          } ?? false
-        return !fits(shapes, factor) || (dividesBoth && isLow)
+        guard let rank = (shapes["lokr_w2_b"] ?? shapes["lokr_w1_b"])?.rows,
+          let outer = greaterExtent("lokr_w1", shapes), let inner = greaterExtent("lokr_w2", shapes)
+        else { return false }
+        let dividesOuter = dividesBoth && 2 * rank < outer
+        return dividesOuter != (shapes["lokr_w1_a"] != nil)
+          || (2 * rank < inner) != (shapes["lokr_w2_a"] != nil)
       }.map(\.name))
+  }
+
+  /// Of a matrix that is whole or a product, without its kernel where it is whole or has a core.
+  private static func greaterExtent(_ name: String, _ shapes: [String: Shape]) -> Int? {
+    if let whole = shapes[name] { return max(whole.rows, whole.inputs) }
+    guard let left = shapes[name + "_a"], let right = shapes[name + "_b"] else { return nil }
+    return max(
+      shapes["lokr_t2"] != nil && name == "lokr_w2" ? left.columns : left.rows, right.columns)
   }
 
   /// The factor by which PEFT divides weights as most of these are; -1 is its own choice.

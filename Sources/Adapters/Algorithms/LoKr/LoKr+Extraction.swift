@@ -1,5 +1,5 @@
 package import LinearAlgebra
-import Tensors
+package import Tensors
 
 extension LoKr: ExtractableAlgorithm {
   package static var needsBase: Bool { false }
@@ -67,7 +67,7 @@ extension LoKr: ExtractableAlgorithm {
   // MARK: Layouts and ranks
 
   /// The layout that the settings fix, or all.
-  static func layouts(
+  package static func layouts(
     for weight: Shape, _ settings: FactorizationSettings
   ) -> [(factor: Int, layout: KroneckerLayout)] {
     guard let factor = settings.factor else {
