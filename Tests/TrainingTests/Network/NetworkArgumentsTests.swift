@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import ModelFamilies
 import Testing
 
 @testable import Training
@@ -9,7 +10,9 @@ struct NetworkArgumentsTests {
   private func settings(_ module: String, _ arguments: String...) throws -> NetworkSettings {
     var flags = NetworkSettings.Flags()
     flags.module = module
-    return try NetworkSettings(flags, NetworkArguments(parsing: arguments))
+    return try NetworkSettings(
+      flags, NetworkArguments(parsing: arguments),
+      blockNumbers: ModelFamily.named("sd1")?.blocks?.numbers)
   }
 
   @Test func firstEqualsSign() throws {
@@ -72,7 +75,7 @@ struct NetworkArgumentsTests {
     }
     for key in ["block_dims", "conv_block_dims"] {
       // As many as there are blocks, the first of which nothing can be multiplied by.
-      let ranks = ["4611686018427387904"] + Array(repeating: "1", count: BlockNumber.count - 1)
+      let ranks = ["4611686018427387904"] + Array(repeating: "1", count: 24)
       #expect(throws: NetworkError.self) {
         try settings("networks.lora", "\(key)=\(ranks.joined(separator: ","))")
       }

@@ -106,7 +106,7 @@ package struct LatentCache: Sendable {
     var known: Set<FilePath> = []
     var folders: [OutputPlace] = []
     for place in missing {
-      let path = LatentFile(of: set[place], format).path
+      let path = LatentFile(of: set[place], format, of: settings.latents).path
       guard known.insert(path.folder).inserted else { continue }
       do { folders.append(try OutputPlace(path.folder, .folder)) } catch {
         throw .wrapped(error, path)
