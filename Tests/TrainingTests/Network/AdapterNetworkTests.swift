@@ -48,7 +48,8 @@ struct AdapterNetworkTests {
     change(&flags)
     return try NetworkPlan(
       modules: layout.modules, family: layout.family,
-      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+      settings: NetworkSettings(
+        flags, NetworkArguments(parsing: arguments), blockNumbers: layout.family.blocks?.numbers))
   }
 
   static func network(
