@@ -12,8 +12,9 @@ let words: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
-let house: [SwiftSetting] =
-  words + (isFast ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : [])
+let optimized: [SwiftSetting] =
+  isFast ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
+let house: [SwiftSetting] = words + optimized
 /// For C that computes.
 let loops: [CSetting] = isFast ? [.unsafeFlags(["-O2"], .when(configuration: .debug))] : []
 /// Tests: the macros of Swift Testing expand to unmarked unsafe code.
@@ -183,7 +184,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Safetensors", "ModelFamilies", systemPackage, orderedCollections,
       ],
-      path: "Tests/TestSupport", swiftSettings: tests),
+      path: "Tests/TestSupport", swiftSettings: tests + optimized),
     .testTarget(
       name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
