@@ -1,20 +1,24 @@
 import Autograd
 import DiffusionModels
+import ModelFamilies
 import OrderedCollections
-import Pipelines
 import Safetensors
 import Tensors
 import TestSupport
 import Testing
+
+@testable import Pipelines
 
 /// Against diffusers in double precision.
 @Suite struct VAETests {
   @Test(arguments: ["tiny-sd1", "tiny-sd2"])
   func latentsAreThoseOfDiffusers(name: String) throws {
     let pipeline = TinyPipeline(name)
-    let vae = try #require(try StableDiffusionModel(opening: pipeline.folder).vae)
+    let model = try StableDiffusionModel(opening: pipeline.folder)
+    let vae = try #require(model.vae)
     let golden = try pipeline.golden()
-    let (mean, logVariance) = vae.encode(try #require(golden.tensors["vae.images"]).tensor())
+    let images = try #require(golden.tensors["vae.images"]).tensor()
+    let (mean, logVariance) = vae.encode(images)
     let expected = (
       try #require(golden.tensors["vae.mean"]).tensor(),
       try #require(golden.tensors["vae.logvar"]).tensor()
@@ -24,7 +28,12 @@ import Testing
     print(
       name, "relative errors", relativeError(mean, expected.0),
       relativeError(logVariance, expected.1))
-    #expect(vae.reduction == 8)
-    #expect(vae.channels == 4)
+    // What is told by shapes alone is what the encoder makes.
+    let latents = try #require(try Autoencoder(of: model.base, nil)).latents
+    let extents = latents.extents(ofPicture: images.shape.dimensions[1], images.shape.dimensions[2])
+    #expect(
+      mean.shape
+        == [images.shape.dimensions[0], extents.height, extents.width, latents.channels])
+    #expect(latents.stride == 8 && latents.scale == 0.18215)
   }
 }

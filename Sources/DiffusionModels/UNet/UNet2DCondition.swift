@@ -9,8 +9,6 @@ package final class UNet2DCondition {
   package let layers: [Layer]
   /// Whether blocks keep only their inputs for the backward pass, and compute the rest again.
   package var checkpointsBlocks = false
-  /// Channels of the latents.
-  package let channels: Int
   /// Of the text's tokens.
   package let contextWidth: Int
 
@@ -26,7 +24,7 @@ package final class UNet2DCondition {
     storage: FrozenStorage = .compute
   ) throws {
     var builder = LayerBuilder(source, component: "unet", compute: compute, storage: storage)
-    channels = try builder.shape(of: "conv_in").dimensions.dropFirst().first ?? 0
+    let channels = try builder.shape(of: "conv_in").dimensions.dropFirst().first ?? 0
     convIn = try builder.convolution("conv_in", from: channels)
     let first = convIn.weightShape.rows
     embedding = try TimestepEmbedding(&builder, width: first)

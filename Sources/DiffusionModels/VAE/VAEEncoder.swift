@@ -8,8 +8,6 @@ package final class VAEEncoder {
   package let configuration: VAEConfiguration
   /// Channels of the latents.
   package let channels: Int
-  /// How many pixels a latent is wide: 8.
-  package let reduction: Int
 
   private let convIn, normOut, convOut, quantize: Layer
   private let levels: [(blocks: [ResidualBlock], downsampler: Layer?)]
@@ -50,7 +48,6 @@ package final class VAEEncoder {
     let outputs = convOut.weightShape.rows
     quantize = try builder.pointwise("quant_conv", from: outputs, to: outputs)
     channels = outputs / 2
-    reduction = levels.reduce(1) { $1.downsampler == nil ? $0 : 2 * $0 }
     layers = builder.layers
   }
 

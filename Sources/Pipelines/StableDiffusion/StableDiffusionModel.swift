@@ -50,9 +50,7 @@ package final class StableDiffusionModel {
   ) throws {
     let path = base.file.path
     let source = CheckpointParameters(base)
-    for component in ["unet", "te1"] where !source.has(component) {
-      throw ModelLoadingError.missingComponent(path, component: component)
-    }
+    try Self.check(source)
     var configuration =
       try given ?? StableDiffusionConfiguration(reading: path, family: base.layout.family)
     configuration.text.layerCount = configuration.text.layerCount ?? base.usedTextLayers
@@ -64,9 +62,6 @@ package final class StableDiffusionModel {
         try CLIPTextModel(
           weights, configuration: configuration.text, compute: compute, storage: storage)
       )
-    }
-    guard unet.channels == 4 else {
-      throw ModelLoadingError.latentChannels(path, found: unet.channels)
     }
     guard unet.contextWidth == textEncoder.width else {
       throw ModelLoadingError.contextWidth(
@@ -93,6 +88,20 @@ package final class StableDiffusionModel {
   /// The component of the text encoder.
   static let textComponent = "te1"
 
+  /// That the parts are there and the UNet is for the family's latents, as far as shapes tell.
+  /// - Throws: `ModelLoadingError.missingComponent`, `.latentChannels`
+  static func check(_ parameters: CheckpointParameters) throws(ModelLoadingError) {
+    let (path, family) = (parameters.base.file.path, parameters.base.layout.family)
+    for component in ["unet", textComponent] where !parameters.has(component) {
+      throw .missingComponent(path, component: component)
+    }
+    guard let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1
+    else { return }
+    guard input.dimensions[1] == Autoencoder.commonLatents(of: family).channels else {
+      throw .latentChannels(path, found: input.dimensions[1])
+    }
+  }
+
   /// What adapters can be put into.
   package var layers: [Layer] { unet.layers + textEncoder.layers }
 
@@ -100,15 +109,6 @@ package final class StableDiffusionModel {
   package var modules: [FamilyModule] {
     let known = Set(layers.map { "\($0.component)/\($0.path)" })
     return base.layout.modules.filter { known.contains("\($0.component)/\($0.path)") }
-  }
-
-  /// To be called before captions are encoded.
-  /// - Throws: `ModelLoadingError.vocabulary`
-  package func checkVocabulary() throws {
-    guard textEncoder.vocabularySize == CLIPTokenizer.vocabularySize else {
-      throw ModelLoadingError.vocabulary(
-        base.file.path, expected: CLIPTokenizer.vocabularySize, found: textEncoder.vocabularySize)
-    }
   }
 }
 

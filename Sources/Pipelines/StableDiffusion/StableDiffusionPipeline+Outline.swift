@@ -13,15 +13,13 @@ extension StableDiffusionPipeline {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> PipelineOutline {
     let parameters = CheckpointParameters(base)
-    for component in ["unet", "te1"] where !parameters.has(component) {
-      throw ModelLoadingError.missingComponent(base.file.path, component: component)
-    }
-    try check(parameters)
+    try StableDiffusionModel.check(parameters)
+    try checkVocabulary(of: parameters)
     _ = try MergedParameters(parameters, settings.merged)
     let configuration = try StableDiffusionConfiguration(
       reading: base.file.path, family: base.layout.family)
     let modules = base.layout.modules.filter { $0.role == .denoiser || $0.role == .text }
-    let autoencoder = try Autoencoder(of: base, settings.vae)
+    let autoencoder = try Autoencoder(of: base, settings.vae, configuration.vae)
     return PipelineOutline(
       modules: modules, units: LayerUnit.units(ofUNet: modules.filter { $0.role == .denoiser }),
       latents: autoencoder?.latents ?? Autoencoder.commonLatents(of: base.layout.family),
@@ -36,18 +34,13 @@ extension StableDiffusionPipeline {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
   }
 
-  /// What `StableDiffusionModel` and its tokenizer ask of the checkpoint, as far as shapes tell.
-  private static func check(_ parameters: CheckpointParameters) throws {
-    let path = parameters.base.file.path
-    if let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1,
-      input.dimensions[1] != 4
-    {
-      throw ModelLoadingError.latentChannels(path, found: input.dimensions[1])
-    }
-    let table = parameters.shape("te1", "text_model.embeddings.token_embedding", "weight")
+  /// That the text encoder is for the tokenizer's tokens, before its weights are read.
+  private static func checkVocabulary(of parameters: CheckpointParameters) throws {
+    let table = parameters.shape(
+      StableDiffusionModel.textComponent, "text_model.embeddings.token_embedding", "weight")
     if let table, table.rows != CLIPTokenizer.vocabularySize {
       throw ModelLoadingError.vocabulary(
-        path, expected: CLIPTokenizer.vocabularySize, found: table.rows)
+        parameters.base.file.path, expected: CLIPTokenizer.vocabularySize, found: table.rows)
     }
   }
 }

@@ -15,7 +15,6 @@ package final class StableDiffusionPipeline: ModelPipeline {
     model = try StableDiffusionModel(
       base, compute: settings.compute, storage: settings.holdsInt8 ? .int8 : .compute,
       merging: settings.merged, loadsVAE: false)
-    try model.checkVocabulary()
     model.unet.checkpointsBlocks = checkpointsBlocks
     model.textEncoder.checkpointsBlocks = checkpointsBlocks
     text = TextConditioning(

@@ -86,7 +86,7 @@ package struct TrainingMetadata: Sendable {
       uniqueKeysWithValues: all.map { ("ss_" + $0.key, $0.value.text) })
     var description = [
       "sai_model_spec": "1.0.1", "title": output.description["title"] ?? output.name,
-      "architecture": facts.map { $0.architecture + "/lora" } ?? "lora",
+      "architecture": (facts?.architecture ?? family.name) + "/lora",
       "implementation": facts?.trainedImplementation ?? "",
       "implementation_version": output.writer,
       "resolution": resolution ?? facts?.resolution ?? "512x512",
