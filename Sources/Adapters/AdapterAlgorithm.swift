@@ -10,6 +10,9 @@ package protocol AdapterAlgorithm: Sendable {
   /// As users and LyCORIS say it: `lora`, `full`, `norm`.
   static var name: String { get }
 
+  /// Other words for it: `locon`.
+  static var aliases: [String] { get }
+
   /// Every tensor that a module of this algorithm may store, alpha excepted.
   static var suffixes: [FactorSuffix] { get }
 
@@ -104,6 +107,8 @@ package enum Assertion: String, Sendable {
 }
 
 extension AdapterAlgorithm {
+  package static var aliases: [String] { [] }
+
   package static func recognizes(_ shapes: [String: Shape]) -> Bool {
     !markers.isDisjoint(with: shapes.keys)
   }

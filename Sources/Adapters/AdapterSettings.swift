@@ -1,5 +1,5 @@
 /// How a new adapter of one layer is shaped.
-package struct AdapterSettings: Sendable {
+package struct AdapterSettings: Equatable, Sendable {
   package var rank: Int
   /// nil for alpha = rank.
   package var alpha: Float?
@@ -15,6 +15,8 @@ package struct AdapterSettings: Sendable {
   package var usesFullMatrix = false
   /// LoKr: the larger part of the outputs goes to w1.
   package var isUnbalanced = false
+  /// DyLoRA: ranks that are trained together.
+  package var blockSize = 4
   /// OFT and BOFT: a trained factor for every row.
   package var rescales = false
   /// OFT and BOFT: the norm of the generators per output, 0 for no bound.

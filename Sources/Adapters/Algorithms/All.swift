@@ -9,10 +9,14 @@ package let extractableAlgorithms = allAlgorithms.compactMap {
   $0 as? any ExtractableAlgorithm.Type
 }
 
+/// Algorithms in which a new adapter can be trained.
+package let trainableAlgorithms: [any TrainableAlgorithm.Type] =
+  allAlgorithms.compactMap { $0 as? any TrainableAlgorithm.Type } + [DyLoRA.self]
+
 /// The algorithm that users, LyCORIS and kohya's scripts mean by a name; nil if there is none.
 package func algorithm(named name: String) -> (any AdapterAlgorithm.Type)? {
-  let name = ["locon": "lora", "oft": "diag-oft", "(ia)3": "ia3"][name.lowercased()] ?? name
-  return allAlgorithms.first { $0.name == name.lowercased() }
+  let name = name.lowercased()
+  return allAlgorithms.first { $0.name == name || $0.aliases.contains(name) }
 }
 
 /// Suffix of the scalar that every algorithm may store beside its factors.

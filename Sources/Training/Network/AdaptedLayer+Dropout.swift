@@ -17,25 +17,22 @@ extension AdaptedLayer {
     return generator.uniform() < plan.options.moduleDropout
   }
 
-  /// DyLoRA: the block of ranks that this step trains; nil where all take part.
+  /// The block of ranks that this step trains; nil where all take part.
   var activeBlock: Int? {
-    guard plan.algorithm == .dylora, let step = state.step else { return nil }
+    guard let count = factors.blocks?.count, let step = state.step else { return nil }
     var generator = step.generator(.rankDropout(module: index))
-    return generator.integer(below: factors.blockCount)
+    return generator.integer(below: count)
   }
 
   private var dropsRanks: Bool {
-    switch plan.algorithm {
-    case .lora: plan.dropsAsKohya || dropsInBypass
-    case .glora: true
-    default: false
-    }
+    guard let form = plan.algorithm as? any ActivationForm.Type else { return false }
+    return form.dropsRanks(plan, inBypass: dropsInBypass)
   }
 
   /// Factors of the rows of ΔW; nil for none.
   func rowMask(count: Int) -> Tensor? {
     let rate = plan.options.rankDropout
-    guard rate > 0, !dropsRanks, plan.algorithm.options.contains("rank_dropout"),
+    guard rate > 0, !dropsRanks, plan.algorithm.trainingOptions.contains(.rankDropout),
       let step = state.step
     else { return nil }
     var generator = step.generator(.rankDropout(module: index))
@@ -90,22 +87,5 @@ extension AdaptedLayer {
     let kept = 1 / (1 - rate)
     for i in mask.elements.indices where generator.uniform() >= rate { mask.elements[i] = kept }
     return mask
-  }
-
-  /// T-LoRA: ranks by sample, the fewer the noisier it is, one at least; all outside of training.
-  ///
-  /// Source: LyCORIS `modules/tlora.py`, `compute_timestep_mask`.
-  func masking(_ ranks: Variable) -> Variable {
-    guard let step = state.step, !step.timesteps.isEmpty else { return ranks }
-    let (samples, width) = (ranks.shape.rows, ranks.shape.dimensions.last ?? 1)
-    var mask = Tensor(zeros: [samples, width])
-    for sample in 0..<samples {
-      // A text may take several rows of a batch.
-      let timestep = step.timesteps[sample * step.timesteps.count / samples]
-      let share = (Float(step.timestepCount) - timestep) / Float(step.timestepCount)
-      let active = min(max(Int(share * Float(width - 1)), 0) + 1, width)
-      for rank in 0..<active { mask.elements[sample * width + rank] = 1 }
-    }
-    return ranks.scaledColumnsBySample(mask)
   }
 }

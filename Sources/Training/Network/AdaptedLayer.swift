@@ -13,7 +13,7 @@ package final class AdaptedLayer: LayerAdaptation {
   /// How the output comes about.
   enum Route {
     /// Factors are applied to activations.
-    case factors
+    case factors(any ActivationForm.Type)
     /// The frozen layer's output, and that of ΔW.
     case difference
     /// The output of W'.
@@ -40,7 +40,7 @@ package final class AdaptedLayer: LayerAdaptation {
     let options = plan.options
     dropsInBypass =
       !plan.dropsAsKohya && factors.magnitude == nil
-      && plan.algorithm.options.contains("dropout")
+      && plan.algorithm.trainingOptions.contains(.dropout)
       && (options.bypasses ?? (options.dropout > 0 || hasQuantizedBase))
     route = Self.route(
       plan, layer, isDecomposed: factors.magnitude != nil, factors,
@@ -57,27 +57,20 @@ package final class AdaptedLayer: LayerAdaptation {
     case .linear, .convolution: break
     }
     if isDecomposed { return ofWeight }
-    let isBypassed = plan.dropsAsKohya ? true : bypasses
-    switch plan.algorithm {
-    case .lora, .dylora, .glora, .ia3: return isBypassed == false ? ofWeight : .factors
-    // Ranks are masked by sample, which no single weight can express.
-    case .tlora: return .factors
-    case .loha: return bypasses == true ? .difference : ofWeight
-    case .lokr:
-      guard case .linear = layer.operation else {
-        return bypasses == true ? .difference : ofWeight
-      }
-      if let bypasses { return bypasses ? .factors : ofWeight }
-      return factors.isCheaperOnActivations ? .factors : ofWeight
-    case .full, .diagOFT, .boft, .norm: return ofWeight
+    guard let form = plan.algorithm as? any ActivationForm.Type,
+      form.applies(to: layer.operation)
+    else {
+      return bypasses == true && plan.algorithm.trainingOptions.contains(.bypass)
+        ? .difference : ofWeight
     }
+    return form.isUsed(plan, factors, bypasses: bypasses) ? .factors(form) : ofWeight
   }
 
   package func output(of layer: Layer, for x: Variable) -> Variable {
     let multiplier = state.multiplier
     guard multiplier != 0, !isLeftOut else { return layer.frozen(x) }
     switch route {
-    case .factors: return outputOfFactors(layer, x, multiplier)
+    case .factors(let form): return outputOfFactors(form, layer, x, multiplier)
     case .weight:
       let weight = adaptedWeight(Variable(layer.weightValue), multiplier)
       return layer.applying(weight: weight, bias: adaptedBias(layer, multiplier), to: x)
@@ -98,7 +91,7 @@ package final class AdaptedLayer: LayerAdaptation {
   /// W' of the formula for a base that is not trained.
   func adaptedWeight(_ base: consuming Variable, _ multiplier: Float) -> Variable {
     let rows = rowMask(count: base.shape.rows)
-    if plan.algorithm == .full {
+    if plan.algorithm.trainsWeight {
       let weight = factors[parameterOfWeight: ()].variable
       guard multiplier != 1 || rows != nil else { return weight }
       let change = weight.adding(copy base, times: -1)
@@ -135,7 +128,7 @@ package final class AdaptedLayer: LayerAdaptation {
 
   /// W' − W, without W where the formula does without.
   private func weightChange(of layer: Layer, _ multiplier: Float) -> Variable {
-    if plan.algorithm.isAdditive, plan.algorithm != .full, factors.magnitude == nil {
+    if plan.algorithm.isAdditive, !plan.algorithm.trainsWeight, factors.magnitude == nil {
       return adaptedWeight(Variable(Tensor(zeros: layer.weightShape)), multiplier)
     }
     let base = Variable(layer.weightValue)
@@ -146,7 +139,7 @@ package final class AdaptedLayer: LayerAdaptation {
   private func adaptedBias(_ layer: Layer, _ multiplier: Float) -> Variable? {
     guard let base = layer.bias else { return nil }
     guard factors.bias != nil else { return Variable(base) }
-    if plan.algorithm == .full, multiplier == 1, plan.options.rankDropout == 0 {
+    if plan.algorithm.trainsWeight, multiplier == 1, plan.options.rankDropout == 0 {
       return factors.bias?.variable
     }
     return biasChange(layer, multiplier).map { Variable(base).adding($0, times: 1) }
@@ -156,7 +149,7 @@ package final class AdaptedLayer: LayerAdaptation {
   private func biasChange(_ layer: Layer, _ multiplier: Float) -> Variable? {
     guard let bias = factors.bias, let base = layer.bias else { return nil }
     let change =
-      plan.algorithm == .full
+      plan.algorithm.trainsWeight
       ? bias.variable.adding(Variable(base), times: -1) : bias.variable
     let masked = rowMask(count: base.count).map { change.masked(by: $0) } ?? change
     return masked * multiplier
@@ -175,6 +168,6 @@ package final class AdaptedLayer: LayerAdaptation {
 }
 
 extension TrainedFactors {
-  /// The weight that `full` trains.
+  /// The weight that is trained itself.
   subscript(parameterOfWeight _: Void) -> Parameter { self[parameter: Self.weightSuffix] }
 }

@@ -14,12 +14,13 @@ extension AdapterNetwork {
         groups.append(ParameterGroup(name: group.name, parameters: parameters, rate: group.rate))
         continue
       }
-      let isUp: (Parameter) -> Bool = { $0.name.contains("lora_up") }
+      let up = group.modules.flatMap { modules[$0].factors.faster }
       groups += [
         ParameterGroup(
-          name: group.name, parameters: parameters.filter { !isUp($0) }, rate: group.rate),
-        ParameterGroup(
-          name: "\(group.name) plus", parameters: parameters.filter(isUp), rate: faster),
+          name: group.name,
+          parameters: parameters.filter { parameter in !up.contains { $0 === parameter } },
+          rate: group.rate),
+        ParameterGroup(name: "\(group.name) plus", parameters: up, rate: faster),
       ].filter { !$0.parameters.isEmpty }
     }
     return groups

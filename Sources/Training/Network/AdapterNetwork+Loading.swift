@@ -30,16 +30,16 @@ extension TrainedFactors {
   /// Sets the parameters to what a module of a file holds.
   /// - Parameters:
   ///   - shape: of the weight.
-  ///   - base: the weight, which `full` alone asks for.
+  ///   - base: the weight, which is asked for where it is trained itself.
   /// - Throws: `NetworkError.fileAlgorithm`, `.fileFactor`, `CheckpointError`
   func take(
     _ module: AdapterModule, named name: String, shape: Shape,
     base weight: @autoclosure () -> Tensor,
     bias baseBias: Tensor?
   ) throws {
-    guard module.algorithm.name == algorithm.formula.name else {
+    guard module.algorithm == algorithm.formula else {
       throw NetworkError.fileAlgorithm(
-        file: module.file.string, module: name, expected: algorithm.rawValue,
+        file: module.file.string, module: name, expected: algorithm.name,
         found: module.algorithm.name)
     }
     let adapter = try module.adapter(for: shape)
@@ -53,10 +53,10 @@ extension TrainedFactors {
     }
     if let bias {
       let change = adapter.bias?[Full.difference] ?? Tensor(zeros: bias.value.shape)
-      let base = algorithm == .full ? baseBias : nil
+      let base = algorithm.trainsWeight ? baseBias : nil
       try set(bias, Full.biasDifference, to: base.map { $0.adding(change, times: 1) } ?? change)
     }
-    if algorithm == .full {
+    if algorithm.trainsWeight {
       let change = adapter.factors[Full.difference] ?? Tensor(zeros: shape)
       try set(
         self[parameterOfWeight: ()], Full.difference,
@@ -68,28 +68,28 @@ extension TrainedFactors {
         magnitude, WeightDecomposition<Tensor>.suffix.name, to: adapter.decomposition?.magnitude)
     } else if adapter.decomposition != nil {
       throw NetworkError.fileAlgorithm(
-        file: module.file.string, module: name, expected: algorithm.rawValue,
+        file: module.file.string, module: name, expected: algorithm.name,
         found: "DoRA; say dora_wd=True")
     }
     var stored = adapter.factors.values
     let own = values
     let ratio = own.scale == 0 ? 1 : adapter.factors.scale / own.scale
-    if ratio != 1, algorithm.hasRank {
+    if ratio != 1, algorithm.rankUse == .scale {
       for suffix in algorithm.formula.scaleCarriers(of: stored.mapValues(\.shape)) ?? [] {
         stored[suffix] = stored[suffix].map { $0 * ratio }
       }
     }
     // The scalar is in the factors of a file.
     scalar?.value = Tensor(scalar: 1)
-    if algorithm == .dylora {
-      for suffix in [LoRA.up, LoRA.down] {
+    if let blocks {
+      for suffix in blocks.suffixes {
         guard let factor = stored[suffix], factor.count == own[suffix]?.count else {
           throw NetworkError.fileFactor(
             file: module.file.string, module: name, suffix: suffix,
             expected: own[suffix]?.shape ?? [], found: stored[suffix]?.shape)
         }
-        let matrix = factor.reshaped(factor.shape.asMatrix)
-        for (index, block) in Self.blocks(of: matrix, suffix, size: blockSize).enumerated() {
+        let parts = blocks.algorithm.blocks(of: factor, suffix, size: blocks.size)
+        for (index, block) in parts.enumerated() {
           try set(self[parameter: "\(suffix).\(index)"], suffix, to: block)
         }
       }

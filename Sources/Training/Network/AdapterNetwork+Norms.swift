@@ -41,24 +41,19 @@ extension AdapterNetwork {
 }
 
 extension AdaptedLayer {
-  /// ‖ΔW‖_F, of rotations that of their blocks; nil where there is no bound.
+  /// What the limit of the algorithm is on; nil where there is none.
   fileprivate func changeNorm(of weight: Shape) -> Float? {
     let values = factors.values
-    switch plan.algorithm {
-    case .lora, .dylora, .loha, .lokr:
+    switch plan.algorithm.normLimit {
+    case .change:
       return Self.formula(plan.name) { () throws(AdapterError) -> Float in
         let change = try plan.algorithm.formula.adaptedWeight(
           Tensor(zeros: weight), values, multiplier: 1)
         return Float(change.sumOfSquares.squareRoot())
       }
-    case .tlora:
-      let change = Self.formula(plan.name) { () throws(AdapterError) -> Tensor in
-        try TLoRA.adaptedWeight(Tensor(zeros: weight), values, multiplier: 1)
-      }
-      return Float(change.sumOfSquares.squareRoot())
-    case .diagOFT, .boft:
-      return values[Rotation.blocks].map { Float($0.sumOfSquares.squareRoot()) }
-    case .ia3, .glora, .full, .norm: return nil
+    case .factor(let suffix):
+      return values[suffix].map { Float($0.sumOfSquares.squareRoot()) }
+    case nil: return nil
     }
   }
 
@@ -69,18 +64,17 @@ extension AdaptedLayer {
         parameter.value.scale(by: ratio)
       }
     }
-    switch plan.algorithm {
-    case .lokr:
-      // Every factor takes its share.
+    switch plan.algorithm.normLimit {
+    case nil: break
+    case .factor(let suffix): scale({ $0 == suffix }, by: ratio)
+    case .change(.one(let beginning)): scale({ $0.hasPrefix(beginning) }, by: ratio)
+    case .change(.all):
       let share = 1 / Float(parameters.count)
       scale({ _ in true }, by: Float(pow(ratio, share)))
-    case .diagOFT, .boft: scale({ $0 == Rotation.blocks }, by: ratio)
-    case .tlora: scale({ $0 == TLoRA.values }, by: ratio)
-    case .lora where plan.dropsAsKohya:
-      scale({ $0 == LoRA.up || $0 == LoRA.down }, by: ratio.squareRoot())
-    case .dylora: scale({ $0.hasPrefix(LoRA.up) }, by: ratio)
-    default:
-      if let scalar = factors.scalar {
+    case .change(.carriers):
+      if plan.dropsAsKohya, plan.algorithm == LoRA.self {
+        scale({ $0 == LoRA.up || $0 == LoRA.down }, by: ratio.squareRoot())
+      } else if let scalar = factors.scalar {
         scalar.value.scale(by: ratio)
       } else {
         let shapes = factors.values.values.mapValues(\.shape)

@@ -26,7 +26,7 @@ extension TrainedFactors {
     if let magnitude {
       tensors.append((WeightDecomposition<Tensor>.suffix.name, magnitude.value))
     }
-    if algorithm == .full {
+    if algorithm.trainsWeight {
       tensors.append(
         (
           Full.difference,
@@ -39,27 +39,11 @@ extension TrainedFactors {
     }
     var factors = values.values
     for suffix in constants.keys { factors[suffix] = nil }
-    if algorithm == .dylora { factors = factors.shapedAsLoRA(for: layer.weightShape) }
     tensors +=
-      algorithm.formula.stored(factors, for: layer.weightShape).sorted { $0.key < $1.key }
+      algorithm.stored(factors, for: layer.weightShape).sorted { $0.key < $1.key }
       .map { ($0.key, $0.value) }
-    if let bias { tensors.append((Norm.biasDifference, bias.value)) }
+    if let bias, let suffix = algorithm.trainedBias { tensors.append((suffix, bias.value)) }
     return tensors
-  }
-}
-
-extension [String: Tensor] {
-  /// Matrices of LoRA as the kernels that they are for a convolution.
-  fileprivate func shapedAsLoRA(for weight: Shape) -> Self {
-    var factors = self
-    let ones = weight.kernel.map { _ in 1 }
-    if let up = factors[LoRA.up] {
-      factors[LoRA.up] = up.reshaped(Shape([up.shape.rows, up.shape.columns] + ones))
-    }
-    if let down = factors[LoRA.down] {
-      factors[LoRA.down] = down.reshaped(Shape([down.shape.rows] + weight.dimensions.dropFirst()))
-    }
-    return factors
   }
 }
 

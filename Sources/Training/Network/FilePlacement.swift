@@ -67,17 +67,16 @@ struct FilePlacement {
   /// Checks that every module of the file has the algorithm and the factors that the plan gives its place,
   /// with weights of zeros in the place of those of the model.
   /// - Throws: `NetworkError.fileAlgorithm`, `.fileFactor`, `.settings`, `CheckpointError`
-  /// - Complexity: as that of making and loading the network; O(ranks) for T-LoRA, whose beginning
-  ///   would want a singular value decomposition of each weight.
+  /// - Complexity: as that of making and loading the network; O(ranks) where that would want a singular value decomposition of each weight.
   func check(_ plan: NetworkPlan) throws {
     var generator = SeededGenerator(seed: 0)
     for (index, module) in found {
       let planned = plan.modules[index]
-      if planned.algorithm == .tlora, let down = module.shapes[TLoRA.down] {
-        guard down.rows == planned.options.rank else {
+      if let suffix = planned.algorithm.decomposedFactor, let found = module.shapes[suffix] {
+        guard found.rows == planned.options.rank else {
           throw NetworkError.fileFactor(
-            file: module.file.string, module: planned.name, suffix: TLoRA.down,
-            expected: [planned.options.rank, down.columns], found: down)
+            file: module.file.string, module: planned.name, suffix: suffix,
+            expected: [planned.options.rank, found.columns], found: found)
         }
         continue
       }

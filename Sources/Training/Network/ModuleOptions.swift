@@ -1,15 +1,14 @@
-import Adapters
+package import Adapters
 import Checkpoints
 import Machine
 
 /// How the adapter of one module is shaped and trained: what `network_args` say, or the table of a
 /// preset for some modules.
-package struct ModuleOptions: Equatable, Sendable {
-  package var algorithm: NetworkAlgorithm
-  /// Of linear layers and of convolutions without extent.
-  package var rank: Int
-  /// nil and 0 mean the rank.
-  package var alpha: Float?
+package struct ModuleOptions: Sendable {
+  package var algorithm: any TrainableAlgorithm.Type
+  /// How first factors are shaped. The rank is that of linear layers and of convolutions without extent; an
+  /// alpha of nil or 0 means the rank.
+  package var form: AdapterSettings
   /// Of other convolutions, which stay as they are where it is nil.
   package var convolutionRank: Int?
   package var convolutionAlpha: Float?
@@ -19,8 +18,6 @@ package struct ModuleOptions: Equatable, Sendable {
   /// Whether what rank dropout leaves is scaled up to make good for the rest.
   package var scalesRankDropout = false
   package var moduleDropout: Float = 0
-  package var usesTucker = false
-  package var usesScalar = false
   /// DoRA.
   package var decomposesWeight = false
   /// DoRA: lengths of rows rather than of input channels.
@@ -29,31 +26,24 @@ package struct ModuleOptions: Equatable, Sendable {
   package var bypasses: Bool?
   /// alpha is divided by the root of the rank.
   package var usesRootOfRank = false
-  /// LoKr
-  package var factor = -1
-  package var decomposesBoth = false
-  package var usesFullMatrix = false
-  package var isUnbalanced = false
-  /// DyLoRA: ranks that are trained together.
-  package var blockSize = 4
-  /// OFT and BOFT
-  package var rescales = false
-  package var constraint: Float = 0
-  /// (IA)³
-  package var scalesInput = false
 
-  package init(algorithm: NetworkAlgorithm, rank: Int, alpha: Float? = nil) {
+  package init(algorithm: any TrainableAlgorithm.Type, rank: Int, alpha: Float? = nil) {
     self.algorithm = algorithm
-    self.rank = rank
-    self.alpha = alpha
+    form = AdapterSettings(rank: rank, alpha: alpha)
   }
 
-  /// Keys that can be said of a single module, ranks and alphas aside.
-  static let keys: Set<String> = [
-    "dropout", "rank_dropout", "rank_dropout_scale", "module_dropout", "use_tucker", "use_scalar",
-    "dora_wd", "wd_on_output", "bypass_mode", "rs_lora", "factor", "decompose_both", "full_matrix",
-    "unbalanced_factorization", "block_size", "rescaled", "constraint", "train_on_input",
-  ]
+  package var rank: Int {
+    get { form.rank }
+    set { form.rank = newValue }
+  }
+
+  package var alpha: Float? {
+    get { form.alpha }
+    set { form.alpha = newValue }
+  }
+
+  /// The keys of all of them.
+  static let keys = Set(TrainingOption.allCases.map(\.rawValue))
 
   /// Takes over what the arguments say.
   /// - Throws: `NetworkError.value`
@@ -62,8 +52,8 @@ package struct ModuleOptions: Equatable, Sendable {
     rankDropout = try arguments.rate("rank_dropout") ?? rankDropout
     scalesRankDropout = try arguments.bool("rank_dropout_scale") ?? scalesRankDropout
     moduleDropout = try arguments.rate("module_dropout") ?? moduleDropout
-    usesTucker = try arguments.bool("use_tucker") ?? usesTucker
-    usesScalar = try arguments.bool("use_scalar") ?? usesScalar
+    form.usesTucker = try arguments.bool("use_tucker") ?? form.usesTucker
+    form.usesScalar = try arguments.bool("use_scalar") ?? form.usesScalar
     decomposesWeight = try arguments.bool("dora_wd") ?? decomposesWeight
     decomposesOutputs = try arguments.bool("wd_on_output") ?? decomposesOutputs
     bypasses = try arguments.optionalBool("bypass_mode") ?? bypasses
@@ -74,18 +64,18 @@ package struct ModuleOptions: Equatable, Sendable {
           "factor", expected: "-1, or an integer from 1 to \(GivenInteger.range.upperBound)",
           found: text)
       }
-      factor = value
+      form.factor = value
     }
-    decomposesBoth = try arguments.bool("decompose_both") ?? decomposesBoth
-    usesFullMatrix = try arguments.bool("full_matrix") ?? usesFullMatrix
-    isUnbalanced = try arguments.bool("unbalanced_factorization") ?? isUnbalanced
-    blockSize = try arguments.integer("block_size", atLeast: 1) ?? blockSize
-    rescales = try arguments.bool("rescaled") ?? rescales
-    constraint =
+    form.decomposesBoth = try arguments.bool("decompose_both") ?? form.decomposesBoth
+    form.usesFullMatrix = try arguments.bool("full_matrix") ?? form.usesFullMatrix
+    form.isUnbalanced = try arguments.bool("unbalanced_factorization") ?? form.isUnbalanced
+    form.blockSize = try arguments.integer("block_size", atLeast: 1) ?? form.blockSize
+    form.rescales = try arguments.bool("rescaled") ?? form.rescales
+    form.constraint =
       try arguments.number(
         "constraint", 0...Float.greatestFiniteMagnitude, "a number of at least 0")
-      ?? constraint
-    scalesInput = try arguments.bool("train_on_input") ?? scalesInput
+      ?? form.constraint
+    form.scalesInput = try arguments.bool("train_on_input") ?? form.scalesInput
   }
 
   /// The options with what a preset says of some modules in their place.
@@ -97,10 +87,12 @@ package struct ModuleOptions: Equatable, Sendable {
     let renamed = ["weight_decompose": "dora_wd", "wd_on_out": "wd_on_output"]
     do throws(NetworkError) {
       var options = self
-      if let name = override.algorithm { options.algorithm = try NetworkAlgorithm(named: name) }
+      if let name = override.algorithm {
+        options.algorithm = try AlgorithmNames.algorithm(named: name)
+      }
       options.rank = override.linearRank ?? rank
       options.convolutionRank = override.convolutionRank ?? convolutionRank
-      options.factor = override.factor ?? factor
+      options.form.factor = override.factor ?? form.factor
       var arguments = NetworkArguments()
       for (key, value) in override.options.sorted(by: { $0.key < $1.key }) {
         try arguments.add(renamed[key] ?? key, value)
@@ -123,22 +115,16 @@ package struct ModuleOptions: Equatable, Sendable {
   /// alpha as a reader of the file, which divides it by the rank, has to have it.
   var effectiveAlpha: Float {
     let alpha = alpha.flatMap { $0 == 0 ? nil : $0 } ?? Float(rank)
-    return usesRootOfRank && algorithm.options.contains("rs_lora")
+    return usesRootOfRank && algorithm.trainingOptions.contains(.rootOfRank)
       ? alpha * Float(rank).squareRoot() : alpha
   }
 
   /// Of first factors.
   var adapterSettings: AdapterSettings {
-    var settings = AdapterSettings(rank: rank, alpha: effectiveAlpha)
-    settings.usesTucker = usesTucker && algorithm.options.contains("use_tucker")
-    settings.usesScalar = usesScalar && algorithm.options.contains("use_scalar")
-    settings.factor = factor
-    settings.decomposesBoth = decomposesBoth
-    settings.usesFullMatrix = usesFullMatrix
-    settings.isUnbalanced = isUnbalanced
-    settings.rescales = rescales
-    settings.constraint = constraint
-    settings.scalesInput = scalesInput
+    var settings = form
+    settings.alpha = effectiveAlpha
+    settings.usesTucker = form.usesTucker && algorithm.trainingOptions.contains(.tucker)
+    settings.usesScalar = form.usesScalar && algorithm.trainingOptions.contains(.scalar)
     return settings
   }
 }

@@ -42,7 +42,7 @@ extension NetworkError: CustomStringConvertible {
       "'--network_args': \(key): expected \(expected), found '\(found)'"
     case .unknownAlgorithm(let name, let known):
       "'--network_args': algo: expected \(known.joined(separator: ", ")), found '\(name)'"
-        + (NetworkAlgorithm.hint(for: name, known: known).map { "; \($0)" } ?? "")
+        + (AlgorithmNames.hint(for: name).map { "; \($0)" } ?? "")
     case .presetOption(let preset, let target, let reason):
       "preset '\(preset)', '\(target)': \(reason)"
     case .conflict(let first, let second, let reason):

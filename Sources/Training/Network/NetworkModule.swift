@@ -1,3 +1,5 @@
+package import Adapters
+
 /// What `--network_module` names: a trainer's module, with the arguments and the selection that it has.
 package enum NetworkModule: Sendable {
   /// `networks.lora` of kohya's scripts: LoRA on transformers and text encoders.
@@ -5,15 +7,15 @@ package enum NetworkModule: Sendable {
   /// `lycoris.kohya`: every algorithm, selected by presets.
   case lycoris
   /// `networks.loha`, `networks.lokr` of kohya's scripts: another algorithm, selected as LoRA is.
-  case musubi(NetworkAlgorithm)
+  case musubi(any TrainableAlgorithm.Type)
 
   /// - Throws: `NetworkError.moduleName`, `.moduleUnsupported`
   package init(named name: String) throws(NetworkError) {
     switch name {
     case "networks.lora", "lora", "networks.lora_sd": self = .kohya
     case "lycoris.kohya", "lycoris", "lycoris.kohya_utils": self = .lycoris
-    case "networks.loha", "loha": self = .musubi(.loha)
-    case "networks.lokr", "lokr": self = .musubi(.lokr)
+    case "networks.loha", "loha": self = .musubi(LoHa.self)
+    case "networks.lokr", "lokr": self = .musubi(LoKr.self)
     case "networks.dylora":
       throw .moduleUnsupported(name, instead: "'--network_module lycoris.kohya' with algo=dylora")
     case "locon.locon_kohya", "networks.locon":
@@ -33,7 +35,7 @@ package enum NetworkModule: Sendable {
     switch self {
     case .kohya: "networks.lora"
     case .lycoris: "lycoris.kohya"
-    case .musubi(let algorithm): "networks.\(algorithm.rawValue)"
+    case .musubi(let algorithm): "networks.\(algorithm.name)"
     }
   }
 
@@ -44,8 +46,9 @@ package enum NetworkModule: Sendable {
   var arguments: Set<String> {
     switch self {
     case .kohya: Self.shared.union(Self.blocks)
-    case .musubi(.lokr): Self.shared.union(["use_tucker", "train_llm_adapter", "factor"])
-    case .musubi: Self.shared.union(["use_tucker", "train_llm_adapter"])
+    case .musubi(let algorithm):
+      Self.shared.union(["use_tucker", "train_llm_adapter"])
+        .union(algorithm.trainingOptions.contains(.factor) ? ["factor"] : [])
     case .lycoris: Self.shared.union(ModuleOptions.keys).union(Self.ofNetwork)
     }
   }

@@ -1,3 +1,4 @@
+import Adapters
 import Checkpoints
 import ModelFamilies
 
@@ -14,7 +15,7 @@ extension NetworkPlan {
     for component in Set(modules.map(\.module.component)).sorted().reversed() {
       counts.append((component, count(component)))
     }
-    let algorithms = Set(modules.map(\.algorithm.rawValue)).sorted().joined(separator: ", ")
+    let algorithms = Set(modules.map { $0.algorithm.name }).sorted().joined(separator: ", ")
     let parts = counts.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
     return "\(modules.count) modules: \(parts) (\(algorithms))"
   }
@@ -65,11 +66,14 @@ extension ModuleOptions {
     on modules: [PlannedModule], _ settings: NetworkSettings
   ) throws(NetworkError) -> [String] {
     var notices: [String] = []
-    let algorithms = Set(modules.map(\.algorithm))
-    let names = algorithms.map(\.rawValue).sorted().joined(separator: ", ")
-    let known = algorithms.reduce(into: Set<String>()) { $0.formUnion($1.options) }
-    for (key, value) in settings.arguments.entries
-    where keys.contains(key) && !known.contains(key) && value.lowercased() != "false" {
+    let names = Set(modules.map { $0.algorithm.name }).sorted().joined(separator: ", ")
+    let known = modules.reduce(into: [TrainingOption.moduleDropout] as Set) {
+      $0.formUnion($1.algorithm.trainingOptions)
+    }
+    for (key, value) in settings.arguments.entries {
+      guard let option = TrainingOption(rawValue: key), !known.contains(option),
+        value.lowercased() != "false"
+      else { continue }
       notices.append("network_args: '\(key)' means nothing to \(names), and is ignored")
     }
     func any(_ condition: (PlannedModule) -> Bool) -> Bool { modules.contains(where: condition) }
@@ -78,7 +82,7 @@ extension ModuleOptions {
     }
     if any({
       $0.options.decomposesWeight && $0.options.decomposesOutputs
-        && $0.algorithm.options.contains("dora_wd")
+        && $0.algorithm.trainingOptions.contains(.weightDecomposition)
     }) {
       notices.append(
         "network_args: dora_wd takes norms of outputs, as LyCORIS does: LyCORIS and PEFT read them, ComfyUI, "
@@ -94,36 +98,38 @@ extension ModuleOptions {
     if any({ !$0.dropsAsKohya && $0.options.dropout > 0 && $0.options.bypasses == nil }) {
       notices.append("network_args: dropout acts in bypass_mode, which is used for it")
     }
-    if any({ $0.options.bypasses == true && !$0.algorithm.hasBypass }) {
+    if any({ $0.options.bypasses == true && !$0.algorithm.trainingOptions.contains(.bypass) }) {
       notices.append("network_args: bypass_mode does not change what \(names) gives: ignored")
     }
-    if any({ $0.algorithm == .lokr && $0.options.usesRootOfRank }) {
+    if any({ $0.algorithm.mayLackScale && $0.options.usesRootOfRank }) {
       notices.append(
-        "network_args: rs_lora leaves LoKr modules without a product of low rank at scale 1, as "
+        "network_args: rs_lora leaves modules without a product of low rank at scale 1, as "
           + "every reader of the file does")
     }
     let ratios = settings.rateRatios
     if ratios.unet != nil || ratios.textEncoders != nil,
-      !any({ $0.algorithm.hasUpFactors })
+      !any({ $0.algorithm.fasterFactor != nil })
     {
       notices.append("network_args: loraplus ratios are for lora_up, which \(names) has not")
     }
-    for module in modules where module.algorithm == .dylora {
-      guard module.options.rank % module.options.blockSize == 0 else {
+    for module in modules where module.algorithm is any BlockwiseAlgorithm.Type {
+      guard module.options.rank % module.options.form.blockSize == 0 else {
         throw .value(
           "block_size", expected: "a divisor of the rank \(module.options.rank)",
-          found: "\(module.options.blockSize)")
+          found: "\(module.options.form.blockSize)")
       }
     }
     guard settings.flags.hasQuantizedBase else { return notices }
     for module in modules where module.module.kind == .linear {
-      if module.algorithm == .full {
-        throw .conflict("algo=full", "a base of 8 bits", reason: "it trains the weight itself")
+      if module.algorithm.trainsWeight {
+        throw .conflict(
+          "algo=\(module.algorithm.name)", "a base of 8 bits",
+          reason: "it trains the weight itself")
       }
       if module.options.decomposesWeight {
         throw .conflict("dora_wd", "a base of 8 bits", reason: "only bypass_mode works with it")
       }
-      guard [.lora, .loha, .lokr].contains(module.algorithm) else { continue }
+      guard module.algorithm.trainingOptions.contains(.bypass) else { continue }
       if module.options.bypasses == false {
         throw .conflict(
           "bypass_mode=False", "a base of 8 bits", reason: "the adapter has to go past the weight")

@@ -1,3 +1,4 @@
+import Adapters
 import ModelFamilies
 
 extension NetworkPlan {
@@ -49,7 +50,7 @@ extension NetworkPlan {
     for group in rateGroups(unet: unet, textEncoders: [textEncoder]) {
       rates.insert(group.rate)
       if let faster = group.fasterRate,
-        group.modules.contains(where: { modules[$0].algorithm.hasUpFactors })
+        group.modules.contains(where: { modules[$0].algorithm.fasterFactor != nil })
       {
         rates.insert(faster)
       }

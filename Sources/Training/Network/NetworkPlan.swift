@@ -1,3 +1,4 @@
+import Adapters
 import Checkpoints
 package import ModelFamilies
 import Tensors
@@ -99,8 +100,8 @@ package struct NetworkPlan {
       options.alpha = options.convolutionAlpha
     }
     guard options.rank > 0 else { return .omit("its rank is 0") }
-    if options.algorithm == .tlora, module.shape.kernel.contains(where: { $0 != 1 }) {
-      return .omit("tlora has no form for a convolution with a kernel")
+    if !options.algorithm.adaptsKernels, module.shape.kernel.contains(where: { $0 != 1 }) {
+      return .omit("\(options.algorithm.name) has no form for a convolution with a kernel")
     }
     return .train(
       PlannedModule(
@@ -130,7 +131,7 @@ package struct NetworkPlan {
 
   private static func norm(_ module: FamilyModule, _ settings: NetworkSettings) -> PlannedModule {
     var options = settings.options
-    options.algorithm = .norm
+    options.algorithm = Norm.self
     return PlannedModule(
       module: module, options: options, dropsAsKohya: false, rateWeight: 1, block: nil)
   }

@@ -1,3 +1,4 @@
+import Adapters
 package import Checkpoints
 package import ModelFamilies
 
@@ -60,7 +61,7 @@ package struct NetworkSettings {
     }
     try options.take(arguments)
     if arguments["train_on_input"] != nil {
-      options.scalesInput = false
+      options.form.scalesInput = false
       notices.append(
         "network_args: 'train_on_input' is ignored: LyCORIS takes it from the options of a preset alone"
       )
@@ -96,8 +97,8 @@ package struct NetworkSettings {
     for key in ["train_t5xxl", "train_llm_adapter"] where try arguments.bool(key) ?? false {
       notices.append("network_args: '\(key)' has no effect on a model without that part")
     }
-    if options.algorithm == .ia3, preset?.name != "ia3" {
-      notices.append("network_args: preset=ia3 is what (IA)³ is meant for")
+    if let meant = options.algorithm.preset, preset?.name != meant {
+      notices.append("network_args: preset=\(meant) is what \(options.algorithm.name) is meant for")
     }
     self.options = options
     self.notices = notices
@@ -105,14 +106,13 @@ package struct NetworkSettings {
 
   private static func algorithm(
     of module: NetworkModule, _ arguments: NetworkArguments
-  ) throws(NetworkError) -> NetworkAlgorithm {
+  ) throws(NetworkError) -> any TrainableAlgorithm.Type {
     switch module {
-    case .kohya: .lora
-    case .musubi(let algorithm): algorithm
+    case .kohya: return LoRA.self
+    case .musubi(let algorithm): return algorithm
     case .lycoris:
-      try arguments["algo"].map { name throws(NetworkError) in
-        try NetworkAlgorithm(named: name)
-      } ?? .lora
+      guard let name = arguments["algo"] else { return LoRA.self }
+      return try AlgorithmNames.algorithm(named: name)
     }
   }
 

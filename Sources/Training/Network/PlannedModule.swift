@@ -1,3 +1,4 @@
+package import Adapters
 package import ModelFamilies
 
 /// A module that gets an adapter.
@@ -12,7 +13,7 @@ package struct PlannedModule: Sendable {
   /// kohya's number of that block where blocks have rates of their own.
   package let block: Int?
 
-  package var algorithm: NetworkAlgorithm { options.algorithm }
+  package var algorithm: any TrainableAlgorithm.Type { options.algorithm }
 
   /// In an adapter file.
   package var name: String { module.adapterName }
@@ -21,12 +22,13 @@ package struct PlannedModule: Sendable {
 
   /// `lora_unet_…: lokr, rank 8, alpha 4`
   package var summary: String {
-    guard algorithm.hasRank || algorithm == .diagOFT || algorithm == .boft else {
-      return "\(name): \(algorithm.rawValue)"
-    }
     let alpha = options.alpha.map { $0 == 0 ? Float(options.rank) : $0 } ?? Float(options.rank)
-    let rank = "\(name): \(algorithm.rawValue), rank \(options.rank)"
-    return algorithm.hasRank ? rank + ", alpha \(alpha)" : rank
+    let rank = "\(name): \(algorithm.name), rank \(options.rank)"
+    return switch algorithm.rankUse {
+    case .scale: "\(rank), alpha \(alpha)"
+    case .blockExtent: rank
+    case .nothing: "\(name): \(algorithm.name)"
+    }
   }
 }
 

@@ -42,11 +42,11 @@ extension ModuleOptions {
     from module: AdapterModule, named name: String, fixed: Bool
   ) throws(NetworkError) -> ModuleOptions {
     var options = self
-    if algorithm.formula.name != module.algorithm.name {
-      let found = NetworkAlgorithm.allCases.first { $0.formula.name == module.algorithm.name }
-      guard let found, !fixed || found == .norm else {
+    if algorithm.formula != module.algorithm {
+      let found = trainableAlgorithms.first { $0.formula == module.algorithm }
+      guard let found, !fixed || found.isOfNorms else {
         throw .fileAlgorithm(
-          file: module.file.string, module: name, expected: algorithm.rawValue,
+          file: module.file.string, module: name, expected: algorithm.name,
           found: module.algorithm.name)
       }
       options.algorithm = found
@@ -56,24 +56,8 @@ extension ModuleOptions {
     if let rank = module.rank {
       options.rank = rank
       options.alpha = module.alpha ?? Float(rank)
-    } else if let extent = shapes[Rotation.blocks]?.dimensions.last {
-      options.rank = extent
     }
-    options.usesTucker = [LoRA.mid, LoKr.core, "hada_t1"].contains { shapes[$0] != nil }
-    switch options.algorithm {
-    case .lokr:
-      options.decomposesBoth = shapes[LoKr.w1] == nil
-      options.usesFullMatrix = shapes[LoKr.w1] != nil && shapes[LoKr.w2] != nil
-      // Both extents of the outer factor are at most the factor, and the larger one is it as a rule.
-      let extents = [
-        (shapes[LoKr.w1] ?? shapes[LoKr.w1Left])?.rows,
-        (shapes[LoKr.w1] ?? shapes[LoKr.w1Right])?.columns,
-      ]
-      options.factor = extents.compactMap(\.self).max() ?? options.factor
-    case .ia3:
-      options.scalesInput = module.views[IA3.side]?.tensor().elements.first == 1
-    default: break
-    }
+    options.algorithm.adopt(shapes, { module.views[$0]?.tensor() }, into: &options.form)
     options.decomposesWeight = shapes[WeightDecomposition<Tensor>.suffix.name] != nil
     return options
   }

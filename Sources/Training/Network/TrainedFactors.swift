@@ -5,7 +5,7 @@ package import Tensors
 
 /// The tensors of one module that are trained, and the factors that they make.
 package struct TrainedFactors {
-  package let algorithm: NetworkAlgorithm
+  package let algorithm: any TrainableAlgorithm.Type
   /// By suffix, in an order that does not change.
   package let parameters: [(suffix: String, parameter: Parameter)]
   /// What belongs to the formula and is not trained.
@@ -19,10 +19,19 @@ package struct TrainedFactors {
   /// DoRA's lengths.
   package let magnitude: Parameter?
   package let magnitudeAxis: WeightDecomposition<Variable>.Axis
-  /// Of `full` the bias itself, of `norm` its change; nil where there is none.
+  /// The bias itself where the weight is trained itself, or its change; nil where it stays.
   package let bias: Parameter?
-  /// DyLoRA: ranks of a block.
-  let blockSize: Int
+  /// nil where all ranks are trained together.
+  let blocks: RankBlocks?
+
+  /// Factors that are trained in blocks of ranks, as parameters `SUFFIX.0` to `SUFFIX.count - 1`.
+  struct RankBlocks {
+    let algorithm: any BlockwiseAlgorithm.Type
+    let suffixes: [String]
+    /// Ranks of a block.
+    let size: Int
+    let count: Int
+  }
 
   /// Suffixes of parameters that are no factors of a formula.
   static let weightSuffix = "weight"
@@ -37,13 +46,13 @@ package struct TrainedFactors {
   ) throws(NetworkError) {
     let options = plan.options
     algorithm = plan.algorithm
-    blockSize = options.blockSize
+    let settings = options.adapterSettings
     func parameter(_ suffix: String, _ value: Tensor) -> Parameter {
       Parameter("\(plan.name).\(suffix)", value)
     }
-    guard algorithm != .full else {
+    guard !algorithm.trainsWeight else {
       parameters = [(Self.weightSuffix, parameter(Self.weightSuffix, base))]
-      (constants, scale, alpha, scalar, magnitude) = ([:], 1, nil, nil, nil)
+      (constants, scale, alpha, scalar, magnitude, blocks) = ([:], 1, nil, nil, nil, nil)
       magnitudeAxis = .outputs
       bias = baseBias.map { parameter(Self.biasSuffix, $0) }
       return
@@ -51,36 +60,38 @@ package struct TrainedFactors {
     let factors: Factors<Tensor>
     do throws(AdapterError) {
       factors = try algorithm.formula.initialFactors(
-        for: base, options.adapterSettings, using: &generator)
+        for: base, settings, using: &generator)
     } catch {
       throw .settings(module: plan.name, error)
     }
     let sorted = factors.values.sorted { $0.key < $1.key }
-    if algorithm == .dylora {
+    if let algorithm = algorithm as? any BlockwiseAlgorithm.Type {
       parameters = sorted.flatMap { suffix, value in
-        Self.blocks(of: value, suffix, size: options.blockSize).enumerated().map {
+        algorithm.blocks(of: value, suffix, size: settings.blockSize).enumerated().map {
           ("\(suffix).\($0)", parameter("\(suffix).\($0)", $1))
         }
       }
+      blocks = RankBlocks(
+        algorithm: algorithm, suffixes: sorted.map(\.key), size: settings.blockSize,
+        count: parameters.count / max(sorted.count, 1))
     } else {
       parameters = sorted.map { ($0.key, parameter($0.key, $0.value)) }
+      blocks = nil
     }
-    constants = Self.start(of: factors, algorithm)
+    constants = algorithm.constants(of: factors)
     scale = factors.scale
-    alpha = Self.alpha(of: factors, options, algorithm)
-    scalar =
-      options.usesScalar && algorithm.options.contains("use_scalar")
-      ? parameter(scalarSuffix.name, Tensor(scalar: 0)) : nil
+    alpha = algorithm.storedAlpha(of: factors, settings)
+    scalar = settings.usesScalar ? parameter(scalarSuffix.name, Tensor(scalar: 0)) : nil
     magnitudeAxis = options.decomposesOutputs ? .outputs : .inputs
     magnitude =
-      options.decomposesWeight && algorithm.options.contains("dora_wd")
+      options.decomposesWeight && algorithm.trainingOptions.contains(.weightDecomposition)
       ? parameter(
         WeightDecomposition<Tensor>.suffix.name,
         WeightDecomposition.lengths(
           of: base, along: options.decomposesOutputs ? .outputs : .inputs)) : nil
-    bias =
-      algorithm == .norm
-      ? baseBias.map { parameter(Norm.biasDifference, Tensor(zeros: $0.shape)) } : nil
+    bias = algorithm.trainedBias.flatMap { suffix in
+      baseBias.map { parameter(suffix, Tensor(zeros: $0.shape)) }
+    }
   }
 
   /// All that is trained.
@@ -88,58 +99,10 @@ package struct TrainedFactors {
     parameters.map(\.parameter) + [scalar, magnitude, bias].compactMap { $0 }
   }
 
-  /// alpha as a reader of the file divides it by the rank.
-  private static func alpha(
-    of factors: Factors<Tensor>, _ options: ModuleOptions, _ algorithm: NetworkAlgorithm
-  ) -> Float? {
-    switch algorithm {
-    // Without a product of low rank the scale is 1.
-    case .lokr where factors[LoKr.w1] != nil && factors[LoKr.w2] != nil: Float(options.rank)
-    // LyCORIS divides alpha by the number of blocks, a reader by that of ranks.
-    case .dylora: options.effectiveAlpha * Float(options.blockSize)
-    case _ where algorithm.hasRank: options.effectiveAlpha
-    default: factors.alpha
-    }
-  }
-
-  /// T-LoRA: what it starts with is subtracted.
-  private static func start(
-    of factors: Factors<Tensor>, _ algorithm: NetworkAlgorithm
-  ) -> [String: Tensor] {
-    guard algorithm == .tlora, let up = factors[TLoRA.up], let down = factors[TLoRA.down],
-      let values = factors[TLoRA.values]
-    else { return [:] }
-    return [TLoRA.startUp: up, TLoRA.startDown: down.scaledRows(by: values)]
-  }
-
-  // MARK: DyLoRA
-
-  /// How many blocks DyLoRA has.
-  var blockCount: Int { parameters.count / 2 }
-
-  /// Ranks of a factor in blocks: columns of up, rows of down.
-  static func blocks(of factor: Tensor, _ suffix: String, size: Int) -> [Tensor] {
-    let isUp = suffix == LoRA.up
-    let byRank = isUp ? factor.transposed() : factor
-    return stride(from: 0, to: byRank.shape.rows, by: size).map { start in
-      let block = byRank.rows(start..<start + size)
-      return isUp ? block.transposed() : block
-    }
-  }
-
-  private func joined<V: TensorAlgebra>(
-    upTo last: Int, freezing: Bool, _ value: (Parameter) -> V, _ constant: (Tensor) -> V
-  ) -> [String: V] {
-    func blocks(_ suffix: String) -> [V] {
-      (0...last).map { index in
-        let parameter = self[parameter: "\(suffix).\(index)"]
-        return freezing && index < last ? constant(parameter.value) : value(parameter)
-      }
-    }
-    return [
-      LoRA.up: V.stacked(blocks(LoRA.up).map { $0.transposed() }).transposed(),
-      LoRA.down: V.stacked(blocks(LoRA.down)),
-    ]
+  /// What LoRA+ has learn faster.
+  var faster: [Parameter] {
+    guard let beginning = algorithm.fasterFactor else { return [] }
+    return parameters.filter { $0.suffix.hasPrefix(beginning) }.map(\.parameter)
   }
 
   subscript(parameter suffix: String) -> Parameter {
@@ -152,16 +115,22 @@ package struct TrainedFactors {
   // MARK: Factors
 
   /// The factors of the formula, the scalar multiplied in.
-  /// - Parameter block: DyLoRA's block that is trained, those before it being constants; nil for all.
+  /// - Parameter block: the block of ranks that is trained, those before it being constants; nil for all.
   func assembled<V: TensorAlgebra>(
     block: Int? = nil, _ value: (Parameter) -> V, _ constant: (Tensor) -> V
   ) -> Factors<V> {
     var factors = Factors<V>([:], scale: scale, alpha: alpha)
-    if algorithm == .dylora {
-      let last = block ?? blockCount - 1
-      factors.values = joined(upTo: last, freezing: block != nil, value, constant)
-      // alpha over the number of blocks, as LyCORIS has it; `alpha` is what a reader of all divides.
-      factors.scale = (alpha ?? 0) / Float(blockSize) / Float(last + 1)
+    if let blocks {
+      let last = block ?? blocks.count - 1
+      for suffix in blocks.suffixes {
+        let parts = (0...last).map { index in
+          let parameter = self[parameter: "\(suffix).\(index)"]
+          return block != nil && index < last ? constant(parameter.value) : value(parameter)
+        }
+        factors.values[suffix] = blocks.algorithm.joined(parts, suffix)
+      }
+      factors.scale = blocks.algorithm.scale(
+        alpha: alpha ?? 0, size: blocks.size, count: last + 1)
     } else {
       for (suffix, parameter) in parameters { factors.values[suffix] = value(parameter) }
     }

@@ -1,3 +1,4 @@
+import Adapters
 import Autograd
 package import Checkpoints
 import FoundationEssentials
@@ -110,9 +111,9 @@ package struct TrainingPlan {
         "the checkpoint's scheduler says v_prediction: trained as with '--v_parameterization'")
     }
     if configuration.network.normLimit != nil {
-      let unbound = network.modules.filter { !$0.algorithm.hasNormLimit }
+      let unbound = network.modules.filter { $0.algorithm.normLimit == nil }
       if !unbound.isEmpty {
-        let names = Set(unbound.map(\.algorithm.rawValue)).sorted().joined(separator: ", ")
+        let names = Set(unbound.map { $0.algorithm.name }).sorted().joined(separator: ", ")
         notices.append(
           "'--scale_weight_norms' does not bound \(unbound.count) of \(network.modules.count) modules: "
             + "LyCORIS has no bound for \(names)")
@@ -194,7 +195,9 @@ package struct TrainingPlan {
     let largest = images.summary.datasets.max {
       $0.batchSize * $0.resolution.area < $1.batchSize * $1.resolution.area
     }
-    let trained = network.modules.reduce(0) { $0 + $1.parameterEstimate }
+    let trained = network.modules.reduce(0) {
+      $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
+    }
     // The value, its gradient and what optimizers keep; an average beside it.
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
     let extents = outline.latents.extents(
@@ -206,20 +209,5 @@ package struct TrainingPlan {
       size: StepSize(height: extents.height, width: extents.width, tokens: outline.tokens),
       batch: largest?.batchSize ?? 1, frozen: frozen, parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
-  }
-}
-
-extension PlannedModule {
-  /// How many numbers its factors hold, about.
-  fileprivate var parameterEstimate: Int {
-    let shape = module.shape
-    switch algorithm {
-    case .lora, .dylora, .tlora: return options.rank * (shape.rows + shape.columns)
-    case .loha, .glora: return 2 * options.rank * (shape.rows + shape.columns)
-    case .full: return shape.count
-    case .norm: return 2 * shape.count
-    case .ia3: return shape.rows
-    case .lokr, .diagOFT, .boft: return min(options.rank * shape.rows * 2, shape.count)
-    }
   }
 }

@@ -1,3 +1,4 @@
+import Adapters
 import Checkpoints
 import Foundation
 import ModelFamilies
@@ -81,18 +82,18 @@ struct NetworkArgumentsTests {
       }
     }
     // decompose_both=False means what it says, unlike in LyCORIS 4.1.3.
-    #expect(try !settings("lycoris.kohya", "decompose_both=False").options.decomposesBoth)
+    #expect(try !settings("lycoris.kohya", "decompose_both=False").options.form.decomposesBoth)
     #expect(try settings("lycoris.kohya", "bypass_mode=None").options.bypasses == nil)
     #expect(try settings("lycoris.kohya", "bypass_mode=True").options.bypasses == true)
   }
 
   @Test func oldNames() throws {
     for name in ["use_cp", "use_conv_cp", "use_tucker"] {
-      #expect(try settings("lycoris.kohya", "\(name)=True").options.usesTucker)
+      #expect(try settings("lycoris.kohya", "\(name)=True").options.form.usesTucker)
     }
-    #expect(try !settings("lycoris.kohya", "disable_conv_cp=True").options.usesTucker)
-    #expect(try settings("lycoris.kohya", "constrain=0.1").options.constraint == 0.1)
-    #expect(try settings("lycoris.kohya", "constraint=0.1").options.constraint == 0.1)
+    #expect(try !settings("lycoris.kohya", "disable_conv_cp=True").options.form.usesTucker)
+    #expect(try settings("lycoris.kohya", "constrain=0.1").options.form.constraint == 0.1)
+    #expect(try settings("lycoris.kohya", "constraint=0.1").options.form.constraint == 0.1)
     #expect(try !settings("lycoris.kohya", "use_cp=True").notices.isEmpty)
   }
 
@@ -104,23 +105,23 @@ struct NetworkArgumentsTests {
     ] {
       _ = try settings("lycoris.kohya", "algo=\(name)")
     }
-    #expect(try settings("lycoris.kohya", "algo=locon").options.algorithm == .lora)
+    #expect(try settings("lycoris.kohya", "algo=locon").options.algorithm.name == LoRA.name)
   }
 
   /// `networks.loha` and `networks.lokr` of kohya's scripts have convolutions and Tucker cores.
   @Test func convolutionsOfKohyasModules() throws {
     for module in ["networks.loha", "networks.lokr"] {
       let given = try settings(module, "conv_dim=2", "conv_alpha=3", "use_tucker=True").options
-      #expect(given.convolutionRank == 2 && given.convolutionAlpha == 3 && given.usesTucker)
+      #expect(given.convolutionRank == 2 && given.convolutionAlpha == 3 && given.form.usesTucker)
       #expect(try settings(module).options.convolutionRank == nil)
     }
-    #expect(try settings("networks.lokr", "factor=4").options.factor == 4)
+    #expect(try settings("networks.lokr", "factor=4").options.form.factor == 4)
   }
 
   /// LyCORIS reads it from a preset's table alone, and trains outputs whatever the argument says.
   @Test func sideOfIA3() throws {
     let given = try settings("lycoris.kohya", "algo=ia3", "preset=ia3", "train_on_input=True")
-    #expect(!given.options.scalesInput)
+    #expect(!given.options.form.scalesInput)
     #expect(given.notices.contains { $0.contains("'train_on_input' is ignored") })
   }
 

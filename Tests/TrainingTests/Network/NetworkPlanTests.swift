@@ -1,3 +1,4 @@
+import Adapters
 import Checkpoints
 import Foundation
 import ModelFamilies
@@ -159,14 +160,14 @@ struct NetworkPlanTests {
     // A convolution with a kernel does not take part, although it is named.
     #expect(plan.modules.count == 192)
     let feed = try #require(plan.modules.first { $0.module.path.hasSuffix("ff.net.2") }).options
-    #expect(feed.algorithm == .lokr)
-    #expect((feed.rank, feed.alpha, feed.factor) == (8, 2, 4))
-    #expect(feed.decomposesBoth && feed.scalesRankDropout && feed.rankDropout == 0.1)
+    #expect(feed.algorithm.name == LoKr.name)
+    #expect((feed.rank, feed.alpha, feed.form.factor) == (8, 2, 4))
+    #expect(feed.form.decomposesBoth && feed.scalesRankDropout && feed.rankDropout == 0.1)
     let query = try #require(plan.modules.first { $0.module.path.hasSuffix("attn2.to_q") }).options
-    #expect(query.algorithm == .loha && query.usesScalar && query.decomposesWeight)
+    #expect(query.algorithm.name == LoHa.name && query.form.usesScalar && query.decomposesWeight)
     #expect(query.rank == 16)
     let other = try #require(plan.modules.first { $0.module.path.hasSuffix("attn2.to_k") }).options
-    #expect(other.algorithm == .lora)
+    #expect(other.algorithm.name == LoRA.name)
     #expect(plan.count("unet") == 192)
 
     try "unet_target_module = ['Transformer2D']\n[module_algo_map.X]\nalgo = 'lora'"

@@ -10,6 +10,7 @@ package import Tensors
 /// these files.
 package enum IA3: AdapterAlgorithm {
   package static let name = "ia3"
+  package static let aliases = ["(ia)3"]
 
   package static let weight = "weight"
   package static let side = "on_input"

@@ -13,6 +13,7 @@ package import Tensors
 /// `modules/locon.py`, `utils/__init__.py`.
 package enum LoRA: AdditiveAlgorithm {
   package static let name = "lora"
+  package static let aliases = ["locon"]
 
   package static let up = "lora_up.weight"
   package static let down = "lora_down.weight"

@@ -11,6 +11,7 @@ package import Tensors
 /// `networks/oft.py`, `oft_flux.py`.
 package enum DiagOFT: AdapterAlgorithm {
   package static let name = "diag-oft"
+  package static let aliases = ["oft"]
 
   static let rotations = "oft_diag"
   /// Blocks of the parts of a fused weight, in the order of its rows.

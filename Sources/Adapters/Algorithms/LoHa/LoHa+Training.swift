@@ -1,0 +1,16 @@
+package import Tensors
+
+extension LoHa: TrainableAlgorithm {
+  package static let trainingOptions = Set<TrainingOption>.products
+  package static let normLimit: NormLimit? = .change(.carriers)
+
+  package static func parameterCount(for weight: Shape, rank: Int) -> Int {
+    2 * rank * (weight.rows + weight.columns)
+  }
+
+  package static func adopt(
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+  ) {
+    settings.usesTucker = shapes[first.core] != nil
+  }
+}
