@@ -18,11 +18,12 @@ let house: [SwiftSetting] = words + optimized
 /// For C that computes.
 let loops: [CSetting] = isFast ? [.unsafeFlags(["-O2"], .when(configuration: .debug))] : []
 /// Tests: the macros of Swift Testing expand to unmarked unsafe code.
-let tests: [SwiftSetting] = [
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+let tests: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
 /// For targets whose API hands out spans.
 let lifetimes: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
 
@@ -89,6 +90,8 @@ let package = Package(
     // MARK: Of the build
     .executableTarget(name: "embed-tables", swiftSettings: house),
     .plugin(name: "EmbedTables", capability: .buildTool(), dependencies: ["embed-tables"]),
+    .executableTarget(name: "list-pipelines", swiftSettings: house),
+    .plugin(name: "ListPipelines", capability: .buildTool(), dependencies: ["list-pipelines"]),
 
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
@@ -130,7 +133,8 @@ let package = Package(
         "Machine", "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies",
         "Checkpoints", "Autograd", "DiffusionModels", orderedCollections, systemPackage,
       ],
-      swiftSettings: house),
+      swiftSettings: house,
+      plugins: ["ListPipelines"]),
     .target(
       name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
       swiftSettings: house),

@@ -2,7 +2,7 @@ import TOML
 
 /// A table of a file that is part of the program. A mistake in one is a defect that every test meets, so it
 /// traps, with the key.
-package struct EmbeddedTable {
+package struct EmbeddedTable: Sendable {
   private let table: TOMLTable
 
   private init(_ table: TOMLTable) { self.table = table }

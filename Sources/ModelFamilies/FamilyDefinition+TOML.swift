@@ -5,6 +5,7 @@ extension FamilyDefinition {
     signs = table.tables("signs").map(Sign.init)
     absent = table.strings(ifAny: "absent")
     components = table.tables("components").map(Component.init)
+    names = table.table(ifAny: "names")
     others = table.lists(ifAny: "others")
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
     trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
@@ -28,7 +29,7 @@ extension FamilyDefinition.Component {
   init(_ table: EmbeddedTable) {
     name = table.string("name")
     role = table.word("role")
-    tables = table.strings("tables")
+    tables = table.strings(ifAny: "tables") ?? []
     root = table.string(ifAny: "root")
     aliases = table.strings("aliases")
     implied = table.string(ifAny: "implied")

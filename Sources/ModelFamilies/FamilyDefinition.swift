@@ -15,7 +15,8 @@ struct FamilyDefinition: Sendable {
   struct Component: Sendable {
     let name: String
     let role: ComponentRole
-    /// Files that list the names; the blocks of all of them make one table.
+    /// Files that list the names; the blocks of all of them make one table. None where the family's own file
+    /// lists them.
     let tables: [String]
     /// The block in which the names start.
     let root: String?
@@ -70,6 +71,8 @@ struct FamilyDefinition: Sendable {
   /// Keys (without prefix) that no model of this family has, though a relative has.
   let absent: [String]?
   let components: [Component]
+  /// Names that no other family shares, in the form of the files of `NameTables`.
+  let names: EmbeddedTable?
   /// Prefixes of keys that belong to the checkpoint but to no module, by what they are.
   let others: [String: [String]]?
   /// Roles of those that are part of a model.

@@ -13,8 +13,11 @@ struct FamilyTables: Sendable {
   /// - Complexity: reads the tables' text: about half a millisecond.
   init(_ definition: FamilyDefinition) {
     self.definition = definition
-    let tables = definition.components.map { component in
-      NameTable(files: component.tables, root: component.root ?? "root")
+    let tables = definition.components.map { component -> NameTable in
+      let contents =
+        component.tables.isEmpty
+        ? [definition.names].compactMap(\.self) : component.tables.map(NameTable.file)
+      return NameTable(contents, root: component.root ?? "root")
     }
     self.tables = tables
     written = definition.components.enumerated().map { index, component in

@@ -71,7 +71,10 @@ struct NameTable: Sendable {
   private var blockNumbers: [String: Int] = [:]
   private let start: Int
 
-  private static let tables = EmbeddedFolder("NameTables", of: EmbeddedTables.files)
+  private static let files = EmbeddedFolder("NameTables", of: EmbeddedTables.files)
+
+  /// Traps if there is no file of that name.
+  static func file(_ name: String) -> EmbeddedTable { files.table(name) }
 
   /// First node of the table in that column.
   func entry(_ column: Int) -> Int { entries[start][column] }
@@ -103,9 +106,8 @@ extension NameTable.Row {
 }
 
 extension NameTable {
-  /// Reads the blocks of the named files into one table that starts in block `root`.
-  init(files: [String], root: String) {
-    let contents = files.map { Self.tables.table($0) }
+  /// Reads the blocks of files into one table that starts in block `root`.
+  init(_ contents: [EmbeddedTable], root: String) {
     columns = contents[0].strings("columns")
     // In one order, so that a row has the same number whenever the table is read.
     let blocks = contents.flatMap { $0.table("blocks").entries { $0.table($1) } }

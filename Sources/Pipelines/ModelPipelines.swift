@@ -5,9 +5,6 @@ package import SystemPackage
 
 /// The pipelines that there are.
 package enum ModelPipelines {
-  /// One word for each family, or families that share a graph.
-  package static var all: [any ModelPipeline.Type] { [StableDiffusionPipeline.self] }
-
   /// A checkpoint with the pipeline that is for it, also where its widths are those of no known model.
   /// - Parameter family: nil to recognize it.
   /// - Throws: `ModelLoadingError.unsupportedFamily`, `.unknownStructure`, `CheckpointError.quantized`, and what

@@ -5,17 +5,19 @@ import Testing
 
 /// Which family a checkpoint is taken for.
 @Suite struct RecognitionTests {
-  @Test func listsAllFamiliesOnce() {
+  /// Of families that fit equally well the first counts.
+  @Test func listsFamiliesInTheirOrder() {
     let names = ModelFamily.all.map(\.name)
-    #expect(
-      names == [
-        "sd1", "sd2", "sdxl", "sdxl-refiner", "flux", "chroma", "flux2", "sd3", "hunyuan-video",
-        "hunyuan-video-1.5",
-        "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima",
-        "krea2", "hunyuan-image", "hidream", "ltx-video", "ltx2", "ernie-image", "kandinsky5",
-        "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "cosmos1", "cascade",
-        "generic",
-      ])
+    #expect(Set(names).count == names.count)
+    #expect(names.last == "generic")
+    let known = [
+      "sd1", "sd2", "sdxl", "sdxl-refiner", "flux", "chroma", "flux2", "sd3", "hunyuan-video",
+      "hunyuan-video-1.5",
+      "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima",
+      "krea2", "hunyuan-image", "hidream", "ltx-video", "ltx2", "ernie-image", "kandinsky5",
+      "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "cosmos1", "cascade",
+    ]
+    #expect(names.filter(known.contains) == known)
     #expect(ModelFamily.named("sdxl")?.title == "Stable Diffusion XL")
     #expect(ModelFamily.named("sd4") == nil)
   }
