@@ -23,9 +23,13 @@ let tests: [SwiftSetting] =
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
-  ]
+  ] + (isFast ? [.define("MADE_UP_FAMILY")] : [])
 /// For targets whose API hands out spans.
 let lifetimes: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
+
+/// The worked example of a family, which is built with the tests alone; in debug builds that are no tests of
+/// ours, and in releases, there is no such family.
+func unlessTested(_ file: String) -> [String] { isFast ? [] : [file] }
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -113,6 +117,7 @@ let package = Package(
     .target(name: "Adapters", dependencies: ["Tensors", "LinearAlgebra"], swiftSettings: house),
     .target(
       name: "ModelFamilies", dependencies: ["Tensors", "TOML"],
+      exclude: unlessTested("Families/pebble.toml"),
       swiftSettings: house, plugins: ["EmbedTables"]),
     .target(
       name: "Checkpoints",
@@ -126,14 +131,14 @@ let package = Package(
       swiftSettings: house),
     .target(
       name: "DiffusionModels", dependencies: ["Tensors", "Autograd"],
-      swiftSettings: house),
+      exclude: unlessTested("PebbleModel.swift"), swiftSettings: house),
     .target(
       name: "Pipelines",
       dependencies: [
         "Machine", "Tensors", "LinearAlgebra", "Safetensors", "Adapters", "ModelFamilies",
         "Checkpoints", "Autograd", "DiffusionModels", orderedCollections, systemPackage,
       ],
-      swiftSettings: house,
+      exclude: unlessTested("PebblePipeline.swift"), swiftSettings: house,
       plugins: ["ListPipelines"]),
     .target(
       name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
