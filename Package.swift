@@ -35,6 +35,7 @@ let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let orderedCollections = Target.Dependency.product(
   name: "OrderedCollections", package: "swift-collections")
+let heaps = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 /// One command line tool: words only, the work is in `Operations`.
@@ -127,10 +128,11 @@ let package = Package(
       ],
       swiftSettings: house, plugins: ["EmbedTables"]),
     .target(
-      name: "Autograd", dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers"],
+      name: "Autograd",
+      dependencies: ["Tensors", "LinearAlgebra", "COneDNN", "CLayers", heaps],
       swiftSettings: house),
     .target(
-      name: "DiffusionModels", dependencies: ["Tensors", "Autograd"],
+      name: "DiffusionModels", dependencies: ["Tensors", "Autograd", heaps],
       exclude: unlessTested("PebbleModel.swift"), swiftSettings: house),
     .target(
       name: "Pipelines",

@@ -25,4 +25,10 @@ complain "Foundation is large: FoundationEssentials" \
 complain "only tools and CommandSupport print or parse arguments" \
   '\bprint\(|import ArgumentParser' \
   $(find Sources -mindepth 1 -maxdepth 1 -type d ! -name 'lyco-*' ! -name CommandSupport ! -name '*-fuzz')
+twice="$(grep -rhoE --include='*.swift' '^(package |public |private |fileprivate |final |indirect )*(struct|class|enum|protocol|actor) [A-Z][A-Za-z0-9]*' Sources \
+  | awk '{ print $NF }' | sort | uniq -d)"
+if [[ -n "$twice" ]]; then
+  echo "a name is that of one type: found twice: ${twice//$'\n'/, }" >&2
+  failed=1
+fi
 exit "$failed"

@@ -1,3 +1,4 @@
+import HeapModule
 package import Tensors
 
 extension Variable {
@@ -22,40 +23,25 @@ extension Variable {
 
 /// Nodes to visit, the one recorded last first, each once.
 private struct NodeQueue {
-  private var heap: [Node] = []
+  private struct Entry: Comparable {
+    let node: Node
+
+    static func == (a: Entry, b: Entry) -> Bool { a.node.order == b.node.order }
+    static func < (a: Entry, b: Entry) -> Bool { a.node.order < b.node.order }
+  }
+
+  private var waiting = Heap<Entry>()
   private var known: Set<ObjectIdentifier> = []
 
   mutating func insert(_ node: Node) {
     guard known.insert(ObjectIdentifier(node)).inserted else { return }
-    heap.append(node)
-    var child = heap.count - 1
-    while child > 0, heap[(child - 1) / 2].order < heap[child].order {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
+    waiting.insert(Entry(node: node))
   }
 
   mutating func popLast() -> Node? {
-    guard let last = heap.popLast() else { return nil }
-    guard let first = heap.first else { return last.forgotten(by: &known) }
-    heap[0] = last
-    var parent = 0
-    while true {
-      var largest = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < heap.count && heap[child].order > heap[largest].order { largest = child }
-      guard largest != parent else { break }
-      heap.swapAt(parent, largest)
-      parent = largest
-    }
-    return first.forgotten(by: &known)
-  }
-}
-
-extension Node {
-  /// A visited node is not met again: whatever uses it was recorded later.
-  fileprivate func forgotten(by known: inout Set<ObjectIdentifier>) -> Node {
-    known.remove(ObjectIdentifier(self))
-    return self
+    guard let node = waiting.popMax()?.node else { return nil }
+    // A visited node is not met again: whatever uses it was recorded later.
+    known.remove(ObjectIdentifier(node))
+    return node
   }
 }

@@ -12,7 +12,7 @@ struct AdapterJob {
   let settings: AdapterConversionSettings
   let strength: StrengthOptions
   let combination: CombinationOptions
-  let rank: RankOptions
+  let rank: ResizeOptions
   let base: FilePath?
   /// Adapters as they were before training, for those that did not begin at zero.
   let initial: [FilePath]

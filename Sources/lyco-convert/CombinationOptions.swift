@@ -53,7 +53,7 @@ struct CombinationOptions: ParsableArguments {
     }
   }
 
-  func settings(_ rank: RankOptions, adapterCount: Int) throws -> CombinationSettings {
+  func settings(_ rank: ResizeOptions, adapterCount: Int) throws -> CombinationSettings {
     if shuffles {
       StandardError.say("'--shuffle' has no effect: the order of ranks changes no weight")
     }

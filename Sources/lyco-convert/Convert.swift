@@ -66,7 +66,7 @@ struct Convert: Tool {
   @OptionGroup(title: "Format") var beginnings: InitialAdapterOptions
   @OptionGroup(title: "Strength") var strength: StrengthOptions
   @OptionGroup(title: "Combination") var combination: CombinationOptions
-  @OptionGroup(title: "Algorithm and rank") var rank: RankOptions
+  @OptionGroup(title: "Algorithm and rank") var rank: ResizeOptions
   @OptionGroup(title: "Post-hoc EMA") var movingAverage: MovingAverageOptions
   @OptionGroup(title: "Number format") var storage: StorageOptions
   @OptionGroup(title: "Checkpoints") var arithmetic: CheckpointArithmeticOptions

@@ -67,7 +67,7 @@ struct Extract: Tool {
   @OptionGroup(title: "Algorithm") var algorithm: AlgorithmOptions
   @OptionGroup(title: "Ranks") var ranks: RankOptions
   @OptionGroup(title: "Factors") var factors: FactorOptions
-  @OptionGroup(title: "Modules") var modules: ModuleOptions
+  @OptionGroup(title: "Modules") var modules: ModuleSelectionOptions
   @OptionGroup(title: "Patterns") var selection: SelectionOptions
   @OptionGroup(title: "Reader") var reader: ReaderOptions
   @OptionGroup(title: "Checkpoints") var family: FamilyOptions

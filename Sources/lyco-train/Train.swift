@@ -80,7 +80,7 @@ struct Train: Tool {
   func work(_ given: GivenOptions) async throws {
     lyco_keep_all_freed_memory()
     BLASThreads.set(1)
-    let summary = TrainingSummary(isQuiet: run.quiet, asJSON: run.asJSON)
+    let summary = RunSummary(isQuiet: run.quiet, asJSON: run.asJSON)
     if model.mixedPrecision == "fp16" {
       summary.warn(
         "'--mixed_precision fp16': bf16 takes its place, whose range needs no scaling of the loss")

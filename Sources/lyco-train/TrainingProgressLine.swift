@@ -19,11 +19,11 @@ final class TrainingProgressLine {
     observer.progress = { [self] phase, done, total in
       if phase == .caching { draw("encoding images  \(done) / \(total)") }
     }
-    observer.stepped = { [self] step, total, epoch, average, rate in
-      draw(text(step, total, epoch, average, rate), isLast: step == total)
+    observer.stepped = { [self] step in
+      draw(text(step), isLast: step.number == step.count)
     }
     observer.validated = { [self] step, loss in
-      say("step \(step): loss of images held out \(TrainingSummary.rounded(loss, 5))")
+      say("step \(step): loss of images held out \(RunSummary.rounded(loss, 5))")
     }
     observer.saved = { [self] in say("saved \($0)") }
     observer.note = { [self] in say("note: \($0)") }
@@ -45,15 +45,14 @@ final class TrainingProgressLine {
   }
 
   /// `epoch 2  step 41 / 500  loss 0.0912  lr 1e-04  2.31 s/step  17 min 40 s left`
-  private func text(
-    _ step: Int, _ total: Int, _ epoch: Int, _ average: Double, _ rate: Double
-  ) -> String {
-    let seconds = (ContinuousClock.now - started) / .seconds(1) / Double(max(step - first, 1))
+  private func text(_ step: TrainingObserver.Step) -> String {
+    let seconds =
+      (ContinuousClock.now - started) / .seconds(1) / Double(max(step.number - first, 1))
     let parts = [
-      "epoch \(epoch)", "step \(step) / \(total)",
-      "loss \(TrainingSummary.rounded(average, 5))", "lr \(Float(rate))",
-      "\(TrainingSummary.rounded(seconds, 2)) s/step",
-      "\(TrainingSummary.duration(seconds * Double(total - step))) left",
+      "epoch \(step.epoch)", "step \(step.number) / \(step.count)",
+      "loss \(RunSummary.rounded(step.averageLoss, 5))", "lr \(Float(step.rate))",
+      "\(RunSummary.rounded(seconds, 2)) s/step",
+      "\(RunSummary.duration(seconds * Double(step.count - step.number))) left",
     ]
     return ProgressLine.fitted(
       parts, from: 3, to: Terminal.errorWidth.map { $0 - 1 } ?? .max)

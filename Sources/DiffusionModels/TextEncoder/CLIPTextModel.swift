@@ -61,7 +61,9 @@ package final class CLIPTextModel {
     var hidden = (embedded + Variable.rows(positions, of: positionTable))
       .reshaped([tokens.count, length, width])
     for block in blocks.dropLast(max(clipSkip, 1) - 1) {
-      hidden = Checkpoint(isActive: checkpointsBlocks, block.layers).run([hidden]) { block($0[0]) }
+      hidden = BlockCheckpoint(isActive: checkpointsBlocks, block.layers).run([hidden]) {
+        block($0[0])
+      }
     }
     return finalNorm(hidden)
   }

@@ -1,17 +1,19 @@
+import HeapModule
+
 /// One word on its way to the pieces of a vocabulary: neighbours become one, the most frequent pair of
 /// the vocabulary first, of equal ones the leftmost.
 ///
 /// - Complexity: O(n log n) in the bytes of the word.
 struct WordPieces {
   /// A pair that could become one.
-  private struct Candidate {
+  private struct Candidate: Comparable {
     let rank: Int
     let position: Int
     let left, right: Int
     let piece: Int
 
-    func isBefore(_ other: Candidate) -> Bool {
-      rank != other.rank ? rank < other.rank : position < other.position
+    static func < (a: Candidate, b: Candidate) -> Bool {
+      (a.rank, a.position) < (b.rank, b.position)
     }
   }
 
@@ -19,8 +21,7 @@ struct WordPieces {
   /// Of the piece that begins at a byte; -1 where none does any longer.
   private var numbers: [Int]
   private var next, previous: [Int]
-  /// A binary heap, the best on top.
-  private var candidates: [Candidate] = []
+  private var candidates = Heap<Candidate>()
 
   /// - Parameter bytes: of the word in UTF-8; not empty.
   init(_ bytes: some Collection<UInt8>, _ vocabulary: CLIPVocabulary) {
@@ -34,7 +35,7 @@ struct WordPieces {
   /// The numbers of the pieces.
   consuming func merged() -> [Int] {
     for position in 0..<numbers.count { consider(position) }
-    while let best = removeBest() {
+    while let best = candidates.popMin() {
       let (position, partner) = (best.position, next[best.position])
       guard partner < numbers.count, numbers[position] == best.left, numbers[partner] == best.right
       else { continue }
@@ -53,31 +54,9 @@ struct WordPieces {
     let partner = next[position]
     guard partner < numbers.count, let merge = vocabulary.merge(numbers[position], numbers[partner])
     else { return }
-    var child = candidates.count
-    candidates.append(
+    candidates.insert(
       Candidate(
         rank: merge.rank, position: position, left: numbers[position], right: numbers[partner],
         piece: merge.piece))
-    while child > 0, candidates[child].isBefore(candidates[(child - 1) / 2]) {
-      candidates.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  private mutating func removeBest() -> Candidate? {
-    guard let best = candidates.first, let last = candidates.popLast() else { return nil }
-    guard !candidates.isEmpty else { return best }
-    candidates[0] = last
-    var parent = 0
-    while true {
-      var first = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < candidates.count && candidates[child].isBefore(candidates[first]) {
-        first = child
-      }
-      guard first != parent else { return best }
-      candidates.swapAt(parent, first)
-      parent = first
-    }
   }
 }

@@ -30,7 +30,7 @@ struct SpatialTransformer {
     let d = x.shape.dimensions
     var tokens = projectIn(norm(x).reshaped([d[0], d[1] * d[2], d[3]]))
     for block in blocks {
-      tokens = Checkpoint(isActive: checkpointing, block.layers).run([tokens, context]) {
+      tokens = BlockCheckpoint(isActive: checkpointing, block.layers).run([tokens, context]) {
         block($0[0], context: $0[1])
       }
     }

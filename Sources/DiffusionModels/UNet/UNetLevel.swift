@@ -38,7 +38,7 @@ struct UNetStage {
 
   func callAsFunction(_ x: Variable, _ conditions: UNetConditions) -> Variable {
     let residual = residual
-    let hidden = Checkpoint(isActive: conditions.checkpointing, residual.layers).run(
+    let hidden = BlockCheckpoint(isActive: conditions.checkpointing, residual.layers).run(
       [x, conditions.time]
     ) { residual($0[0], time: $0[1]) }
     return transformer?(

@@ -25,17 +25,19 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   /// - Throws: `ModelLoadingError.configuration`
   package init(reading folder: FilePath, family: ModelFamily) throws {
     self.init(of: family)
-    if let file = try ConfigurationFile(folder.appending("unet").appending("config.json")) {
+    if let file = try ModelConfigurationFile(folder.appending("unet").appending("config.json")) {
       try unet.read(file)
     }
-    if let file = try ConfigurationFile(folder.appending("text_encoder").appending("config.json")) {
+    if let file = try ModelConfigurationFile(
+      folder.appending("text_encoder").appending("config.json"))
+    {
       try text.read(file)
     }
-    if let file = try ConfigurationFile(folder.appending("vae").appending("config.json")) {
+    if let file = try ModelConfigurationFile(folder.appending("vae").appending("config.json")) {
       try vae.read(file)
     }
     let scheduler = folder.appending("scheduler").appending("scheduler_config.json")
-    if let type = try ConfigurationFile(scheduler)?.string("prediction_type") {
+    if let type = try ModelConfigurationFile(scheduler)?.string("prediction_type") {
       predictsVelocity = type == "v_prediction"
     }
   }
@@ -43,7 +45,7 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
 
 extension UNetConfiguration {
   /// - Throws: `ModelLoadingError.configuration`
-  mutating func read(_ file: ConfigurationFile) throws {
+  mutating func read(_ file: ModelConfigurationFile) throws {
     try file.expect("act_fn", ["silu", "swish"])
     // diffusers' name for the number of heads, but for models that came after these.
     for key in ["num_attention_heads", "attention_head_dim"] {
@@ -58,7 +60,7 @@ extension UNetConfiguration {
 
 extension CLIPTextConfiguration {
   /// - Throws: `ModelLoadingError.configuration`
-  mutating func read(_ file: ConfigurationFile) throws {
+  mutating func read(_ file: ModelConfigurationFile) throws {
     let activations = ["quick_gelu": Activation.quickGELU, "gelu": .gelu]
     try file.expect("hidden_act", activations.keys.sorted())
     if let name = try file.string("hidden_act") { activation = activations[name] ?? activation }
@@ -69,7 +71,7 @@ extension CLIPTextConfiguration {
 
 extension VAEConfiguration {
   /// - Throws: `ModelLoadingError.configuration`
-  mutating func read(_ file: ConfigurationFile) throws {
+  mutating func read(_ file: ModelConfigurationFile) throws {
     try file.expect("act_fn", ["silu", "swish"])
     groups = try file.integers("norm_num_groups")?.first ?? groups
     scale = try file.number("scaling_factor").map { Float($0) } ?? scale
@@ -81,7 +83,7 @@ extension VAEConfiguration {
   /// - Throws: `ModelLoadingError.configuration`
   init?(of path: FilePath) throws {
     for folder in [path, path.removingLastComponent()] {
-      guard let file = try ConfigurationFile(folder.appending("config.json")),
+      guard let file = try ModelConfigurationFile(folder.appending("config.json")),
         try file.string("_class_name") == "AutoencoderKL"
       else { continue }
       self.init()

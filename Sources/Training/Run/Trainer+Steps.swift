@@ -144,8 +144,9 @@ extension Trainer {
         }, gradientNorm: norm
       ).scalars, step: progress.step, epoch: epoch + 1)
     observer.stepped(
-      progress.step, lastStep, epoch + 1, progress.losses.value,
-      used.last ?? 0)
+      TrainingObserver.Step(
+        number: progress.step, count: lastStep, epoch: epoch + 1,
+        averageLoss: progress.losses.value, rate: used.last ?? 0))
   }
 
   /// Saves, measures and stops where that is due.

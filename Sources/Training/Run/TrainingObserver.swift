@@ -9,12 +9,25 @@ package struct TrainingObserver {
     case training(from: Int, to: Int)
   }
 
+  /// A step of an optimizer.
+  package struct Step: Sendable {
+    /// From 1.
+    package let number: Int
+    /// How many the run has.
+    package let count: Int
+    /// From 1.
+    package let epoch: Int
+    package let averageLoss: Double
+    /// Of the last group of parameters.
+    package let rate: Double
+  }
+
   /// A phase begins.
   package var begin: (Phase) -> Void = { _ in }
   /// So many of all that a phase has to do are done.
   package var progress: (Phase, Int, Int) -> Void = { _, _, _ in }
-  /// A step was taken: its number, how many there are, the epoch, the average loss, the learning rate.
-  package var stepped: (Int, Int, Int, Double, Double) -> Void = { _, _, _, _, _ in }
+  /// A step was taken.
+  package var stepped: (Step) -> Void = { _ in }
   /// Images that are held out were judged after a step: their loss.
   package var validated: (Int, Double) -> Void = { _, _ in }
   /// An adapter was written.

@@ -20,7 +20,7 @@ struct ScriptGate {
     try refuseOtherScripts()
     if let path = arguments["config_file"]?.first {
       arguments.remove("config_file")
-      let file = try ConfigurationFile(path: path, options)
+      let file = try OptionFile(path: path, options)
       let given = Set(arguments.entries.map(\.name))
       spellings = file.spellings.filter { !given.contains($0.key) }
       arguments.addMissing(file.arguments)

@@ -53,10 +53,10 @@ struct HostileDatasetTests {
     let pipe = folder.file("config.json")
     #expect(mkfifo(pipe.string, 0o600) == 0)
     #expect(
-      message { _ = try ConfigurationFile(pipe) } == "\(pipe): expected a file, found a pipe")
+      message { _ = try ModelConfigurationFile(pipe) } == "\(pipe): expected a file, found a pipe")
     try folder.write("large.json", text: "{\"num_hidden_layers\": 2147483648}")
     let text = message {
-      _ = try ConfigurationFile(folder.file("large.json"))?
+      _ = try ModelConfigurationFile(folder.file("large.json"))?
         .integers("num_hidden_layers", atMost: 1000)
     }
     #expect(

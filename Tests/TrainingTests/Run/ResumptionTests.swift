@@ -175,8 +175,8 @@ import Testing
     let whole = run
     var observer = TrainingObserver()
     let files = (0..<3).map { images.folder.file("\($0).png").string }
-    observer.stepped = { step, _, _, _, _ in
-      guard step == 2 else { return }
+    observer.stepped = { step in
+      guard step.number == 2 else { return }
       for file in files { try? FileManager.default.removeItem(atPath: file) }
     }
     let error = #expect(throws: TrainingError.self) {

@@ -94,7 +94,7 @@ extension Inspection {
       if alpha < 0 { find("alpha is \(alpha): the module's change is turned around") }
     }
     checkMissingAlphas(withoutAlpha, among: adapter, &check)
-    if let first = withoutRank.first, NetworkArguments(file.metadata).dividesByRoot {
+    if let first = withoutRank.first, StatedNetwork(file.metadata).dividesByRoot {
       check.findings.append(
         "\(withoutRank.count) LoKr modules with both factors whole, first '\(first)', trained with "
           + "rs_lora: training scaled by the root of a rank that the file does not tell, every "

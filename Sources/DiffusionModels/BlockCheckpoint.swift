@@ -1,7 +1,7 @@
 import Autograd
 
 /// Whether a block keeps only its inputs for the backward pass.
-struct Checkpoint {
+struct BlockCheckpoint {
   let isActive: Bool
   let layers: [Layer]
 

@@ -7,7 +7,7 @@ import SystemPackage
 import Training
 
 /// What the tool says of a run, before it and after it.
-struct TrainingSummary {
+struct RunSummary {
   let isQuiet: Bool
   let asJSON: Bool
 

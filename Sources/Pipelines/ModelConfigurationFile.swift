@@ -3,7 +3,7 @@ import Safetensors
 package import SystemPackage
 
 /// A `config.json` of a model's folder.
-package struct ConfigurationFile {
+package struct ModelConfigurationFile {
   package let path: FilePath
   private let value: JSONValue
 

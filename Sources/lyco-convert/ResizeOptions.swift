@@ -10,7 +10,7 @@ import SystemPackage
 import Tensors
 
 /// Algorithm and rank: options of lyco-convert.
-struct RankOptions: ParsableArguments {
+struct ResizeOptions: ParsableArguments {
   enum DynamicMethod: String, ExpressibleByArgument, CaseIterable {
     case ratio = "sv_ratio"
     case norm = "sv_fro"

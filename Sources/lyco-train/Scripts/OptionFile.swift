@@ -8,7 +8,7 @@ import Training
 ///
 /// Sections are for the eye: only keys count, and what stands on the command line wins. Keys that are no option of
 /// any script are passed over as there, but for those that are a slip of the pen.
-struct ConfigurationFile {
+struct OptionFile {
   let path: String
   private(set) var arguments = ScriptArguments()
   /// Keys of no script, and of scripts that train other things, in the order of the file.

@@ -3,7 +3,7 @@ import Checkpoints
 import FoundationEssentials
 
 /// Which modules take part.
-struct ModuleOptions: ParsableArguments {
+struct ModuleSelectionOptions: ParsableArguments {
   @Option(
     name: .customLong("preset"),
     help: ArgumentHelp(

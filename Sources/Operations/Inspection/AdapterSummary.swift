@@ -76,11 +76,11 @@ extension AdapterSummary {
     }
     embeddings = names.sorted()
     orphans = adapter.orphans
-    notes = Self.notes(of: adapter, NetworkArguments(metadata))
+    notes = Self.notes(of: adapter, StatedNetwork(metadata))
   }
 
   private static func notes(
-    of adapter: InspectedAdapter, _ arguments: NetworkArguments
+    of adapter: InspectedAdapter, _ arguments: StatedNetwork
   ) -> [String] {
     var notes = adapter.refused.keys.map { "cannot be merged or measured here: \($0.text)" }
       .sorted()

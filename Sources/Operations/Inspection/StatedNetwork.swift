@@ -1,7 +1,7 @@
 import Safetensors
 
 /// What a trainer's metadata say about the network beyond its tensors.
-struct NetworkArguments: Sendable {
+struct StatedNetwork: Sendable {
   /// Whether every rank below that of the file was trained to be an adapter too.
   let isDyLoRA: Bool
   /// Whether training divided alpha by the root of the rank.
