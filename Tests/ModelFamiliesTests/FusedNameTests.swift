@@ -78,6 +78,7 @@ import Testing
     ("ltx-video.native", "ltx-video.diffusers", 0), ("ltx2.native", "ltx2.diffusers", 0),
     ("auraflow.native", "auraflow.diffusers", 1),
     ("pixart-sigma.native", "pixart-sigma.diffusers", 0),
+    ("sana-1.6B.native", "sana-1.6B.diffusers", 0),
     // The last modulation, and the gates of 48 and 47 feed-forward layers.
     ("mochi.native", "mochi.diffusers", 96), ("cosmos1-7B.native", "cosmos1-7B.diffusers", 0),
     ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0),
@@ -115,6 +116,7 @@ import Testing
     ("ltx-video.native", "ltx-video.diffusers", 0, 0), ("ltx2.native", "ltx2.diffusers", 0, 0),
     ("auraflow.native", "auraflow.diffusers", 1, 0),
     ("pixart-sigma.native", "pixart-sigma.diffusers", 0, 56),
+    ("sana-1.6B.native", "sana-1.6B.diffusers", 0, 40),
     ("mochi.native", "mochi.diffusers", 96, 96),
     ("wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers", 0, 0),
   ])

@@ -110,6 +110,11 @@ import Testing
       count(try KeyList("pixart-sigma.native").layout(), "unet", in: ["PixArtBlock"]) == 28 * 7)
     #expect(
       count(try KeyList("pixart-sigma.diffusers").layout(), "unet", in: ["PixArtBlock"]) == 28 * 10)
+    for (list, layers) in [("sana-1.6B.native", 7), ("sana-1.6B.diffusers", 10)] {
+      let layout = try KeyList(list).layout()
+      #expect(count(layout, "unet", in: ["SanaMSBlock"]) == 20 * layers)
+      #expect(count(layout, "unet", in: ["GLUMBConv"]) == 20 * 2)
+    }
     let cog = try KeyList("cogvideox-5b.native").layout()
     #expect(count(cog, "unet", in: ["CogVideoXBlock"]) == 42 * 8)
     let mochi = try KeyList("mochi.native").layout()

@@ -15,7 +15,7 @@ import Testing
       "hunyuan-video-1.5",
       "wan", "qwen-image", "framepack", "z-image", "lumina2", "hunyuan-dit", "anima",
       "krea2", "hunyuan-image", "hidream", "ltx-video", "ltx2", "ernie-image", "kandinsky5",
-      "omnigen2", "auraflow", "pixart", "cogvideox", "mochi", "cosmos1", "cascade",
+      "omnigen2", "auraflow", "pixart", "sana", "cogvideox", "mochi", "cosmos1", "cascade",
     ]
     #expect(names.filter(known.contains) == known)
     #expect(ModelFamily.named("sdxl")?.title == "Stable Diffusion XL")

@@ -34,7 +34,10 @@ import Testing
       "cosmos1-7B.native", "cosmos1-7B.diffusers", "cascade.native", "cascade.comfy",
       "cascade.diffusers",
     ]
-    + ["wan2.2-s2v-14B.native", "qwen2.5-vl-7B.comfy", "qwen3-4B.comfy", "llama3-8B.comfy"]
+    + [
+      "sana-1.6B.native", "sana-1.6B.diffusers", "wan2.2-s2v-14B.native", "qwen2.5-vl-7B.comfy",
+      "qwen3-4B.comfy", "llama3-8B.comfy",
+    ]
 
   @Test(arguments: lists)
   func everyFamily(list: String) async throws {

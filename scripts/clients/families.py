@@ -115,6 +115,9 @@ MODELS = {
     "auraflow": lambda: diffusers.AuraFlowTransformer2DModel(
         sample_size=8, in_channels=4, num_mmdit_layers=2, num_single_dit_layers=2, **HEADS,
         joint_attention_dim=16, caption_projection_dim=32, pos_embed_max_size=16),
+    "sana": lambda: diffusers.SanaTransformer2DModel(
+        in_channels=4, out_channels=4, **HEADS, num_layers=2, num_cross_attention_heads=2,
+        cross_attention_head_dim=16, cross_attention_dim=32, caption_channels=16, sample_size=8),
     "pixart": lambda: diffusers.PixArtTransformer2DModel(
         **HEADS, in_channels=4, num_layers=2, cross_attention_dim=32, sample_size=8, caption_channels=16,
         use_additional_conditions=True),
@@ -255,6 +258,19 @@ PIXART = (
 )
 """As diffusers' scripts/convert_pixart_alpha_to_diffusers.py and convert_pixart_sigma_to_diffusers.py rename."""
 
+SANA = (
+    (r"^transformer_blocks", "blocks", None),
+    (r"attn1\.to_([qkv])", "attn.qkv", "qkv"), (r"attn1\.to_out\.0", "attn.proj", None),
+    (r"attn2\.to_q", "cross_attn.q_linear", None), (r"attn2\.to_([kv])", "cross_attn.kv_linear", "kv"),
+    (r"attn2\.to_out\.0", "cross_attn.proj", None),
+    (r"^time_embed\.linear", "t_block.1", None),
+    (r"^time_embed\.emb\.timestep_embedder\.linear_1", "t_embedder.mlp.0", None),
+    (r"^time_embed\.emb\.timestep_embedder\.linear_2", "t_embedder.mlp.2", None),
+    (r"^caption_projection\.linear_", "y_embedder.y_proj.fc", None),
+    (r"^proj_out", "final_layer.linear", None),
+)
+"""As diffusers' scripts/convert_sana_to_diffusers.py renames."""
+
 HUNYUAN_DIT = (
     (r"attn1\.to_([qkv])", "attn1.Wqkv", "qkv"), (r"attn2\.to_([kv])", "attn2.kv_proj", "kv"),
     (r"attn2\.to_q", "attn2.q_proj", None), (r"to_out\.0", "out_proj", None),
@@ -317,8 +333,8 @@ def places(family, model):
         return lambda name: renamed(name, HUNYUAN_VIDEO_15)
     if family == "hunyuan-image":
         return lambda name: renamed(name, HUNYUAN_IMAGE)
-    if family == "pixart":
-        return lambda name: renamed(name, PIXART)
+    if family in ("pixart", "sana"):
+        return lambda name: renamed(name, PIXART if family == "pixart" else SANA)
     if family in ("cosmos1", "cascade"):
         return lambda name: renamed(name, COSMOS1 if family == "cosmos1" else CASCADE)
     return lambda name: (sgm(name) if family == "sdxl" else name, (0, 1))

@@ -31,7 +31,7 @@ LOADERS = {
     "framepack": "HunyuanVideo", "wan": "Wan", "qwen-image": "QwenImage", "z-image": "ZImage",
     "lumina2": "Lumina2", "anima": "Anima", "krea2": "Krea2", "hidream": "HiDreamImage",
     "ltx-video": "LTXVideo", "ltx2": "LTX2", "ernie-image": "ErnieImage", "kandinsky5": "Kandinsky",
-    "auraflow": "AuraFlow", "cogvideox": "CogVideoX",
+    "auraflow": "AuraFlow", "sana": "Sana", "cogvideox": "CogVideoX",
 }
 """Mixins of diffusers.loaders. Not here: Mochi, which has 677 layers and is read as CogVideoX is."""
 

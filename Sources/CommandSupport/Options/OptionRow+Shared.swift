@@ -45,6 +45,7 @@ extension OptionWords {
     omnigen omnigen-2 = omnigen2
     aura aura-flow ponyv7 pony-v7 = auraflow
     pixart-alpha pixart-sigma pixartsigma pixart-a pixart-s = pixart
+    sana-1.6b sana-0.6b sana-1.5 = sana
     cogvideo cogvideox-5b cogvideox-2b = cogvideox
     mochi-1 mochi1 genmo = mochi
     cosmos-1 cosmos-1.0 cosmos-predict1 predict1 = cosmos1
