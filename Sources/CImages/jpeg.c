@@ -39,18 +39,22 @@ static void notice(j_common_ptr jpeg, int level) {
   }
 }
 
-static void count_scans(j_common_ptr common) {
-  errors *e = (errors *)common->err;
-  if (!common->is_decompressor) return;
-  j_decompress_ptr jpeg = (j_decompress_ptr)common;
-  int scans = jpeg->input_scan_number;
-  int64_t pixels = (int64_t)jpeg->image_width * jpeg->image_height;
-  if (scans > FREE_SCANS && scans * pixels > MOST_SCANNED) {
-    snprintf(e->message, LYCO_IMAGE_MESSAGE,
-             "%d scans of %lld pixels are too much work; save it again, not progressive", scans,
-             (long long)pixels);
-    longjmp(e->jump, 1);
+/// The scans of a file, by its markers: known before memory is taken for all of its pixels.
+static int64_t count_scans(const uint8_t *bytes, size_t count) {
+  int64_t scans = 0;
+  size_t at = 2;
+  while (at + 4 <= count) {
+    // Coded data hold no other marker than RST0 to RST7 (0xD0 to 0xD7), and a zero behind each 0xFF of their own.
+    if (bytes[at] != 0xFF || bytes[at + 1] == 0xFF || bytes[at + 1] == 0 ||
+        (bytes[at + 1] >= 0xD0 && bytes[at + 1] <= 0xD8)) {
+      at += bytes[at] != 0xFF || bytes[at + 1] == 0xFF ? 1 : 2;
+      continue;
+    }
+    if (bytes[at + 1] == 0xD9) break;
+    scans += bytes[at + 1] == 0xDA;
+    at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
   }
+  return scans;
 }
 
 /// The orientation in an Exif segment; 0 if there is none.
@@ -139,7 +143,6 @@ static void spread(const uint8_t *from, uint8_t *to, uint32_t width, int compone
 int lyco_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height,
                      int channels, uint8_t *pixels, char *message) {
   struct jpeg_decompress_struct jpeg;
-  struct jpeg_progress_mgr progress = {.progress_monitor = count_scans};
   errors e;
   prepare(&jpeg, &e, message);
   if (setjmp(e.jump)) {
@@ -147,12 +150,19 @@ int lyco_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_
     return 0;
   }
   jpeg_create_decompress(&jpeg);
-  jpeg.progress = &progress;
   jpeg_mem_src(&jpeg, bytes, count);
   jpeg_read_header(&jpeg, TRUE);
   if (jpeg.image_width != width || jpeg.image_height != height) {
     jpeg_destroy_decompress(&jpeg);
     return lyco_image_fail(message, "the file changed while it was read");
+  }
+  int64_t area = (int64_t)width * height, scans = count_scans(bytes, count);
+  if (scans > FREE_SCANS && scans > MOST_SCANNED / area) {
+    jpeg_destroy_decompress(&jpeg);
+    snprintf(message, LYCO_IMAGE_MESSAGE,
+             "%lld scans of %lld pixels are too much work; save it again, not progressive",
+             (long long)scans, (long long)area);
+    return 0;
   }
   if (jpeg.num_components == 1)
     jpeg.out_color_space = JCS_GRAYSCALE;

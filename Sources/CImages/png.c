@@ -5,18 +5,26 @@
 #include <png.h>
 #include <string.h>
 
+/// Packed bytes that may follow upon those of the last row. libpng unpacks them, though nothing needs them: a
+/// megabyte of them is a gigabyte.
+#define MOST_SURPLUS (64 << 10)
+
 typedef struct {
   const uint8_t *bytes;
   size_t left;
   char *message;
+  /// How much may still be read.
+  size_t most;
 } source;
 
 static void read_bytes(png_structp png, png_bytep target, png_size_t count) {
   source *from = png_get_io_ptr(png);
   if (count > from->left) png_error(png, "the file is cut short");
+  if (count > from->most) png_error(png, "more data than its pixels are");
   memcpy(target, from->bytes, count);
   from->bytes += count;
   from->left -= count;
+  from->most -= count;
 }
 
 static void fail(png_structp png, png_const_charp text) {
@@ -66,7 +74,7 @@ int lyco_png_header(const uint8_t *bytes, size_t count, lyco_image_header *heade
 
 int lyco_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height,
                     int channels, uint8_t *pixels, char *message) {
-  source from = {bytes, count, message};
+  source from = {bytes, count, message, SIZE_MAX};
   png_infop info = NULL;
   png_structp png = open_png(&from, &info);
   if (!png) return 0;
@@ -88,8 +96,14 @@ int lyco_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t
   png_read_update_info(png, info);
   size_t row = (size_t)width * (size_t)channels;
   if (png_get_rowbytes(png, info) != row) png_error(png, "unexpected channels");
-  for (int pass = 0; pass < passes; pass++)
-    for (uint32_t y = 0; y < height; y++) png_read_row(png, pixels + y * row, NULL);
+  for (int pass = 0; pass < passes; pass++) {
+    for (uint32_t y = 0; y < height; y++) {
+      // Eight bytes are the largest pixel, and packing makes a row hardly larger.
+      if (pass + 1 == passes && y + 1 == height) from.most = (size_t)width * 9 + MOST_SURPLUS;
+      png_read_row(png, pixels + y * row, NULL);
+    }
+  }
+  from.most = SIZE_MAX;
   png_read_end(png, NULL);
   png_destroy_read_struct(&png, &info, NULL);
   return 1;

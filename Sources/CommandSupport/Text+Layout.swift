@@ -36,16 +36,6 @@ extension String {
   }
 }
 
-extension Unicode.Scalar {
-  /// C0 and C1, delete, and the marks that reorder text.
-  fileprivate var isControl: Bool {
-    switch value {
-    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
-    default: false
-    }
-  }
-}
-
 extension Int {
   /// `12,345`
   package var grouped: String {

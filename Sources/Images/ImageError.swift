@@ -26,7 +26,7 @@ extension ImageError: CustomStringConvertible {
     case .broken(let file, let format, let detail):
       "\(file): expected a whole \(format) image, found a broken one: \(detail)"
     case .tooLarge(let file, let width, let height, let limit):
-      "\(file): expected at most \(limit) pixels, found \(width)x\(height)"
+      "\(file): expected at most \(limit) pixels, found \(width)x\(height); \(DataLimits.remedy)"
     }
   }
 }

@@ -12,10 +12,10 @@ package struct ImageHeader: Equatable, Sendable {
   package let orientation: Int?
 
   /// Most pixels of an image, the number beyond which Pillow refuses one.
-  package static let pixelLimit = 178_956_970
+  package static var pixelLimit: Int { 178_956_970 * DataLimits.factor }
 
   /// Most bytes of an image file.
-  static let largestFile = 1 << 30
+  static var largestFile: Int { DataLimits.factor << 30 }
 
   /// Most images have their size in the first bytes; a camera's thumbnail may come before it.
   private static let firstRead = 1 << 17

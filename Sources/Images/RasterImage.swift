@@ -31,21 +31,30 @@ package struct RasterImage: Equatable, Sendable {
     let header = try ImageHeader(of: bytes, name: path.string)
     let channels = alpha ? 4 : 3
     let (width, height) = (header.width, header.height)
-    var pixels = [UInt8](repeating: 0, count: width * height * channels)
-    try unsafe ImageHeader.decoding(path.string, header.format) { message in
-      unsafe bytes.withUnsafeBufferPointer { from in
-        unsafe pixels.withUnsafeMutableBufferPointer { to in
-          let decode =
-            switch header.format {
-            case .png: unsafe lyco_png_decode
-            case .jpeg: unsafe lyco_jpeg_decode
-            case .webp: unsafe lyco_webp_decode
-            }
-          return unsafe decode(
-            from.baseAddress, from.count, UInt32(width), UInt32(height), Int32(channels),
-            to.baseAddress, message)
+    let count = width * height * channels
+    let pixels: [UInt8]
+    do {
+      // Not filled before: of a large image that is broken, only the rows before the fault take memory.
+      pixels = try unsafe [UInt8](unsafeUninitializedCapacity: count) { to, filled in
+        try unsafe ImageHeader.decoding(path.string, header.format) { message in
+          unsafe bytes.withUnsafeBufferPointer { from in
+            let decode =
+              switch header.format {
+              case .png: unsafe lyco_png_decode
+              case .jpeg: unsafe lyco_jpeg_decode
+              case .webp: unsafe lyco_webp_decode
+              }
+            return unsafe decode(
+              from.baseAddress, from.count, UInt32(width), UInt32(height), Int32(channels),
+              to.baseAddress, message)
+          }
         }
+        filled = count
       }
+    } catch let error as ImageError {
+      throw error
+    } catch {
+      preconditionFailure("\(error)")
     }
     self.init(width: width, height: height, channels: channels, pixels: pixels)
   }

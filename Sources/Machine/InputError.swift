@@ -13,7 +13,8 @@ extension InputError: CustomStringConvertible {
     case .system(let error): "cannot be read: \(error)"
     case .kind(let kind): "expected a file, found \(kind.rawValue)"
     case .tooLarge(let size, let limit):
-      "expected at most \(limit >> 20) MiB, found \(size >> 20) MiB"
+      "expected at most \(limit >> 20) MiB, found "
+        + (size >> 20 > limit >> 20 ? "\(size >> 20) MiB" : "\(size) bytes")
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Images
 
 /// How long, and with what.
 struct RunOptions: ParsableArguments {
@@ -81,6 +82,13 @@ struct RunOptions: ParsableArguments {
     help: ArgumentHelp("Batches of one validation.", valueName: "n"))
   var mostValidationBatches: Int?
 
+  @Option(
+    name: .customLong("raise_limits"),
+    help: ArgumentHelp(
+      "Images, captions and repeats may be so many times as large as their limits.",
+      valueName: "factor"))
+  var limitFactor = 1
+
   @Flag(
     name: [.customLong("plan"), .customLong("dry_run")],
     help: "Print modules, arithmetic, memory and time, and train nothing.")
@@ -104,6 +112,11 @@ struct RunOptions: ParsableArguments {
       ("max_validation_steps", mostValidationBatches ?? 1),
     ] where value < 1 {
       throw ValidationError("'--\(name)': expected 1 or more, found \(value)")
+    }
+    guard DataLimits.factors.contains(limitFactor) else {
+      let (least, most) = (DataLimits.factors.lowerBound, DataLimits.factors.upperBound)
+      throw ValidationError(
+        "'--raise_limits': expected \(least) to \(most), found \(limitFactor)")
     }
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("'--threads': expected 1 to 1024, found \(threads)")

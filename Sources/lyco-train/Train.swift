@@ -2,6 +2,7 @@ import ArgumentParser
 import CPlatform
 import Checkpoints
 import CommandSupport
+import Images
 import LinearAlgebra
 import Training
 
@@ -95,6 +96,7 @@ struct Train: Tool {
     guard optimizer.unetRate != 0 || optimizer.textEncoderRates.first != 0 else {
       throw ValidationError("'--unet_lr 0' and '--text_encoder_lr 0' leave nothing to train")
     }
+    DataLimits.factor = run.limitFactor
     var configuration = try trainingConfiguration()
     configuration.spellings = settingsAsGiven(given)
     // Before the first image is read.

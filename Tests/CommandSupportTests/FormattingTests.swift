@@ -1,4 +1,5 @@
 import CommandSupport
+import Foundation
 import Testing
 
 @testable import Operations
@@ -56,6 +57,19 @@ import Testing
     var table = TextTable(["name"])
     table.append(["a\u{1B}[31m\nb"])
     #expect(table.text == "name\na\\u{1B}[31m\\nb\n")
+  }
+
+  /// JSON may hold more as it is than a terminal should get.
+  @Test func jsonEscapesWhatNamesHold() throws {
+    let name = "a\u{1B}[31m\n\u{7F}\u{9B}31m\u{202E}\u{2028}é👍"
+    let text = [name: name].json
+    for scalar in ["\u{1B}", "\u{7F}", "\u{9B}", "\u{202E}", "\u{2028}"] {
+      #expect(!text.contains(scalar))
+    }
+    #expect(text.contains("é👍") && text.contains(#"\u009b31m\u202e\u2028"#))
+    #expect(text.split(separator: "\n").count == 3)
+    let read = try JSONDecoder().decode([String: String].self, from: Data(text.utf8))
+    #expect(read == [name: name])
   }
 
   @Test(arguments: [

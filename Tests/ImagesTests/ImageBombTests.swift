@@ -50,4 +50,77 @@ struct ImageBombTests {
     let text = "\(String(describing: error))"
     #expect(text.contains("scans of 25000000 pixels are too much work"), "\(text)")
   }
+
+  /// The scans are counted before anything is taken for the pixels: of 169 megapixels that would be a gigabyte.
+  @Test func scansOfLargeJPEG() async {
+    await #expect(processExitsWith: .success) {
+      var bytes = try contents(of: DecodingTests.folder.appending("progressive.jpg"))
+      let markers = bytes.indices.dropLast().filter { bytes[$0] == 0xFF }
+      let frame = try #require(markers.first { bytes[$0 + 1] == 0xC2 })
+      bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x32, 0xC8, 0x32, 0xC8])
+      let last = try #require(markers.last { bytes[$0 + 1] == 0xDA })
+      let scan = bytes[last..<bytes.count - 2]
+      bytes.replaceSubrange(
+        bytes.count - 2..<bytes.count, with: (0..<20).flatMap { _ in scan } + [0xFF, 0xD9])
+      let folder = TemporaryFolder()
+      let path = folder.file("scans.jpg")
+      try FileTree(files: ["scans.jpg": bytes]).write(to: folder.path)
+      var before = rusage()
+      getrusage(0, &before)
+      #expect(throws: ImageError.self) { try RasterImage(decoding: path) }
+      var after = rusage()
+      getrusage(0, &after)
+      #expect(after.ru_maxrss - before.ru_maxrss < 100_000)
+    }
+  }
+
+  /// What is packed behind the last row is not unpacked: 10 MB of it would be 10 GB.
+  @Test func surplusOfPNG() throws {
+    // A stored block of the one row, then a block of zeros by the fixed codes: a zero, and copies of 258 bytes
+    // from one byte before, of 13 bits each.
+    let row: [UInt8] = [0, 1, 2, 3]
+    var packed: [UInt8] = [0x78, 1, 0, 4, 0, 0xFB, 0xFF] + row
+    var bits: [UInt8] = [1, 1, 0] + [0, 0, 1, 1, 0, 0, 0, 0]
+    let copy: [UInt8] = [1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]
+    // Eight of them are whole bytes.
+    func bytes(_ bits: [UInt8]) -> [UInt8] {
+      stride(from: 0, to: bits.count, by: 8).map { start in
+        bits[start..<min(start + 8, bits.count)].enumerated().reduce(0) { $0 | $1.1 << UInt8($1.0) }
+      }
+    }
+    // 11 bits and 13 more are three bytes.
+    bits += copy
+    let copies = bytes((0..<8).flatMap { _ in copy })
+    packed += bytes(bits)
+    for _ in 0..<20_000 { packed += copies }
+    let path = try write(packed)
+    let error = #expect(throws: ImageError.self) { try RasterImage(decoding: path.file("a.png")) }
+    #expect("\(error as Any)".contains("more data than its pixels"), "\(error as Any)")
+    // The row alone is an image.
+    let whole = try write([0x78, 1, 1, 4, 0, 0xFB, 0xFF] + row + [0, 0x0E, 0, 7])
+    #expect(try RasterImage(decoding: whole.file("a.png")).pixels == [1, 2, 3])
+  }
+
+  /// A PNG of one pixel of RGB.
+  private func write(_ packed: [UInt8]) throws -> TemporaryFolder {
+    func chunk(_ name: String, _ bytes: [UInt8]) -> [UInt8] {
+      func number(_ value: UInt32) -> [UInt8] {
+        [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+      }
+      let body = Array(name.utf8) + bytes
+      let sum = body.reduce(~UInt32(0)) { sum, byte in
+        (0..<8).reduce(sum ^ UInt32(byte)) { value, _ in
+          value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1
+        }
+      }
+      return number(UInt32(bytes.count)) + body + number(~sum)
+    }
+    let folder = TemporaryFolder()
+    let header: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]
+    try FileTree(files: [
+      "a.png": [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + chunk("IHDR", header)
+        + chunk("IDAT", packed) + chunk("IEND", [])
+    ]).write(to: folder.path)
+    return folder
+  }
 }

@@ -17,6 +17,10 @@ enum Fault: CustomStringConvertible {
     }
   }
 
+  var isFailure: Bool {
+    if case .failure = self { true } else { false }
+  }
+
   var description: String {
     switch self {
     case .none: "no fault"

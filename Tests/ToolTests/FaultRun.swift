@@ -99,7 +99,9 @@ struct FaultRun: ~Copyable {
     _ left: FileTree, _ sets: [String], _ name: String, _ reference: Reference
   ) throws {
     for path in Set(left.files.keys).union(reference.tree.files.keys)
-    where !path.hasPrefix(".") && !path.contains("/.") && !isLeftover(path) {
+    where !path.hasPrefix(".") && !path.contains("/.") && !isPassing(path)
+      && !path.hasPrefix("o/t-step")
+    {
       let set = sets.first(where: path.hasPrefix)
       let members = Set(left.files.keys).union(reference.tree.files.keys).union(
         reference.start.files.keys
@@ -113,7 +115,7 @@ struct FaultRun: ~Copyable {
     }
     let states = Set(
       left.files.keys.filter {
-        $0.hasPrefix("o/t-step")
+        ($0.hasPrefix("o/t-0") || $0.hasPrefix("o/t-step"))
           && ($0.hasSuffix("-state/train_state.json")
             || $0.hasSuffix("-state/.lyco-exchange/journal"))
       }.map { $0.split(separator: "/")[1] })
@@ -125,22 +127,20 @@ struct FaultRun: ~Copyable {
     }
     #expect(again?.status == 0, "\(name): the next run: \(again?.errors ?? "")")
     let ended = try FileTree(folder.path)
-    for (path, bytes) in reference.tree.files where !isLeftover(path) {
-      // The adapter of a step that could not be saved is not written when the run goes on behind it.
-      if case .failure = fault, path.hasPrefix("o/t-step"), path.hasSuffix(".safetensors"),
-        !path.contains("-state/"), ended.files[path] == nil
-      {
-        continue
-      }
+    let mayStay = fault.isFailure
+    for (path, bytes) in reference.tree.files {
       #expect(ended.files[path] == bytes, "\(name): the next run: \(path)")
     }
-    let more = ended.files.keys.filter { reference.tree.files[$0] == nil && !isLeftover($0) }
+    // What the system does not let go stays, and so does the state that an error has saved.
+    let more = ended.files.keys.filter {
+      reference.tree.files[$0] == nil && !(mayStay && (isPassing($0) || $0.hasPrefix("o/t-step")))
+    }
     #expect(more == [], "\(name): the next run")
     #expect(ended.hidden == [], "\(name): the next run")
   }
 
-  private func isLeftover(_ path: String) -> Bool {
-    scenario.leftovers.map(path.hasPrefix) ?? false
+  private func isPassing(_ path: String) -> Bool {
+    scenario.passing.map(path.hasPrefix) ?? false
   }
 
   /// The adapter is applied once: the next run begins with the old base, or refuses one whose exchange has begun,

@@ -21,8 +21,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   /// A training: what begins with one of these changes places together, all else by itself, and the next run goes
   /// on from the last state.
   var sets: [String]?
-  /// Saves that the run has removed again: where it is stopped before, they stay.
-  var leftovers: String?
+  /// What saves begin with that the run removes again: where it is stopped before, the next one does.
+  var passing: String?
 
   private init(
     _ name: String, _ tool: String, _ arguments: [String], former: [String], entries: [String],
@@ -45,7 +45,7 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     (tool, arguments, former) = (other.tool, other.arguments, other.former)
     (entries, independent, isNamed) = (other.entries, other.independent, other.isNamed)
     isInPlace = other.isInPlace
-    (sets, leftovers) = (other.sets, other.leftovers)
+    (sets, passing) = (other.sets, other.passing)
   }
 
   /// A training of one module in a few steps.
@@ -73,10 +73,10 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     var rotating = training(
       "states that take turns",
       [
-        "--max_train_steps", "2", "--save_every_n_steps", "1", "--save_state",
-        "--save_last_n_steps", "0", "--save_last_n_steps_state", "0",
-      ], sets: ["o/t-step00000002-state/", "o/t-state/"])
-    rotating.leftovers = "o/t-step00000001"
+        "--max_train_epochs", "3", "--train_batch_size", "2", "--save_every_n_epochs", "1",
+        "--save_state", "--save_last_n_epochs", "1",
+      ], sets: ["o/t-000002-state/", "o/t-state/"])
+    rotating.passing = "o/t-000001"
     return [
       rotating,
       training(

@@ -150,6 +150,22 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.file("out").string))
   }
 
+  /// Who means it can have more than the limits of files allow.
+  @Test func limitsCanBeRaised() throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder, captions: false)
+    let image = try #require(directoryEntries(images).first)
+    try FileTree(files: [
+      "\(FilePath(image).stem ?? "").caption": [UInt8](repeating: 0x61, count: 3 << 19)
+    ])
+    .write(to: images)
+    let refused = train(images, in: folder, "--plan")
+    #expect(refused.status == 1 && refused.errors.contains("expected at most 1 MiB, found 1572864"))
+    let taken = train(images, in: folder, "--plan", "--raise_limits", "2")
+    #expect(taken.status == 0, "\(taken.errors)")
+    #expect(train(images, in: folder, "--plan", "--raise_limits", "0").status == 64)
+  }
+
   /// The first interrupt finishes the step, saves the state and says how to go on; that then ends as the
   /// uninterrupted run.
   @Test func anInterruptedRunGoesOn() throws {
@@ -193,6 +209,10 @@ import Testing
         .firstMatch(of: /"sshs_model_hash" : "([0-9a-f]+)"/)?.1
     }
     #expect(inspected[0] != nil && inspected[0] == inspected[1])
+    let tables = try ["stopped", "whole"].map { name in
+      try String(contentsOfFile: folder.file("\(name).csv").string, encoding: .utf8)
+    }
+    #expect(tables[0] == tables[1])
   }
 
   @Test func printsThePlan() throws {

@@ -119,7 +119,8 @@ class Judge:
         scenario, bench = self.scenario, self.bench
         arguments = list(scenario.arguments)
         if scenario.tool == "lyco-train":
-            states = sorted(p.parent for p in folder.glob("o/t-step*-state/*") if not p.parent.is_symlink())
+            # Of epochs, and behind those the ones of steps, which signals and errors save.
+            states = sorted({p.parent for p in folder.glob("o/t-*-state/*") if not p.parent.is_symlink()})
             states = [s for s in states if (s / "train_state.json").exists() or (s / ".lyco-exchange/journal").exists()]
             if states:
                 arguments += ["--resume", str(states[-1].relative_to(folder))]

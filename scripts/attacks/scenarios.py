@@ -63,6 +63,9 @@ def scenarios():
     yield Scenario("training with states", "lyco-train",
                    [*train, "--max_train_steps", "3", "--save_every_n_steps", "1", "--save_state",
                     "--save_last_n_steps", "1", "--save_last_n_steps_state", "1"], None, state)
+    yield Scenario("training with states of epochs", "lyco-train",
+                   [*train, "--max_train_epochs", "3", "--train_batch_size", "2", "--save_every_n_epochs", "1",
+                    "--save_state", "--save_last_n_epochs", "1"], None, state)
     yield Scenario("training over another", "lyco-train", [*train, "--max_train_steps", "2", "--save_state"],
                    [*train, "--max_train_steps", "1", "--save_state"], state)
     yield Scenario("npz caches and logs", "lyco-train",

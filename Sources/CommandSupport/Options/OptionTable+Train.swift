@@ -121,7 +121,8 @@ extension OptionTable {
   private static let runRows: [OptionRow] = [
     .value("max_train_steps"), .value("max_train_epochs"),
     .value("gradient_accumulation_steps"), .flag("gradient_checkpointing"), .value("seed"),
-    .value("threads"), .value("resume"), .number("initial_epoch", OptionRow.fromZero),
+    .value("threads"), .value("raise_limits"), .value("resume"),
+    .number("initial_epoch", OptionRow.fromZero),
     .number("initial_step", OptionRow.fromZero),
     .flag("skip_until_initial_step", read: "initial_epoch or initial_step", noted: true),
     .number("validation_split", OptionRow.share), .value("validation_seed"),

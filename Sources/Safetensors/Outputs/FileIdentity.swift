@@ -17,6 +17,16 @@ package struct FileIdentity: Hashable, Sendable {
   /// nil where there is nothing, or nothing that can be looked at.
   package init?(_ path: FilePath) {
     guard let status = try? Posix.status(path) else { return nil }
+    self.init(status)
+  }
+
+  /// Of an open file or folder.
+  init?(_ file: FileDescriptor) {
+    guard let status = try? Posix.status(file) else { return nil }
+    self.init(status)
+  }
+
+  private init(_ status: stat) {
     device = UInt64(status.st_dev)
     number = UInt64(status.st_ino)
   }

@@ -1,9 +1,28 @@
 package import Machine
 package import SystemPackage
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 extension FilePath {
   /// What it leads to, links followed; nil where there is nothing.
   package var kind: FileKind? { (try? Posix.status(self)).map(FileKind.init) }
+
+  /// When its contents last changed, links followed, in nanoseconds since 1970; nil where there is nothing.
+  package var modificationTime: Int? {
+    guard let status = try? Posix.status(self) else { return nil }
+    #if canImport(Darwin)
+      let time = status.st_mtimespec
+    #else
+      let time = status.st_mtim
+    #endif
+    return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
+  }
 
   /// Names in a folder, sorted, without hidden ones.
   /// - Throws: `io`

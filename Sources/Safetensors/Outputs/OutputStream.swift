@@ -53,6 +53,9 @@ struct OutputStream {
 }
 
 extension FilePath {
+  /// Whether what is written there goes to a device, to a pipe, or to where a descriptor of this process leads.
+  package var isWrittenThrough: Bool { ((try? OutputStream(self)) ?? nil) != nil }
+
   /// Writes a file that appears whole or not at all. Devices and pipes are written to.
   /// - Throws: `notAFile`, `io`
   package func write(_ text: String) throws(SafetensorsError) {

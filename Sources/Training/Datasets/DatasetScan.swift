@@ -14,7 +14,8 @@ struct DatasetScan {
 
   /// Beyond these a number of repeats is a slip: an epoch would take years. Its plan takes some hundred
   /// bytes for every sample.
-  private static let (mostRepeats, mostSamples) = (1_000_000, 4_000_000)
+  private static var mostRepeats: Int { 1_000_000 * DataLimits.factor }
+  private static var mostSamples: Int { 4_000_000 * DataLimits.factor }
 
   /// Images and masks that cannot be used.
   private var unusable: [DatasetError] = []
@@ -38,8 +39,8 @@ struct DatasetScan {
     for (place, subset) in dataset.subsets.enumerated() {
       guard (1...Self.mostRepeats).contains(subset.repeats) else {
         throw .setting(
-          "repeats of \(subset.source)", expected: "1 to \(Self.mostRepeats)",
-          found: "\(subset.repeats)")
+          "repeats of \(subset.source)",
+          expected: "1 to \(Self.mostRepeats) (\(DataLimits.remedy))", found: "\(subset.repeats)")
       }
       guard seen.insert(subset.source.lexicallyNormalized()).inserted else {
         notices.append("\(subset.source): named twice in one dataset, the first counts")
@@ -79,7 +80,8 @@ struct DatasetScan {
     samples += trained.reduce(0) { $0 + $1.repeats }
     guard samples <= Self.mostSamples else {
       throw .setting(
-        "images x repeats", expected: "at most \(Self.mostSamples)", found: "\(samples)")
+        "images x repeats", expected: "at most \(Self.mostSamples) (\(DataLimits.remedy))",
+        found: "\(samples)")
     }
     training += trained + balanced(regularization, with: trained, dataset: index)
   }

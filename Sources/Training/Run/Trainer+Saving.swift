@@ -1,4 +1,6 @@
 import Checkpoints
+import Machine
+import OrderedCollections
 import Safetensors
 import SystemPackage
 import Tensors
@@ -11,9 +13,8 @@ extension Trainer {
   @discardableResult
   func save(_ moment: SaveNames.Moment, epoch: Int, withState: Bool) throws -> FilePath? {
     let path = files.names.adapter(moment)
-    let tensors = evaluating { network.tensors(as: plan.configuration.output.dtype) }
     try AdapterWriter.write(
-      tensors.map { TensorView($0.name, $0.tensor, from: path) },
+      adapter(for: path),
       metadata: files.metadata.text(
         epoch: epoch, step: progress.step, at: EventLog.now), to: path)
     let state = withState ? files.names.state(moment) : nil
@@ -29,8 +30,8 @@ extension Trainer {
       moment, epoch: progress.epoch - (endsEpoch && moment.isStep ? 1 : 0), withState: withState)
   }
 
-  /// Does what the run that saved a state was stopped before: writes the adapters of that step that are not there,
-  /// and removes what they make superfluous.
+  /// Does what the run that saved a state was stopped before: writes the adapters and states of that step that are
+  /// not there, not whole or of another run, and removes what they make superfluous.
   /// - Parameter state: the folder that training goes on from; nothing is done for one of another run
   func catchUp(with state: FilePath) throws {
     let endsEpoch = progress.batchInEpoch == 0
@@ -39,15 +40,30 @@ extension Trainer {
     let identity = FileIdentity(state)
     guard own.contains(where: { FileIdentity(files.names.state($0)) == identity }) else { return }
     for moment in due {
-      if files.names.adapter(moment).kind == nil {
-        let lacksState = files.names.state(moment).kind == nil
-        try save(
-          moment, endsEpoch: endsEpoch,
-          withState: plan.configuration.output.savesState && lacksState)
+      let folder = files.names.state(moment)
+      let lacksState =
+        plan.configuration.output.savesState && FileIdentity(folder) != identity
+        && !self.state().isWritten(in: folder)
+      if !isWritten(files.names.adapter(moment)) {
+        try save(moment, endsEpoch: endsEpoch, withState: lacksState)
       } else {
+        if lacksState { try self.state().write(to: folder) }
         files.removeOutdated(at: moment)
       }
     }
+  }
+
+  /// Whether the adapter as it is now lies in a file.
+  private func isWritten(_ path: FilePath) -> Bool {
+    guard path.kind == .regular, let file = try? TensorFile(opening: path) else { return false }
+    let tensors = adapter(for: path)
+    return file.tensors.count == tensors.count
+      && tensors.allSatisfy { file.tensors[$0.name]?.encoded == $0.encoded }
+  }
+
+  private func adapter(for path: FilePath) -> [TensorView] {
+    evaluating { network.tensors(as: plan.configuration.output.dtype) }
+      .map { TensorView($0.name, $0.tensor, from: path) }
   }
 
   func state() -> TrainingState { TrainingState(progress, groups, optimizer, average) }

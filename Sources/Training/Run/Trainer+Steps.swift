@@ -17,10 +17,10 @@ extension Trainer {
     observer.begin(.training(from: first, to: last))
     do {
       while progress.step < last { try trainEpoch() }
+      return try finish(since: first, started)
     } catch {
       throw stopped(by: error, since: first)
     }
-    return try finish(since: first, started)
   }
 
   /// The step with which the run ends.
@@ -161,8 +161,8 @@ extension Trainer {
     }
     if endsEpoch {
       try record.append(
-        [(StepLog.epochAverage, progress.losses.value)], step: progress.epoch,
-        epoch: progress.epoch)
+        [(StepLog.epochAverage, progress.losses.value)], step: progress.step,
+        epoch: progress.epoch, eventStep: progress.epoch)
       let isDue = run.validationSteps == nil || run.validationEpochs != nil
       if isDue, progress.epoch % (run.validationEpochs ?? 1) == 0 {
         try recordValidation(atEpoch: true)

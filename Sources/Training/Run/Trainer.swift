@@ -58,7 +58,6 @@ package final class Trainer<Pipeline: ModelPipeline> {
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
     pipeline.prepare(for: plan.images.fixedCaptions, training: plan.trainedComponents)
-    record = try TrainingRecord(configuration.output, groups: groups.map(\.name))
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
       optimizer: plan.optimizer.className, settings: plan.resumedSettings)
@@ -66,6 +65,9 @@ package final class Trainer<Pipeline: ModelPipeline> {
       try state.restore(groups, &optimizer, &average, from: folder)
       progress = state.progress
     }
+    // Last: it changes the table of the run before.
+    record = try TrainingRecord(
+      configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)
   }
 
   private static func cache(

@@ -25,9 +25,8 @@ package struct TrainingOutputs: Sendable {
     }
     if let folder = output.logFolder { places.append(try OutputPlace(folder, .folder)) }
     if let table = output.table { places.append(try OutputPlace(table, .text)) }
-    // What is left of states whose removal was interrupted.
-    for name in (try? output.folder.names()) ?? []
-    where name.hasPrefix(output.name + "-") && name.hasSuffix("-state") {
+    // What is left of states whose writing or removal was interrupted.
+    for name in (try? output.folder.names()) ?? [] where names.isState(name) {
       TrainingState.removeRemains(output.folder.appending(named: name))
     }
     self.places = places

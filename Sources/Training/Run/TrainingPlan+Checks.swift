@@ -27,14 +27,27 @@ extension TrainingPlan {
     try checkNotFinished(at: state.progress.step)
   }
 
-  /// Refuses to go on from the last step, unless what is saved at the end is missing: the run was stopped
-  /// between the two.
+  /// Refuses to go on from the last step, unless what is saved at the end is missing or older than the state: the
+  /// run was stopped between the two.
   /// - Throws: `TrainingError.finished`
   func checkNotFinished(at step: Int) throws(TrainingError) {
     let last = arithmetic.lastStep(from: start)
-    let output = SaveNames(folder: configuration.output.folder, name: configuration.output.name)
-    guard step < last || (step == last && output.adapter(.end).kind == nil) else {
-      throw .finished(steps: last)
+    guard step < last || (step == last && !isSavedAtEnd) else { throw .finished(steps: last) }
+  }
+
+  /// Whether the last adapter, and the last state if it is asked for, are those of the run that is gone on with.
+  private var isSavedAtEnd: Bool {
+    let output = configuration.output
+    let names = SaveNames(folder: output.folder, name: output.name)
+    let (adapter, state) = (names.adapter(.end), names.state(.end))
+    guard let resumed = configuration.run.resumed, adapter.kind != nil else {
+      return adapter.kind != nil
     }
+    // The last state is written after the last adapter, all others before it.
+    guard FileIdentity(resumed) != FileIdentity(state) else { return true }
+    guard let time = TrainingState.time(of: resumed) else { return true }
+    return adapter.modificationTime ?? 0 >= time
+      && (!output.savesState && !output.savesStateAtEnd
+        || TrainingState.time(of: state) ?? 0 >= time)
   }
 }

@@ -6,8 +6,12 @@ struct TrainingRecord {
   private let events: EventLog?
   private let table: TableLog?
 
-  /// - Parameter groups: names of the groups of parameters.
-  init(_ output: TrainingConfiguration.Output, groups: [String]) throws(LogError) {
+  /// - Parameters:
+  ///   - groups: names of the groups of parameters.
+  ///   - step: the last one of the state that is gone on from; nil for a run that begins.
+  init(
+    _ output: TrainingConfiguration.Output, groups: [String], after step: Int?
+  ) throws(LogError) {
     if let folder = output.logFolder {
       events = try EventLog(
         in: EventLog.runFolder(folder, prefix: output.logPrefix, tracker: output.tracker))
@@ -23,14 +27,15 @@ struct TrainingRecord {
       let folders = MadeFolders()
       defer { withExtendedLifetime(folders) {} }
       try? folders.make(path.folder)
-      return try TableLog(path, columns: columns + StepLog.rareTags)
+      return try TableLog(path, columns: columns + StepLog.rareTags, after: step)
     }
   }
 
+  /// - Parameter eventStep: where event files count something else than steps
   func append(
-    _ scalars: [(tag: String, value: Double)], step: Int, epoch: Int
+    _ scalars: [(tag: String, value: Double)], step: Int, epoch: Int, eventStep: Int? = nil
   ) throws(LogError) {
-    try events?.append(scalars, step: step)
+    try events?.append(scalars, step: eventStep ?? step)
     try table?.append(scalars, step: step, epoch: epoch)
   }
 }

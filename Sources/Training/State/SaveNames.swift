@@ -35,6 +35,18 @@ package struct SaveNames: Equatable, Sendable {
     folder.appending(named: stem(moment) + "-state")
   }
 
+  /// Whether it is what `state(_:)` calls a folder, of any moment.
+  func isState(_ name: String) -> Bool {
+    var rest = Substring(name)
+    guard rest.hasPrefix(self.name), rest.hasSuffix("-state") else { return false }
+    rest = rest.dropFirst(self.name.count).dropLast("-state".count)
+    guard !rest.isEmpty else { return true }
+    let isStep = rest.hasPrefix("-step")
+    let digits = rest.dropFirst(isStep ? "-step".count : 1)
+    return rest.hasPrefix("-") && digits.utf8.count >= (isStep ? 8 : 6)
+      && digits.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
   private func stem(_ moment: Moment) -> String {
     switch moment {
     case .epoch(let epoch): "\(name)-\(Self.padded(epoch, 6))"

@@ -11,7 +11,9 @@ extension TrainingState {
   package func write(to folder: FilePath) throws(StateError) {
     do throws(SafetensorsError) {
       var set = OutputSet()
-      try set.makeFolder(folder)
+      // While it is empty, another run takes it for what is left of a state.
+      let held = try set.makeHeldFolder(folder)
+      defer { withExtendedLifetime(held) {} }
       try add(
         parameters.map { ($0.key, EncodedTensor($0.value, as: .f32)) },
         at: folder.appending(Name.parameters), to: &set)
@@ -51,9 +53,12 @@ extension TrainingState {
   // MARK: Removing
 
   /// Removes a state: its files, and the folder if nothing else is in it. What is no state of ours stays as it
-  /// is, and so does what cannot be removed.
+  /// is, and so does what cannot be removed. One whose writing was interrupted is finished first, and stays where
+  /// that fails.
   package static func remove(_ folder: FilePath) {
-    guard (try? formatVersion(in: folder)) != nil else {
+    guard folder.kind == .folder else { return }
+    _ = try? Exchange.finish(at: folder)
+    guard (try? Exchange.check(folder)) != nil, (try? formatVersion(in: folder)) != nil else {
       return removeRemains(folder)
     }
     // First what makes it a state: it is whole or none.
@@ -61,14 +66,17 @@ extension TrainingState {
     removeFiles(folder)
   }
 
-  /// Removes what is left of a state whose removal was interrupted: a folder of its files and nothing else. One
-  /// whose writing was interrupted looks like it, but can be finished.
+  /// Removes what is left of a state whose removal was interrupted, or whose writing was before it had begun to
+  /// take its place: a folder of its files, or of none, and nothing else. One that was interrupted later looks like
+  /// it, but can be finished. A folder that another process is writing to stays.
   package static func removeRemains(_ folder: FilePath) {
     let names = [Name.parameters, Name.optimizer, Name.average]
-    guard (try? Exchange.check(folder)) != nil, folder.kind == .folder,
-      let found = try? folder.names(), !found.isEmpty,
-      found.allSatisfy(names.contains)
+    guard folder.kind == .folder, let held = HeldFolder(folder),
+      (try? Exchange.check(folder)) != nil,
+      let found = try? folder.names(),
+      found.allSatisfy({ names.contains($0) && folder.appending($0).kind == .regular })
     else { return }
+    held.sweep()
     removeFiles(folder)
   }
 
@@ -78,6 +86,21 @@ extension TrainingState {
       try? folder.appending(name).removeFile()
     }
     try? folder.removeFolder()
+  }
+
+  /// Whether a folder holds this very state, whole.
+  func isWritten(in folder: FilePath) -> Bool {
+    guard (try? Exchange.check(folder)) != nil, let written = try? TrainingState(opening: folder)
+    else { return false }
+    return written.progress == progress && progress.digests == written.digests
+  }
+
+  /// When the state in a folder was written; nil where none is, or it is not whole.
+  static func time(of folder: FilePath) -> Int? {
+    guard (try? Exchange.check(folder)) != nil, (try? formatVersion(in: folder)) != nil else {
+      return nil
+    }
+    return folder.appending(Name.progress).modificationTime
   }
 
   /// The format of a state in a folder; nil for one of other trainers.

@@ -13,7 +13,8 @@ struct ScriptVocabulary: Sendable {
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
     "base", "base_weights_dtype", "dry_run", "ema_decay", "family", "help", "json",
-    "latent_cache_format", "log_csv", "plan", "quiet", "threads", "verbose", "version",
+    "latent_cache_format", "log_csv", "plan", "quiet", "raise_limits", "threads", "verbose",
+    "version",
   ]
   private static let renamed = ["caption_extention": "caption_extension"]
 

@@ -179,13 +179,15 @@ struct TrainingSetTests {
     try folder.image("9000000000000000000_x/a.png")
     #expect(
       message { _ = try folder.set() }
-        == "repeats of \(folder.path)/9000000000000000000_x: expected 1 to 1000000, found 9000000000000000000"
+        == "repeats of \(folder.path)/9000000000000000000_x: expected 1 to 1000000 "
+        + "('--raise_limits' allows more), found 9000000000000000000"
     )
     let many = ImageFolder()
     for i in 0..<101 { try many.image("1000000_x/\(i).png") }
     #expect(
       message { _ = try many.set() }
-        == "images x repeats: expected at most 4000000, found 101000000")
+        == "images x repeats: expected at most 4000000 ('--raise_limits' allows more), found 101000000"
+    )
   }
 
   @Test func batches() throws {

@@ -55,21 +55,34 @@ import Testing
     #expect(error?.description.hasPrefix("\(file)/logs/events.out") == true)
   }
 
-  @Test func tableGoesOnWhereItsColumnsAreTheSame() throws {
+  /// A run that begins has a table of its own; one that goes on from a state has each step once.
+  @Test func tablesHoldEachStepOnce() throws {
     let folder = TemporaryFolder()
     let path = folder.file("log.csv")
-    func write(_ columns: [String], step: Int) throws {
-      let log = try TableLog(path, columns: columns)
-      try log.append([(columns[0], 0.1)], step: step, epoch: 1)
+    let columns = ["loss/current", "lr/unet, plus"]
+    let header = "step,epoch,loss/current,\"lr/unet, plus\"\n"
+    func write(_ steps: [Int], after step: Int? = nil, _ columns: [String]) throws -> String {
+      let log = try TableLog(path, columns: columns, after: step)
+      for step in steps { try log.append([(columns[0], 0.1)], step: step, epoch: 1) }
+      return try String(contentsOfFile: path.string, encoding: .utf8)
     }
-    try write(["loss/current", "lr/unet, plus"], step: 1)
-    try write(["loss/current", "lr/unet, plus"], step: 2)
-    let text = "step,epoch,loss/current,\"lr/unet, plus\"\n1,1,0.1,\n2,1,0.1,\n"
-    #expect(try String(contentsOfFile: path.string, encoding: .utf8) == text)
-    try write(["loss/average"], step: 3)
-    #expect(
-      try String(contentsOfFile: path.string, encoding: .utf8)
-        == "step,epoch,loss/average\n3,1,0.1\n")
+    func rows(_ steps: [Int]) -> String { header + steps.map { "\($0),1,0.1,\n" }.joined() }
+    #expect(try write([1, 2, 3], columns) == rows([1, 2, 3]))
+    #expect(try write([4], after: 3, columns) == rows([1, 2, 3, 4]))
+    #expect(try write([3, 4, 5], after: 2, columns) == rows([1, 2, 3, 4, 5]))
+    // Where steps are missing, others stay; so do rows of one step.
+    #expect(try write([8, 8], after: 7, columns) == rows([1, 2, 3, 4, 5, 8, 8]))
+    #expect(try write([9], after: 8, columns) == rows([1, 2, 3, 4, 5, 8, 8, 9]))
+    // A run that was killed while it wrote.
+    try folder.write("log.csv", text: rows([1, 2]) + "3,1,0.")
+    #expect(try write([3], after: 7, columns) == rows([1, 2, 3]))
+    #expect(try write([1], columns) == rows([1]))
+    #expect(try write([3], after: 2, ["loss/average"]) == "step,epoch,loss/average\n3,1,0.1\n")
+    try folder.write("log.csv", text: String(header.dropLast()))
+    #expect(try write([3], after: 2, columns) == rows([3]))
+    // Longer than what is read at once.
+    #expect(try write(Array(1...20_000), columns) == rows(Array(1...20_000)))
+    #expect(try write([12_001], after: 12_000, columns) == rows(Array(1...12_001)))
   }
 
   /// A pipe without a reader is an error, not a wait without end.

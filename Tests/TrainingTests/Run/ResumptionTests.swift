@@ -51,6 +51,95 @@ import Testing
     }
   }
 
+  /// Adapters and states of the step that are missing, torn or of another run are written when the run goes on.
+  @Test(arguments: ["missing", "torn", "other"]) func savesOfTheStepAreMadeGood(fault: String)
+    throws
+  {
+    var run = try SmallRun("a")
+    defer { run.remove() }
+    run.configuration.run.epochs = 2
+    run.configuration.run.steps = 100
+    run.configuration.output.everyEpochs = 1
+    run.configuration.output.savesState = true
+    let perEpoch = try TrainingPlan(run.configuration).arithmetic.stepsPerEpoch
+    run.configuration.output.everySteps = perEpoch
+    let names = SaveNames(folder: run.folder, name: "a")
+    var other = run
+    other.configuration.rates.common = 2e-2
+    _ = try other.run()
+    let (adapter, state) = (names.adapter(.epoch(1)), names.state(.epoch(1)))
+    let old = run.folder.appending("old")
+    for path in [adapter, state] {
+      try FileManager.default.moveItem(
+        atPath: path.string, toPath: old.string + (path.lastComponent?.string ?? ""))
+    }
+    _ = try run.run()
+    let (tensors, progress) = (try run.adapter("a-000001"), try TrainingState(opening: state))
+    for path in [adapter, state] {
+      try FileManager.default.removeItem(atPath: path.string)
+      guard fault == "other" else { continue }
+      try FileManager.default.moveItem(
+        atPath: old.string + (path.lastComponent?.string ?? ""), toPath: path.string)
+    }
+    if fault == "torn" {
+      try FileManager.default.createDirectory(
+        atPath: state.string, withIntermediateDirectories: false)
+      try Data("x".utf8).write(
+        to: URL(filePath: state.appending("parameters.safetensors").string))
+      try Data("x".utf8).write(to: URL(filePath: adapter.string))
+    }
+    run.configuration.run.resumed = names.state(.step(perEpoch))
+    _ = try run.run()
+    #expect(try run.adapter("a-000001") == tensors)
+    #expect(try TrainingState(opening: state).progress == progress.progress)
+  }
+
+  /// Where the last adapter or state cannot be written, nothing of the training is lost.
+  @Test(arguments: ["adapter", "state"]) func theLastSaveIsMadeGood(fault: String) throws {
+    var run = try SmallRun("a")
+    defer { run.remove() }
+    run.configuration.run.steps = 2
+    run.configuration.output.savesStateAtEnd = true
+    let names = SaveNames(folder: run.folder, name: "a")
+    // An older one stands there, and what is no file in the way of the new one.
+    _ = try run.run()
+    let path = (fault == "adapter" ? names.adapter(.end) : names.state(.end)).string
+    var failing = run
+    failing.configuration.rates.common = 2e-2
+    var whole = failing
+    whole.configuration.output.name = "whole"
+    var observer = TrainingObserver()
+    observer.stepped = { step, _, _, _, _ in
+      guard step == 2 else { return }
+      try? FileManager.default.moveItem(atPath: path, toPath: path + ".old")
+      if fault == "adapter" {
+        try? FileManager.default.createDirectory(
+          atPath: path, withIntermediateDirectories: false)
+      } else {
+        _ = FileManager.default.createFile(atPath: path, contents: nil)
+      }
+    }
+    let error = #expect(throws: TrainingError.self) {
+      try TrainingPlan(failing.configuration).train(observer: observer)
+    }
+    guard case .stopped(let reason, let state) = error else {
+      Issue.record("found \(error as Any)")
+      return
+    }
+    #expect(state == names.state(.step(2)) && reason.contains(path))
+    #expect(reason.contains("is written") == (fault == "state"))
+    try FileManager.default.removeItem(atPath: path)
+    try FileManager.default.moveItem(atPath: path + ".old", toPath: path)
+    failing.configuration.run.resumed = state
+    #expect(try failing.run().ownSteps == 0)
+    _ = try whole.run()
+    #expect(try failing.adapter() == whole.adapter())
+    #expect(
+      try TrainingState(opening: names.state(.end)).digests.parameters
+        == TrainingState(opening: state).digests.parameters)
+    #expect(throws: TrainingError.finished(steps: 2)) { try failing.run() }
+  }
+
   /// N steps, a stop and M steps more give the bits of N + M, in the middle of an epoch too.
   @Test(arguments: optimizers.map(\.name), ["lora", "lokr"])
   func resumesToTheBit(optimizer: String, algorithm: String) throws {

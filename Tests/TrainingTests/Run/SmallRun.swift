@@ -16,7 +16,7 @@ struct SmallRun {
   ///   - name: of the adapter.
   ///   - pipeline: that is trained on.
   init(_ name: String = "adapter", on pipeline: SmallPipeline = .sd1) throws {
-    folder = try Self.makeFolder()
+    folder = Self.makeFolder()
     var model = ModelSettings(base: try pipeline.base.get())
     model.maxTokenLength = 75
     configuration = TrainingConfiguration(
@@ -68,12 +68,7 @@ struct SmallRun {
     }
   }
 
-  func remove() { try? FileManager.default.removeItem(atPath: folder.string) }
+  func remove() { removeTree(folder) }
 
-  static func makeFolder() throws -> FilePath {
-    let path = FileManager.default.temporaryDirectory
-      .appending(path: "small-run-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    return FilePath(path)
-  }
+  static func makeFolder() -> FilePath { TemporaryFolder.ofProcess() }
 }

@@ -14,6 +14,21 @@ import Testing
     #expect(names.state(.end) == "out/cat-state")
   }
 
+  @Test func statesAreToldByTheirNames() {
+    let names = SaveNames(folder: "out", name: "cat")
+    for name in [
+      "cat-state", "cat-000012-state", "cat-1234567-state", "cat-step00000100-state",
+    ] {
+      #expect(names.isState(name), "\(name)")
+    }
+    for name in [
+      "cat", "cat-", "cat-my-state", "cat-00012-state", "cat-step100-state", "catstate",
+      "cat-step-state", "cat--state", "cats-state", "a-cat-state", "cat-000012-states",
+    ] {
+      #expect(!names.isState(name), "\(name)")
+    }
+  }
+
   /// What remains of many saves, one by one.
   private func remaining(
     _ retention: Retention, _ moments: [SaveNames.Moment]

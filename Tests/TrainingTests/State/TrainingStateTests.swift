@@ -1,6 +1,7 @@
 import Autograd
 import Foundation
 import Glibc
+import Safetensors
 import SystemPackage
 import Tensors
 import TestSupport
@@ -103,6 +104,7 @@ import Testing
     try folder.write("photos-state/a.png", text: "x")
     try folder.write("file-state", text: "x")
     try folder.write("rest-state/optimizer.safetensors", text: "x")
+    mkdir(folder.file("empty-state").string, 0o700)
     for name in folder.entries { TrainingState.remove(folder.file(name)) }
     #expect(folder.entries == ["file-state", "foreign-state", "mixed-state", "photos-state"])
     #expect(directoryEntries(mixed) == ["notes.txt"])
@@ -119,6 +121,50 @@ import Testing
     TrainingState.removeRemains(folder.file("a-state"))
     #expect(
       directoryEntries(folder.file("a-state")) == [".lyco-exchange", "parameters.safetensors"])
+  }
+
+  /// What a process that was killed before the first file had its place has left goes, but for what another one
+  /// writes to.
+  @Test func remainsOfStatesAreRemoved() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("a-step00000001-state")
+    func make() throws {
+      try folder.write("a-step00000001-state/.lyco-1.tmp", text: "x")
+      try folder.write("a-step00000001-state/.lyco-exchange/journal.new", text: "x")
+    }
+    try make()
+    do {
+      let held = try #require(HeldFolder(path))
+      TrainingState.removeRemains(path)
+      #expect(folder.entries == ["a-step00000001-state"])
+      withExtendedLifetime(held) {}
+    }
+    TrainingState.removeRemains(path)
+    #expect(folder.entries == [])
+    // A pipe is no file of a state.
+    try make()
+    mkfifo(path.appending("parameters.safetensors").string, 0o600)
+    TrainingState.removeRemains(path)
+    #expect(directoryEntries(path).contains("parameters.safetensors"))
+    #expect(throws: StateError.self) { try Self.state().write(to: path) }
+    unlink(path.appending("parameters.safetensors").string)
+    try folder.write("a-step00000001-state/notes.txt", text: "x")
+    TrainingState.removeRemains(path)
+    #expect(directoryEntries(path).contains("notes.txt"))
+  }
+
+  /// A writer whose folder goes meanwhile makes it again, and what is held by one is not removed.
+  @Test func foldersAreHeldWhileTheyAreEmpty() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("a-state")
+    Thread.detachNewThread { [path] in
+      for _ in 0..<20_000 { TrainingState.removeRemains(path) }
+    }
+    for _ in 0..<200 {
+      try? FileManager.default.removeItem(atPath: path.string)
+      try Self.state(step: 1).write(to: path)
+      #expect(try TrainingState(opening: path).progress.step == 1)
+    }
   }
 
   /// However far a save has come, a whole state is there: the one before or the new one.

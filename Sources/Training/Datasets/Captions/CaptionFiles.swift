@@ -1,3 +1,4 @@
+import Images
 import Machine
 import SystemPackage
 
@@ -8,7 +9,7 @@ struct CaptionFiles {
   let ending: String
 
   /// Most bytes of a caption file. What a text encoder reads of it is a few hundred.
-  private static let longest = 1 << 20
+  private static var longest: Int { DataLimits.factor << 20 }
 
   /// Endings that tools of the field give caption files.
   private static let usualEndings = [".caption", ".txt", ".tags", ".text", ".cap"]

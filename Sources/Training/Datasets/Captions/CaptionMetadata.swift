@@ -1,3 +1,4 @@
+import Images
 import Machine
 import Safetensors
 import SystemPackage
@@ -9,7 +10,7 @@ struct CaptionMetadata {
   private let file: FilePath
 
   /// Most bytes of a metadata file: a million captions.
-  private static let largest = 1 << 30
+  private static var largest: Int { DataLimits.factor << 30 }
 
   /// - Precondition: `subset.metadataFile` is given
   init(of subset: SubsetSettings) {
