@@ -62,7 +62,7 @@ extension TrainingState {
       return removeRemains(folder)
     }
     // First what makes it a state: it is whole or none.
-    try? folder.appending(Name.progress).removeFile()
+    guard (try? folder.appending(Name.progress).removeFile()) != nil else { return }
     removeFiles(folder)
   }
 
