@@ -58,6 +58,10 @@ let package = Package(
     .executable(name: "lyco-convert", targets: ["lyco-convert"]),
     .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
     .executable(name: "lyco-train", targets: ["lyco-train"]),
+    // For other packages: what is public in them is said in CONTRIBUTING.md.
+    .library(name: "Tensors", targets: ["Tensors"]),
+    .library(name: "Safetensors", targets: ["Safetensors", "TorchFiles"]),
+    .library(name: "Adapters", targets: ["Adapters", "Checkpoints"]),
     // Of the tests: it is preloaded, and so must be a library of its own.
     .library(name: "FileFaults", type: .dynamic, targets: ["FileFaults"]),
   ],
@@ -299,4 +303,10 @@ if Context.environment["LYCO_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
       name: "torch-fuzz", dependencies: ["TorchFiles", "Tensors"], swiftSettings: lifetimes))
+}
+
+// `swift package generate-documentation`, see scripts/document.sh: of no use to who builds or depends on lyco.
+if Context.environment["LYCO_DOCS"] != nil {
+  package.dependencies.append(
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"))
 }

@@ -1,8 +1,18 @@
 import LinearAlgebra
-package import Tensors
+public import Tensors
 
 /// The adaptation of one module, decoded and ready to be applied.
-package struct Adapter: Sendable {
+/// ```swift
+/// let adapter = try Adapter(
+///   recognizing: [
+///     "lora_up.weight": Tensor([2, 1], [1, 2]), "lora_down.weight": Tensor([1, 2], [3, 4]),
+///     "alpha": Tensor([], [0.5]),
+///   ], for: [2, 2])
+/// print(adapter.algorithmName)  // lora
+/// let adapted = try adapter.adapt(weight: Tensor(zeros: [2, 2]), multiplier: 1)
+/// print(adapted.elements)  // [1.5, 2, 3, 4]
+/// ```
+public struct Adapter: Sendable {
   package let algorithm: any AdapterAlgorithm.Type
   /// In the normal form of the algorithm.
   package let factors: Factors<Tensor>
@@ -44,7 +54,7 @@ package struct Adapter: Sendable {
   }
 
   /// Whether the change is the same for every weight, so that several can be added up in any order.
-  package var isAdditive: Bool {
+  public var isAdditive: Bool {
     decomposition == nil && algorithm is any AdditiveAlgorithm.Type
   }
 
@@ -65,7 +75,13 @@ package struct Adapter: Sendable {
   }
 
   /// W' for a base weight, in f32; the base to the bit at multiplier 0.
-  package func adapt(
+  ///
+  /// W' = W + multiplier · (W₁ − W), where W₁ is what training saw; for additive algorithms W₁ − W does not
+  /// depend on W.
+  /// - Precondition: the weight has the shape that the adapter was made for.
+  /// - Throws: `AdapterError.missingFactor`
+  /// - Complexity: O(out · in · kernel · rank) for LoRA, up to O(out² · in · kernel) for rotations.
+  public func adapt(
     weight base: consuming Tensor, multiplier: Float
   ) throws(AdapterError) -> Tensor {
     guard multiplier != 0 else { return base }
@@ -75,9 +91,11 @@ package struct Adapter: Sendable {
     return try decomposition.adaptedWeight(base, algorithm, factors, multiplier: multiplier)
   }
 
-  /// b' for a base bias, in f32.
-  package func adapt(bias base: consuming Tensor, multiplier: Float) throws(AdapterError) -> Tensor
-  {
+  /// b' for a base bias, in f32; the base where the adapter does not change it.
+  /// - Precondition: the bias has as many elements as the adapter's change of it.
+  /// - Throws: `AdapterError.missingFactor`
+  /// - Complexity: O(out)
+  public func adapt(bias base: consuming Tensor, multiplier: Float) throws(AdapterError) -> Tensor {
     guard let bias else { return base }
     return try Full.adaptedWeight(base, bias, multiplier: multiplier)
   }

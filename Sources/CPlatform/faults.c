@@ -21,7 +21,7 @@ static struct {
 } slots[slot_count];
 
 static struct sigaction former;
-static atomic_flag watched = ATOMIC_FLAG_INIT;
+static atomic_flag handled = ATOMIC_FLAG_INIT;
 
 static void say(const char *text, size_t count) {
   while (count > 0) {
@@ -54,12 +54,14 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
   sigaction(number, &former, NULL);
 }
 
+void lyco_explain_bus_errors(void) {
+  if (atomic_flag_test_and_set(&handled)) return;
+  struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGBUS, &action, &former);
+}
+
 void lyco_watch_mapping(const void *start, size_t count, const char *path) {
-  if (!atomic_flag_test_and_set(&watched)) {
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, &former);
-  }
   for (int i = 0; i < slot_count; i++) {
     uintptr_t free_slot = 0;
     if (!atomic_compare_exchange_strong(&slots[i].start, &free_slot, 1)) continue;

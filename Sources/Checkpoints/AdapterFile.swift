@@ -1,19 +1,28 @@
 import Adapters
 import OrderedCollections
-package import Safetensors
-package import SystemPackage
+public import Safetensors
+public import SystemPackage
 import Tensors
 
 /// An adapter file with its keys grouped into modules.
-package struct AdapterFile: Sendable {
-  package let file: TensorFile
+///
+/// Read are the spellings of kohya's scripts, LyCORIS, PEFT, diffusers, ComfyUI, musubi-tuner, OneTrainer,
+/// ai-toolkit and HCP-Diffusion, with the alphas that PEFT and diffusers keep beside the tensors. What can be
+/// recognized and not applied is refused, with the reason: a wrong strength is never guessed.
+/// ```swift
+/// let adapter = try AdapterFile(opening: "adapter.safetensors")
+/// for module in adapter.modules { print(module.name, module.algorithmName) }
+/// ```
+public struct AdapterFile: Sendable {
+  /// The file itself.
+  public let file: TensorFile
   /// In the order in which their first tensors stand in the file.
-  package let modules: [AdapterModule]
+  public let modules: [AdapterModule]
   /// Keys without a suffix of any algorithm: embeddings of a bundle, or an algorithm that is not
-  /// known.
-  package let unrecognized: [String]
-  /// What was read otherwise than it is written.
-  package let notices: [String]
+  /// known. What they hold is not applied.
+  public let unrecognized: [String]
+  /// What was read otherwise than it is written, a sentence each.
+  public let notices: [String]
   /// Its metadata, with what its PEFT configuration says of the model, for `ModelFamily.recognize`.
   package let familyMetadata: [String: String]
 
@@ -27,8 +36,16 @@ package struct AdapterFile: Sendable {
     case subtracted(AdapterFile)
   }
 
+  /// Opens an adapter: a file of any kind that `TensorFile` opens, or the folder that PEFT's
+  /// `save_pretrained` writes.
+  /// - Throws: `SafetensorsError` from opening; an error whose description is one line, with file and module,
+  ///   if it is no adapter, if tensors of a module do not go together, or if it cannot be applied to a base
+  ///   as it is.
+  /// - Complexity: O(n) in the number of tensors; their numbers are read when a module is applied.
+  public init(opening path: FilePath) throws { try self.init(opening: path, .refused) }
+
   /// - Throws: `SafetensorsError` from opening, `CheckpointError` from grouping.
-  package init(opening path: FilePath, _ beginnings: Beginnings = .refused) throws {
+  package init(opening path: FilePath, _ beginnings: Beginnings) throws {
     try self.init(TensorFile(opening: path), beginnings)
   }
 

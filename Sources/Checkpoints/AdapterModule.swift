@@ -4,14 +4,15 @@ package import SystemPackage
 package import Tensors
 
 /// One module of an adapter file: its tensors, not yet decoded.
-package struct AdapterModule: Sendable {
-  /// The part of its keys before the suffix.
-  package private(set) var name: String
+public struct AdapterModule: Sendable {
+  /// The part of its keys before the suffix, which names the layer: `lora_unet_mid_block_attentions_0_proj_in`.
+  public private(set) var name: String
   package let algorithm: any AdapterAlgorithm.Type
   /// By canonical suffix, alpha excepted.
   package private(set) var views: [String: TensorView]
-  /// nil where the file has none, neither as a tensor nor in its metadata.
-  package private(set) var alpha: Float?
+  /// What is divided by the rank to scale the change; nil where the file has none, neither as a tensor nor in
+  /// its metadata, which for most algorithms means the rank.
+  public private(set) var alpha: Float?
   /// The alpha as the file has it; nil where it has none, or only in its metadata.
   package private(set) var alphaView: TensorView?
   /// What the configuration beside the file says of a module without rank; nil for any other.
@@ -36,8 +37,9 @@ package struct AdapterModule: Sendable {
     self.file = file
   }
 
-  /// `lora`, or `lora + dora` where norms are stored apart.
-  package var algorithmName: String {
+  /// The algorithm as LyCORIS and its users call it: `lora`, `loha`, `lokr`, `ia3`, `glora`, `diag-oft`,
+  /// `boft`, `tlora`, `full`, `norm`, `set`; `lora + dora` where norms are stored apart.
+  public var algorithmName: String {
     let norms = WeightDecomposition<Tensor>.suffixes
     return algorithm.name + (norms.contains { views[$0.name] != nil } ? " + dora" : "")
   }
@@ -82,7 +84,8 @@ package struct AdapterModule: Sendable {
 
   package var shapes: [String: Shape] { views.mapValues(\.shape) }
 
-  package var rank: Int? { algorithm.rank(of: shapes) }
+  /// The rank that alpha is divided by; nil where the algorithm has none.
+  public var rank: Int? { algorithm.rank(of: shapes) }
 
   /// Whether both hold the same numbers in the same format, whatever they are called.
   package func hasSameContents(as other: AdapterModule) -> Bool {
@@ -107,7 +110,7 @@ package struct AdapterModule: Sendable {
   }
 
   /// Whether applying the module can change a weight, or only a bias.
-  package var changesWeight: Bool { views.keys.contains { !biasSuffixes.contains($0) } }
+  public var changesWeight: Bool { views.keys.contains { !biasSuffixes.contains($0) } }
 
   /// The change of the bias, if there is one.
   package var biasView: TensorView? {

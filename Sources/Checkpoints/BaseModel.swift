@@ -1,22 +1,38 @@
 import LinearAlgebra
 package import ModelFamilies
 import OrderedCollections
-package import Safetensors
-package import SystemPackage
+public import Safetensors
+public import SystemPackage
 package import Tensors
 
-/// A checkpoint whose tensors have been given their places in a model.
-package struct BaseModel: Sendable {
-  package let file: TensorFile
+/// A checkpoint whose tensors have been given their places in a model, so that the layers that adapters name
+/// are found in it.
+/// ```swift
+/// let base = try BaseModel(opening: "model.safetensors")
+/// for module in try AdapterFile(opening: "adapter.safetensors").modules {
+///   guard let weight = try base.weight(of: module) else { continue }
+///   let adapted = try module.applied(to: weight, multiplier: 0.7)
+///   print(module.name, adapted.squaredDistance(to: weight).squareRoot())
+/// }
+/// ```
+public struct BaseModel: Sendable {
+  /// The file itself.
+  public let file: TensorFile
   package let layout: ModelLayout
   /// Weights that are stored as codes.
   package let quantized: QuantizedWeights
+
+  /// Opens a checkpoint and recognizes what model it is, by the names and shapes of its tensors.
+  /// - Throws: `SafetensorsError` from opening; an error whose description is one line if the file is an
+  ///   adapter, or stored as codes that are not read.
+  /// - Complexity: O(length of the names)
+  public init(opening path: FilePath) throws { try self.init(opening: path, as: nil) }
 
   /// - Parameter family: what the checkpoint is to be read as; recognized if nil.
   /// - Throws: `SafetensorsError` from opening, `ModelFamilyError` if it is not of that family,
   ///   `CheckpointError.scaleShape`, `.notACheckpoint` for an adapter, `.quantized` where codes that are not read
   ///   hide what the model is.
-  package init(opening path: FilePath, as family: ModelFamily? = nil) throws {
+  package init(opening path: FilePath, as family: ModelFamily?) throws {
     try self.init(TensorFile(opening: path), as: family)
   }
 

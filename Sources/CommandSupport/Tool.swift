@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Checkpoints
 import Operations
+import Safetensors
 
 /// A tool of the suite: a command whose work can be interrupted.
 ///
@@ -38,6 +39,7 @@ extension Tool {
 
   /// Parses the command line and runs the command. To be called from `main`.
   package static func start() async {
+    MappedFile.explainTruncation()
     do {
       let arguments = normalization.normalized(
         CommandLine.fileArguments, note: { StandardError.say($0) })

@@ -1,10 +1,17 @@
-/// What a path leads to.
-package enum FileKind: String, Sendable {
+/// What a path leads to. Its raw value says so in words. Public as errors of `Safetensors` carry it.
+@nonexhaustive
+public enum FileKind: String, Sendable {
+  /// A file with data.
   case regular = "a file"
+  /// A folder.
   case folder = "a folder"
+  /// A named pipe.
   case fifo = "a pipe"
+  /// A socket.
   case socket = "a socket"
+  /// A device, of characters or of blocks.
   case device = "a device"
+  /// What else a system may have.
   case other = "something else"
 }
 

@@ -1,9 +1,18 @@
 /// What else people put where a safetensors file is expected, recognized by its first bytes.
-package enum ForeignFormat: String, Sendable {
+@nonexhaustive
+public enum ForeignFormat: String, Sendable {
+  /// A picture or a document.
   case png, jpeg, webp, gif, bmp, tiff, mp4, pdf
+  /// A model or an array of another program.
   case onnx, tensorRT, numpy, hdf5, gguf, tflite
+  /// An archive.
   case gzip, sevenZip, rar, xz, bzip2, zip, tar
-  case pickle, gitLFSPointer, json, html, text
+  /// A pickle that `torch.save` did not write.
+  case pickle
+  /// What git has in place of a file that lies elsewhere.
+  case gitLFSPointer
+  /// Text of some kind.
+  case json, html, text
 
   /// Recognizes a format; `nil` if the bytes are like none of them.
   ///

@@ -231,7 +231,9 @@ struct JSONReader: ~Escapable {
     }
   }
 
-  private mutating func consume(_ byte: UInt8, or expected: Syntax) throws(SafetensorsError) {
+  private mutating func consume(_ byte: UInt8, or expected: SafetensorsError.Syntax)
+    throws(SafetensorsError)
+  {
     skipSpace()
     guard current == byte else { throw failure(expected) }
     position += 1
@@ -260,7 +262,7 @@ struct JSONReader: ~Escapable {
     return String(copying: text)
   }
 
-  private func failure(_ expected: Syntax) -> SafetensorsError {
+  private func failure(_ expected: SafetensorsError.Syntax) -> SafetensorsError {
     .syntax(file, tensor: tensor, offset: position, expected: expected, found: current)
   }
 }

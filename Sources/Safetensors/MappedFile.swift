@@ -14,7 +14,7 @@ package import SystemPackage
 ///
 /// The system's defaults for reading ahead are kept: with a warm cache all of a 2 GB file is touched
 /// in 0.07 s, and every `madvise` tried was slower, there or from disk. The mapping is private and survives replacement of the file by rename. A file that another
-/// process cuts short while it is mapped ends this process, with a line that names it.
+/// process cuts short while it is mapped ends this process.
 @safe package final class MappedFile: @unchecked Sendable {
   /// For errors; the data need not have a name (see `unpacking`).
   package let path: FilePath
@@ -59,6 +59,10 @@ package import SystemPackage
       throw .io(path, .map, error as? Errno ?? .ioError)
     }
   }
+
+  /// Lets the end of this process by a file that was cut short be told by a line that names the file, with
+  /// status 1, for as long as it runs. Without it, it is a bus error: signals belong to the program.
+  package static func explainTruncation() { lyco_explain_bus_errors() }
 
   deinit {
     guard let start = unsafe start else { return }

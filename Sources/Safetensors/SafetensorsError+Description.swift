@@ -18,7 +18,7 @@ extension SafetensorsError: CustomStringConvertible {
   }
 
   /// One line: file, tensor, what was expected and found, what to do.
-  package var description: String {
+  public var description: String {
     switch self {
     case .io(let file, let operation, let errno):
       let reason = "\(errno)"

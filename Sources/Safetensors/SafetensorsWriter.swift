@@ -1,4 +1,4 @@
-package import SystemPackage
+public import SystemPackage
 import Tensors
 
 /// Writes a checkpoint that appears only when whole.
@@ -10,14 +10,19 @@ import Tensors
 ///
 /// Equal tensors and metadata give equal bytes, those of the reference implementation (which
 /// writes several metadata keys in random order; here they are sorted).
-/// ```
-/// var writer = try SafetensorsWriter.create(path, announcing: infos, metadata: [:])
-/// for info in writer.order { try writer.append(info.name, bytes(of: info)) }
+/// ```swift
+/// let tensors = ["ones": EncodedTensor(Tensor([2], [1, 1]), as: .f16)]
+/// var writer = try SafetensorsWriter.create(
+///   "ones.safetensors",
+///   announcing: tensors.map { TensorInfo(name: $0, dtype: $1.dtype, shape: $1.shape) })
+/// for info in writer.order {
+///   if let tensor = tensors[info.name] { try writer.append(info.name, tensor) }
+/// }
 /// try writer.finish()
 /// ```
-package struct SafetensorsWriter: ~Copyable, Sendable {
+public struct SafetensorsWriter: ~Copyable, Sendable {
   /// The announced tensors in the order in which `append` takes them.
-  package let order: [TensorInfo]
+  public let order: [TensorInfo]
   private let path: FilePath
   private let shards: [Shard]
   /// Where the tensors will lie: the target, or its shards.
@@ -42,15 +47,17 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
   /// Checks the target and writes the header.
   /// - Parameters:
   ///   - path: compressed with zstd if it ends in `.zst`
-  ///   - tensors: in any order; names differ, and sub-byte elements fill whole bytes
+  ///   - tensors: in any order
   ///   - metadata: `__metadata__` of every file; empty for none
   ///   - shardSize: most bytes of data per file, unless one tensor has more. If all fit, `path` is
   ///     written; else `name-00001-of-00003.safetensors` and so on, with
   ///     `name.safetensors.index.json`. What was written under this name in another number of
   ///     files goes when the new ones come.
+  /// - Precondition: the names of the tensors differ, none is `__metadata__`, and elements of less than a byte
+  ///   fill whole bytes
   /// - Throws: `torchName`, `notAFile`, `io`, `noSpace`, `headerTooLarge`, `zstdEncoder`
-  package static func create(
-    _ path: FilePath, announcing tensors: [TensorInfo], metadata: [String: String],
+  public static func create(
+    _ path: FilePath, announcing tensors: [TensorInfo], metadata: [String: String] = [:],
     shardSize: Int? = nil
   ) throws(SafetensorsError) -> SafetensorsWriter {
     try path.checkIsSafetensors()
@@ -101,7 +108,10 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
   }
 
   /// The file that is to be opened to read the checkpoint: the index of shards if there are several.
-  package var entry: FilePath { shards.count == 1 ? shards[0].path : path.shardIndex }
+  public var entry: FilePath { shards.count == 1 ? shards[0].path : path.shardIndex }
+
+  /// The tensor that `append` takes next; nil if all are written.
+  var expected: TensorInfo? { next < order.count ? order[next] : nil }
 
   /// Writes the next tensor of `order`, or the next part of it.
   /// - Precondition: `name` is that tensor, and its parts together have its size
@@ -129,7 +139,7 @@ package struct SafetensorsWriter: ~Copyable, Sendable {
   /// Makes the checkpoint visible: syncs all files, then puts them in their places.
   /// - Precondition: every announced tensor was appended
   /// - Throws: `io`, `zstdEncoder`, `torn`
-  package consuming func finish() throws(SafetensorsError) {
+  public consuming func finish() throws(SafetensorsError) {
     var set = OutputSet()
     try seal(into: &set)
     try set.commit()

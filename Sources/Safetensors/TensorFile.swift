@@ -1,30 +1,49 @@
 import Machine
 package import OrderedCollections
-package import SystemPackage
+public import SystemPackage
 import TorchFiles
 
 /// A whole checkpoint: one file, its shards, or a folder of components, mapped and checked.
 ///
-/// Opening checks everything that can be wrong (see `Header`); reading cannot fail afterwards.
-/// ```
+/// Opening checks everything that can be wrong with a header, so that reading cannot fail afterwards: names,
+/// formats and extents make sense, and the tensors fill the file without a gap or an overlap. A file of
+/// torch's is read without running anything in it.
+/// ```swift
 /// let file = try TensorFile(opening: "model.safetensors")
-/// let weight = file.tensors["conv_in.weight"]?.tensor()
+/// for tensor in file { print(tensor.name, tensor.dtype, tensor.shape) }
+/// if let weight = file["model.diffusion_model.out.2.weight"] { print(weight.tensor().elements) }
 /// ```
-package struct TensorFile: Sendable {
+/// The tensors are a collection, in the order of the data; of several files in the order of their names.
+public struct TensorFile: Sendable {
   /// How the checkpoint lies on disk.
-  package enum Layout: Sendable { case single, sharded, folder, compressed, torch }
+  public enum Layout: Sendable {
+    /// One safetensors file.
+    case single
+    /// Several files with an index.
+    case sharded
+    /// A folder of components, each a model of its own.
+    case folder
+    /// One safetensors file within zstd.
+    case compressed
+    /// A file of `torch.save`.
+    case torch
+  }
 
-  /// What will be asked of the views.
-  package enum Contents: Sendable {
+  /// What will be asked of the tensors.
+  public enum Contents: Sendable {
+    /// Their numbers too.
     case everything
     /// Names, formats and shapes only; compressed data is not unpacked, scattered data not gathered.
     case headers
   }
 
-  package let path: FilePath
-  package let layout: Layout
-  /// `__metadata__`; of several files together, where the first to have a key decides.
-  package let metadata: [String: String]
+  /// What was opened.
+  public let path: FilePath
+  /// How it lies on disk.
+  public let layout: Layout
+  /// `__metadata__`; of several files together, where the first to have a key decides. Empty if there is
+  /// none.
+  public let metadata: [String: String]
   /// In the order of the data; of several files in the order of their names.
   package let tensors: OrderedDictionary<String, TensorView>
   /// Of a shard, what the others of its set have too.
@@ -35,11 +54,13 @@ package struct TensorFile: Sendable {
   /// components that are such folders.
   ///
   /// What a file is its content says, not its name. Compressed files are unpacked to an unnamed file
-  /// in `$TMPDIR`.
-  /// - Complexity: O(n log n) in the length of the headers, plus the data where compressed
-  /// A set whose files are being replaced, or were when the writer was stopped, is refused: see `Exchange`.
+  /// in `$TMPDIR`. A set whose files are being replaced, or were when the writer was stopped, is refused.
+  /// - Parameters:
+  ///   - path: of the file, the index or the folder.
+  ///   - contents: what will be asked of the tensors.
   /// - Throws: every case of `SafetensorsError` that does not speak of writing
-  package init(
+  /// - Complexity: O(n log n) in the length of the headers, plus the data where compressed
+  public init(
     opening path: FilePath, reading contents: Contents = .everything
   ) throws(SafetensorsError) {
     let kind: FileKind

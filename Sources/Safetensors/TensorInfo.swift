@@ -1,19 +1,23 @@
-package import Tensors
+public import Tensors
 
 /// A tensor without its data, as a writer needs it announced.
-package struct TensorInfo: Hashable, Sendable {
-  package let name: String
-  package let dtype: DType
-  package let shape: Shape
+public struct TensorInfo: Hashable, Sendable {
+  /// The tensor's name in the file.
+  public let name: String
+  /// The format in which its numbers are stored.
+  public let dtype: DType
+  /// Its extents, outermost first.
+  public let shape: Shape
 
-  package init(name: String, dtype: DType, shape: Shape) {
+  /// What is to be announced to a writer.
+  public init(name: String, dtype: DType, shape: Shape) {
     self.name = name
     self.dtype = dtype
     self.shape = shape
   }
 
-  /// Size of the data as stored.
-  package var byteCount: Int { Shape.product([shape.count, dtype.bitsPerElement]) / 8 }
+  /// Size of the data as stored, in bytes.
+  public var byteCount: Int { Shape.product([shape.count, dtype.bitsPerElement]) / 8 }
 
   /// The order of the reference implementation: formats from last to first in `DType`, then names
   /// by their bytes. Hashes that the field computes over a file's data depend on it.

@@ -1,8 +1,10 @@
-package import Tensors
+public import Tensors
 
 extension TensorView {
-  /// The stored tensor in memory.
-  package var encoded: EncodedTensor { EncodedTensor(dtype, shape, Array(copying: bytes)) }
+  /// A copy of the stored numbers in memory.
+  /// - Precondition: `hasData`
+  /// - Complexity: O(n)
+  public var encoded: EncodedTensor { EncodedTensor(dtype, shape, Array(copying: bytes)) }
 }
 
 extension [UInt8] {

@@ -1,9 +1,13 @@
-package import SystemPackage
-package import Tensors
+public import SystemPackage
+public import Tensors
 
 /// One tensor of an open file, or one made in memory to stand beside such. It keeps the file mapped;
 /// copying it copies no data.
-package struct TensorView: Sendable {
+///
+/// The numbers are read from the disk when they are asked for. A file that another program cuts short in
+/// the meantime ends the process with `SIGBUS`, as with any mapped file; one that is replaced by a rename,
+/// as careful programs do, stays what it was.
+public struct TensorView: Sendable {
   /// Where the data is.
   private enum Storage: Sendable {
     case mapped(MappedFile)
@@ -12,12 +16,14 @@ package struct TensorView: Sendable {
     case none
   }
 
-  /// `component/key` in a folder of components.
-  package private(set) var name: String
-  package let dtype: DType
-  package private(set) var shape: Shape
+  /// The tensor's name: its key in the file, `component/key` in a folder of components.
+  public private(set) var name: String
+  /// The format in which its numbers are stored.
+  public let dtype: DType
+  /// Its extents, outermost first.
+  public private(set) var shape: Shape
   /// The file it lies in, the shard of a sharded checkpoint; the file it was made from.
-  package let file: FilePath
+  public let file: FilePath
   /// In `storage`.
   private var range: Range<Int>
   private let storage: Storage
@@ -67,19 +73,20 @@ package struct TensorView: Sendable {
     return view
   }
 
-  /// Whether `bytes` may be asked for.
-  package var hasData: Bool { if case .none = storage { false } else { true } }
+  /// Whether its numbers may be asked for: not where only the headers of compressed or scattered data were
+  /// read.
+  public var hasData: Bool { if case .none = storage { false } else { true } }
 
   /// Whether it was made in memory, so that its name is not one that a file gave it.
   package var isInMemory: Bool {
     if case .memory = storage { true } else { false }
   }
 
-  /// Size of the data as stored.
-  package var byteCount: Int { range.count }
+  /// Size of the data as stored, in bytes.
+  public var byteCount: Int { range.count }
 
   /// Name, format and shape, as a writer wants them announced.
-  package var info: TensorInfo { TensorInfo(name: name, dtype: dtype, shape: shape) }
+  public var info: TensorInfo { TensorInfo(name: name, dtype: dtype, shape: shape) }
 
   /// The data as stored: row-major, little endian, not necessarily aligned.
   /// - Precondition: `hasData`
@@ -97,9 +104,13 @@ package struct TensorView: Sendable {
     }
   }
 
-  /// The numbers, widened.
-  /// - Precondition: `dtype.isConvertible`
-  package func tensor() -> Tensor { Tensor(decoding: bytes, as: dtype, shape: shape) }
+  /// The numbers, widened: exact but for F64 and wide integers, which are rounded to the nearest `Float`.
+  ///
+  /// Weights that are stored as codes (`scale_weight` beside a tensor of F8, 4-bit formats) are not
+  /// dequantized: these are the numbers of the codes.
+  /// - Precondition: `dtype.isConvertible` and `hasData`
+  /// - Complexity: O(n)
+  public func tensor() -> Tensor { Tensor(decoding: bytes, as: dtype, shape: shape) }
 
   /// Lets the pages go that the data take in this process: they are read again where they are needed.
   /// For whoever copies a whole model and has no use for two of them in memory.

@@ -1,11 +1,18 @@
 /// The extents of a tensor, outermost first. The empty shape is that of a scalar.
-package struct Shape: Hashable, Sendable {
-  package var dimensions: [Int]
+public struct Shape: Hashable, Sendable {
+  /// The extents, outermost first, each 0 or more.
+  public package(set) var dimensions: [Int]
 
-  package init(_ dimensions: [Int]) { self.dimensions = dimensions }
+  /// A shape of these extents, outermost first.
+  /// - Precondition: no extent is negative.
+  public init(_ dimensions: [Int]) {
+    precondition(dimensions.allSatisfy { $0 >= 0 }, "negative extent in \(dimensions)")
+    self.dimensions = dimensions
+  }
 
-  /// Number of elements; 1 for a scalar, 0 if any extent is 0. See `product`.
-  package var count: Int { Self.product(dimensions) }
+  /// Number of elements: 1 for a scalar, 0 if any extent is 0, `Int.max` if the product is larger than
+  /// that.
+  public var count: Int { Self.product(dimensions) }
 
   /// Extent of the output axis of a weight: the first, or 1 for a scalar.
   package var rows: Int { dimensions.first ?? 1 }
@@ -33,12 +40,14 @@ package struct Shape: Hashable, Sendable {
 }
 
 extension Shape: ExpressibleByArrayLiteral {
-  package init(arrayLiteral elements: Int...) { self.init(elements) }
+  /// `[320, 4, 3, 3]` as a shape.
+  /// - Precondition: no extent is negative.
+  public init(arrayLiteral elements: Int...) { self.init(elements) }
 }
 
 extension Shape: CustomStringConvertible {
   /// `[320, 4, 3, 3]`
-  package var description: String {
+  public var description: String {
     "[" + dimensions.map(String.init).joined(separator: ", ") + "]"
   }
 }

@@ -3,7 +3,8 @@ import CKernels
 extension Tensor {
   /// self ← self + factor · other, element by element.
   /// - Precondition: equal counts; shapes may differ, as between a matrix and its convolution.
-  package mutating func add(_ other: Tensor, times factor: Float = 1) {
+  /// - Complexity: O(n)
+  public mutating func add(_ other: Tensor, times factor: Float = 1) {
     precondition(other.count == count, "adding \(other.shape) to \(shape)")
     let source = other.elements.span
     var target = elements.mutableSpan
@@ -12,10 +13,12 @@ extension Tensor {
 
   /// self ← self − other, element by element.
   /// - Precondition: equal counts.
-  package mutating func subtract(_ other: Tensor) { add(other, times: -1) }
+  /// - Complexity: O(n)
+  public mutating func subtract(_ other: Tensor) { add(other, times: -1) }
 
   /// self ← factor · self
-  package mutating func scale(by factor: Float) {
+  /// - Complexity: O(n)
+  public mutating func scale(by factor: Float) {
     var target = elements.mutableSpan
     for i in target.indices { target[i] *= factor }
   }
@@ -41,8 +44,9 @@ extension Tensor {
     }
   }
 
-  /// ‖self‖²_F, summed in double precision.
-  package var sumOfSquares: Double {
+  /// ‖self‖²_F: the sum of the squares of all elements, in double precision.
+  /// - Complexity: O(n)
+  public var sumOfSquares: Double {
     unsafe elements.withUnsafeBufferPointer {
       unsafe $0.baseAddress.map { unsafe lyco_sum_of_squares($0, elements.count) } ?? 0
     }
@@ -50,7 +54,8 @@ extension Tensor {
 
   /// ‖self − other‖²_F, summed in double precision.
   /// - Precondition: equal counts.
-  package func squaredDistance(to other: Tensor) -> Double {
+  /// - Complexity: O(n)
+  public func squaredDistance(to other: Tensor) -> Double {
     precondition(other.count == count, "distance of \(shape) to \(other.shape)")
     guard count > 0 else { return 0 }
     return unsafe elements.withUnsafeBufferPointer { x in
@@ -62,7 +67,8 @@ extension Tensor {
   }
 
   /// The largest magnitude of finite elements; 0 if there is none.
-  package var largestMagnitude: Float {
+  /// - Complexity: O(n)
+  public var largestMagnitude: Float {
     unsafe elements.withUnsafeBufferPointer {
       unsafe $0.baseAddress.map { unsafe lyco_largest_magnitude($0, elements.count) } ?? 0
     }
@@ -71,5 +77,6 @@ extension Tensor {
   /// Whether every element is a finite number.
   ///
   /// Squares of finite `Float`s are finite in double precision, and so is any sum of them.
-  package var isFinite: Bool { sumOfSquares.isFinite }
+  /// - Complexity: O(n)
+  public var isFinite: Bool { sumOfSquares.isFinite }
 }

@@ -1,10 +1,15 @@
-/// Why a torch file cannot be read. The file is named by who opened it.
-package enum TorchFileError: Error, Hashable, Sendable {
+/// Why a torch file cannot be read. The file is named by who opened it: `SafetensorsError.torch`.
+///
+/// Its description is one line that says what was expected, what was found and what to do. Cases may be
+/// added.
+@nonexhaustive
+public enum TorchFileError: Error, Hashable, Sendable {
   // === Containers ===
   /// A kind of file that torch writes or that looks like it, but that holds no state dict.
   case unsupported(Unsupported)
   /// The central directory is not as it should be.
   case zipDirectory(String)
+  /// An entry of the zip archive is not as torch writes it.
   case zipEntry(String, ZipFault)
 
   // === Pickles ===
@@ -16,6 +21,7 @@ package enum TorchFileError: Error, Hashable, Sendable {
   case global(String)
   /// An operation on values it does not fit.
   case malformed(offset: Int, expected: String)
+  /// More of something than any state dict has.
   case limit(String, Int)
 
   // === Tensors ===
@@ -24,27 +30,49 @@ package enum TorchFileError: Error, Hashable, Sendable {
   /// A storage of the old format has another number of elements than its tensors say, or than there
   /// are bytes for.
   case storageCount(key: String, expected: Int, found: Int)
+  /// What is wrong with a tensor.
   case tensor(String, TensorFault)
   /// Nothing in it is a tensor with a name.
   case noTensors
 
-  package enum Unsupported: String, Sendable {
-    case torchScript, pickledModule, bigEndian, otherZip
+  /// Kinds of files that hold no state dict as it is read here.
+  @nonexhaustive
+  public enum Unsupported: String, Sendable {
+    /// A program.
+    case torchScript
+    /// A module with its code.
+    case pickledModule
+    /// Numbers of a machine of the other byte order.
+    case bigEndian
+    /// A zip archive that torch did not write.
+    case otherZip
   }
 
-  package enum ZipFault: Hashable, Sendable {
-    case twice, encrypted
+  /// What is wrong with an entry of the zip archive.
+  @nonexhaustive
+  public enum ZipFault: Hashable, Sendable {
+    /// Two entries have the name.
+    case twice
+    /// It needs a password.
+    case encrypted
+    /// It is packed, by the zip format's number of the method.
     case compressed(method: Int)
+    /// It shares bytes with the entry of that name.
     case overlaps(String)
+    /// Where the directory says is no entry.
     case noHeader(offset: Int)
+    /// It ends behind the file.
     case beyondEnd(size: Int, available: Int)
   }
 
-  package enum TensorFault: Error, Hashable, Sendable {
+  /// What is wrong with a tensor.
+  @nonexhaustive
+  public enum TensorFault: Error, Hashable, Sendable {
     /// Two tensors would have the name.
     case twice
+    /// The file has no such storage.
     case missingStorage(key: String)
-    /// In bytes.
+    /// Its storage has another size than it says, in bytes.
     case storageSize(key: String, expected: Int, found: Int)
     /// Extents, strides or their number make no sense.
     case layout(shape: [Int], strides: [Int], offset: Int)
@@ -61,7 +89,7 @@ package enum TorchFileError: Error, Hashable, Sendable {
 
 extension TorchFileError: CustomStringConvertible {
   /// One line without the file: what was expected and found, what to do.
-  package var description: String {
+  public var description: String {
     switch self {
     case .unsupported(let kind): return kind.advice
     case .zipDirectory(let reason):
@@ -113,7 +141,8 @@ extension TorchFileError.Unsupported {
 }
 
 extension TorchFileError.ZipFault: CustomStringConvertible {
-  package var description: String {
+  /// What was expected and found.
+  public var description: String {
     switch self {
     case .twice: "expected one entry of this name, found two"
     case .encrypted: "expected plain data, found it encrypted"
@@ -129,7 +158,8 @@ extension TorchFileError.ZipFault: CustomStringConvertible {
 }
 
 extension TorchFileError.TensorFault: CustomStringConvertible {
-  package var description: String {
+  /// What was expected and found.
+  public var description: String {
     switch self {
     case .twice: "expected one tensor of this name, found two"
     case .missingStorage(let key): "expected storage '\(key.escapedForLine)', found none"

@@ -13,6 +13,11 @@ import Testing
       .residualIndex(row: 3, column: 7, shape: [3, 8]),
       "'bias_indices': position (3, 7) lies outside [3, 8]"
     ),
+    (
+      .unknownBeginning,
+      "expected what training began with, found none: the file of a T-LoRA does not hold the singular "
+        + "vectors from which it learned the difference"
+    ),
   ]
 
   @Test(arguments: wordings)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 struct TruncationTests {
-  /// A file that is cut short while it is mapped ends the process with a line, not with a bus error.
+  /// A file that is cut short while it is mapped ends a tool with a line, not with a bus error.
   @Test func anInputThatIsCutShortMeanwhile() async throws {
     let result = try await #require(
       processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
@@ -15,6 +15,7 @@ struct TruncationTests {
       let file = try FileDescriptor.open(
         path, .writeOnly, options: .create, permissions: .ownerReadWrite)
       _ = try file.writeAll([UInt8](repeating: 1, count: 1 << 16))
+      MappedFile.explainTruncation()
       let mapped = try MappedFile(path)
       #expect(ftruncate(file.rawValue, 4096) == 0)
       var sum = 0

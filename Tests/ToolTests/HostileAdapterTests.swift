@@ -84,6 +84,20 @@ struct HostileAdapterTests {
     #expect(run.output.filter(\.isNumber).contains("9223372036854775807"))
   }
 
+  /// A shape that cannot be is a misfit like any other.
+  @Test func extentsBelowZero() throws {
+    let folder = TemporaryFolder()
+    let base = try folder.write("base.safetensors", ["a.weight": Self.tensor(8, 6)])
+    let adapter = try folder.write(
+      "adapter.safetensors",
+      [
+        "a.lora_up.weight": Self.tensor(8, 1), "a.lora_down.weight": Self.tensor(1, 6),
+        "a.reshape_weight": EncodedTensor(Tensor([2], [-8, -6]), as: .i64),
+      ])
+    let run = ToolRun("lyco-inspect", [adapter.string, "--against", base.string])
+    #expect(run.status == 2, "\(run.output) \(run.errors)")
+  }
+
   /// A file of 4 MB that extends a weight to 1 TB, and others that become as large when they are multiplied out.
   @Test func weightsThatNoMemoryHolds() throws {
     let folder = TemporaryFolder()

@@ -31,8 +31,11 @@ void lyco_keep_freed_memory(void);
    training takes up to an eighth less time by it, and no more memory. Nothing without glibc. */
 void lyco_keep_all_freed_memory(void);
 
-/* Remembers where a file is mapped: a read of what another program has cut off meanwhile then ends the
-   process with status 1 and a line that names the file, instead of a bus error. */
+/* Handles bus errors from now on: a read of what another program has cut off of a mapped file ends the
+   process with status 1 and a line that names the file. For whole programs; a library leaves signals alone. */
+void lyco_explain_bus_errors(void);
+
+/* Remembers where a file is mapped, for that line. */
 void lyco_watch_mapping(const void *start, size_t count, const char *path);
 void lyco_forget_mapping(const void *start);
 

@@ -48,15 +48,15 @@ extension InspectedModule {
   fileprivate func fault(on weight: Shape) -> String? {
     // An extension of the weight changes the shape that the factors have to fit.
     let asked = views[reshapeSuffix.name].flatMap { view in
-      view.dtype.isConvertible ? Shape(view.tensor().elements.map { Int(exactly: $0) ?? 0 }) : nil
+      view.dtype.isConvertible ? view.tensor().elements.map { Int(exactly: $0) ?? 0 } : nil
     }
     if let asked,
-      asked.dimensions.count != weight.dimensions.count
-        || zip(weight.dimensions, asked.dimensions).contains(where: { $0 > $1 })
+      asked.count != weight.dimensions.count
+        || zip(weight.dimensions, asked).contains(where: { $0 > $1 })
     {
       return "it is to be extended to \(asked)"
     }
-    let weight = asked ?? weight
+    let weight = asked.map { Shape($0) } ?? weight
     if let bias = biasSuffixes.lazy.compactMap({ views[$0] }).first,
       bias.shape.count != weight.rows
     {
