@@ -1,35 +1,27 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// Whether debug builds optimize what computes, as the tests want it: they spend their time in numbers. On
-/// demand only, because a package with such flags is no dependency of another, and a debugger shows less.
-let isFast = Context.environment["LYCO_FAST_TESTS"] != nil
+/// Whether it is `scripts/test.sh` that builds, which also wants the worked example of a family.
+let isTested = Context.environment["LYCO_TESTS"] != nil
 
-/// For targets that are words alone.
-let words: [SwiftSetting] = [
+let house: [SwiftSetting] = [
   .strictMemorySafety(),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
-let optimized: [SwiftSetting] =
-  isFast ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
-let house: [SwiftSetting] = words + optimized
-/// For C that computes.
-let loops: [CSetting] = isFast ? [.unsafeFlags(["-O2"], .when(configuration: .debug))] : []
 /// Tests: the macros of Swift Testing expand to unmarked unsafe code.
 let tests: [SwiftSetting] =
   [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
-  ] + (isFast ? [.define("MADE_UP_FAMILY")] : [])
+  ] + (isTested ? [.define("MADE_UP_FAMILY")] : [])
 /// For targets whose API hands out spans.
 let lifetimes: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
 
-/// The worked example of a family, which is built with the tests alone; in debug builds that are no tests of
-/// ours, and in releases, there is no such family.
-func unlessTested(_ file: String) -> [String] { isFast ? [] : [file] }
+/// A file of that example; elsewhere there is no such family.
+func unlessTested(_ file: String) -> [String] { isTested ? [] : [file] }
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -47,7 +39,7 @@ func tool(_ name: String) -> Target {
       "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
     ],
-    swiftSettings: words)
+    swiftSettings: house)
 }
 
 let package = Package(
@@ -72,7 +64,7 @@ let package = Package(
   ],
   targets: [
     // MARK: C and system libraries
-    .target(name: "CKernels", cSettings: loops),
+    .target(name: "CKernels"),
     .target(name: "CPlatform"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas",
@@ -86,10 +78,10 @@ let package = Package(
       name: "CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .target(
-      name: "COneDNN", cSettings: loops,
+      name: "COneDNN",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("dl")]),
     .target(
-      name: "CLayers", dependencies: ["COneDNN"], cSettings: loops,
+      name: "CLayers", dependencies: ["COneDNN"],
       linkerSettings: [.linkedLibrary("m")]),
     .target(
       name: "CImages",
@@ -175,7 +167,7 @@ let package = Package(
         "Tensors",
         "CPlatform", argumentParser, systemPackage,
       ],
-      swiftSettings: words),
+      swiftSettings: house),
 
     // MARK: Tools
     tool("lyco-extract"),
@@ -190,7 +182,7 @@ let package = Package(
         "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
       ],
-      swiftSettings: words),
+      swiftSettings: house),
 
     // MARK: Tests
     .target(name: "FileFaults", path: "Tests/FileFaults", linkerSettings: [.linkedLibrary("dl")]),
@@ -199,7 +191,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Safetensors", "ModelFamilies", systemPackage, orderedCollections,
       ],
-      path: "Tests/TestSupport", swiftSettings: tests + optimized),
+      path: "Tests/TestSupport", swiftSettings: tests),
     .testTarget(
       name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(

@@ -20,6 +20,7 @@ if ((${#shells[@]})); then
 fi
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1
-# What computes is optimized, see Package.swift.
-export LYCO_FAST_TESTS=1
-swift test --disable-xctest --quiet "$@"
+# Optimized, since the tests spend their time in numbers and in starting tools, in a folder of their own: these
+# tools know the worked example of a family too, see Package.swift.
+export LYCO_TESTS=1
+swift test -c release -Xswiftc -enable-testing --scratch-path .build/tests --disable-xctest --quiet "$@"

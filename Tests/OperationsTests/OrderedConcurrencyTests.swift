@@ -1,3 +1,4 @@
+import Glibc
 import Operations
 import Synchronization
 import Testing
@@ -52,6 +53,21 @@ import Testing
         return item
       } consume: { item, _ in
         #expect(item < 7)
+      }
+    }
+  }
+
+  /// The error of the item that comes first, though a later one fails before it.
+  @Test func throwsTheFirstErrorOfTheItems() async {
+    let hasFailed = Mutex(false)
+    await #expect(throws: Failure(item: 1)) {
+      try await forEachInOrder(Array(0..<50), width: 3) { item in
+        if item == 1 { while !hasFailed.withLock({ $0 }) { usleep(1000) } }
+        if item == 2 { hasFailed.withLock { $0 = true } }
+        if item == 1 || item == 2 { throw Failure(item: item) }
+        return item
+      } consume: { item, _ in
+        #expect(item == 0)
       }
     }
   }

@@ -1,17 +1,18 @@
 /// Runs `transform` on every item, at most `width` at a time, and hands the results to `consume`
-/// in the order of the items, so that what is written does not depend on thread timing.
+/// in the order of the items, so that neither what is written nor what is complained of depends on
+/// thread timing.
 ///
 /// At most `width` results wait to be consumed: memory stays bounded when one item is slow.
-/// - Throws: the first error in item order; the rest is cancelled. `CancellationError` if the task
-///   is cancelled.
-package func forEachInOrder<Item: Sendable, Result: Sendable>(
+/// - Throws: the first error in item order; what has not begun then is left. `CancellationError` if
+///   the task is cancelled.
+package func forEachInOrder<Item: Sendable, Output: Sendable>(
   _ items: [Item], width: Int,
-  transform: @escaping @Sendable (Item) throws -> Result,
-  consume: (Item, Result) throws -> Void
+  transform: @escaping @Sendable (Item) throws -> Output,
+  consume: (Item, Output) throws -> Void
 ) async throws {
   precondition(width > 0, "width \(width)")
-  try await withThrowingTaskGroup(of: (Int, Result).self) { group in
-    var finished: [Int: Result] = [:]
+  try await withThrowingTaskGroup(of: (Int, Result<Output, any Error>).self) { group in
+    var finished: [Int: Result<Output, any Error>] = [:]
     var (started, consumed) = (0, 0)
     func startNext() {
       guard started < items.count else { return }
@@ -19,7 +20,7 @@ package func forEachInOrder<Item: Sendable, Result: Sendable>(
       started += 1
       group.addTask {
         try Task.checkCancellation()
-        return (index, try transform(item))
+        return (index, Result { try transform(item) })
       }
     }
     for _ in 0..<width { startNext() }
@@ -27,7 +28,7 @@ package func forEachInOrder<Item: Sendable, Result: Sendable>(
       finished[index] = result
       while let result = finished.removeValue(forKey: consumed) {
         try Task.checkCancellation()
-        try consume(items[consumed], result)
+        try consume(items[consumed], result.get())
         consumed += 1
         startNext()
       }
