@@ -109,8 +109,8 @@ import Testing
     var whole = failing
     whole.configuration.output.name = "whole"
     var observer = TrainingObserver()
-    observer.stepped = { step, _, _, _, _ in
-      guard step == 2 else { return }
+    observer.stepped = { step in
+      guard step.number == 2 else { return }
       try? FileManager.default.moveItem(atPath: path, toPath: path + ".old")
       if fault == "adapter" {
         try? FileManager.default.createDirectory(
