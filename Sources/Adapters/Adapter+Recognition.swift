@@ -12,13 +12,16 @@ extension Adapter {
   ///   - base: the shape of the weight, `[out, in, kernel…]`.
   /// - Throws: `AdapterError.unrecognized` if the tensors are those of no algorithm or of several,
   ///   `.missingFactor` and `.factorShape` if they do not go together or are not of such a weight,
-  ///   `.residualIndex` for a sparse residual with places outside of it, `.unknownBeginning` for a T-LoRA.
+  ///   `.settings` for numbers that are not finite, `.residualIndex` for a sparse residual with places outside of it, `.unknownBeginning` for a T-LoRA.
   /// - Complexity: O(n) in the size of the tensors; O(size of the weight) with a sparse residual.
   public init(
     recognizing tensors: [String: Tensor], for base: Shape
   ) throws(AdapterError) {
     var values: [String: Tensor] = [:]
-    for (name, tensor) in tensors {
+    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+      guard tensor.isFinite else {
+        throw .settings("'\(name)'", expected: "finite numbers", found: "NaN or infinity")
+      }
       values[Self.canonicalNames["." + name] ?? name] = tensor
     }
     guard values.count == tensors.count else {
@@ -53,7 +56,7 @@ extension Adapter {
     // The bias of the second product is scaled as the product is.
     self = Adapter(
       algorithm: algorithm, factors: factors, decomposition: decomposition,
-      bias: Factors([Full.difference: isProduct ? bias * factors.scale : bias]))
+      bias: Factors([Full.difference: isProduct ? bias * factors.scale : bias]), matrix: matrix)
   }
 
   /// A factor may say to which shape zeros extend the weight first: that must have been done.

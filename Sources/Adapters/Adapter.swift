@@ -20,11 +20,15 @@ public struct Adapter: Sendable {
   package let decomposition: WeightDecomposition<Tensor>?
   /// The change of the bias, as factors of `Full`.
   package let bias: Factors<Tensor>?
+  /// Of the weight as a matrix; nil where it is for any.
+  let matrix: Shape?
 
   package init(
     algorithm: any AdapterAlgorithm.Type, factors: Factors<Tensor>,
-    decomposition: WeightDecomposition<Tensor>? = nil, bias: Factors<Tensor>? = nil
+    decomposition: WeightDecomposition<Tensor>? = nil, bias: Factors<Tensor>? = nil,
+    matrix: Shape? = nil
   ) {
+    self.matrix = matrix
     self.algorithm = algorithm
     self.factors = factors
     self.decomposition = decomposition
@@ -50,7 +54,7 @@ public struct Adapter: Sendable {
       algorithm: algorithm,
       factors: try algorithm.normalized(
         Factors(values, scale: scale, alpha: alpha), for: base),
-      decomposition: decomposition, bias: bias)
+      decomposition: decomposition, bias: bias, matrix: base.asMatrix)
   }
 
   /// Whether the change is the same for every weight, so that several can be added up in any order.
@@ -78,12 +82,16 @@ public struct Adapter: Sendable {
   ///
   /// W' = W + multiplier · (W₁ − W), where W₁ is what training saw; for additive algorithms W₁ − W does not
   /// depend on W.
-  /// - Precondition: the weight has the shape that the adapter was made for.
+  /// - Precondition: the weight has the shape that the adapter was made for, its kernel aside.
   /// - Throws: `AdapterError.missingFactor`
   /// - Complexity: O(out · in · kernel · rank) for LoRA, up to O(out² · in · kernel) for rotations.
   public func adapt(
     weight base: consuming Tensor, multiplier: Float
   ) throws(AdapterError) -> Tensor {
+    if let matrix {
+      precondition(
+        base.shape.asMatrix == matrix, "a weight \(base.shape) for an adapter of one \(matrix)")
+    }
     guard multiplier != 0 else { return base }
     guard let decomposition else {
       return try algorithm.adaptedWeight(base, factors, multiplier: multiplier)

@@ -44,8 +44,9 @@ static int64_t count_scans(const uint8_t *bytes, size_t count) {
   int64_t scans = 0;
   size_t at = 2;
   while (at + 4 <= count) {
-    // Coded data hold no other marker than RST0 to RST7 (0xD0 to 0xD7), and a zero behind each 0xFF of their own.
-    if (bytes[at] != 0xFF || bytes[at + 1] == 0xFF || bytes[at + 1] == 0 ||
+    // Coded data hold no other marker than RST0 to RST7 (0xD0 to 0xD7), and a zero behind each 0xFF of their own;
+    // these, SOI and TEM (0x01) have no length.
+    if (bytes[at] != 0xFF || bytes[at + 1] == 0xFF || bytes[at + 1] <= 1 ||
         (bytes[at + 1] >= 0xD0 && bytes[at + 1] <= 0xD8)) {
       at += bytes[at] != 0xFF || bytes[at + 1] == 0xFF ? 1 : 2;
       continue;

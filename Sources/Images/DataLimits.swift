@@ -1,7 +1,8 @@
 import Synchronization
 
-/// Limits of what training data may ask for, so that a slip or a hostile file is told at once. One number raises all
-/// of them, for who means it.
+/// Limits of what training data may ask for, so that a slip or a hostile file is told at once. One number of the whole
+/// process raises those of pixels, captions, metadata and repeats, for who means it; work that grows faster than the
+/// picture (scans, data behind the last row) is never allowed more.
 package enum DataLimits {
   private static let raised = Atomic<Int>(1)
 

@@ -64,7 +64,7 @@ public struct SafetensorsWriter: ~Copyable, Sendable {
     let order = tensors.sorted(by: TensorInfo.precedes)
     for tensor in order {
       precondition(
-        (tensor.shape.count * tensor.dtype.bitsPerElement).isMultiple(of: 8),
+        Shape.product([tensor.shape.count, tensor.dtype.bitsPerElement]).isMultiple(of: 8),
         "tensor '\(tensor.name)': \(tensor.dtype) \(tensor.shape) does not fill whole bytes")
     }
     let names = Set(order.map(\.name))

@@ -85,7 +85,7 @@ extension DType: Comparable {
   private static let ranks = Dictionary(
     uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) })
 
-  /// Whether `a` stands before `b` in the order of the reference implementation: formats of fewer bits first.
+  /// Whether `a` stands before `b` in the order of the reference implementation.
   public static func < (a: DType, b: DType) -> Bool { ranks[a, default: 0] < ranks[b, default: 0] }
 }
 

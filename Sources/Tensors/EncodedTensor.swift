@@ -28,7 +28,7 @@ public struct EncodedTensor: Equatable, Sendable {
   /// - Precondition: as many bytes as the shape takes, all of them full.
   public init(_ dtype: DType, _ shape: Shape, _ bytes: [UInt8]) {
     precondition(
-      bytes.count * 8 == shape.count * dtype.bitsPerElement,
+      bytes.count * 8 == Shape.product([shape.count, dtype.bitsPerElement]),
       "\(bytes.count) bytes for \(dtype) \(shape)")
     self.dtype = dtype
     self.shape = shape

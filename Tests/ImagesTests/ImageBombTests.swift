@@ -61,7 +61,9 @@ struct ImageBombTests {
       let last = try #require(markers.last { bytes[$0 + 1] == 0xDA })
       let scan = bytes[last..<bytes.count - 2]
       bytes.replaceSubrange(
-        bytes.count - 2..<bytes.count, with: (0..<20).flatMap { _ in scan } + [0xFF, 0xD9])
+        bytes.count - 2..<bytes.count,
+        // The marker before each has no length: what follows must not be taken for one.
+        with: (0..<20).flatMap { _ in [0xFF, 0x01] + scan } + [0xFF, 0xD9])
       let folder = TemporaryFolder()
       let path = folder.file("scans.jpg")
       try FileTree(files: ["scans.jpg": bytes]).write(to: folder.path)

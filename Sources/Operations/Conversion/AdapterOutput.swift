@@ -16,7 +16,10 @@ struct AdapterOutput {
   }
 
   /// Folders of components that PEFT's own folder may stand for, since their names say enough.
-  private static let denoisers: Set<String> = ["", "unet", "transformer", "prior"]
+  private static let denoisers: Set<String> = [
+    "", "unet",  // diffusers: its folders
+    "transformer", "prior",
+  ]
 
   let files: [File]
   /// An entry of the header that says what PEFT is to make, for diffusers.

@@ -38,7 +38,8 @@ enum MetadataFacts {
     (
       "model",
       [
-        "sd_model", "vae", "v2", "clip_skip", "max_token_length", "model_prediction", "model_type",
+        "sd_model", "vae",  // metadata: a key
+        "v2", "clip_skip", "max_token_length", "model_prediction", "model_type",
         "base_model", "dit", "text_encoder",
       ]
     ),

@@ -18,13 +18,19 @@ package final class HeldFolder: Sendable {
   /// - Parameter waits: whether to wait for another owner
   /// - Returns: nil where there is no folder, or it belongs to another one, or the file system has no locks
   package init?(_ path: FilePath, waits: Bool = false) {
-    guard let file = try? Posix.openFile(path, O_RDONLY | O_DIRECTORY) else { return nil }
-    // Who held it may have removed it meanwhile.
-    guard Posix.lock(file, waits: waits) == true, FileIdentity(path) == FileIdentity(file) else {
+    while true {
+      guard let file = try? Posix.openFile(path, O_RDONLY | O_DIRECTORY) else { return nil }
+      guard Posix.lock(file, waits: waits) == true else {
+        Posix.closeFile(file)
+        return nil
+      }
+      // Who held it may have removed it meanwhile, and another have made it again.
+      if FileIdentity(path) == FileIdentity(file) {
+        (self.path, self.file) = (path, file)
+        return
+      }
       Posix.closeFile(file)
-      return nil
     }
-    (self.path, self.file) = (path, file)
   }
 
   deinit { Posix.closeFile(file) }

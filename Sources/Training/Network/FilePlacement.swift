@@ -67,7 +67,8 @@ struct FilePlacement {
   /// Checks that every module of the file has the algorithm and the factors that the plan gives its place,
   /// with weights of zeros in the place of those of the model.
   /// - Throws: `NetworkError.fileAlgorithm`, `.fileFactor`, `.settings`, `CheckpointError`
-  /// - Complexity: as that of making and loading the network; O(ranks) where that would want a singular value decomposition of each weight.
+  /// - Complexity: as that of making and loading the network; O(ranks) where that would want a singular value
+  ///   decomposition of each weight.
   func check(_ plan: NetworkPlan) throws {
     var generator = SeededGenerator(seed: 0)
     for (index, module) in found {

@@ -149,13 +149,11 @@ extension Trainer {
         averageLoss: progress.losses.value, rate: used.last ?? 0))
   }
 
-  /// Saves, measures and stops where that is due.
+  /// Measures, saves and stops where that is due, in that order: a state that a run goes on from has the rows of its
+  /// step in the logs.
   private func afterStep(endsEpoch: Bool) throws {
     let run = plan.configuration.run
     let isLast = progress.step == lastStep
-    for moment in files.due(after: progress, endsEpoch: endsEpoch) {
-      try save(moment, endsEpoch: endsEpoch, withState: plan.configuration.output.savesState)
-    }
     if run.validationSteps.map({ progress.step % $0 == 0 }) ?? false {
       try recordValidation(atEpoch: false)
     }
@@ -171,6 +169,9 @@ extension Trainer {
     // The end of a run is judged whatever is due.
     if isLast, lastValidation?.step != progress.step {
       try recordValidation(atEpoch: run.validationSteps == nil)
+    }
+    for moment in files.due(after: progress, endsEpoch: endsEpoch) {
+      try save(moment, endsEpoch: endsEpoch, withState: plan.configuration.output.savesState)
     }
     guard Task.isCancelled, !isLast else { return }
     let folder = files.names.state(.step(progress.step))
