@@ -161,7 +161,12 @@ import Testing
       for _ in 0..<20_000 { TrainingState.removeRemains(path) }
     }
     for _ in 0..<200 {
-      try? FileManager.default.removeItem(atPath: path.string)
+      do {
+        // Who removes holds the folder, as the other thread does.
+        let held = HeldFolder(path, waits: true)
+        try? FileManager.default.removeItem(atPath: path.string)
+        withExtendedLifetime(held) {}
+      }
       try Self.state(step: 1).write(to: path)
       #expect(try TrainingState(opening: path).progress.step == 1)
     }
