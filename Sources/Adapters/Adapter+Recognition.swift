@@ -12,7 +12,8 @@ extension Adapter {
   ///   - base: the shape of the weight, `[out, in, kernel…]`.
   /// - Throws: `AdapterError.unrecognized` if the tensors are those of no algorithm or of several,
   ///   `.missingFactor` and `.factorShape` if they do not go together or are not of such a weight,
-  ///   `.settings` for numbers that are not finite, `.residualIndex` for a sparse residual with places outside of it, `.unknownBeginning` for a T-LoRA.
+  ///   `.settings` for numbers that are not finite, `.residualIndex` for a sparse residual with places outside of
+  ///   it, `.unknownBeginning` for a T-LoRA.
   /// - Complexity: O(n) in the size of the tensors; O(size of the weight) with a sparse residual.
   public init(
     recognizing tensors: [String: Tensor], for base: Shape

@@ -1,5 +1,5 @@
 /// How a new adapter of one layer is shaped.
-package struct AdapterSettings: Equatable, Sendable {
+package struct AdapterSettings: Sendable {
   package var rank: Int
   /// nil for alpha = rank.
   package var alpha: Float?

@@ -3,8 +3,8 @@ package import Tensors
 /// An algorithm in which a new adapter can be trained: what a trainer has to know of it beside its formula.
 ///
 /// An `AdapterAlgorithm` that says no more than that it conforms is trained through W' of its formula, from its first
-/// factors, all of which learn. Where its factors can be applied to activations one
-/// after another, `Training` has a conformance to `ActivationForm` for it.
+/// factors, all of which learn. Where its factors can be applied to activations one after another, `Training` has a
+/// conformance to `ActivationForm` for it.
 package protocol TrainableAlgorithm: Sendable {
   /// As `algo=` of `--network_args` says it.
   static var name: String { get }

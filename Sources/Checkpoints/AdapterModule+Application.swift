@@ -18,10 +18,8 @@ extension AdapterModule {
   /// - Complexity: O(out · in · kernel · rank) for LoRA, up to O(out² · in · kernel) for rotations.
   public func applied(to weight: Tensor, multiplier: Float) throws -> Tensor {
     guard changesWeight else { return weight }
-    do throws(AdapterError) {
-      guard algorithm.assertion == nil else { throw .unknownBeginning }
-    } catch {
-      throw CheckpointError.module(file, module: name, error)
+    guard algorithm.assertion == nil else {
+      throw CheckpointError.module(file, module: name, .unknownBeginning)
     }
     if let extended = try extendedShape(), extended != weight.shape {
       throw CheckpointError.module(
