@@ -11,3 +11,13 @@ extension LatentLayout {
     return Tensor(latents.shape, latents.elements.map { ($0 - shift) * scale })
   }
 }
+
+extension ModelFamily {
+  /// Latents of the family's own autoencoder. Traps for a family that has a pipeline and no `[latents]` in its file.
+  var commonLatents: LatentLayout {
+    guard let latents else {
+      preconditionFailure("no latents in the file of family '\(name)'")
+    }
+    return latents
+  }
+}

@@ -17,12 +17,10 @@ package final class PebblePipeline: ModelPipeline {
   package static func outline(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> PipelineOutline {
-    guard let latents = base.layout.family.latents else {
-      preconditionFailure("pebble.toml has no [latents]")
-    }
     let modules = base.layout.modules.filter { $0.role == .denoiser || $0.role == .text }
     return PipelineOutline(
-      modules: modules, units: units(of: modules), latents: latents, prediction: .noise,
+      modules: modules, units: units(of: modules), latents: base.layout.family.commonLatents,
+      prediction: .noise,
       skippableTextLayers: nil, tokens: PebbleModel.captionLength, hasEncoder: true)
   }
 

@@ -32,7 +32,7 @@ struct Autoencoder {
     guard source.has("vae") else { return nil }
     self.source = source
     self.configuration = configuration
-    let common = Self.commonLatents(of: family)
+    let common = family.commonLatents
     // Every level but the last halves the picture.
     var halvings = 0
     while source.shape("vae", "encoder.down_blocks.\(halvings).downsamplers.0.conv", "weight")
@@ -44,14 +44,6 @@ struct Autoencoder {
       channels: source.shape("vae", "quant_conv", "weight").map { $0.rows / 2 } ?? common.channels,
       stride: 1 << halvings, shift: common.shift, scale: configuration.scale,
       cacheName: common.cacheName)
-  }
-
-  /// Those of the family's own autoencoder.
-  static func commonLatents(of family: ModelFamily) -> LatentLayout {
-    guard let latents = family.latents else {
-      preconditionFailure("no latents in the file of family '\(family.name)'")
-    }
-    return latents
   }
 
   func encoder(compute: ComputeType) throws -> VAEEncoder {

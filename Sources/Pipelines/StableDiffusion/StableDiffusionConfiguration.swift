@@ -17,7 +17,7 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
     let isV2 = family.name == "sd2"
     unet = isV2 ? .sd2 : .sd1
     text = isV2 ? .sd2 : .sd1
-    vae = VAEConfiguration(scale: Autoencoder.commonLatents(of: family).scale)
+    vae = VAEConfiguration(scale: family.commonLatents.scale)
   }
 
   /// What the `config.json` files of a folder in diffusers' layout say, and what the family has in

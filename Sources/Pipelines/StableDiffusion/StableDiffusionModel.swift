@@ -97,7 +97,7 @@ package final class StableDiffusionModel {
     }
     guard let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1
     else { return }
-    guard input.dimensions[1] == Autoencoder.commonLatents(of: family).channels else {
+    guard input.dimensions[1] == family.commonLatents.channels else {
       throw .latentChannels(path, found: input.dimensions[1])
     }
   }

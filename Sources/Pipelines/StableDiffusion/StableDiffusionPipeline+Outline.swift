@@ -22,7 +22,7 @@ extension StableDiffusionPipeline {
     let autoencoder = try Autoencoder(of: base, settings.vae, configuration.vae)
     return PipelineOutline(
       modules: modules, units: LayerUnit.units(ofUNet: modules.filter { $0.role == .denoiser }),
-      latents: autoencoder?.latents ?? Autoencoder.commonLatents(of: base.layout.family),
+      latents: autoencoder?.latents ?? base.layout.family.commonLatents,
       prediction: configuration.predictsVelocity.map { $0 ? .velocity : .noise },
       skippableTextLayers: modules.count { $0.path.hasSuffix("self_attn.q_proj") },
       tokens: settings.maxTokenLength + 2, hasEncoder: autoencoder != nil)
