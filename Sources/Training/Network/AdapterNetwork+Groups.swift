@@ -14,13 +14,12 @@ extension AdapterNetwork {
         groups.append(ParameterGroup(name: group.name, parameters: parameters, rate: group.rate))
         continue
       }
-      let up = group.modules.flatMap { modules[$0].factors.faster }
+      let parts = group.modules.map { modules[$0].factors.byRate }
       groups += [
         ParameterGroup(
-          name: group.name,
-          parameters: parameters.filter { parameter in !up.contains { $0 === parameter } },
-          rate: group.rate),
-        ParameterGroup(name: "\(group.name) plus", parameters: up, rate: faster),
+          name: group.name, parameters: parts.flatMap(\.others), rate: group.rate),
+        ParameterGroup(
+          name: "\(group.name) plus", parameters: parts.flatMap(\.faster), rate: faster),
       ].filter { !$0.parameters.isEmpty }
     }
     return groups

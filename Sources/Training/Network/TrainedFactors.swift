@@ -99,10 +99,11 @@ package struct TrainedFactors {
     parameters.map(\.parameter) + [scalar, magnitude, bias].compactMap { $0 }
   }
 
-  /// What LoRA+ has learn faster.
-  var faster: [Parameter] {
-    guard let beginning = algorithm.fasterFactor else { return [] }
-    return parameters.filter { $0.suffix.hasPrefix(beginning) }.map(\.parameter)
+  /// What LoRA+ has learn faster, and all others.
+  var byRate: (faster: [Parameter], others: [Parameter]) {
+    guard let beginning = algorithm.fasterFactor else { return ([], all) }
+    let names = Set(parameters.filter { $0.suffix.hasPrefix(beginning) }.map(\.parameter.name))
+    return (all.filter { names.contains($0.name) }, all.filter { !names.contains($0.name) })
   }
 
   subscript(parameter suffix: String) -> Parameter {
