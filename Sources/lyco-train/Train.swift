@@ -112,7 +112,7 @@ struct Train: Tool {
     try plan.checkMemory()
     let progress = TrainingProgressLine(isQuiet: run.quiet)
     do {
-      let report = try plan.train(observer: progress.observer)
+      let report = try plan.train(observer: progress.observer, outputs: outputs)
       progress.finish()
       summary.print(report)
     } catch let error as TrainingError {

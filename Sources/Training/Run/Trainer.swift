@@ -27,18 +27,22 @@ package final class Trainer<Pipeline: ModelPipeline> {
   var lastValidation: (step: Int, loss: Double)?
   let record: TrainingRecord
   let files: TrainingFiles
+  /// Held as long as the run: folders that nothing came into go with it.
   private let outputs: TrainingOutputs
   let observer: TrainingObserver
 
   /// Loads the model, encodes images that are to be kept, attaches the network, and restores a state.
+  /// - Parameter outputs: the places that are written to, where they were made sure of before.
   /// - Throws: whatever is wrong with the checkpoint's weights, with images or with the state.
-  package init(_ plan: TrainingPlan, observer: TrainingObserver) throws {
+  package init(
+    _ plan: TrainingPlan, observer: TrainingObserver, outputs: TrainingOutputs? = nil
+  ) throws {
     let configuration = plan.configuration
     ComputeThreads.set(plan.threads)
     self.plan = plan
     self.observer = observer
     files = TrainingFiles(plan)
-    outputs = try TrainingOutputs(configuration.output)
+    self.outputs = try outputs ?? TrainingOutputs(configuration.output)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
     var encoder = try Pipeline.encoder(of: plan.base, configuration.model)
@@ -94,9 +98,11 @@ package final class Trainer<Pipeline: ModelPipeline> {
 
 extension TrainingPlan {
   /// Trains to the end, see `Trainer.run`.
-  package func train(observer: TrainingObserver) throws -> TrainingReport {
+  package func train(
+    observer: TrainingObserver, outputs: TrainingOutputs? = nil
+  ) throws -> TrainingReport {
     func run<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws -> TrainingReport {
-      try Trainer<Pipeline>(self, observer: observer).run()
+      try Trainer<Pipeline>(self, observer: observer, outputs: outputs).run()
     }
     return try run(pipeline)
   }
