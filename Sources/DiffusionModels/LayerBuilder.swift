@@ -105,8 +105,8 @@ struct LayerBuilder {
     let weight = try parameter(path, "weight", expected)
     let bias = hasBias ? try parameter(path, "bias", [weight.shape.rows]) : nil
     let layer = Layer(
-      component: component, path: path, operation, weight: weight, bias: bias, storage: storage,
-      compute: compute)
+      component: component, path: source.modulePath(component, path), operation, weight: weight,
+      bias: bias, storage: storage, compute: compute)
     layers.append(layer)
     return layer
   }

@@ -49,7 +49,7 @@ package struct PebbleModel {
     _ noisy: Variable, at times: [Float], context: Variable
   ) -> Variable {
     let (width, channels) = (xIn.weightShape.rows, xIn.weightShape.columns)
-    let time = tIn(Variable(TimestepEmbedding.waves(times, width: width)))
+    let time = tIn(Variable(Tensor.waves(of: times, width: width)))
     var hidden = xIn(noisy).addingToChannels(time)
       .reshaped([times.count, noisy.shape.count / channels / times.count, width])
     for stone in stones { hidden = stone(hidden, context: context) }

@@ -55,7 +55,7 @@ extension TrainedClasses {
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
-        convolutions: Set(kohya.strings("convolutions")))
+        convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"))
     }
     presets = Set(table.strings(ifAny: "presets") ?? [])
   }

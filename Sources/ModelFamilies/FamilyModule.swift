@@ -9,6 +9,9 @@ package struct FamilyModule: Hashable, Sendable {
   package let role: ComponentRole
   /// Dotted name that presets and patterns see: `down_blocks.0.attentions.0.proj_in`.
   package let path: String
+  /// The same in diffusers' implementation of the model, whose names the graphs of models have; `path` where the
+  /// family lists none.
+  package let graphPath: String
   /// Name of the module's tensors in an adapter file, without suffix:
   /// `lora_unet_down_blocks_0_attentions_0_proj_in`.
   package let adapterName: String
@@ -25,12 +28,14 @@ package struct FamilyModule: Hashable, Sendable {
   package let bias: ParameterSlot?
 
   package init(
-    component: String, role: ComponentRole, path: String, adapterName: String, containers: [String],
-    kind: ModuleKind, shape: Shape, weight: ParameterSlot, bias: ParameterSlot?
+    component: String, role: ComponentRole, path: String, graphPath: String? = nil,
+    adapterName: String, containers: [String], kind: ModuleKind, shape: Shape,
+    weight: ParameterSlot, bias: ParameterSlot?
   ) {
     self.component = component
     self.role = role
     self.path = path
+    self.graphPath = graphPath ?? path
     self.adapterName = adapterName
     self.containers = containers
     self.kind = kind

@@ -87,6 +87,7 @@ struct FamilyReading {
       spelling.table.name(of: match, column: spelling.naming, part: part).map { path in
         FamilyModule(
           component: component.name, role: component.role, path: path,
+          graphPath: spelling.graphPath(of: match, part: part),
           adapterName: spelling.adapterPrefix + path.underscored,
           containers: spelling.table.containers(of: match), kind: kind,
           shape: rows.map { Shape([$0.count] + shape.dimensions.dropFirst()) }

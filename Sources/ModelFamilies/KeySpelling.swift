@@ -5,6 +5,8 @@ struct KeySpelling {
   let table: NameTable
   let column: Int
   let naming: Int
+  /// The column that has the names of diffusers; nil where the family lists none.
+  let graph: Int?
   let adapterPrefix: String
   let prefix: [UInt8]
   /// What the checkpoint leaves out after the prefix.
@@ -16,6 +18,13 @@ struct KeySpelling {
     return inserted.isEmpty
       ? table.match(key: key, from: prefix.count, column: column)
       : table.match(key: inserted + key[prefix.count...], from: 0, column: column)
+  }
+
+  /// The name of the place in diffusers' implementation; nil where it has none of its own.
+  func graphPath(of match: NameTable.Match, part: Int) -> String? {
+    let stems = table.rows[match.row].stems
+    guard let graph, graph != naming, stems[graph].count == stems[naming].count else { return nil }
+    return table.name(of: match, column: graph, part: part)
   }
 
   /// The spellings to try on the checkpoint's keys, prefixed ones first. Of columns that share a prefix
@@ -30,7 +39,9 @@ struct KeySpelling {
         candidates += layout.keys.map { prefix in
           KeySpelling(
             component: UInt8(index), table: table, column: table.column(layout.column),
-            naming: table.column(layout.naming), adapterPrefix: layout.prefix,
+            naming: table.column(layout.naming),
+            graph: component.names?[AdapterFormat.diffusers.rawValue].map { table.column($0[0]) },
+            adapterPrefix: layout.prefix,
             prefix: Array(prefix.utf8), inserted: Array((layout.inserting ?? "").utf8))
         }
       }

@@ -21,6 +21,11 @@ package struct ModelFamily: Hashable, Sendable {
   /// What trainers choose of it.
   package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
 
+  /// Those that a program of sd-scripts trains adapters of.
+  package static func all(trainedBy script: String) -> [ModelFamily] {
+    all.filter { $0.trainedClasses.kohya?.script == script }
+  }
+
   /// The family's table; `nil` for `generic`.
   var definition: FamilyDefinition? { FamilyDefinition.all.first { $0.name == name } }
 }

@@ -8,6 +8,8 @@ package struct TrainedClasses: Sendable {
     package let denoiser: Set<String>
     /// Of the denoiser, where convolutions have a rank.
     package let convolutions: Set<String>
+    /// The program of sd-scripts that trains adapters of the family.
+    package let script: String?
   }
 
   /// nil for a family that kohya's scripts do not train.

@@ -8,13 +8,13 @@ package import Tensors
 /// The weights of a checkpoint by the names that models know, one tensor at a time.
 package struct CheckpointParameters: ParameterSource {
   package let base: BaseModel
-  /// By component and path.
+  /// By component and path in the graph.
   private let modules: [String: FamilyModule]
 
   package init(_ base: BaseModel) {
     self.base = base
     modules = Dictionary(
-      base.layout.modules.map { ("\($0.component)/\($0.path)", $0) }, uniquingKeysWith: { $1 })
+      base.layout.modules.map { ("\($0.component)/\($0.graphPath)", $0) }, uniquingKeysWith: { $1 })
   }
 
   /// - Throws: `CheckpointError.notConvertible`
@@ -33,9 +33,29 @@ package struct CheckpointParameters: ParameterSource {
     slot(component, path, parameter).map { base.shape(of: $0) }
   }
 
+  package func modulePath(_ component: String, _ path: String) -> String {
+    modules["\(component)/\(path)"]?.path ?? path
+  }
+
   /// Whether there is any module of that component.
   package func has(_ component: String) -> Bool {
     base.layout.modules.contains { $0.component == component }
+  }
+
+  /// A hash of the names, shapes and ends of all tensors of some components: another one for other weights, without
+  /// reading them all.
+  package func identity(of components: [String]) -> String {
+    let hash = SHA256()
+    let part = 4096
+    for (key, view) in base.file.tensors {
+      guard let component = base.layout.component(ofKey: key), components.contains(component)
+      else { continue }
+      unsafe hash.update(Array("\(key) \(view.dtype) \(view.shape)\n".utf8).span.bytes)
+      let bytes = view.bytes
+      hash.update(bytes.extracting(first: part))
+      hash.update(bytes.extracting(last: part))
+    }
+    return hash.finish()
   }
 
   private func slot(_ component: String, _ path: String, _ parameter: String) -> ParameterSlot? {

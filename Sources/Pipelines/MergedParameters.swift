@@ -11,7 +11,7 @@ import Tensors
 /// Every change is computed from the checkpoint's own weight, as `lyco-merge` does it.
 struct MergedParameters: ParameterSource {
   private let source: CheckpointParameters
-  /// By component and path.
+  /// By component and path in the graph.
   private var changes: [String: [(module: AdapterModule, ratio: Float)]] = [:]
 
   /// - Throws: `ModelLoadingError.unmatchedAdapter` for a file of which a module has no single place in the
@@ -27,7 +27,7 @@ struct MergedParameters: ParameterSource {
           unmatched.append(
             UnmatchedModule(file: path.string, module: module.name, reason: reason))
         } else if let place {
-          changes["\(place.component)/\(place.path)", default: []].append((module, ratio))
+          changes["\(place.component)/\(place.graphPath)", default: []].append((module, ratio))
         }
       }
       guard unmatched.isEmpty else {
@@ -56,6 +56,10 @@ struct MergedParameters: ParameterSource {
     } catch {
       return "\(error)"
     }
+  }
+
+  func modulePath(_ component: String, _ path: String) -> String {
+    source.modulePath(component, path)
   }
 
   func shape(_ component: String, _ path: String, _ parameter: String) -> Shape? {

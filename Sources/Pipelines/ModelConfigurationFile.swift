@@ -45,6 +45,15 @@ package struct ModelConfigurationFile {
     }
   }
 
+  /// nil if the member is absent or null.
+  func flag(_ key: String) throws -> Bool? {
+    switch value[key] {
+    case nil, .null: nil
+    case .bool(let flag): flag
+    default: throw failure(key, "true or false")
+    }
+  }
+
   /// One positive whole number, or a list of such, bounded so that products of them fit; nil if the member is absent or null.
   func integers(_ key: String, atMost limit: Int = 1 << 20) throws -> [Int]? {
     let values: [JSONValue]

@@ -35,16 +35,16 @@ extension ModelLoadingError: CustomStringConvertible {
         + modules.examples
     case .unsupportedFamily(let file, let family, let supported):
       "\(file): a checkpoint of \(family.title); adapters are trained here for "
-        + "\(supported.joined(separator: " and ")), not yet for other models: sd-scripts or musubi-tuner train "
+        + "\(supported.joined(separator: ", ")), not yet for other models: sd-scripts or musubi-tuner train "
         + "those"
     case .unknownStructure(let file, let supported):
-      "\(file): expected a checkpoint of \(supported.joined(separator: " or ")), found no model of that structure"
+      "\(file): expected a checkpoint of \(supported.joined(separator: ", ")), found no model of that structure"
     case .missingComponent(let file, let component):
       "\(file): no \(Self.title(component)) in the checkpoint; give a single file with all parts, or "
-        + "a diffusers folder with 'unet', 'text_encoder' and 'vae'"
+        + "a diffusers folder"
     case .model(let file, let error): "\(file): \(error)"
     case .unknownModule(let file, let module):
-      "\(file): module '\(module)' of the UNet has no place in Stable Diffusion 1 or 2"
+      "\(file): module '\(module)' of the UNet has no place in the model"
     case .latentChannels(let file, let found):
       "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
         + "upscaling models cannot be trained"
@@ -59,6 +59,9 @@ extension ModelLoadingError: CustomStringConvertible {
   }
 
   private static func title(_ component: String) -> String {
-    ["unet": "UNet", "te1": "text encoder", "vae": "image autoencoder"][component] ?? component
+    [
+      "unet": "UNet", "te1": "text encoder", "te2": "second text encoder",
+      "vae": "image autoencoder",
+    ][component] ?? component
   }
 }

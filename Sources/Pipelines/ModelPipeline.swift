@@ -1,6 +1,7 @@
 package import Autograd
 package import Checkpoints
 import ModelFamilies
+package import Tensors
 
 /// A loaded model in which an adapter may be trained.
 ///
@@ -46,10 +47,33 @@ package protocol ModelPipeline: AnyObject {
   /// - Parameter sizes: one for every caption.
   func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition
 
+  /// How captions are kept in files; nil for a family of which they are not.
+  /// - Throws: `ModelLoadingError`
+  static func keptText(of base: BaseModel, _ settings: ModelSettings) throws -> KeptText?
+
+  /// What is kept of a caption, by the names of `KeptText.arrays`.
+  func keptText(of caption: String) -> [String: Tensor]
+
+  /// - Parameters:
+  ///   - kept: of every caption.
+  ///   - sizes: one for every caption.
+  func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition
+
   /// What the denoiser makes of noisy latents.
   /// - Parameters:
   ///   - noisy: `[batch, …, channels]`, scaled.
   ///   - times: one for every sample, as the objective counts them.
   /// - Returns: of the shape of `noisy`.
   func predict(_ noisy: Variable, at times: [Float], _ condition: Condition) -> Variable
+}
+
+/// A family whose captions are not kept.
+extension ModelPipeline {
+  package static func keptText(of base: BaseModel, _ settings: ModelSettings) -> KeptText? { nil }
+
+  package func keptText(of caption: String) -> [String: Tensor] { [:] }
+
+  package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
+    preconditionFailure("captions are not kept for \(Self.families)")
+  }
 }

@@ -6,14 +6,20 @@ package import SystemPackage
 /// The pipelines that there are.
 package enum ModelPipelines {
   /// A checkpoint with the pipeline that is for it, also where its widths are those of no known model.
-  /// - Parameter family: nil to recognize it.
+  /// - Parameters:
+  ///   - family: nil to recognize it.
+  ///   - supposed: what it is read as where it is not recognized.
   /// - Throws: `ModelLoadingError.unsupportedFamily`, `.unknownStructure`, `CheckpointError.quantized`, and what
   ///   opening throws.
   package static func open(
-    _ path: FilePath, as family: ModelFamily?, among pipelines: [any ModelPipeline.Type] = all
+    _ path: FilePath, as family: ModelFamily?, supposed: [SupposedFamily] = [],
+    among pipelines: [any ModelPipeline.Type] = all
   ) throws -> (base: BaseModel, pipeline: any ModelPipeline.Type) {
     let file = try TensorFile(opening: path)
-    let base = try BaseModel(file, as: family)
+    var base = try BaseModel(file, as: family)
+    if family == nil, base.layout.family == .generic, let first = supposed.first {
+      base = try BaseModel(file, as: first.family)
+    }
     try base.requireReadable()
     let found = base.layout.family
     if let pipeline = pipelines.first(where: { $0.families.contains(found.name) }) {

@@ -9,12 +9,15 @@ package struct ModelSettings: Sendable {
   package var vae: FilePath?
   /// nil to recognize it.
   package var family: ModelFamily?
+  package var supposed: [SupposedFamily] = []
   /// 1 for the last layer of the text encoder.
   package var clipSkip: Int?
   /// 75, 150 or 225.
   package var maxTokenLength = 75
   /// Whether captions say how much their parts count.
   package var weighsCaptions = false
+  /// Whether captions come encoded, so that the text encoders are not read.
+  package var textIsKept = false
   package var compute = ComputeType.f32
   /// Whether frozen linear layers are held in 8 bits.
   package var holdsInt8 = false

@@ -9,6 +9,8 @@ package struct PipelineOutline: Sendable {
   package let latents: LatentLayout
   /// nil where nothing in the checkpoint says it.
   package let prediction: Prediction?
+  /// Whether the checkpoint says that its last timestep is noise alone.
+  package let hasZeroTerminalSNR: Bool
   /// How many layers the text encoder has, so that some can be skipped; nil where none can.
   package let skippableTextLayers: Int?
   /// Tokens that the denoiser sees of a caption.
@@ -18,12 +20,13 @@ package struct PipelineOutline: Sendable {
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
-    skippableTextLayers: Int?, tokens: Int, hasEncoder: Bool
+    hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int, hasEncoder: Bool
   ) {
     self.modules = modules
     self.units = units
     self.latents = latents
     self.prediction = prediction
+    self.hasZeroTerminalSNR = hasZeroTerminalSNR
     self.skippableTextLayers = skippableTextLayers
     self.tokens = tokens
     self.hasEncoder = hasEncoder

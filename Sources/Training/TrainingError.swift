@@ -4,6 +4,8 @@ package import SystemPackage
 package enum TrainingError: Error, Equatable {
   /// Latents are to be kept, and images vary.
   case uncacheable
+  /// What text encoders make of captions is to be kept, and captions vary.
+  case varyingCaptions(option: String)
   /// The run cannot fit, in bytes.
   case memory(needed: Int, available: Int, checkpointsBlocks: Bool, isNarrow: Bool)
   /// The loss or a gradient is no number.
@@ -26,6 +28,9 @@ extension TrainingError: CustomStringConvertible {
     case .uncacheable:
       "'--cache_latents': images that are cropped or colored anew in every epoch cannot be kept; "
         + "remove it, or random_crop and color_aug"
+    case .varyingCaptions(let option):
+      "'\(option)': captions that are shuffled, dropped or drawn anew in every epoch cannot be kept; remove it, or "
+        + "shuffle_caption, caption_dropout_rate, caption_tag_dropout_rate, token_warmup_step and enable_wildcard"
     case .memory(let needed, let available, let checkpointsBlocks, let isNarrow):
       "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
         + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")

@@ -170,6 +170,16 @@ struct DatasetOptions: ParsableArguments {
     completion: .list(OptionTable.words(of: "latent_cache_format", in: .train)))
   var cacheFormat = "npz"
 
+  @Flag(
+    name: .customLong("cache_text_encoder_outputs"),
+    help: "Encode every caption once and let go of the text encoders.")
+  var cachesText = false
+
+  @Flag(
+    name: .customLong("cache_text_encoder_outputs_to_disk"),
+    help: "Keep the outputs beside the images, as kohya's scripts do.")
+  var cachesTextToDisk = false
+
   @Flag(name: .customLong("skip_cache_check"), help: "Trust what is on disk.")
   var trustsCache = false
 

@@ -34,7 +34,8 @@ struct OptimizerOptions: ParsableArguments {
 
   @Option(
     name: .customLong("text_encoder_lr"), parsing: .singleValue,
-    help: ArgumentHelp("That of the text encoder; 0 leaves it out.", valueName: "rate"))
+    help: ArgumentHelp(
+      "That of the text encoder, or one for each; 0 leaves it out.", valueName: "rate"))
   var textEncoderRates: [Double] = []
 
   @Option(
@@ -104,14 +105,14 @@ struct OptimizerOptions: ParsableArguments {
     if usesAdam8bit && usesLion {
       throw ValidationError("'--use_8bit_adam' and '--use_lion_optimizer' exclude each other")
     }
-    guard textEncoderRates.count < 2 else {
-      throw ValidationError(
-        "'--text_encoder_lr': expected one rate for the one text encoder, found "
-          + "\(textEncoderRates.count)")
-    }
     if let averageDecay, !(0..<1).contains(averageDecay) {
       throw ValidationError("'--ema_decay': expected 0 up to below 1, found \(averageDecay)")
     }
+  }
+
+  /// Whether not every text encoder is left out.
+  var trainsTextEncoders: Bool {
+    textEncoderRates.isEmpty || textEncoderRates.contains { $0 != 0 }
   }
 
   /// The name that counts.

@@ -22,7 +22,7 @@ extension Train {
     configuration.run = runSettings()
     configuration.rates.common = optimizer.learningRate
     configuration.rates.unet = optimizer.unetRate
-    configuration.rates.textEncoder = optimizer.textEncoderRates.first
+    configuration.rates.textEncoders = optimizer.textEncoderRates
     configuration.optimizer = optimizer.name
     configuration.optimizerArguments = optimizer.optimizerArguments
     configuration.schedule = scheduleSettings()
@@ -35,6 +35,8 @@ extension Train {
     configuration.cache.place = cachePlace
     configuration.cache.isTrusted = dataset.trustsCache
     configuration.cache.batchSize = dataset.encoderBatchSize
+    configuration.textCaching =
+      dataset.cachesTextToDisk ? .disk : dataset.cachesText ? .memory : .none
     return configuration
   }
 
@@ -52,9 +54,16 @@ extension Train {
   private func modelSettings(_ base: String) -> ModelSettings {
     var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
-    settings.family =
-      family.family
-      ?? (model.v2 ? ModelFamily.all.first { FamilyMetadata(of: $0)?.isV2 ?? false } : nil)
+    settings.family = family.family
+    let isV2 = { (family: ModelFamily) in FamilyMetadata(of: family)?.isV2 ?? false }
+    if model.v2, let family = ModelFamily.all.first(where: isV2) {
+      settings.supposed.append(SupposedFamily(family, by: "'--v2'"))
+    }
+    if let parts = scriptFamily?.split(separator: "=", maxSplits: 1), parts.count == 2,
+      let family = ModelFamily.named(String(parts[0]))
+    {
+      settings.supposed.append(SupposedFamily(family, by: "'\(parts[1])'"))
+    }
     settings.clipSkip = model.clipSkip
     settings.maxTokenLength = model.maxTokenLength
     settings.weighsCaptions = dataset.weighsCaptions
@@ -75,7 +84,7 @@ extension Train {
     settings.flags.dropout = network.dropout
     settings.flags.trainsUNet = !network.trainsTextEncoderOnly && optimizer.unetRate != 0
     settings.flags.trainsTextEncoders =
-      !network.trainsUNetOnly && optimizer.textEncoderRates.first != 0
+      !network.trainsUNetOnly && optimizer.trainsTextEncoders
     settings.flags.hasQuantizedBase = model.baseWeightsFormat == "int8"
     settings.arguments = network.arguments
     settings.weights = network.weights.map { FilePath(named: $0) }

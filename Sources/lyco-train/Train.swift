@@ -49,6 +49,13 @@ struct Train: Tool {
   var configurationFile: String?
 
   @Option(
+    name: .customLong("script_family"),
+    help: ArgumentHelp(
+      "The family that a pasted script is for, and its name.", valueName: "family=script",
+      visibility: .private))
+  var scriptFamily: String?
+
+  @Option(
     name: .customLong("spelling"), parsing: .singleValue,
     help: ArgumentHelp(
       "A setting as its file has it, for the metadata.", valueName: "name=text",
@@ -93,7 +100,7 @@ struct Train: Tool {
             ? "'--logging_dir' has TensorBoard's event files written"
             : "TensorBoard's event files are written"))
     }
-    guard optimizer.unetRate != 0 || optimizer.textEncoderRates.first != 0 else {
+    guard optimizer.unetRate != 0 || optimizer.trainsTextEncoders else {
       throw ValidationError("'--unet_lr 0' and '--text_encoder_lr 0' leave nothing to train")
     }
     DataLimits.factor = run.limitFactor

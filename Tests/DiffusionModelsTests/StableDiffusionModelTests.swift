@@ -4,12 +4,13 @@ import DiffusionModels
 import Foundation
 import ModelFamilies
 import OrderedCollections
-import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
 import TestSupport
 import Testing
+
+@testable import Pipelines
 
 /// Checkpoints opened as models: layouts, families, and what is wrong with them.
 @Suite struct StableDiffusionModelTests {
@@ -21,7 +22,7 @@ import Testing
     let folder = TemporaryFolder()
     let whole = try StableDiffusionModel(opening: pipeline.folder)
     var configuration = whole.configuration
-    configuration.text.layerCount = nil
+    configuration.texts[0].layerCount = nil
     let single = try StableDiffusionModel(
       opening: try pipeline.writeSingleFile(in: folder), configuration: configuration)
     #expect(single.family.name == String(name.suffix(3)))
@@ -34,9 +35,12 @@ import Testing
       #expect(a.bias == b.bias, "\(a.path)")
     }
     let tokens = [[Int](repeating: 7, count: 77)]
-    #expect(whole.textEncoder(tokens).value == single.textEncoder(tokens).value)
+    #expect(whole.textEncoders[0](tokens).value == single.textEncoders[0](tokens).value)
     let images = Tensor(random: [1, 16, 16, 3], seed: 1)
-    #expect(try #require(whole.vae).encode(images).mean == #require(single.vae).encode(images).mean)
+    let encoder = try #require(try Autoencoder(of: single.base, nil, configuration.vae))
+    #expect(
+      try #require(try whole.encoder()).encode(images).mean
+        == encoder.encoder(compute: .f32).encode(images).mean)
   }
 
   @Test(arguments: ["tiny-sd1", "tiny-sd2"])
@@ -73,33 +77,36 @@ import Testing
     )
     #expect(a.layers.map(\.path) == b.layers.map(\.path))
     let tokens = [[Int](repeating: 7, count: 77)]
-    #expect(a.textEncoder(tokens).value == b.textEncoder(tokens).value)
+    #expect(a.textEncoders[0](tokens).value == b.textEncoders[0](tokens).value)
     let images = Tensor(random: [1, 16, 16, 3], seed: 1)
-    #expect(try #require(a.vae).encode(images).mean == #require(b.vae).encode(images).mean)
+    #expect(
+      try #require(try a.encoder()).encode(images).mean
+        == #require(try b.encoder()).encode(images).mean)
   }
 
   @Test func anAutoencoderOfItsOwn() throws {
     let folder = TemporaryFolder()
     let pipeline = TinyPipeline("tiny-sd1")
     let path = try pipeline.writeFolder(in: folder) { $0.hasPrefix("vae/") ? nil : ($0, $1) }
-    #expect(try StableDiffusionModel(opening: path).vae == nil)
+    #expect(try StableDiffusionModel(opening: path).encoder() == nil)
     let vae = TinyPipeline("tiny-sd2").folder.appending("vae")
-    let model = try StableDiffusionModel(opening: path, vae: vae)
+    let model = try StableDiffusionModel(opening: path)
     let images = Tensor(random: [1, 16, 16, 3], seed: 1)
     let other = try StableDiffusionModel(opening: TinyPipeline("tiny-sd2").folder)
     #expect(
-      try #require(model.vae).encode(images).mean == #require(other.vae).encode(images).mean)
+      try #require(try model.encoder(vae)).encode(images).mean
+        == #require(try other.encoder()).encode(images).mean)
   }
 
   @Test func configurationsAreRead() throws {
     let sd1 = try StableDiffusionModel(opening: TinyPipeline("tiny-sd1").folder).configuration
     #expect(sd1.unet == UNetConfiguration(heads: .count(4), groups: 8))
-    #expect(sd1.text == .init(heads: .count(4), activation: .quickGELU, layerCount: 3))
+    #expect(sd1.texts == [.init(heads: .count(4), activation: .quickGELU, layerCount: 3)])
     #expect(sd1.vae == VAEConfiguration(groups: 4))
     #expect(sd1.predictsVelocity == false)
     let sd2 = try StableDiffusionModel(opening: TinyPipeline("tiny-sd2").folder).configuration
     #expect(sd2.unet == UNetConfiguration(heads: .counts([1, 2, 2, 4]), groups: 4))
-    #expect(sd2.text.activation == .gelu)
+    #expect(sd2.texts[0].activation == .gelu)
     #expect(sd2.predictsVelocity == true)
   }
 
@@ -180,5 +187,12 @@ import Testing
     #expect(throws: ModelLoadingError.self) {
       try StableDiffusionPipeline.outline(of: model.base, ModelSettings(base: model.base.file.path))
     }
+  }
+}
+
+extension StableDiffusionModel {
+  /// The encoder of pictures that is trained with.
+  func encoder(_ vae: FilePath? = nil) throws -> VAEEncoder? {
+    try Autoencoder(of: base, vae)?.encoder(compute: .f32)
   }
 }

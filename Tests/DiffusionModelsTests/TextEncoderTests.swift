@@ -12,7 +12,7 @@ import Testing
   @Test(arguments: ["tiny-sd1", "tiny-sd2"], [1, 2])
   func vectorsAreThoseOfTransformers(name: String, clipSkip: Int) throws {
     let pipeline = TinyPipeline(name)
-    let encoder = try StableDiffusionModel(opening: pipeline.folder).textEncoder
+    let encoder = try StableDiffusionModel(opening: pipeline.folder).textEncoders[0]
     let golden = try pipeline.golden()
     let rows = try goldenTokens(golden)
     let expected = try #require(golden.tensors["te1.clip_skip_\(clipSkip)"]).tensor()
@@ -24,7 +24,7 @@ import Testing
   /// Captions of three rows: marks between rows are left out, as sd-scripts does it, also on the way back.
   @Test func rowsBecomeOneText() throws {
     let pipeline = TinyPipeline("tiny-sd1")
-    let encoder = try StableDiffusionModel(opening: pipeline.folder).textEncoder
+    let encoder = try StableDiffusionModel(opening: pipeline.folder).textEncoders[0]
     let rows = try goldenTokens(pipeline.golden())
     let captions = [[rows[0], rows[1], rows[0]], [rows[1], rows[1], rows[0]]]
     let states = encoder(Array(captions.joined())).value

@@ -15,7 +15,7 @@ import Testing
   func latentsAreThoseOfDiffusers(name: String) throws {
     let pipeline = TinyPipeline(name)
     let model = try StableDiffusionModel(opening: pipeline.folder)
-    let vae = try #require(model.vae)
+    let vae = try #require(try model.encoder())
     let golden = try pipeline.golden()
     let images = try #require(golden.tensors["vae.images"]).tensor()
     let (mean, logVariance) = vae.encode(images)

@@ -54,7 +54,7 @@ extension OptionTable {
     .flag("dim_from_weights"), .flag("network_train_unet_only"),
     .flag("network_train_text_encoder_only"), .number("scale_weight_norms", OptionRow.fromZero),
     .value("family", in: .families, standard: "auto"), .value("config_file"),
-    .list("spelling"),
+    .list("spelling"), .value("script_family"),
   ]
 
   private static let imageRows: [OptionRow] = [
@@ -79,6 +79,7 @@ extension OptionTable {
     .value(
       "latent_cache_format", in: "npz safetensors.zst", standard: "npz",
       read: "cache_latents_to_disk", noted: true),
+    .flag("cache_text_encoder_outputs"), .flag("cache_text_encoder_outputs_to_disk"),
     .flag("skip_cache_check"), .value("vae_batch_size"),
     .number("prior_loss_weight", OptionRow.fromZero),
   ]

@@ -12,12 +12,12 @@ extension BaseModel {
     return projection?.shape.dimensions.count == (layout.family.name == "sd1" ? 4 : 2)
   }
 
-  /// How many layers of the text encoder take part, where not all do: OpenCLIP's own files have a last
+  /// How many layers of a text encoder take part, where not all do: OpenCLIP's own files have a last
   /// one that Stable Diffusion 2 does not use.
-  var usedTextLayers: Int? {
+  func usedLayers(of component: String) -> Int? {
     guard layout.family.name == "sd2" else { return nil }
     let queries = layout.modules.filter {
-      $0.component == "te1" && $0.path.hasSuffix(".self_attn.q_proj")
+      $0.component == component && $0.path.hasSuffix(".self_attn.q_proj")
     }
     let isFused = queries.contains { $0.weight.rows != nil }
     return isFused || queries.count == 24 ? queries.count - 1 : nil

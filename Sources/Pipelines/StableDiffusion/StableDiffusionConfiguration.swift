@@ -1,23 +1,48 @@
 import Autograd
+package import Checkpoints
 package import DiffusionModels
 package import ModelFamilies
+import OrderedCollections
 import Safetensors
 package import SystemPackage
 
 /// What the weights of a pipeline do not tell about it.
 package struct StableDiffusionConfiguration: Hashable, Sendable {
   package var unet: UNetConfiguration
-  package var text: CLIPTextConfiguration
+  /// Of each text encoder.
+  package var texts: [CLIPTextConfiguration]
   package var vae: VAEConfiguration
   /// Whether the UNet was trained to predict velocity; nil where nothing says so.
   package var predictsVelocity: Bool?
+  /// Whether it was trained with noise alone at the last timestep.
+  package var hasZeroTerminalSNR = false
 
   /// What all models of the family have in common.
   package init(of family: ModelFamily) {
-    let isV2 = family.name == "sd2"
-    unet = isV2 ? .sd2 : .sd1
-    text = isV2 ? .sd2 : .sd1
+    switch family.name {
+    case "sd2": (unet, texts) = (.sd2, [.sd2])
+    default: (unet, texts) = (.sd1, [.sd1])
+    }
     vae = VAEConfiguration(scale: family.commonLatents.scale)
+  }
+
+  /// What a checkpoint says of itself: the `config.json` files of its folder, or the marks that some single files
+  /// have for programs that draw with them.
+  /// - Throws: `ModelLoadingError.configuration`
+  package init(of base: BaseModel) throws {
+    try self.init(reading: base.file.path, family: base.layout.family)
+    for (index, component) in base.layout.family.textEncoders.enumerated() {
+      texts[index].layerCount = texts[index].layerCount ?? base.usedLayers(of: component)
+    }
+    // NoobAI's marks, as ComfyUI's `model_detection.py` reads them.
+    let marks = base.file.tensors
+    if marks["v_pred"] != nil { predictsVelocity = true }
+    if marks["ztsnr"] != nil { hasZeroTerminalSNR = true }
+    switch base.file.metadata["modelspec.prediction_type"] {
+    case "v": predictsVelocity = predictsVelocity ?? true
+    case "epsilon": predictsVelocity = predictsVelocity ?? false
+    default: break
+    }
   }
 
   /// What the `config.json` files of a folder in diffusers' layout say, and what the family has in
@@ -28,17 +53,19 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
     if let file = try ModelConfigurationFile(folder.appending("unet").appending("config.json")) {
       try unet.read(file)
     }
-    if let file = try ModelConfigurationFile(
-      folder.appending("text_encoder").appending("config.json"))
-    {
-      try text.read(file)
+    for index in texts.indices {
+      let name = index == 0 ? "text_encoder" : "text_encoder_\(index + 1)"
+      if let file = try ModelConfigurationFile(folder.appending(name).appending("config.json")) {
+        try texts[index].read(file)
+      }
     }
     if let file = try ModelConfigurationFile(folder.appending("vae").appending("config.json")) {
       try vae.read(file)
     }
     let scheduler = folder.appending("scheduler").appending("scheduler_config.json")
-    if let type = try ModelConfigurationFile(scheduler)?.string("prediction_type") {
-      predictsVelocity = type == "v_prediction"
+    if let file = try ModelConfigurationFile(scheduler) {
+      predictsVelocity = try file.string("prediction_type").map { $0 == "v_prediction" }
+      hasZeroTerminalSNR = try file.flag("rescale_betas_zero_snr") ?? false
     }
   }
 }

@@ -17,9 +17,9 @@ struct UNetLayer: Sendable {
   ///   - levels: how many resolutions the UNet has.
   ///   - isBoundary: whether its input is that of a part that is computed twice.
   init(_ module: FamilyModule, levels: Int, isBoundary: Bool) {
-    (path, shape, self.isBoundary) = (module.path, module.shape, isBoundary)
+    (path, shape, self.isBoundary) = (module.graphPath, module.shape, isBoundary)
     kind =
-      path.hasPrefix("time_embedding") || path.hasSuffix("time_emb_proj")
+      path.contains("_embedding.") || path.hasSuffix("time_emb_proj")
       ? .vector
       : path.contains("attn2.to_k") || path.contains("attn2.to_v") ? .tokens : .image
     let parts = path.split(separator: ".")

@@ -4,11 +4,11 @@ extension LayerUnit {
   /// The parts of a UNet: each residual block and each transformer, and what lies outside of both.
   /// - Parameter modules: of the UNet.
   static func units(ofUNet modules: [FamilyModule]) -> [LayerUnit] {
-    let levels = 1 + (modules.compactMap { downBlock($0.path) }.max() ?? 0)
+    let levels = 1 + (modules.compactMap { downBlock($0.graphPath) }.max() ?? 0)
     var (units, places) = ([LayerUnit](), [Substring: Int]())
     var bounded: Set<Substring> = []
     for module in modules where module.kind != .embedding {
-      let name = unit(of: module.path)
+      let name = unit(of: module.graphPath)
       let place =
         places[name]
         ?? {
@@ -16,7 +16,7 @@ extension LayerUnit {
           places[name] = units.count - 1
           return units.count - 1
         }()
-      let isNorm = module.path.contains("norm1") || module.path.hasSuffix(".norm")
+      let isNorm = module.graphPath.contains("norm1") || module.graphPath.hasSuffix(".norm")
       let isBoundary = isNorm && bounded.insert(name).inserted
       let layer = UNetLayer(module, levels: levels, isBoundary: isBoundary)
       units[place].add(Member(path: module.path) { layer.cost(of: $0) })

@@ -41,6 +41,22 @@ package struct TrainingSet: Sendable {
     }
   }
 
+  /// Which image: of those that are trained, or of those that are held out.
+  package struct Place: Hashable, Sendable {
+    package let index: Int
+    package let isValidation: Bool
+  }
+
+  package subscript(_ place: Place) -> TrainingExample {
+    place.isValidation ? validation[place.index] : examples[place.index]
+  }
+
+  /// All images, each once.
+  var places: [Place] {
+    examples.indices.map { Place(index: $0, isValidation: false) }
+      + validation.indices.map { Place(index: $0, isValidation: true) }
+  }
+
   /// The settings that an example follows.
   package func settings(of example: TrainingExample) -> SubsetSettings {
     configuration.datasets[example.dataset].subsets[example.subset]
@@ -64,10 +80,13 @@ package struct TrainingSet: Sendable {
   /// kept; nil where captions vary.
   package var fixedCaptions: Set<String>? {
     guard examples.allSatisfy({ settings(of: $0).captions.isFixed }) else { return nil }
+    return Set((examples + validation).map { fixedCaption(of: $0) })
+  }
+
+  /// The caption of an image, with nothing drawn.
+  func fixedCaption(of example: TrainingExample) -> String {
     let moment = CaptionPipeline.Moment(seed: 0, epoch: 0, sample: 0, step: 0, stepCount: 1)
-    return Set(
-      (examples + validation).map {
-        CaptionPipeline(settings(of: $0).captions.fixed).caption($0.caption, at: moment)
-      })
+    return CaptionPipeline(settings(of: example).captions.fixed).caption(
+      example.caption, at: moment)
   }
 }

@@ -45,9 +45,9 @@ extension NetworkPlan {
   }
 
   /// The learning rates that groups of parameters will have; none of a part that is not trained.
-  func rates(unet: Double, textEncoder: Double) -> [Double] {
+  func rates(unet: Double, textEncoders: [Double]) -> [Double] {
     var rates: Set<Double> = []
-    for group in rateGroups(unet: unet, textEncoders: [textEncoder]) {
+    for group in rateGroups(unet: unet, textEncoders: textEncoders) {
       rates.insert(group.rate)
       if let faster = group.fasterRate,
         group.modules.contains(where: { modules[$0].algorithm.fasterFactor != nil })

@@ -36,7 +36,8 @@ extension Trainer {
     settings.stepCount = plan.arithmetic.steps
     settings.accumulation = accumulation
     let loader = BatchLoader(
-      Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, settings)
+      Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, text: text,
+      settings)
     defer { loader.cancel() }
     // Batches of a step that is not complete count for nothing where the run stops.
     var (place, losses) = (progress.batchInEpoch, [Double]())
@@ -87,7 +88,12 @@ extension Trainer {
   }
 
   private func loss(of problem: Problem, _ batch: TrainingBatch) -> Loss {
-    loss(of: problem, pipeline.condition(batch.captions, batch.sizes), batch)
+    loss(of: problem, condition(of: batch), batch)
+  }
+
+  func condition(of batch: TrainingBatch) -> Pipeline.Condition {
+    batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
+      ?? pipeline.condition(batch.captions, batch.sizes)
   }
 
   func loss(

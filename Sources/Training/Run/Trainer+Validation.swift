@@ -16,13 +16,13 @@ extension Trainer {
     var settings = BatchLoader.Settings(
       seed: seed, epoch: 0, stride: plan.outline.latents.stride)
     settings.isValidation = true
-    let loader = BatchLoader(batches, of: plan.images, cache: cache, settings)
+    let loader = BatchLoader(batches, of: plan.images, cache: cache, text: text, settings)
     defer { loader.cancel() }
     return try evaluating {
       var (sum, count) = (0.0, 0)
       while let batch = try loader.next() {
         let latents = try latents(of: batch)
-        let condition = pipeline.condition(batch.captions, batch.sizes)
+        let condition = condition(of: batch)
         for time in objective.judgedTimes {
           let randomness = batch.samples.map {
             SampleRandomness(seed: seed, judgedAt: time, sample: $0)

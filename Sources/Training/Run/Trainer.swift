@@ -18,6 +18,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
   let pipeline: Pipeline
   let objective: any Objective
   let cache: LatentCache?
+  let text: TextCache?
   /// nil where latents are kept, so that its weights need not be.
   let encoder: (any LatentEncoder)?
   var optimizer: any Optimizer
@@ -46,22 +47,28 @@ package final class Trainer<Pipeline: ModelPipeline> {
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
     var encoder = try Pipeline.encoder(of: plan.base, configuration.model)
-    cache = try encoder.flatMap { try Self.cache(plan, $0, observer) }
+    cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
+    text = try plan.textCache
+    let missing = try text?.missing(note: observer.note)
+    var settings = configuration.model
+    settings.textIsKept = missing?.isEmpty ?? false
     pipeline = try Pipeline(
-      plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+      plan.base, settings, checkpointsBlocks: configuration.run.checkpointsBlocks)
+    if let text, let missing { try Self.keep(missing, in: text, pipeline, observer) }
     network = try AdapterNetwork(plan.network, layers: pipeline.layers, seed: plan.seed)
     if let weights = plan.weights {
       for notice in try network.load(weights, layout: plan.base.layout) { observer.note(notice) }
     }
     groups = network.parameterGroups(
       unetRate: configuration.rates.unetRate,
-      textEncoderRates: [configuration.rates.textEncoderRate])
+      textEncoderRates: configuration.rates.textEncoderRates)
     optimizer = plan.optimizer.optimizer
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
-    pipeline.prepare(for: plan.images.fixedCaptions, training: plan.trainedComponents)
+    pipeline.prepare(
+      for: text == nil ? plan.images.fixedCaptions : [], training: plan.trainedComponents)
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
       optimizer: plan.optimizer.className, settings: plan.resumedSettings)
@@ -74,12 +81,26 @@ package final class Trainer<Pipeline: ModelPipeline> {
       configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)
   }
 
+  private static func keep(
+    _ images: [TextCache.Missing], in cache: TextCache, _ pipeline: Pipeline,
+    _ observer: TrainingObserver
+  ) throws {
+    let folders = try OutputPlace.folders(of: images.map(\.path))
+    defer { withExtendedLifetime(folders) {} }
+    for (index, image) in images.enumerated() {
+      // Files that are made are kept.
+      if Task.isCancelled { throw TrainingError.interrupted(state: nil) }
+      try cache.write(pipeline.keptText(of: image.caption), of: image)
+      observer.progress(.caching, index + 1, images.count)
+    }
+  }
+
   private static func cache(
-    _ plan: TrainingPlan, _ encoder: any LatentEncoder, _ observer: TrainingObserver
+    _ plan: TrainingPlan, _ encoder: (any LatentEncoder)?, _ observer: TrainingObserver
   ) throws -> LatentCache? {
     guard let place = plan.configuration.cache.place else { return nil }
     var settings = LatentCacheSettings(
-      place, plan.outline.latents, vae: encoder.identity, seed: plan.seed)
+      place, plan.outline.latents, vae: encoder?.identity, seed: plan.seed)
     settings.batchSize = plan.configuration.cache.batchSize
     settings.trustsDisk = plan.configuration.cache.isTrusted
     do {

@@ -29,16 +29,24 @@ package struct TrainingConfiguration: Sendable {
     package init() {}
   }
 
+  /// Whether what text encoders make of captions is kept.
+  package enum TextCaching: Sendable {
+    case none, memory
+    /// Beside the images.
+    case disk
+  }
+
   /// Learning rates before any schedule; nil for that of the whole.
   package struct Rates: Sendable {
     package var common = 2e-6
     package var unet: Double?
-    package var textEncoder: Double?
+    /// One for each text encoder; the last holds for all further ones.
+    package var textEncoders: [Double] = []
 
     package init() {}
 
     package var unetRate: Double { unet ?? common }
-    package var textEncoderRate: Double { textEncoder ?? common }
+    package var textEncoderRates: [Double] { textEncoders.isEmpty ? [common] : textEncoders }
   }
 
   /// How long, and what is looked at on the way.
@@ -106,6 +114,7 @@ package struct TrainingConfiguration: Sendable {
   package var network = Network()
   package var images = DatasetDefaults()
   package var cache = Cache()
+  package var textCaching = TextCaching.none
   package var noise = NoiseSettings()
   package var hasZeroTerminalSNR = false
   package var loss = LossSettings()

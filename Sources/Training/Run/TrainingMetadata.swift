@@ -41,7 +41,7 @@ package struct TrainingMetadata: Sendable {
       "training_started_at": PythonText(startedAt),
       "output_name": PythonText(output.name),
       "learning_rate": PythonText(configuration.rates.common),
-      "text_encoder_lr": PythonText(configuration.rates.textEncoder),
+      "text_encoder_lr": PythonText(configuration.rates.textEncoders),
       "unet_lr": PythonText(configuration.rates.unet),
       "num_batches_per_epoch": PythonText(steps.batchesPerEpoch),
       "num_epochs": PythonText(steps.epochs),

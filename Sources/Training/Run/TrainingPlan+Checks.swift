@@ -13,18 +13,49 @@ extension TrainingPlan {
   ///   them throws.
   func checkStart() throws {
     let rates = network.rates(
-      unet: configuration.rates.unetRate, textEncoder: configuration.rates.textEncoderRate)
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     guard !rates.isEmpty else {
       throw SettingError.combination(
         "nothing is trained: the learning rate is 0; give '--learning_rate', '--unet_lr' or '--text_encoder_lr'"
       )
     }
     try optimizer.optimizer.check(rates: rates)
-    guard outline.hasEncoder else { throw TrainingError.missingVAE(base.file.path) }
+    try checkKeptText()
+    guard outline.hasEncoder || configuration.cache.place?.isDisk ?? false else {
+      throw TrainingError.missingVAE(base.file.path)
+    }
     if let weights { try FilePlacement(of: weights, in: network, base.layout).check(network) }
     guard let state, let folder = configuration.run.resumed else { return }
     try state.check(resumedSettings, optimizer: optimizer.className, arithmetic, in: folder)
     try checkNotFinished(at: state.progress.step)
+  }
+
+  /// Refuses kept captions that vary or whose encoders are trained.
+  private func checkKeptText() throws {
+    guard configuration.textCaching != .none else { return }
+    let option =
+      configuration.textCaching == .disk
+      ? "--cache_text_encoder_outputs_to_disk" : "--cache_text_encoder_outputs"
+    guard images.fixedCaptions != nil else { throw TrainingError.varyingCaptions(option: option) }
+    guard network.textEncoderCount == 0 else {
+      throw SettingError.combination(
+        "'\(option)': text encoders whose outputs are kept cannot be trained; add '--network_train_unet_only'"
+      )
+    }
+    guard !configuration.model.weighsCaptions else {
+      throw SettingError.combination(
+        "'\(option)' and '--weighted_captions' exclude each other, as in sd-scripts: leave one out")
+    }
+  }
+
+  /// What text encoders make of captions, where it is kept in files.
+  var textCache: TextCache? {
+    get throws {
+      guard configuration.textCaching == .disk else { return nil }
+      return try pipeline.keptText(of: base, configuration.model).map {
+        TextCache(of: images, $0, trustsDisk: configuration.cache.isTrusted)
+      }
+    }
   }
 
   /// Refuses to go on from the last step, unless what is saved at the end is missing or older than the state: the

@@ -45,20 +45,28 @@ package struct TrainingPlan {
       named: configuration.optimizer, arguments: configuration.optimizerArguments)
     let arguments = try NetworkArguments(parsing: configuration.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
-      configuration.model.base, as: configuration.model.family)
+      configuration.model.base, as: configuration.model.family,
+      supposed: configuration.model.supposed)
     let settings = try NetworkSettings(
       configuration.network.flags, arguments,
       blockNumbers: base.layout.family.blocks?.numbers)
-    outline = try pipeline.outline(of: base, configuration.model)
+    let encoders = base.layout.family.textEncoders.count
+    configuration.rates.textEncoders = Array(
+      configuration.rates.textEncoders.prefix(max(encoders, 1)))
+    if try pipeline.keptText(of: base, configuration.model) == nil {
+      configuration.textCaching = .none
+    }
+    var model = configuration.model
+    model.textIsKept = configuration.textCaching == .disk
+    outline = try pipeline.outline(of: base, model)
     let modules = outline.modules
     images = try TrainingSet(
       DatasetConfiguration(configuration.images, latents: outline.latents), seed: seed)
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
-    let followsScheduler =
-      outline.prediction == .velocity && !configuration.loss.predictsVelocity
-    if followsScheduler { configuration.loss.predictsVelocity = true }
+    if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
+    if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
     self.configuration = configuration
     try configuration.noise.check()
     try configuration.loss.check()
@@ -88,58 +96,8 @@ package struct TrainingPlan {
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
     estimate = Self.estimate(configuration, outline, network, images)
-    notices = images.notices + network.notices + optimizer.notices
-    if let state, run.initialEpoch != nil || run.initialStep != nil {
-      notices.append(
-        "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
-          + "epoch \(state.progress.epoch), step \(state.progress.step)")
-    }
-    if optimizer.optimizer.schedulesItself,
-      configuration.schedule.type.map({ !$0.isEmpty }) ?? false
-        || !["constant", "adafactor"].contains(configuration.schedule.name.prefix { $0 != ":" })
-    {
-      notices.append(
-        "'--lr_scheduler' has no effect: the optimizer has a schedule of its own")
-    }
-    if schedule.warmup > arithmetic.steps {
-      notices.append(
-        "'--lr_warmup_steps': the run ends at \(arithmetic.steps) of the \(schedule.warmup) steps over which its "
-          + "rates rise")
-    }
-    if followsScheduler {
-      notices.append(
-        "the checkpoint's scheduler says v_prediction: trained as with '--v_parameterization'")
-    }
-    if configuration.network.normLimit != nil {
-      let unbound = network.modules.filter { $0.algorithm.normLimit == nil }
-      if !unbound.isEmpty {
-        let names = Set(unbound.map { $0.algorithm.name }).sorted().joined(separator: ", ")
-        notices.append(
-          "'--scale_weight_norms' does not bound \(unbound.count) of \(network.modules.count) modules: "
-            + "LyCORIS has no bound for \(names)")
-      }
-    }
-    if !configuration.model.compute.isNative {
-      notices.append(
-        "this processor has no bf16 instructions: weights are held in bf16 and computed in f32")
-    }
-    if configuration.model.holdsInt8 {
-      let count = modules.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
-      let width = configuration.model.compute == .bf16 ? 2 : 4
-      notices.append(
-        "linear layers are held in 8 bits: \(Self.megabytes(count)) instead of "
-          + Self.megabytes(width * count))
-    }
-    if configuration.masksLoss, !images.hasMasks {
-      notices.append(
-        "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
-          + "or from '--alpha_mask'")
-    }
-    if configuration.network.flags.trainsTextEncoders,
-      network.textEncoderCount == 0
-    {
-      notices.append("no module of the text encoder is trained")
-    }
+    notices = []
+    notices = images.notices + network.notices + optimizer.notices + notices(on: given)
     try checkStart()
   }
 
@@ -153,7 +111,7 @@ package struct TrainingPlan {
   /// Components with a learning rate.
   var trainedComponents: Set<String> {
     let groups = network.rateGroups(
-      unet: configuration.rates.unetRate, textEncoders: [configuration.rates.textEncoderRate])
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     return Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
   }
 
@@ -179,16 +137,14 @@ package struct TrainingPlan {
       isNarrow: configuration.model.compute == .bf16)
   }
 
-  private static func megabytes(_ bytes: Int) -> String {
-    "\((Double(bytes) / 1e5).rounded() / 10) MB"
-  }
-
   private static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
     _ images: TrainingSet
   ) -> StepEstimate {
     let width = configuration.model.compute == .bf16 ? 2 : 4
     let frozen = outline.modules.reduce(0) { sum, module in
+      // Where captions are kept, their encoders are let go of.
+      guard module.role != .text || configuration.textCaching == .none else { return sum }
       let bytes = configuration.model.holdsInt8 && module.kind == .linear ? 1 : width
       return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ModelFamilies
 
 /// Options as kohya's scripts are given them: names with their values, each name once.
 ///
@@ -114,7 +115,11 @@ struct ScriptArguments {
     if let model = OtherModel.model(ofScript: script) {
       throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))
     }
-    if script == "train_network.py" { rest = Array(words.dropFirst()) }
+    let families = ModelFamily.all(trainedBy: script)
+    guard let family = families.first else { return }
+    rest = Array(words.dropFirst())
+    // A script of several families says nothing of the checkpoint.
+    if families.count == 1 { set("script_family", ["\(family.name)=\(script)"]) }
   }
 
   mutating func remove(_ name: String) { entries.removeAll { $0.name == name } }

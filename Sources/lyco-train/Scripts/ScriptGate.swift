@@ -141,14 +141,6 @@ struct ScriptGate {
     if Self.shares.contains(name), first.hasSuffix("%"), let percent = Double(first.dropLast()) {
       values = ["\(percent / 100)"]
     }
-    if name == "text_encoder_lr", values.count > 1 {
-      if Set(values.compactMap { Double($0) }).count > 1 {
-        notices.append(
-          "'--text_encoder_lr': the model has one text encoder: \(first) counts, not "
-            + values.dropFirst().joined(separator: " "))
-      }
-      values = [first]
-    }
     return ScriptArguments.Entry(name: name, values: values)
   }
 

@@ -93,9 +93,7 @@ extension ScriptOption {
       values: "console_log_level console_log_file"),
     Group(
       fate: .withoutEffect,
-      reason: "the text encoder's outputs are kept in memory wherever captions are fixed",
-      flags: "cache_text_encoder_outputs cache_text_encoder_outputs_to_disk",
-      values: "text_encoder_batch_size"),
+      reason: "captions are encoded one by one", values: "text_encoder_batch_size"),
     Group(
       fate: .withoutEffect, reason: "metadata describe this model and have no picture",
       values: """

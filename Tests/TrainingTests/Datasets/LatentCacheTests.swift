@@ -56,7 +56,7 @@ struct LatentCacheTests {
   }
 
   private func first(_ cache: LatentCache) throws -> EncodedImage {
-    try cache.encoded(LatentCache.Place(index: 0, isValidation: false))
+    try cache.encoded(TrainingSet.Place(index: 0, isValidation: false))
   }
 
   private func folder(_ count: Int = 3) throws -> ImageFolder {

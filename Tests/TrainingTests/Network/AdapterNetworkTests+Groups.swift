@@ -43,7 +43,7 @@ extension AdapterNetworkTests {
     for textEncoder in [1e-4, 0] {
       let groups = network.parameterGroups(unetRate: 1e-3, textEncoderRates: [textEncoder])
       #expect(
-        plan.rates(unet: 1e-3, textEncoder: textEncoder) == Set(groups.map(\.rate)).sorted())
+        plan.rates(unet: 1e-3, textEncoders: [textEncoder]) == Set(groups.map(\.rate)).sorted())
     }
   }
 

@@ -65,7 +65,7 @@ struct NetworkParityTests {
     var roundedOff: Set<String> = []
     for (step, expected) in test.losses.enumerated() {
       let loss: Double = Recording().record {
-        let context = model.textEncoder([tokens], clipSkip: 1)
+        let context = model.textEncoders[0]([tokens], clipSkip: 1)
         let output = model.unet(Variable(latents), timesteps: timesteps, context: context)
         let difference = output.value.adding(noise, times: -1)
         output.backpropagate(difference * (2 / Float(difference.count)))

@@ -102,7 +102,7 @@ import Testing
       $0.configuration.network.arguments = [
         "conv_dim=2", "block_dims=" + (0..<25).map { "\($0 % 3 + 1)" }.joined(separator: ","),
       ]
-      $0.configuration.rates.textEncoder = 5e-3
+      $0.configuration.rates.textEncoders = [5e-3]
       $0.configuration.schedule.name = "cosine"
     },
     Recorded("resumed") {

@@ -261,9 +261,9 @@ import Testing
     run.configuration.optimizer = optimizer
     run.configuration.rates.common = 1
     _ = try TrainingPlan(run.configuration)
-    run.configuration.rates.textEncoder = 0.5
+    run.configuration.rates.textEncoders = [0.5]
     #expect(throws: SettingError.self) { try TrainingPlan(run.configuration) }
-    run.configuration.rates.textEncoder = nil
+    run.configuration.rates.textEncoders = []
     run.set("loraplus_lr_ratio=4")
     #expect(throws: SettingError.self) { try TrainingPlan(run.configuration) }
   }

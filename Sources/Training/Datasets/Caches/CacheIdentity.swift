@@ -7,8 +7,8 @@ import SystemPackage
 /// What a cache of latents was made from. It stands in the cache, so that one which does not match any more is
 /// made anew.
 struct CacheIdentity: Equatable, Sendable {
-  /// Any text that differs between VAEs, such as a hash of the weights.
-  let vae: String
+  /// Any text that differs between VAEs, such as a hash of the weights; nil where there is none to compare with.
+  let vae: String?
   let bucket: Resolution
   let resized: Resolution
   /// As configured.
@@ -31,7 +31,7 @@ struct CacheIdentity: Equatable, Sendable {
   }
 
   init(
-    of example: TrainingExample, _ interpolation: String, vae: String
+    of example: TrainingExample, _ interpolation: String, vae: String?
   ) throws(DatasetError) {
     self.vae = vae
     bucket = example.bucket
@@ -44,7 +44,7 @@ struct CacheIdentity: Equatable, Sendable {
   /// - Parameter hash: of the image's bytes
   func entries(hash: String) -> [(key: String, value: String)] {
     [
-      ("format", Self.format), ("vae", vae),  // metadata: of our own caches
+      ("format", Self.format), ("vae", vae ?? ""),  // metadata: of our own caches
       ("bucket", "\(bucket)"), ("resized", "\(resized)"),
       ("interpolation", interpolation), ("image_bytes", "\(image.byteCount)"),
       ("image_modified", "\(image.modified)"), ("image_sha256", hash),
@@ -57,6 +57,7 @@ struct CacheIdentity: Equatable, Sendable {
     from stored: [String: String], path: FilePath
   ) throws(DatasetError) -> (expected: String, found: String)? {
     for (key, value) in entries(hash: "").dropLast(2) {
+      if key == "vae", vae == nil { continue }  // metadata: of our own caches
       let found = stored[key] ?? "nothing"
       if found != value { return ("\(key) \(value)", found) }
     }

@@ -7,12 +7,6 @@ import Tensors
 
 /// Latents of all images of a set, in memory or on disk.
 package struct LatentCache: Sendable {
-  /// Which image: of those that are trained, or of those that are held out.
-  package struct Place: Hashable, Sendable {
-    package let index: Int
-    package let isValidation: Bool
-  }
-
   /// How far the making of a cache is.
   package struct Progress: Equatable, Sendable {
     /// Images that are encoded, and all that had to be.
@@ -24,15 +18,16 @@ package struct LatentCache: Sendable {
 
   private let set: TrainingSet
   private let settings: LatentCacheSettings
-  private let inMemory: [Place: EncodedImage]
+  private let inMemory: [TrainingSet.Place: EncodedImage]
 
   /// Encodes what is not there yet. Images are decoded ahead of the encoder.
   /// - Parameters:
+  ///   - encoder: nil where all that is needed is on disk.
   ///   - progress: called behind every batch; returns whether to go on
   ///   - note: told of caches that are damaged and made anew
   /// - Throws: `DatasetError`, what the encoder throws, `CancellationError`
   package init(
-    preparing set: TrainingSet, _ settings: LatentCacheSettings, with encoder: some LatentEncoder,
+    preparing set: TrainingSet, _ settings: LatentCacheSettings, with encoder: (any LatentEncoder)?,
     progress: (Progress) -> Bool = { _ in true }, note: (String) -> Void = { _ in }
   ) throws {
     guard set.isCacheable else {
@@ -42,19 +37,28 @@ package struct LatentCache: Sendable {
     }
     self.set = set
     self.settings = settings
-    let places =
-      set.examples.indices.map { Place(index: $0, isValidation: false) }
-      + set.validation.indices.map { Place(index: $0, isValidation: true) }
+    let places = set.places
     let missing = try Self.missing(of: places, set, settings, note)
     // Kept until all is written.
-    let folders = try Self.folders(of: missing, set, settings)
+    var folders: [OutputPlace] = []
+    if case .disk(let format) = settings.place {
+      folders = try OutputPlace.folders(
+        of: missing.map { LatentFile(of: set[$0], format, of: settings.latents).path })
+    }
     defer { withExtendedLifetime(folders) {} }
+    guard let encoder else {
+      guard let first = missing.first else {
+        inMemory = [:]
+        return
+      }
+      throw DatasetError.noEncoder(set[first].path, count: missing.count, total: places.count)
+    }
     inMemory = try Self.encode(
       missing, reused: places.count - missing.count, set, settings, encoder, progress)
   }
 
   /// - Throws: `DatasetError.cache` if a file is not what it was when the cache was made
-  package func encoded(_ place: Place) throws(DatasetError) -> EncodedImage {
+  package func encoded(_ place: TrainingSet.Place) throws(DatasetError) -> EncodedImage {
     switch settings.place {
     case .memory:
       guard let encoded = inMemory[place] else {
@@ -72,12 +76,12 @@ package struct LatentCache: Sendable {
 
   /// Images that are to be encoded.
   private static func missing(
-    of places: [Place], _ set: TrainingSet, _ settings: LatentCacheSettings,
+    of places: [TrainingSet.Place], _ set: TrainingSet, _ settings: LatentCacheSettings,
     _ note: (String) -> Void
-  ) throws(DatasetError) -> [Place] {
+  ) throws(DatasetError) -> [TrainingSet.Place] {
     guard case .disk(let format) = settings.place else { return places }
     var users: [FilePath: TrainingExample] = [:]
-    var missing: [Place] = []
+    var missing: [TrainingSet.Place] = []
     for place in places {
       let example = set[place]
       let file = LatentFile(of: example, format, of: settings.latents)
@@ -97,24 +101,6 @@ package struct LatentCache: Sendable {
     return missing
   }
 
-  /// The folders that caches will be written to.
-  /// - Throws: `file` of the first cache whose folder takes no files
-  private static func folders(
-    of missing: [Place], _ set: TrainingSet, _ settings: LatentCacheSettings
-  ) throws(DatasetError) -> [OutputPlace] {
-    guard case .disk(let format) = settings.place else { return [] }
-    var known: Set<FilePath> = []
-    var folders: [OutputPlace] = []
-    for place in missing {
-      let path = LatentFile(of: set[place], format, of: settings.latents).path
-      guard known.insert(path.folder).inserted else { continue }
-      do { folders.append(try OutputPlace(path.folder, .folder)) } catch {
-        throw .wrapped(error, path)
-      }
-    }
-    return folders
-  }
-
   private static func expectation(
     of example: TrainingExample, _ set: TrainingSet, _ settings: LatentCacheSettings
   ) throws(DatasetError) -> LatentFile.Expectation {
@@ -128,15 +114,16 @@ package struct LatentCache: Sendable {
 
   /// A batch of images of one bucket, with their mirror images where these are needed.
   private struct Decoded: Sendable {
-    let place: Place
+    let place: TrainingSet.Place
     let plain: ImagePreparation.Prepared
     let flipped: Tensor?
   }
 
   private static func encode(
-    _ missing: [Place], reused: Int, _ set: TrainingSet, _ settings: LatentCacheSettings,
+    _ missing: [TrainingSet.Place], reused: Int, _ set: TrainingSet,
+    _ settings: LatentCacheSettings,
     _ encoder: some LatentEncoder, _ progress: (Progress) -> Bool
-  ) throws -> [Place: EncodedImage] {
+  ) throws -> [TrainingSet.Place: EncodedImage] {
     let ordered = missing.sorted {
       (set[$0].bucket, $0.isValidation ? 1 : 0, $0.index)
         < (set[$1].bucket, $1.isValidation ? 1 : 0, $1.index)
@@ -152,7 +139,7 @@ package struct LatentCache: Sendable {
           flipped: set.settings(of: example).flips ? plain.pixels.mirrored() : nil)
       }
     }
-    var kept: [Place: EncodedImage] = [:]
+    var kept: [TrainingSet.Place: EncodedImage] = [:]
     var done = 0
     while let batch = try reader.next() {
       let plain = try encoder.encode(Tensor(stacking: batch.map(\.plain.pixels)))
@@ -192,12 +179,6 @@ package struct LatentCache: Sendable {
       }
     }
     return kept
-  }
-}
-
-extension TrainingSet {
-  package subscript(_ place: LatentCache.Place) -> TrainingExample {
-    place.isValidation ? validation[place.index] : examples[place.index]
   }
 }
 

@@ -6,6 +6,8 @@ package struct LatentCacheSettings: Sendable {
     case memory
     /// Beside the images.
     case disk(Format)
+
+    package var isDisk: Bool { self != .memory }
   }
 
   package enum Format: String, CaseIterable, Sendable {
@@ -18,8 +20,8 @@ package struct LatentCacheSettings: Sendable {
   }
 
   package var place: Place
-  /// Any text that differs between VAEs, such as a hash of the weights.
-  package var vae: String
+  /// Any text that differs between VAEs, such as a hash of the weights; nil where there is none to compare with.
+  package var vae: String?
   /// Images that are encoded at once.
   package var batchSize = 1
   /// Whether what is on disk is taken without comparing what it was made from.
@@ -30,7 +32,7 @@ package struct LatentCacheSettings: Sendable {
   package var threads = 1
   package let latents: LatentLayout
 
-  package init(_ place: Place, _ latents: LatentLayout, vae: String, seed: UInt64) {
+  package init(_ place: Place, _ latents: LatentLayout, vae: String?, seed: UInt64) {
     (self.place, self.latents, self.vae, self.seed) = (place, latents, vae, seed)
   }
 }

@@ -240,7 +240,7 @@ struct LatentFile {
 
 extension DatasetError {
   /// Whether a file is not in the format that its name says.
-  fileprivate var isDamage: Bool {
+  var isDamage: Bool {
     switch self {
     case .file: true
     case .cache(_, let expected, _): expected == NumpyArchive.format

@@ -35,7 +35,11 @@ package enum DatasetError: Error {
   case unusable(count: Int, first: [String])
   case cache(FilePath, expected: String, found: String)
   case notFinite(FilePath)
+  /// Images without kept latents, and nothing to encode them with.
+  case noEncoder(FilePath, count: Int, total: Int)
   case sharedCache(FilePath, String, String)
+  /// Two images of different captions whose text would be kept in one file.
+  case sharedText(FilePath, String, String)
   case imageChanged(FilePath, expected: Resolution, found: Resolution)
 }
 
@@ -88,9 +92,15 @@ extension DatasetError: CustomStringConvertible {
     case .notFinite(let file):
       "\(file): expected finite latents, found NaN or infinity; the VAE overflows or is broken, try another "
         + "one with '--vae'"
+    case .noEncoder(let image, let count, let total):
+      "\(image): expected kept latents, since there is no VAE to encode images with, found none for \(count) of "
+        + "\(total) images; name a VAE with '--vae'"
     case .sharedCache(let file, let a, let b):
       "\(file): expected a cache of one image, found two that would share it: \(a) and \(b); rename "
         + "one, or cache as safetensors.zst if both are one image in two resolutions"
+    case .sharedText(let file, let a, let b):
+      "\(file): expected the text of one caption, found two images that would share it: \(a) and \(b); rename one, "
+        + "or leave out '--cache_text_encoder_outputs_to_disk'"
     case .imageChanged(let file, let expected, let found):
       "\(file): expected an image of \(expected) as when the run began, found \(found)"
     }

@@ -5,6 +5,7 @@ import Tensors
 struct BatchAssembly: Sendable {
   let set: TrainingSet
   let cache: LatentCache?
+  let text: TextCache?
   let settings: BatchLoader.Settings
 
   /// A sample on its way into a batch.
@@ -18,26 +19,40 @@ struct BatchAssembly: Sendable {
   func batch(_ plan: BatchPlan, step: Int) throws(DatasetError) -> TrainingBatch {
     var parts: [Part] = []
     var captions: [String] = []
-    for sample in plan.samples {
-      let place = LatentCache.Place(index: sample.example, isValidation: settings.isValidation)
+    let places = plan.samples.map {
+      TrainingSet.Place(index: $0.example, isValidation: settings.isValidation)
+    }
+    for (sample, place) in zip(plan.samples, places) {
       let moment = CaptionPipeline.Moment(
         seed: settings.seed, epoch: settings.isValidation ? 0 : settings.epoch,
         sample: sample.number, step: step, stepCount: settings.stepCount)
       parts.append(try part(place, moment))
       captions.append(caption(of: set[place], moment))
     }
-    let examples = plan.samples.map {
-      set[LatentCache.Place(index: $0.example, isValidation: settings.isValidation)]
-    }
+    let examples = places.map { set[$0] }
     let dataset = set.configuration.datasets[plan.dataset]
     let content = Tensor(stacking: parts.map(\.content))
     return TrainingBatch(
       plan: plan, content: cache == nil ? .pixels(content) : .latents(content),
-      captions: captions,
+      captions: captions, kept: try kept(places),
       lossWeights: examples.map { $0.isRegularization ? dataset.priorLossWeight : 1 },
-      sizes: zip(examples, parts).map { PictureSize($0, isMirrored: $1.isFlipped) },
+      sizes: zip(examples, parts).map {
+        // As in sd-scripts, what is neither in a bucket nor in a cache has no crop.
+        dataset.buckets == nil && cache == nil
+          ? PictureSize($0.bucket, isMirrored: $1.isFlipped)
+          : PictureSize($0, isMirrored: $1.isFlipped)
+      },
       mask: mask(of: parts, plan.bucket),
       paths: examples.map(\.path), networkMultiplier: dataset.networkMultiplier, draws: draws)
+  }
+
+  private func kept(
+    _ places: [TrainingSet.Place]
+  ) throws(DatasetError) -> [[String: Tensor]]? {
+    guard let text else { return nil }
+    var kept: [[String: Tensor]] = []
+    for place in places { kept.append(try text.read(place)) }
+    return kept
   }
 
   private var draws: SampleDraws {
@@ -53,7 +68,7 @@ struct BatchAssembly: Sendable {
   }
 
   private func part(
-    _ place: LatentCache.Place, _ moment: CaptionPipeline.Moment
+    _ place: TrainingSet.Place, _ moment: CaptionPipeline.Moment
   ) throws(DatasetError) -> Part {
     let example = set[place]
     let preparation = ImagePreparation(example, of: set)
@@ -90,10 +105,22 @@ struct BatchAssembly: Sendable {
 }
 
 extension PictureSize {
+  /// Source: sd-scripts `library/train_util.py`, `get_crop_ltrb` and what becomes of it in `__getitem__`.
   fileprivate init(_ example: TrainingExample, isMirrored: Bool) {
+    let (size, bucket) = (example.size, example.bucket)
+    let edges = BucketRule.edges(of: size, in: bucket)
     self.init(
-      originalHeight: example.size.height, originalWidth: example.size.width,
-      height: example.bucket.height, width: example.bucket.width, isMirrored: isMirrored)
+      originalHeight: size.height, originalWidth: size.width, height: bucket.height,
+      width: bucket.width, cropTop: Int(edges.top),
+      cropLeft: Int(isMirrored ? Double(bucket.width) - edges.right : edges.left),
+      isMirrored: isMirrored)
+  }
+
+  /// A picture that was of the size in which it is trained.
+  fileprivate init(_ size: Resolution, isMirrored: Bool) {
+    self.init(
+      originalHeight: size.height, originalWidth: size.width, height: size.height,
+      width: size.width, isMirrored: isMirrored)
   }
 }
 

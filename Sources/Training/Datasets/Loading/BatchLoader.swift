@@ -31,10 +31,12 @@ package final class BatchLoader: Sendable {
   /// - Parameters:
   ///   - batches: of `set.batches(epoch:seed:)` or `set.validationBatches()`, or the rest of them
   ///   - cache: nil to decode every image each time
+  ///   - text: nil where captions are not kept in files
   package init(
-    _ batches: [BatchPlan], of set: TrainingSet, cache: LatentCache?, _ settings: Settings
+    _ batches: [BatchPlan], of set: TrainingSet, cache: LatentCache?, text: TextCache? = nil,
+    _ settings: Settings
   ) {
-    let assembly = BatchAssembly(set: set, cache: cache, settings: settings)
+    let assembly = BatchAssembly(set: set, cache: cache, text: text, settings: settings)
     reader = ReadAhead(
       Array(batches.enumerated()).map { (offset: $0.offset, element: $0.element) },
       threads: settings.threads, ahead: settings.ahead

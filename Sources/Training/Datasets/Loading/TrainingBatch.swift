@@ -17,6 +17,8 @@ package struct TrainingBatch: Equatable, Sendable {
   package let content: Content
   /// After the pipeline.
   package let captions: [String]
+  /// What text encoders made of each caption, where that is kept in files.
+  package let kept: [[String: Tensor]]?
   /// 1, or the prior loss weight for regularization images.
   package let lossWeights: [Float]
   /// What each image was, and what became of it.

@@ -1,0 +1,15 @@
+/// How captions are kept in files beside their pictures, once the text encoders have seen them.
+package struct KeptText: Sendable {
+  /// Behind the name of the picture without its own ending: `_te_outputs.npz`.
+  package let ending: String
+  /// The arrays of a file with their extents; nil for any.
+  package let arrays: [(name: String, extents: [Int?])]
+  /// Differs between text encoders.
+  package let identity: String
+
+  package init(ending: String, arrays: [(name: String, extents: [Int?])], identity: String) {
+    self.ending = ending
+    self.arrays = arrays
+    self.identity = identity
+  }
+}

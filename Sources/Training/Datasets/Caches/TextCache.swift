@@ -1,0 +1,136 @@
+import Machine
+import OrderedCollections
+package import Pipelines
+import Safetensors
+import SystemPackage
+package import Tensors
+
+/// What text encoders make of the captions of a set, in files beside its images.
+///
+/// Files that sd-scripts wrote are taken as they are: nothing in them tells the caption that they were made from. Files
+/// of our own are made anew where caption or encoders are others.
+package struct TextCache: Sendable {
+  private let set: TrainingSet
+  private let layout: KeptText
+  private let trustsDisk: Bool
+
+  /// - Parameter trustsDisk: whether what is there is taken without comparing what it was made from.
+  package init(of set: TrainingSet, _ layout: KeptText, trustsDisk: Bool) {
+    (self.set, self.layout, self.trustsDisk) = (set, layout, trustsDisk)
+  }
+
+  private static let format = "lyco-text-1"
+  /// The array that holds our entries; sd-scripts passes over it.
+  private static let entries = "lyco"
+
+  /// An image whose file is to be made.
+  package struct Missing {
+    let path: FilePath
+    package let caption: String
+  }
+
+  /// - Parameter note: told of files that are damaged and made anew.
+  /// - Throws: `DatasetError.cache` for a file that does not match and was not written here, `.sharedText` for a
+  ///   file that would be that of two captions.
+  package func missing(note: (String) -> Void = { _ in }) throws(DatasetError) -> [Missing] {
+    var users: [FilePath: TrainingExample] = [:]
+    var missing: [Missing] = []
+    for place in set.places {
+      let example = set[place]
+      let (path, caption) = (path(of: example), set.fixedCaption(of: example))
+      if let other = users.updateValue(example, forKey: path) {
+        guard set.fixedCaption(of: other) == caption else {
+          throw .sharedText(path, "\(other.path)", "\(example.path)")
+        }
+        continue
+      }
+      if try !isGood(path, for: caption, note) {
+        missing.append(Missing(path: path, caption: caption))
+      }
+    }
+    return missing
+  }
+
+  /// Writes the file of an image, which appears whole or not at all.
+  /// - Throws: `DatasetError.file`, `.notFinite`
+  package func write(_ kept: [String: Tensor], of image: Missing) throws(DatasetError) {
+    let entries = [
+      ("format", Self.format), ("caption", image.caption), ("encoders", layout.identity),
+    ]
+    var arrays: [(name: String, array: NumpyArray)] = []
+    for (name, _) in layout.arrays {
+      guard let tensor = kept[name] else { continue }
+      guard tensor.elements.allSatisfy(\.isFinite) else {
+        throw .file(
+          image.path,
+          detail: "\(image.path): the text encoders make NaN or infinity of '\(image.caption)'")
+      }
+      arrays.append((name, NumpyArray(tensor)))
+    }
+    let text = JSONValue.object(entries.map { ($0.0, .string($0.1)) }).pythonText
+    arrays.append((Self.entries, NumpyArray(text)))
+    try NumpyArchive(arrays).write(to: image.path)
+  }
+
+  /// What is kept of an image's caption, by the names of arrays.
+  /// - Throws: `DatasetError.cache` if the file is not what it was when the run began.
+  func read(_ place: TrainingSet.Place) throws(DatasetError) -> [String: Tensor] {
+    let path = path(of: set[place])
+    let archive = try NumpyArchive(reading: path)
+    var kept: [String: Tensor] = [:]
+    for (name, extents) in layout.arrays {
+      kept[name] = try tensor(name, extents, of: archive, at: path)
+    }
+    return kept
+  }
+
+  // MARK: Files
+
+  private func path(of example: TrainingExample) -> FilePath {
+    FilePath(named: example.path.withoutEnding.text + layout.ending)
+  }
+
+  private func isGood(
+    _ path: FilePath, for caption: String, _ note: (String) -> Void
+  ) throws(DatasetError) -> Bool {
+    guard FileListing.exists(path) else { return false }
+    let archive: NumpyArchive
+    do throws(DatasetError) {
+      archive = try NumpyArchive(reading: path)
+    } catch {
+      guard error.isDamage, (try? MappedFile(path)) != nil else { throw error }
+      note("\(error); the cache is made anew")
+      return false
+    }
+    let entries = archive[Self.entries].flatMap { JSONValue(parsing: $0.text) }
+    let isOurs = entries?["format"]?.text == Self.format
+    do throws(DatasetError) {
+      for (name, extents) in layout.arrays {
+        _ = try tensor(name, extents, of: archive, at: path)
+      }
+    } catch {
+      guard isOurs else { throw error }
+      return false
+    }
+    return !isOurs || trustsDisk
+      || entries?["caption"]?.text == caption && entries?["encoders"]?.text == layout.identity
+  }
+
+  private func tensor(
+    _ name: String, _ extents: [Int?], of archive: NumpyArchive, at path: FilePath
+  ) throws(DatasetError) -> Tensor {
+    let text = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
+    guard let array = archive[name], let tensor = array.tensor else {
+      let names = archive.arrays.map { "'\($0.name)'" }.joined(separator: ", ")
+      throw .cache(path, expected: "array '\(name)' [\(text)]", found: "arrays \(names)")
+    }
+    let found = tensor.shape.dimensions
+    guard found.count == extents.count, zip(found, extents).allSatisfy({ $1 ?? $0 == $0 }) else {
+      throw .cache(path, expected: "array '\(name)' [\(text)]", found: "\(tensor.shape)")
+    }
+    guard tensor.elements.allSatisfy(\.isFinite) else {
+      throw .cache(path, expected: "finite numbers in '\(name)'", found: "NaN or infinity")
+    }
+    return tensor
+  }
+}

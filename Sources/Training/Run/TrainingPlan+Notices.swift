@@ -1,0 +1,118 @@
+import Adapters
+import Autograd
+import Checkpoints
+import ModelFamilies
+import Pipelines
+import Tensors
+
+extension TrainingPlan {
+  /// What follows from settings that do not fit each other, the checkpoint or the processor, and is no fault.
+  /// - Parameter given: the settings before the checkpoint had its say.
+  func notices(on given: TrainingConfiguration) -> [String] {
+    var notices: [String] = []
+    let run = configuration.run
+    if let state, run.initialEpoch != nil || run.initialStep != nil {
+      notices.append(
+        "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
+          + "epoch \(state.progress.epoch), step \(state.progress.step)")
+    }
+    notices += familyNotices(on: given)
+    notices += scheduleNotices
+    if configuration.network.normLimit != nil {
+      let unbound = network.modules.filter { $0.algorithm.normLimit == nil }
+      if !unbound.isEmpty {
+        let names = Set(unbound.map { $0.algorithm.name }).sorted().joined(separator: ", ")
+        notices.append(
+          "'--scale_weight_norms' does not bound \(unbound.count) of \(network.modules.count) modules: "
+            + "LyCORIS has no bound for \(names)")
+      }
+    }
+    notices += storageNotices
+    if configuration.masksLoss, !images.hasMasks {
+      notices.append(
+        "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
+          + "or from '--alpha_mask'")
+    }
+    if configuration.network.flags.trainsTextEncoders,
+      network.textEncoderCount == 0
+    {
+      notices.append("no module of the text encoder is trained")
+    }
+    return notices
+  }
+
+  /// What the checkpoint's family makes of settings that were meant for another.
+  private func familyNotices(on given: TrainingConfiguration) -> [String] {
+    var notices: [String] = []
+    let family = base.layout.family
+    for supposed in configuration.model.supposed where supposed.family != family {
+      notices.append(
+        "\(supposed.source) is for \(supposed.family.title); the checkpoint is \(family.title), and is trained as that"
+      )
+    }
+    if outline.prediction == .velocity, !given.loss.predictsVelocity {
+      notices.append(
+        "the checkpoint says v_prediction: trained as with '--v_parameterization'")
+    }
+    if outline.hasZeroTerminalSNR, !given.hasZeroTerminalSNR {
+      notices.append(
+        "the checkpoint says that its last timestep is noise alone: trained as with '--zero_terminal_snr'"
+      )
+    }
+    if configuration.model.clipSkip ?? 1 > 1, outline.skippableTextLayers == nil {
+      notices.append(
+        "'--clip_skip' has no effect: of \(base.layout.family.title) always the same layers are read"
+      )
+    }
+    let (rates, encoders) = (given.rates.textEncoders, family.textEncoders.count)
+    if rates.count > encoders, Set(rates.dropFirst(encoders - 1)).count > 1 {
+      let left = rates.dropFirst(encoders).map { "\($0)" }.joined(separator: " ")
+      notices.append(
+        "'--text_encoder_lr': \(family.title) has \(encoders == 1 ? "one text encoder" : "\(encoders) text encoders"): "
+          + "\(left) has no effect")
+    }
+    if given.textCaching != .none, configuration.textCaching == .none {
+      notices.append(
+        "'--cache_text_encoder_outputs' has no effect: what the text encoder of \(family.title) makes of captions is "
+          + "kept in memory wherever they are fixed")
+    }
+    return notices
+  }
+
+  private var scheduleNotices: [String] {
+    var notices: [String] = []
+    if optimizer.optimizer.schedulesItself,
+      configuration.schedule.type.map({ !$0.isEmpty }) ?? false
+        || !["constant", "adafactor"].contains(configuration.schedule.name.prefix { $0 != ":" })
+    {
+      notices.append(
+        "'--lr_scheduler' has no effect: the optimizer has a schedule of its own")
+    }
+    if schedule.warmup > arithmetic.steps {
+      notices.append(
+        "'--lr_warmup_steps': the run ends at \(arithmetic.steps) of the \(schedule.warmup) steps over which its "
+          + "rates rise")
+    }
+    return notices
+  }
+
+  private var storageNotices: [String] {
+    var notices: [String] = []
+    if !configuration.model.compute.isNative {
+      notices.append(
+        "this processor has no bf16 instructions: weights are held in bf16 and computed in f32")
+    }
+    if configuration.model.holdsInt8 {
+      let count = outline.modules.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
+      let width = configuration.model.compute == .bf16 ? 2 : 4
+      notices.append(
+        "linear layers are held in 8 bits: \(Self.megabytes(count)) instead of "
+          + Self.megabytes(width * count))
+    }
+    return notices
+  }
+
+  private static func megabytes(_ bytes: Int) -> String {
+    "\((Double(bytes) / 1e5).rounded() / 10) MB"
+  }
+}
