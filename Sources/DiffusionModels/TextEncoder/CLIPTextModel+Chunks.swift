@@ -1,28 +1,54 @@
 package import Autograd
 import Tensors
 
+/// What denoisers read of captions in one, two or three rows each (`CLIPTokenizer.chunks`), equally many.
 extension CLIPTextModel {
-  /// What the UNet reads of captions in one, two or three rows each: the vectors of the rows one behind
-  /// the other, with the start of the first and the end of the last alone.
-  /// - Parameter captions: of each its rows (`CLIPTokenizer.chunks`), equally many.
+  /// The vectors of the rows one behind the other, with the start of the first and the end of the last alone.
   /// - Returns: `[captions, 75 · rows + 2, width]`
   package func encode(_ captions: [[[Int]]], clipSkip: Int = 1) -> Variable {
-    let states = self(Array(captions.joined()), clipSkip: clipSkip)
+    Self.joined(self(Array(captions.joined()), clipSkip: clipSkip), captions.count)
+  }
+
+  /// The same of the layer before the last one, without the final norm.
+  package func encodePenultimate(_ captions: [[[Int]]]) -> Variable {
+    Self.joined(penultimate(Array(captions.joined())), captions.count)
+  }
+
+  /// The same, and one vector for each caption: what the model says of the first end mark of its first row,
+  /// projected.
+  ///
+  /// Source: sd-scripts `library/strategy_sdxl.py`, `_pool_workaround`.
+  /// - Returns: vectors as `encodePenultimate`, and `[captions, projected]`.
+  package func encodeWithPooled(_ captions: [[[Int]]]) -> (states: Variable, pooled: Variable) {
+    let states = penultimate(Array(captions.joined()))
     let (rows, length) = (captions.first?.count ?? 0, states.shape.dimensions[1])
+    let first =
+      rows == 1
+      ? states
+      : states.rows(
+        captions.indices.flatMap { ($0 * rows * length)..<($0 * rows + 1) * length }
+      ).reshaped([captions.count, length, width])
+    let ends = captions.map { $0[0].firstIndex(of: CLIPTokenizer.end) ?? 0 }
+    return (Self.joined(states, captions.count), pooled(first, at: ends))
+  }
+
+  private static func joined(_ states: Variable, _ captions: Int) -> Variable {
+    let (length, width) = (states.shape.dimensions[1], states.shape.dimensions[2])
+    let rows = states.shape.rows / max(captions, 1)
     guard rows > 1 else { return states }
-    let kept = captions.indices.flatMap { caption in
+    let kept = (0..<captions).flatMap { caption in
       (0..<rows).flatMap { row -> [Int] in
         let start = (caption * rows + row) * length
         return Array(start + (row == 0 ? 0 : 1)..<start + length - (row == rows - 1 ? 0 : 1))
       }
     }
-    return states.rows(kept).reshaped([captions.count, rows * (length - 2) + 2, width])
+    return states.rows(kept).reshaped([captions, rows * (length - 2) + 2, width])
   }
 }
 
 extension Variable {
   /// Some rows of `[…, width]`, in that order, as `[count, width]`; none of them twice.
-  fileprivate func rows(_ numbers: [Int]) -> Variable {
+  func rows(_ numbers: [Int]) -> Variable {
     let (whole, width) = (shape, shape.dimensions.last ?? 1)
     let x = value.elements
     return .record(

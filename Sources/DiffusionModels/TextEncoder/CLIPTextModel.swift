@@ -17,6 +17,7 @@ package final class CLIPTextModel {
   private let tokenTable, positionTable: Tensor
   private let blocks: [CLIPTextLayer]
   private let finalNorm: Layer
+  private let projection: Layer?
 
   /// - Throws: `ModelError`, and what the source throws.
   package init(
@@ -39,6 +40,9 @@ package final class CLIPTextModel {
       try CLIPTextLayer(&builder, "\(prefix).\($0)", width: width, configuration)
     }
     finalNorm = try builder.layerNorm("text_model.final_layer_norm", width)
+    projection =
+      configuration.isProjecting
+      ? try builder.linear("text_projection", from: width, hasBias: false) : nil
     layers = builder.layers
   }
 
@@ -49,6 +53,34 @@ package final class CLIPTextModel {
   /// - Returns: `[rows, length, width]`
   /// - Precondition: tokens below `vocabularySize`.
   package func callAsFunction(_ tokens: [[Int]], clipSkip: Int = 1) -> Variable {
+    finalNorm(hidden(of: tokens, behind: layerCount - max(clipSkip, 1) + 1))
+  }
+
+  /// What the layer before the last one says, without the final norm: `[rows, length, width]`.
+  /// - Precondition: as of `callAsFunction`.
+  package func penultimate(_ tokens: [[Int]]) -> Variable {
+    hidden(of: tokens, behind: layerCount - 1)
+  }
+
+  /// One vector for each text, projected from what the model says of one of its tokens.
+  /// - Parameters:
+  ///   - penultimate: of some rows, `[rows, length, width]`.
+  ///   - tokens: for each row the place of that token.
+  /// - Returns: `[rows, projected]`
+  /// - Precondition: the model projects.
+  func pooled(_ penultimate: Variable, at tokens: [Int]) -> Variable {
+    guard let projection, let last = blocks.last else {
+      preconditionFailure("a text encoder without a projection")
+    }
+    let length = penultimate.shape.dimensions[1]
+    let hidden = BlockCheckpoint(isActive: checkpointsBlocks, last.layers).run([penultimate]) {
+      last($0[0])
+    }
+    return projection(finalNorm(hidden.rows(tokens.enumerated().map { $0 * length + $1 })))
+  }
+
+  /// - Parameter count: layers that the tokens go through.
+  private func hidden(of tokens: [[Int]], behind count: Int) -> Variable {
     let length = tokens.first?.count ?? 0
     precondition(
       length <= positionCount && tokens.allSatisfy { $0.count == length },
@@ -60,13 +92,16 @@ package final class CLIPTextModel {
     let positions = (0..<tokens.count).flatMap { _ in Array(0..<length) }
     var hidden = (embedded + Variable.rows(positions, of: positionTable))
       .reshaped([tokens.count, length, width])
-    for block in blocks.dropLast(max(clipSkip, 1) - 1) {
+    for block in blocks.prefix(count) {
       hidden = BlockCheckpoint(isActive: checkpointsBlocks, block.layers).run([hidden]) {
         block($0[0])
       }
     }
-    return finalNorm(hidden)
+    return hidden
   }
+
+  /// Of the vectors that `pooled` makes; nil for a model without.
+  package var projectedWidth: Int? { projection?.weightShape.rows }
 
   /// How many layers there are to skip of.
   package var layerCount: Int { blocks.count }

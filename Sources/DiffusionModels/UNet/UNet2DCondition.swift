@@ -1,9 +1,9 @@
 package import Autograd
 import Tensors
 
-/// The denoiser of Stable Diffusion 1 and 2: what noise, or velocity, is in noisy latents.
+/// The denoiser of Stable Diffusion 1, 2 and XL: what noise, or velocity, is in noisy latents.
 ///
-/// Levels, blocks and widths are those that the weights have.
+/// Levels, blocks and widths are those that the weights have; so is whether a vector is added to that of the timestep.
 package final class UNet2DCondition {
   /// Every layer with weights, by the paths of diffusers.
   package let layers: [Layer]
@@ -12,7 +12,11 @@ package final class UNet2DCondition {
   /// Of the text's tokens.
   package let contextWidth: Int
 
+  /// Of the vector that the timestep's is added to: what is known of a whole picture; nil for a model without.
+  package let vectorWidth: Int?
+
   private let embedding: TimestepEmbedding
+  private let vectorEmbedding: VectorEmbedding?
   private let convIn, normOut, convOut: Layer
   private let down: [UNetDownLevel]
   private let middle: [UNetStage]
@@ -28,14 +32,20 @@ package final class UNet2DCondition {
     convIn = try builder.convolution("conv_in", from: channels)
     let first = convIn.weightShape.rows
     embedding = try TimestepEmbedding(&builder, width: first)
-    contextWidth = try builder.shape(
-      of: "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
-    ).columns
+    vectorEmbedding =
+      builder.has("add_embedding.linear_1")
+      ? try VectorEmbedding(&builder, "add_embedding", to: embedding.width) : nil
+    vectorWidth = vectorEmbedding?.inputs
+    // Not every level has attention.
+    let count = builder.count("down_blocks", having: "resnets.0.conv1", "resnets.0.norm1")
+    let queries = (0..<max(count, 1)).map {
+      "down_blocks.\($0).attentions.0.transformer_blocks.0.attn2.to_k"
+    }
+    contextWidth = try builder.shape(of: queries.first { builder.has($0) } ?? queries[0]).columns
     let widths = UNetWidths(embedding: embedding.width, context: contextWidth)
 
     var width = first
     var skips = [width]
-    let count = builder.count("down_blocks", having: "resnets.0.conv1", "resnets.0.norm1")
     guard count > 0 else {
       throw ModelError.missingParameter(
         component: "unet", name: "down_blocks.0.resnets.0.conv1.weight")
@@ -73,13 +83,18 @@ package final class UNet2DCondition {
   ///   - latents: `[batch, height, width, channels]`
   ///   - timesteps: one for every sample.
   ///   - context: the text's tokens, `[batch, n, contextWidth]`.
+  ///   - vector: `[batch, vectorWidth]`, for a model that has one.
   /// - Returns: of the shape of the latents.
   package func callAsFunction(
-    _ latents: Variable, timesteps: [Float], context: Variable
+    _ latents: Variable, timesteps: [Float], context: Variable, vector: Variable? = nil
   ) -> Variable {
+    var time = embedding(timesteps)
+    if let vectorEmbedding {
+      guard let vector else { preconditionFailure("a vector for a UNet that reads one") }
+      time = time + vectorEmbedding(vector)
+    }
     let conditions = UNetConditions(
-      time: embedding(timesteps).activated(.silu), context: context,
-      checkpointing: checkpointsBlocks)
+      time: time.activated(.silu), context: context, checkpointing: checkpointsBlocks)
     var hidden = convIn(latents)
     var skips = [hidden]
     for level in down {

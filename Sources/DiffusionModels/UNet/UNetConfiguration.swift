@@ -16,4 +16,6 @@ package struct UNetConfiguration: Hashable, Sendable {
   package static let sd1 = UNetConfiguration(heads: .count(8))
   /// Stable Diffusion 2: heads of width 64.
   package static let sd2 = UNetConfiguration(heads: .width(64))
+  /// Stable Diffusion XL: the same.
+  package static let sdxl = sd2
 }

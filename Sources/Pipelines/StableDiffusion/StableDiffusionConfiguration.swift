@@ -20,6 +20,7 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   /// What all models of the family have in common.
   package init(of family: ModelFamily) {
     switch family.name {
+    case "sdxl": (unet, texts) = (.sdxl, CLIPTextConfiguration.sdxl)
     case "sd2": (unet, texts) = (.sd2, [.sd2])
     default: (unet, texts) = (.sd1, [.sd1])
     }

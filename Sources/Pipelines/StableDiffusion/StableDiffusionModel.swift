@@ -17,7 +17,7 @@ package final class StableDiffusionModel {
 
   /// Opens a single file or a folder in diffusers' layout, f32, f16, bf16 or 8-bit.
   /// - Parameters:
-  ///   - family: `sd1` or `sd2`; told by names and shapes if nil.
+  ///   - family: `sd1`, `sd2` or `sdxl`; told by names and shapes if nil.
   ///   - configuration: what the weights do not tell; if nil, what the checkpoint says or the family has in common.
   /// - Throws: `ModelLoadingError`, and what `BaseModel` throws.
   package convenience init(
@@ -29,7 +29,7 @@ package final class StableDiffusionModel {
     try self.init(
       ModelPipelines.open(
         path, as: family,
-        among: [StableDiffusionPipeline.self]
+        among: [StableDiffusionPipeline.self, StableDiffusionXLPipeline.self]
       ).base, settings, configuration: configuration)
   }
 

@@ -14,8 +14,8 @@ enum OtherModel {
 
   /// Programs of sd-scripts and musubi-tuner by the model that they train.
   private static let scripts: [String: String] = [
-    "sdxl_train_network.py": "SDXL", "flux_train_network.py": "FLUX.1",
-    "sd3_train_network.py": "Stable Diffusion 3", "lumina_train_network.py": "Lumina",
+    "flux_train_network.py": "FLUX.1", "sd3_train_network.py": "Stable Diffusion 3",
+    "lumina_train_network.py": "Lumina",
     "anima_train_network.py": "Anima", "hunyuan_image_train_network.py": "HunyuanImage",
     "hv_train_network.py": "HunyuanVideo", "hv_1_5_train_network.py": "HunyuanVideo 1.5",
     "wan_train_network.py": "Wan", "fpack_train_network.py": "FramePack",
@@ -31,7 +31,7 @@ enum OtherModel {
 
   /// What is said of an option or module of another model.
   static func refusal(of what: String, model: String) -> String {
-    "\(what): of \(model); adapters are trained here for Stable Diffusion 1.x and 2.x, not yet for other models: "
+    "\(what): of \(model); adapters are trained here for Stable Diffusion 1.x, 2.x and XL, not yet for other models: "
       + "sd-scripts or musubi-tuner train those, and lyco-extract, lyco-merge and lyco-convert know them"
   }
 }
