@@ -5,16 +5,19 @@ holds the layer, its input and target, the first factors, the output, the loss, 
 factor, what ten steps make of them, and the state dictionary that LyCORIS would save then. Images are
 stored as [batch, height, width, channels].
 
-Then the same with whole networks on the tiny pipeline of Fixtures/training/models: UNet and text encoder of
-diffusers and transformers, LyCORIS' kohya network made from the text of network_args,
-on layers of every kind in both models, and ten steps of AdamW on the error of the predicted noise.
+Then the same with whole networks on tiny pipelines of Fixtures/training/models, SD1 and SDXL: UNet and text
+encoders of diffusers and transformers, LyCORIS' kohya network made from the text of network_args,
+on layers of every kind in all models, and ten steps of AdamW on the error of the predicted noise.
 
-Run with OMP_NUM_THREADS=1; torch 2.15, diffusers 0.42.1, transformers 5.23, lycoris-lora 4.1.3.
+usage: make-network-fixtures.py [layers] [sd1] [sdxl], default all. Run with OMP_NUM_THREADS=1; torch 2.15,
+diffusers 0.42.1, transformers 5.23, lycoris-lora 4.1.3, and the zstd command.
 """
 
 import copy
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
@@ -36,6 +39,8 @@ from lycoris.modules.tlora import (
     compute_timestep_mask,
     set_timestep_mask,
 )
+
+from fixtures.network_pipelines import SD1, SDXL
 
 TARGET = Path(__file__).parent.parent / "Fixtures/training/network"
 MODULES = {
@@ -209,13 +214,6 @@ def run(case, tensors):
     }
 
 
-# Layers of every kind: attention and its projections, convolutions with and without stride, shortcuts,
-# time embedding, feed-forward and norms between them; attention and MLP of the last text layer.
-UNET_NAMES = [
-    "conv_in", "conv_out", r"time_embedding\.linear_1", r"down_blocks\.0\.attentions\.0",
-    r"down_blocks\.0\.downsamplers", r"mid_block\.resnets\.0", r"up_blocks\.3\.resnets\.2",
-]
-TEXT_NAMES = [r"encoder\.layers\.2"]
 MODEL_RATE, MODEL_DECAY = 1e-3, 0.01
 
 
@@ -243,48 +241,68 @@ def model_cases():
     ]
 
 
-def run_model(case, pipeline, tensors, inputs):
+def sdxl_cases():
+    bypass = {"bypass_mode": "True"}
+    return model_cases() + [
+        ("lokr", {"algo": "lokr", "factor": "4"}), ("tlora-bypass", {"algo": "tlora", **bypass}),
+    ]
+
+
+def without_narrowing(forward):
+    """LyCORIS inverts OFT's I - Q behind a `.float()` of its own."""
+    def run(*arguments, **options):
+        narrow, torch.Tensor.float = torch.Tensor.float, torch.Tensor.double
+        try:
+            return forward(*arguments, **options)
+        finally:
+            torch.Tensor.float = narrow
+    return run
+
+
+def run_model(case, pipeline, tensors):
     from lycoris import kohya
 
     name, arguments = case
-    torch.manual_seed(sum(map(ord, name)))
-    unet, text = (copy.deepcopy(model) for model in pipeline)
+    torch.manual_seed(sum(map(ord, name)) + pipeline.SEEDS.get(name, 0))
+    pipeline = copy.deepcopy(pipeline)
     kohya.PRESET["parity"] = {
         "enable_conv": arguments["algo"] != "tlora", "unet_target_module": [],
-        "unet_target_name": UNET_NAMES, "text_encoder_target_module": [],
-        "text_encoder_target_name": TEXT_NAMES, "module_algo_map": {}, "name_algo_map": {},
-        "use_fnmatch": False, "exclude_name": [],
+        "unet_target_name": pipeline.lycoris_unet_names, "text_encoder_target_module": [],
+        "text_encoder_target_name": pipeline.lycoris_text_names, "module_algo_map": {},
+        "name_algo_map": {}, "use_fnmatch": False, "exclude_name": [],
     }
     rank = 4 if arguments["algo"] in ("diag-oft", "boft") else 2
+    encoders = pipeline.lycoris_encoders
     network = kohya.create_network(
-        1.0, rank, 1.0, None, text, unet, warn_on_unmatched=False, preset="parity", **arguments)
-    network.apply_to(text, unet, True, True)
-    if arguments["algo"] == "tlora":
-        # Gradients of its singular values nearly cancel: single precision leaves too little of them.
-        for model in (unet, text, network):
+        1.0, rank, 1.0, None, encoders, pipeline.unet, warn_on_unmatched=False, preset="parity", **arguments)
+    if pipeline.IS_DOUBLE:
+        for module in network.loras:
+            module.forward = without_narrowing(module.forward)
+    network.apply_to(encoders, pipeline.unet, True, True)
+    if pipeline.IS_DOUBLE or arguments["algo"] == "tlora":
+        # Gradients of T-LoRA's singular values nearly cancel: single precision leaves too little of them.
+        for model in (pipeline.unet, *pipeline.encoders, network):
             model.double()
-        inputs = {
+        pipeline.inputs = {
             key: value.double() if value.is_floating_point() else value
-            for key, value in inputs.items()
+            for key, value in pipeline.inputs.items()
         }
     network.train()
     parameters = {}
     for module in network.loras:
-        # transformers 5 has no `text_model` in between; files do.
-        prefix = module.lora_name.replace("lora_te_encoder", "lora_te_text_model_encoder")
         for key, parameter in module.named_parameters():
-            parameters[f"{prefix}.{key}"] = parameter
+            parameters[f"{pipeline.name(module.lora_name)}.{key}"] = parameter
     with torch.no_grad():
         for key, parameter in parameters.items():
             scale = 0.01 if arguments["algo"] == "full" else 0.1
             parameter.add_(scale * torch.randn_like(parameter))
+            if pipeline.IS_DOUBLE:
+                parameter.copy_(parameter.float())
             tensors[f"{name}/start.{key}"] = parameter.detach().float().contiguous().clone()
     optimizer = torch.optim.AdamW(parameters.values(), lr=MODEL_RATE, weight_decay=MODEL_DECAY)
     losses = []
     for step in range(STEPS):
-        context = text(inputs["tokens"]).last_hidden_state
-        output = unet(inputs["latents"], inputs["timesteps"], context).sample
-        loss = torch.nn.functional.mse_loss(output, inputs["noise"])
+        loss = torch.nn.functional.mse_loss(pipeline.output(), pipeline.inputs["noise"])
         optimizer.zero_grad()
         loss.backward()
         if step == 0:
@@ -300,44 +318,30 @@ def run_model(case, pipeline, tensors, inputs):
     }
 
 
-def write_models():
-    import diffusers
-    import transformers
-
-    folder = TARGET.parent / "models/tiny-sd1"
-    unet = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32).eval()
-    text = transformers.CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32).eval()
-    unet.requires_grad_(False)
-    text.requires_grad_(False)
-    torch.manual_seed(3)
-    inputs = {
-        "latents": torch.randn(1, 4, 8, 8), "noise": torch.randn(1, 4, 8, 8),
-        "timesteps": torch.tensor([401]),
-        "tokens": torch.cat(
-            [torch.full((1, 1), 118), torch.randint(1, 118, (1, 75)), torch.full((1, 1), 119)], 1),
-    }
+def write_models(pipeline, cases, target, compressed=False):
     tensors = {
-        "latents": stored(inputs["latents"]), "noise": stored(inputs["noise"]),
-        "timesteps": inputs["timesteps"].float(), "tokens": inputs["tokens"].float(),
+        key: stored(value if value.is_floating_point() else value.float())
+        for key, value in pipeline.inputs.items()
     }
     described = []
-    for case in model_cases():
-        described.append(run_model(case, (unet, text), tensors, inputs))
+    for case in cases:
+        described.append(run_model(case, pipeline, tensors))
         print(case[0], described[-1]["modules"], described[-1]["losses"][:2], flush=True)
         # After every network, since they take a while.
-        save_file(tensors, TARGET / "networks.safetensors")
-        (TARGET / "networks.json").write_text(
+        save_file(tensors, TARGET / f"{target}.safetensors")
+        (TARGET / f"{target}.json").write_text(
             json.dumps(
                 {
-                    "rate": MODEL_RATE, "decay": MODEL_DECAY, "unetNames": UNET_NAMES,
-                    "textNames": [r"text_model\." + name for name in TEXT_NAMES],
+                    "rate": MODEL_RATE, "decay": MODEL_DECAY, "unetNames": pipeline.UNET_NAMES,
+                    "textNames": [r"text_model\." + name for name in pipeline.TEXT_NAMES],
                     "cases": described,
                 }, indent=1) + "\n")
-    print(len(described), "networks", (TARGET / "networks.safetensors").stat().st_size, "bytes")
+    print(len(described), "networks", (TARGET / f"{target}.safetensors").stat().st_size, "bytes")
+    if compressed:
+        subprocess.run(["zstd", "-q", "-19", "-f", "--rm", TARGET / f"{target}.safetensors"], check=True)
 
 
-def main():
-    TARGET.mkdir(parents=True, exist_ok=True)
+def write_layers():
     tensors, described, failed = {}, [], []
     for case in cases():
         mark = dict(tensors)
@@ -353,7 +357,17 @@ def main():
     (TARGET / "layers.json").write_text(
         json.dumps({"rate": RATE, "decay": DECAY, "cases": described}, indent=1) + "\n")
     print(len(described), "cases", (TARGET / "layers.safetensors").stat().st_size, "bytes")
-    write_models()
+
+
+def main():
+    chosen = sys.argv[1:] or ["layers", "sd1", "sdxl"]
+    TARGET.mkdir(parents=True, exist_ok=True)
+    if "layers" in chosen:
+        write_layers()
+    if "sd1" in chosen:
+        write_models(SD1(), model_cases(), "networks")
+    if "sdxl" in chosen:
+        write_models(SDXL(), sdxl_cases(), "networks-sdxl", compressed=True)
 
 
 if __name__ == "__main__":
