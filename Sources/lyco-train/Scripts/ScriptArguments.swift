@@ -112,11 +112,11 @@ struct ScriptArguments {
       if words.first == "launch" { words.removeFirst() }
     }
     guard let script = words.first.map(name) else { return }
-    if let model = OtherModel.model(ofScript: script) {
+    let families = ModelFamily.all(trainedBy: script)
+    guard let family = families.first else {
+      guard let model = OtherModel.model(ofScript: script) else { return }
       throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))
     }
-    let families = ModelFamily.all(trainedBy: script)
-    guard let family = families.first else { return }
     rest = Array(words.dropFirst())
     // A script of several families says nothing of the checkpoint.
     if families.count == 1 { set("script_family", ["\(family.name)=\(script)"]) }
