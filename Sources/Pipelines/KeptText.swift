@@ -4,10 +4,10 @@ package struct KeptText: Sendable {
   package let ending: String
   /// The arrays of a file with their extents; nil for any.
   package let arrays: [(name: String, extents: [Int?])]
-  /// Differs between text encoders.
-  package let identity: String
+  /// Differs between text encoders; nil where there are none to compare with.
+  package let identity: String?
 
-  package init(ending: String, arrays: [(name: String, extents: [Int?])], identity: String) {
+  package init(ending: String, arrays: [(name: String, extents: [Int?])], identity: String?) {
     self.ending = ending
     self.arrays = arrays
     self.identity = identity

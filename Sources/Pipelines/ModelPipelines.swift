@@ -22,11 +22,11 @@ package enum ModelPipelines {
     }
     try base.requireReadable()
     let found = base.layout.family
-    if let pipeline = pipelines.first(where: { $0.families.contains(found.name) }) {
-      return (base, pipeline)
-    }
+    let known = pipelines.first { $0.families.contains(found.name) }
+    // A tiny model may bear the sign of a family that shares a part with its own.
+    if let known, family != nil || known.fits(base) { return (base, known) }
     let titles = pipelines.flatMap { $0.families }.compactMap { ModelFamily.named($0)?.title }
-    guard found == .generic else {
+    guard found == .generic || known != nil else {
       throw ModelLoadingError.unsupportedFamily(path, found, supported: titles)
     }
     for pipeline in pipelines {
@@ -37,6 +37,7 @@ package enum ModelPipelines {
         return (reading, pipeline)
       }
     }
+    if let known { return (base, known) }
     throw ModelLoadingError.unknownStructure(path, supported: titles)
   }
 }

@@ -16,16 +16,16 @@ import Testing
 @Suite struct StableDiffusionModelTests {
   /// A single file has no `config.json`, and tiny models have other numbers of heads and groups than
   /// their families, so these are given.
-  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
+  @Test(arguments: ["tiny-sd1", "tiny-sd2", "tiny-sdxl"])
   func singleFileAndFolderAreTheSameModel(name: String) throws {
     let pipeline = TinyPipeline(name)
     let folder = TemporaryFolder()
     let whole = try StableDiffusionModel(opening: pipeline.folder)
     var configuration = whole.configuration
-    configuration.texts[0].layerCount = nil
+    for index in configuration.texts.indices { configuration.texts[index].layerCount = nil }
     let single = try StableDiffusionModel(
       opening: try pipeline.writeSingleFile(in: folder), configuration: configuration)
-    #expect(single.family.name == String(name.suffix(3)))
+    #expect(single.family.name == String(name.dropFirst("tiny-".count)))
     #expect(single.family == whole.family)
     let layers = (whole.layers, single.layers)
     #expect(layers.0.map(\.path) == layers.1.map(\.path))
@@ -43,7 +43,7 @@ import Testing
         == encoder.encoder(compute: .f32).encode(images).mean)
   }
 
-  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
+  @Test(arguments: ["tiny-sd1", "tiny-sd2", "tiny-sdxl"])
   func everyModuleHasItsLayer(name: String) throws {
     let model = try StableDiffusionModel(opening: TinyPipeline(name).folder)
     let layers = Dictionary(
@@ -59,7 +59,7 @@ import Testing
   }
 
   /// transformers 5 leaves `text_model.` out, diffusers before 0.18 had other names in the autoencoder.
-  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
+  @Test(arguments: ["tiny-sd1", "tiny-sd2", "tiny-sdxl"])
   func otherSpellingsOfAFolder(name: String) throws {
     let pipeline = TinyPipeline(name)
     let folder = TemporaryFolder()
@@ -169,15 +169,12 @@ import Testing
     #expect(
       try message(without("unet/down_blocks.1.resnets.1.conv1", "d"))
         .contains("no tensor 'down_blocks.1.resnets.1.conv1.weight'"))
-    let xl = try SparseCheckpoint.write("sdxl.sgm", in: folder)
-    #expect(
-      message(xl).contains(
-        "adapters are trained here for Stable Diffusion 1.x and Stable Diffusion 2.x"))
-    #expect(
-      message(xl, as: "sdxl").contains(
-        "adapters are trained here for Stable Diffusion 1.x and Stable Diffusion 2.x")
-    )
-    #expect(!message(xl, as: "sd1").contains("opened"))
+    let flux = try SparseCheckpoint.write("flux1.native", in: folder)
+    let trained =
+      "adapters are trained here for Stable Diffusion 1.x, Stable Diffusion 2.x, Stable Diffusion XL"
+    #expect(message(flux).contains(trained))
+    #expect(message(flux, as: "flux").contains(trained))
+    #expect(!message(flux, as: "sd1").contains("opened"))
     let adapter = Fixtures.path("inspect/locon.safetensors")
     #expect(message(adapter).contains("found an adapter of"))
   }

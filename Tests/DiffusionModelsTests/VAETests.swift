@@ -11,8 +11,8 @@ import Testing
 
 /// Against diffusers in double precision.
 @Suite struct VAETests {
-  @Test(arguments: ["tiny-sd1", "tiny-sd2"])
-  func latentsAreThoseOfDiffusers(name: String) throws {
+  @Test(arguments: [("tiny-sd1", 0.18215), ("tiny-sd2", 0.18215), ("tiny-sdxl", 0.13025)])
+  func latentsAreThoseOfDiffusers(name: String, scale: Float) throws {
     let pipeline = TinyPipeline(name)
     let model = try StableDiffusionModel(opening: pipeline.folder)
     let vae = try #require(try model.encoder())
@@ -34,6 +34,6 @@ import Testing
     #expect(
       mean.shape
         == [images.shape.dimensions[0], extents.height, extents.width, latents.channels])
-    #expect(latents.stride == 8 && latents.scale == 0.18215)
+    #expect(latents.stride == 8 && latents.scale == scale)
   }
 }

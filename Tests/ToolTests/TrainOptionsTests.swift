@@ -175,8 +175,10 @@ struct TrainOptionsTests {
     ])
     #expect(
       gate.arguments.commandLine
-        == ["--network_args=algo=lokr", "--seed=2", "--text_encoder_lr=1e-5"])
-    #expect(gate.notices.count == 2, "\(gate.notices)")
+        == [
+          "--network_args=algo=lokr", "--seed=2", "--text_encoder_lr=1e-5", "--text_encoder_lr=2e-5",
+        ])
+    #expect(gate.notices.count == 1, "\(gate.notices)")
   }
 
   @Test func shortenedOptions() throws {
@@ -189,6 +191,14 @@ struct TrainOptionsTests {
       try gate(["--base_weights_m", "1"]).arguments.commandLine == ["--base_weights_multiplier=1"])
     #expect(refusal(["--max_train", "3"]).contains("'--max_train_epochs', '--max_train_steps'"))
     #expect(refusal(["--network_t"]).contains("expected one of"))
+  }
+
+  /// A script of one family is said of the checkpoint, one of several says nothing.
+  @Test func scriptsSupposeAFamily() throws {
+    let xl = try gate(["accelerate", "launch", "sdxl_train_network.py", "--seed", "1"])
+    #expect(
+      xl.arguments.commandLine == ["--seed=1", "--script_family=sdxl=sdxl_train_network.py"])
+    #expect(try gate(["train_network.py", "--seed", "1"]).arguments.commandLine == ["--seed=1"])
   }
 
   /// One line for all options without effect.
@@ -215,7 +225,7 @@ struct TrainOptionsTests {
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),
     (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),
-    (["accelerate", "launch", "sdxl_train_network.py"], "'sdxl_train_network.py': of SDXL"),
+    (["accelerate", "launch", "flux_train_network.py"], "'flux_train_network.py': of FLUX.1"),
     (["python", "wan_train_network.py", "--sdpa"], "of Wan"),
   ])
   func otherModelsAndScripts(_ arguments: [String], _ says: String) {

@@ -18,8 +18,11 @@ extension CLIPTextModel {
   /// projected.
   ///
   /// Source: sd-scripts `library/strategy_sdxl.py`, `_pool_workaround`.
+  /// - Parameter end: the mark behind a text.
   /// - Returns: vectors as `encodePenultimate`, and `[captions, projected]`.
-  package func encodeWithPooled(_ captions: [[[Int]]]) -> (states: Variable, pooled: Variable) {
+  package func encodeWithPooled(
+    _ captions: [[[Int]]], end: Int = CLIPTokenizer.end
+  ) -> (states: Variable, pooled: Variable) {
     let states = penultimate(Array(captions.joined()))
     let (rows, length) = (captions.first?.count ?? 0, states.shape.dimensions[1])
     let first =
@@ -28,7 +31,7 @@ extension CLIPTextModel {
       : states.rows(
         captions.indices.flatMap { ($0 * rows * length)..<($0 * rows + 1) * length }
       ).reshaped([captions.count, length, width])
-    let ends = captions.map { $0[0].firstIndex(of: CLIPTokenizer.end) ?? 0 }
+    let ends = captions.map { $0[0].firstIndex(of: end) ?? 0 }
     return (Self.joined(states, captions.count), pooled(first, at: ends))
   }
 

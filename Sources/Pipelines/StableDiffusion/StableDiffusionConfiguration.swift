@@ -32,9 +32,6 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   /// - Throws: `ModelLoadingError.configuration`
   package init(of base: BaseModel) throws {
     try self.init(reading: base.file.path, family: base.layout.family)
-    for (index, component) in base.layout.family.textEncoders.enumerated() {
-      texts[index].layerCount = texts[index].layerCount ?? base.usedLayers(of: component)
-    }
     // NoobAI's marks, as ComfyUI's `model_detection.py` reads them.
     let marks = base.file.tensors
     if marks["v_pred"] != nil { predictsVelocity = true }

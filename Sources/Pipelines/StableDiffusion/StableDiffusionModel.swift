@@ -42,7 +42,11 @@ package final class StableDiffusionModel {
     let path = base.file.path
     let source = CheckpointParameters(base)
     try Self.check(source, settings)
-    let configuration = try given ?? StableDiffusionConfiguration(of: base)
+    var configuration = try given ?? StableDiffusionConfiguration(of: base)
+    for (index, component) in base.layout.family.textEncoders.enumerated() {
+      let known = configuration.texts[index].layerCount
+      configuration.texts[index].layerCount = known ?? base.usedLayers(of: component)
+    }
     let weights = try MergedParameters(source, settings.merged)
     let storage: FrozenStorage = settings.holdsInt8 ? .int8 : .compute
     let components = settings.textIsKept ? [] : base.layout.family.textEncoders

@@ -113,7 +113,7 @@ extension StableDiffusionXLPipeline {
     return KeptText(
       ending: "_te_outputs.npz",
       arrays: zip(arrays, [[tokens, widths[0]], [tokens, widths[1]], [pooled]]).map { ($0, $1) },
-      identity: parameters.identity(of: encoders))
+      identity: encoders.allSatisfy(parameters.has) ? parameters.identity(of: encoders) : nil)
   }
 
   /// As sd-scripts names them: vectors of both encoders, `[tokens, width]`, and the one for the whole.

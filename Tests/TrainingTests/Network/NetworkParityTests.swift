@@ -5,13 +5,13 @@ import Foundation
 import LinearAlgebra
 import ModelFamilies
 import OrderedCollections
-import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
 import TestSupport
 import Testing
 
+@testable import Pipelines
 @testable import Training
 
 /// Whole networks in the tiny pipeline, UNet and text encoder, against LyCORIS' kohya network on diffusers and
@@ -26,6 +26,31 @@ struct NetworkParityTests {
     let cases: [Case]
   }
 
+  /// The tiny pipelines that networks were trained in, with the names of the golden's files.
+  enum Pipeline: String, CaseIterable {
+    case sd1 = "networks"
+    case sdxl = "networks-sdxl"
+
+    var model: StableDiffusionModel {
+      get throws {
+        try StableDiffusionModel(
+          opening: Fixtures.path("training/models/\(self == .sd1 ? "tiny-sd1" : "tiny-sdxl")"))
+      }
+    }
+
+    var file: TensorFile {
+      get throws {
+        let ending = self == .sd1 ? "safetensors" : "safetensors.zst"
+        return try TensorFile(opening: Fixtures.path("training/network/\(rawValue).\(ending)"))
+      }
+    }
+
+    var golden: Golden {
+      let path = Fixtures.path("training/network/\(rawValue).json").string
+      return try! JSONDecoder().decode(Golden.self, from: Data(contentsOf: URL(filePath: path)))
+    }
+  }
+
   struct Case: Decodable, Sendable, CustomTestStringConvertible {
     let name: String
     let rank: Int
@@ -35,18 +60,24 @@ struct NetworkParityTests {
     var testDescription: String { name }
   }
 
-  static let golden: Golden = {
-    let path = Fixtures.path("training/network/networks.json").string
-    return try! JSONDecoder().decode(Golden.self, from: Data(contentsOf: URL(filePath: path)))
-  }()
+  @Test(arguments: Pipeline.sd1.golden.cases) func sameAsLyCORIS(test: Case) throws {
+    try check(test, in: .sd1)
+  }
 
-  @Test(arguments: golden.cases) func sameAsLyCORIS(test: Case) throws {
-    let file = try TensorFile(opening: Fixtures.path("training/network/networks.safetensors"))
+  @Test(arguments: Pipeline.sdxl.golden.cases) func sameAsLyCORISInXL(test: Case) throws {
+    try check(test, in: .sdxl)
+  }
+
+  /// The end of a text in the tiny vocabulary.
+  private static let end = 119
+
+  private func check(_ test: Case, in pipeline: Pipeline) throws {
+    let (file, golden) = (try pipeline.file, pipeline.golden)
     func stored(_ key: String) throws -> Tensor {
       try #require(file.tensors[key], "\(key)").tensor()
     }
-    let model = try StableDiffusionModel(opening: Fixtures.path("training/models/tiny-sd1"))
-    let network = try Self.network(test, model)
+    let model = try pipeline.model
+    let network = try Self.network(test, golden, model)
     #expect(network.modules.count == test.modules)
     let parameters = network.parameters
     #expect(
@@ -59,14 +90,31 @@ struct NetworkParityTests {
     let (latents, noise) = (try stored("latents"), try stored("noise"))
     let timesteps = try stored("timesteps").elements
     let tokens = try stored("tokens").elements.map { Int($0) }
-    var optimizer = AdamW(rate: Self.golden.rate, decay: Self.golden.decay)
+    let (others, sizes) =
+      try pipeline == .sd1
+      ? ([], nil)
+      : (
+        stored("tokens_2").elements.map { Int($0) }, Self.size(stored("sizes").elements)
+      )
+    var optimizer = AdamW(rate: golden.rate, decay: golden.decay)
     var worst: (loss: Double, gradient: Double, cosine: Double, end: Double) = (0, 0, 1, 0)
     var worstName = ""
     var roundedOff: Set<String> = []
     for (step, expected) in test.losses.enumerated() {
       let loss: Double = Recording().record {
-        let context = model.textEncoders[0]([tokens], clipSkip: 1)
-        let output = model.unet(Variable(latents), timesteps: timesteps, context: context)
+        let output: Variable
+        if let sizes {
+          let (states, pooled) = model.textEncoders[1].encodeWithPooled([[others]], end: Self.end)
+          let condition = StableDiffusionXLPipeline.Condition(
+            [model.textEncoders[0].encodePenultimate([[tokens]]), states, pooled], [sizes])
+          output = model.unet(
+            Variable(latents), timesteps: timesteps, context: condition.context,
+            vector: condition.vector)
+        } else {
+          output = model.unet(
+            Variable(latents), timesteps: timesteps,
+            context: model.textEncoders[0]([tokens], clipSkip: 1))
+        }
         let difference = output.value.adding(noise, times: -1)
         output.backpropagate(difference * (2 / Float(difference.count)))
         return difference.sumOfSquares / Double(difference.count)
@@ -112,8 +160,16 @@ struct NetworkParityTests {
     #expect(worst.end <= 1e-4)
   }
 
+  /// Of numbers as the golden has them: original height and width, crop top and left, height and width.
+  private static func size(_ numbers: [Float]) -> PictureSize {
+    let n = numbers.map { Int($0) }
+    return PictureSize(
+      originalHeight: n[0], originalWidth: n[1], height: n[4], width: n[5], cropTop: n[2],
+      cropLeft: n[3])
+  }
+
   private static func network(
-    _ test: Case, _ model: StableDiffusionModel
+    _ test: Case, _ golden: Golden, _ model: StableDiffusionModel
   ) throws -> AdapterNetwork {
     let folder = TemporaryFolder()
     let path = folder.file("preset.toml")

@@ -9,6 +9,7 @@ import TestSupport
 final class SmallPipeline: Sendable {
   static let sd1 = SmallPipeline("tiny-sd1")
   static let sd2 = SmallPipeline("tiny-sd2")
+  static let sdxl = SmallPipeline("tiny-sdxl")
 
   /// Its folder, in diffusers' layout.
   let base: Result<FilePath, any Error>
@@ -24,13 +25,22 @@ final class SmallPipeline: Sendable {
       try FileManager.default.copyItem(
         atPath: source.appending(part).string, toPath: folder.appending(part).string)
     }
-    let encoder = folder.appending("text_encoder")
+    for name in ["text_encoder", "text_encoder_2"]
+    where FileManager.default.fileExists(atPath: source.appending(name).string) {
+      try writeEncoder(name, of: source, in: folder)
+    }
+    return folder
+  }
+
+  private static func writeEncoder(_ name: String, of source: FilePath, in folder: FilePath) throws
+  {
+    let encoder = folder.appending(name)
     try FileManager.default.createDirectory(
       atPath: encoder.string, withIntermediateDirectories: true)
     try FileManager.default.copyItem(
-      atPath: source.appending("text_encoder/config.json").string,
+      atPath: source.appending(name + "/config.json").string,
       toPath: encoder.appending("config.json").string)
-    let file = try TensorFile(opening: source.appending("text_encoder/model.safetensors"))
+    let file = try TensorFile(opening: source.appending(name + "/model.safetensors"))
     var generator = SeededGenerator(seed: 1)
     let views = file.tensors.values.map { view -> TensorView in
       guard view.name.hasSuffix("token_embedding.weight") else { return view }
@@ -46,6 +56,5 @@ final class SmallPipeline: Sendable {
     let byName = Dictionary(uniqueKeysWithValues: views.map { ($0.name, $0) })
     for info in writer.order { try writer.append(info.name, byName[info.name]!.bytes) }
     try writer.finish()
-    return folder
   }
 }

@@ -55,7 +55,7 @@ package struct TextCache: Sendable {
   /// - Throws: `DatasetError.file`, `.notFinite`
   package func write(_ kept: [String: Tensor], of image: Missing) throws(DatasetError) {
     let entries = [
-      ("format", Self.format), ("caption", image.caption), ("encoders", layout.identity),
+      ("format", Self.format), ("caption", image.caption), ("encoders", layout.identity ?? ""),
     ]
     var arrays: [(name: String, array: NumpyArray)] = []
     for (name, _) in layout.arrays {
@@ -112,8 +112,9 @@ package struct TextCache: Sendable {
       guard isOurs else { throw error }
       return false
     }
-    return !isOurs || trustsDisk
-      || entries?["caption"]?.text == caption && entries?["encoders"]?.text == layout.identity
+    guard isOurs, !trustsDisk else { return true }
+    return entries?["caption"]?.text == caption
+      && layout.identity.map { entries?["encoders"]?.text == $0 } ?? true
   }
 
   private func tensor(

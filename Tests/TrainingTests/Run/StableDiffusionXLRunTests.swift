@@ -1,0 +1,156 @@
+import Foundation
+import ModelFamilies
+import Pipelines
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Runs on a tiny SDXL: what is kept, resumed and said.
+@Suite(.serialized) struct StableDiffusionXLRunTests {
+  private static func run(_ name: String = "adapter") throws -> SmallRun {
+    var run = try SmallRun(name, on: .sdxl)
+    run.configuration.network.arguments = [
+      "include_patterns=[r'middle_block.*', r'text_model.encoder.layers.1.*']",
+      "exclude_patterns=[r'.*']",
+    ]
+    try run.copyImages()
+    return run
+  }
+
+  @Test func bothEncodersTrainAtRatesOfTheirOwn() throws {
+    var run = try Self.run()
+    defer { run.remove() }
+    run.configuration.rates.textEncoders = [1e-2, 0]
+    run.configuration.output.table = run.folder.appending("log.csv")
+    _ = try run.run()
+    let adapter = try run.adapter()
+    func moved(_ prefix: String) -> Bool {
+      adapter.contains { key, bytes in
+        key.hasPrefix(prefix) && key.hasSuffix("lora_up.weight") && bytes.contains { $0 != 0 }
+      }
+    }
+    #expect(adapter.keys.contains { $0.hasPrefix("lora_te2_") })
+    #expect(moved("lora_te1_") && moved("lora_unet_middle_block_") && !moved("lora_te2_"))
+    let head = try String(
+      decoding: contents(of: run.folder.appending("log.csv")), as: UTF8.self
+    ).prefix { $0 != "\n" }
+    #expect(head.contains("lr/textencoder 1") && head.contains("lr/unet"), "\(head)")
+    let file = try TensorFile(opening: run.folder.appending("adapter.safetensors"))
+    #expect(file.metadata["ss_base_model_version"] == "sdxl_base_v1-0")
+    #expect(file.metadata["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora")
+    #expect(file.metadata["ss_text_encoder_lr"] == "[0.01, 0.0]")
+  }
+
+  /// Kept in memory, in files and not at all: the same adapter. In files that are there, without text encoders.
+  @Test func keptTextGivesTheSameBits() throws {
+    var run = try Self.run("plain")
+    defer { run.remove() }
+    run.configuration.network.flags.trainsTextEncoders = false
+    run.configuration.images.values.validationSplit = 0.3
+    _ = try run.run()
+    for (name, caching) in [
+      ("memory", TrainingConfiguration.TextCaching.memory), ("made", .disk), ("found", .disk),
+    ] {
+      run.configuration.output.name = name
+      run.configuration.textCaching = caching
+      _ = try run.run()
+      #expect(try run.adapter(name) == run.adapter("plain"), "\(name)")
+    }
+    let kept = directoryEntries(run.folder.appending("images")).filter {
+      $0.hasSuffix("_te_outputs.npz")
+    }
+    #expect(kept.count == 4)
+    let archive = try NumpyArchive(reading: run.folder.appending("images").appending(kept[0]))
+    #expect(archive["hidden_state1"]?.shape == [77, 16])
+    #expect(archive["hidden_state2"]?.shape == [77, 32])
+    #expect(archive["pool2"]?.shape == [32])
+  }
+
+  /// A folder of the UNet alone, where latents and text of all images are on disk.
+  @Test func theUNetAloneTrainsFromCaches() throws {
+    var run = try Self.run("whole")
+    defer { run.remove() }
+    run.configuration.network.flags.trainsTextEncoders = false
+    run.configuration.cache.place = .disk(.npz)
+    run.configuration.textCaching = .disk
+    _ = try run.run()
+    #expect(
+      directoryEntries(run.folder.appending("images")).contains { $0.hasSuffix("_sdxl.npz") })
+    let folder = SmallRun.makeFolder()
+    defer { removeTree(folder) }
+    for part in ["unet", "model_index.json", "scheduler"] {
+      try FileManager.default.copyItem(
+        atPath: run.configuration.model.base.appending(part).string,
+        toPath: folder.appending(part).string)
+    }
+    run.configuration.model.base = folder
+    run.configuration.output.name = "alone"
+    _ = try run.run()
+    #expect(try run.adapter("alone") == run.adapter("whole"))
+    removeTree(run.folder.appending("images").appending("alpha_te_outputs.npz"))
+    #expect(throws: ModelLoadingError.self) { try run.run() }
+  }
+
+  @Test func resumesToTheSameBits() throws {
+    var run = try Self.run("through")
+    defer { run.remove() }
+    run.configuration.rates.textEncoders = [1e-2, 5e-3]
+    run.configuration.images.values.flipAug = true
+    run.configuration.output.everySteps = 2
+    run.configuration.output.savesState = true
+    _ = try run.run()
+    run.configuration.run.resumed = run.folder.appending("through-step00000002-state")
+    run.configuration.output.name = "resumed"
+    _ = try run.run()
+    #expect(try run.adapter("resumed") == run.adapter("through"))
+  }
+
+  @Test func whatDoesNotFitIsSaid() throws {
+    var run = try Self.run()
+    defer { run.remove() }
+    func message(_ change: (inout SmallRun) -> Void) -> String {
+      var changed = run
+      change(&changed)
+      do {
+        return try TrainingPlan(changed.configuration).notices.joined(separator: "\n")
+      } catch { return "\(error)" }
+    }
+    #expect(
+      message { $0.configuration.textCaching = .disk }.contains("add '--network_train_unet_only'"))
+    #expect(
+      message {
+        $0.configuration.textCaching = .memory
+        $0.configuration.network.flags.trainsTextEncoders = false
+        $0.configuration.images.values.shuffleCaption = true
+      }.contains("captions that are shuffled"))
+    #expect(
+      message {
+        $0.configuration.textCaching = .memory
+        $0.configuration.network.flags.trainsTextEncoders = false
+        $0.configuration.model.weighsCaptions = true
+      }.contains("exclude each other"))
+    #expect(
+      message { $0.configuration.rates.textEncoders = [1e-3, 1e-4, 1e-5] }.contains(
+        "'--text_encoder_lr': Stable Diffusion XL has 2 text encoders: 1e-05 has no effect"))
+    #expect(
+      message { $0.configuration.model.clipSkip = 2 }.contains(
+        "'--clip_skip' has no effect: of Stable Diffusion XL"))
+    #expect(
+      message {
+        $0.configuration.model.supposed = [SupposedFamily(.named("sd2")!, by: "'--v2'")]
+      }.contains(
+        "'--v2' is for Stable Diffusion 2.x; the checkpoint is Stable Diffusion XL"))
+    let sd1 = try SmallRun(on: .sd1)
+    defer { sd1.remove() }
+    var caching = sd1.configuration
+    caching.textCaching = .disk
+    #expect(
+      try TrainingPlan(caching).notices.contains {
+        $0.contains("'--cache_text_encoder_outputs' has no effect")
+      })
+  }
+}
