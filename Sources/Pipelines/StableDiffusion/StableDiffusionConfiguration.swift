@@ -48,7 +48,9 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   /// - Throws: `ModelLoadingError.configuration`
   package init(reading folder: FilePath, family: ModelFamily) throws {
     self.init(of: family)
-    if let file = try ModelConfigurationFile(folder.appending("unet").appending("config.json")) {
+    if let file = try ModelConfigurationFile(folder.appending("unet").appending("config.json"))
+      ?? Self.unet(beside: folder)
+    {
       try unet.read(file)
     }
     for index in texts.indices {
@@ -65,6 +67,18 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
       predictsVelocity = try file.string("prediction_type").map { $0 == "v_prediction" }
       hasZeroTerminalSNR = try file.flag("rescale_betas_zero_snr") ?? false
     }
+  }
+}
+
+extension StableDiffusionConfiguration {
+  /// That of a UNet, beside a single file.
+  private static func unet(beside path: FilePath) -> ModelConfigurationFile? {
+    let path = path.removingLastComponent().appending("config.json")
+    // Whatever else lies there is nobody's business.
+    guard let file = try? ModelConfigurationFile(path),
+      (try? file.string("_class_name")) == "UNet2DConditionModel"
+    else { return nil }
+    return file
   }
 }
 
