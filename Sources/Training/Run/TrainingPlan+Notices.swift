@@ -54,6 +54,10 @@ extension TrainingPlan {
       notices.append(
         "the checkpoint says v_prediction: trained as with '--v_parameterization'")
     }
+    if outline.prediction == .noise, given.loss.predictsVelocity {
+      notices.append(
+        "the checkpoint says epsilon, and '--v_parameterization' trains v: what it predicts so far is learned anew")
+    }
     if outline.hasZeroTerminalSNR, !given.hasZeroTerminalSNR {
       notices.append(
         "the checkpoint says that its last timestep is noise alone: trained as with '--zero_terminal_snr'"
