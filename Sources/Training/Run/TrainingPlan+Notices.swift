@@ -56,7 +56,8 @@ extension TrainingPlan {
     }
     if outline.prediction == .noise, given.loss.predictsVelocity {
       notices.append(
-        "the checkpoint says epsilon, and '--v_parameterization' trains v: what it predicts so far is learned anew")
+        "the checkpoint says epsilon, and '--v_parameterization' trains v: what it predicts so far is learned anew"
+      )
     }
     if outline.hasZeroTerminalSNR, !given.hasZeroTerminalSNR {
       notices.append(
