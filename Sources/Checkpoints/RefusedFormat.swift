@@ -1,6 +1,7 @@
 /// A kind of adapter that is known by the names of its tensors, and cannot be applied.
 ///
-/// Sources: PEFT `tuners/*/layer.py`; OneTrainer `modules/module/oft_utils.py`.
+/// Sources: PEFT `tuners/*/layer.py`; OneTrainer `modules/module/oft_utils.py`; THUDM/CogVideo
+/// `tools/export_sat_lora_weight.py`.
 package struct RefusedFormat: Hashable, Sendable {
   /// As users say it.
   package let name: String
@@ -26,6 +27,11 @@ package struct RefusedFormat: Hashable, Sendable {
     RefusedFormat(
       name: "PEFT (IA)³", reason: "it scales by its vectors themselves, where LyCORIS adds 1",
       endings: [".ia3_l"]),
+    RefusedFormat(
+      name: "LoRA of SwissArmyTransformer",
+      reason: "it numbers the parts of fused weights, and no file holds its alpha; "
+        + "CogVideo's tools/export_sat_lora_weight.py writes it in diffusers' names",
+      endings: ["A", "B"].flatMap { side in (0..<4).map { ".matrix_\(side).\($0)" } }),
   ]
 
   /// The format that a key belongs to, and the module that it names; nil for any other key.

@@ -95,6 +95,8 @@ import Testing
         ),
         (LoKr.self, ["lokr_w1": [2, 2], "lokr_w2": [4, 2]], 1),
         (LoRA.self, ["lora_up.weight": [8, 2], "lora_down.weight": [2, 4]], nil),
+        (LoRA.self, ["lora_up.weight": [8, 1], "lora_down.weight": [1, 4]], 1),
+        (LoKr.self, ["lokr_w1": [2, 2], "lokr_w2": [4, 2, 3, 3]], 1),
         (LoKr.self, ["lokr_w1": [16, 16], "lokr_w2": [4, 4]], 1),
         (LoKr.self, ["lokr_w1": [2, 2], "lokr_w2": [4, 2, 3, 3, 3]], 1),
         (LoKr.self, ["lokr_w1_a": [2, 1], "lokr_w1_b": [1, 2], "lokr_w2": [4, 2]], 1),
@@ -134,6 +136,9 @@ import Testing
     "lora_unet_double_stream_modulation_img_lin",
     "layers.0.attention.qkv", "transformer.distilled_guidance_layer.in_proj",
     "text_encoder_2.encoder.block.0.layer.0.SelfAttention.q", "lora_te1_layers_0_self_attn_q_proj",
+    "conditioner.embedders.1.model.transformer.resblocks.0.mlp.c_fc", "lora_unet_time_embed_0",
+    "lora_unet_txtfusion_refiner_blocks_0_attn_wq", "transformer.norm_out.linear",
+    "transformer.distilled_guidance_layer.layers.0.linear_1", "transformer.proj_in",
   ]
 
   private static var modules: [ReadModule] {
@@ -220,6 +225,55 @@ import Testing
       traits: [])
     #expect(reader.verdicts(on: [module], as: .diffusers, of: .named("sd1")) == [verdict])
   }
+
+  /// What programs' own key maps make of names, as they were run; alpha stands beside factors of rank 4.
+  @Test(arguments: [
+    ("sd.cpp", "lora_unet_layers_0_feed_forward_w1", AdapterFormat.kohya, "z-image", Verdict.not),
+    ("sd.cpp", "lora_unet_layers_0_attention_qkv", .kohya, "z-image", .whole),
+    ("sd.cpp", "diffusion_model.layers.0.feed_forward.w1", .comfy, "z-image", .whole),
+    ("sd.cpp", "lora_unet_joint_blocks_0_x_block_mlp_fc1", .kohya, "sd3", .not),
+    ("sd.cpp", "lora_unet_img_in", .kohya, "flux", .not),
+    ("sd.cpp", "lora_unet_double_blocks_0_img_attn_qkv", .kohya, "flux", .whole),
+    ("sd.cpp", "transformer.norm_out.linear", .diffusers, "flux", .wrong),
+    ("sd.cpp", Self.clip, .comfy, "flux", .whole), ("sd.cpp", Self.clip, .comfy, "sdxl", .not),
+    ("forge", Self.clip, .comfy, "sdxl", .not),
+    ("forge", "lora_te1_text_model_encoder_layers_0_mlp_fc1", .kohya, "sdxl", .whole),
+    ("forge", "transformer.transformer_blocks.0.attn.to_q", .diffusers, "sd3", .not),
+    ("forge", "transformer.transformer_blocks.0.attn.to_q", .diffusers, "flux", .whole),
+    ("a1111", "lora_unet_joint_blocks_0_x_block_mlp_fc1", .kohya, "sd3", .refused),
+    ("a1111", "transformer.transformer_blocks.0.attn.to_q", .diffusers, "sd3", .whole),
+    ("a1111", "transformer.transformer_blocks.0.ff.net.2", .diffusers, "sd3", .not),
+    ("comfyui", "lora_unet_transformer_blocks_0_attn1_to_q", .kohya, "cogvideox", .not),
+    ("comfyui", "diffusion_model.blocks.0.q", .comfy, "cogvideox", .whole),
+    ("comfyui", "blocks.0.attn.wq", .original, "krea2", .not),
+    ("comfyui", "transformer.transformer_blocks.0.attn.to_q", .diffusers, "krea2", .whole),
+  ])
+  func programsReadTheseNames(
+    program: String, name: String, format: AdapterFormat, family: String, verdict: Verdict
+  ) throws {
+    let reader = try #require(AdapterReader.named(program))
+    let module = ReadModule(name: name, algorithm: "lora", traits: [.alpha])
+    #expect(reader.verdicts(on: [module], as: format, of: .named(family)) == [verdict])
+  }
+
+  /// stable-diffusion.cpp takes the inputs for the rank where that is 1; its names are chosen by family.
+  @Test func stableDiffusionCppMisreadsRankOne() throws {
+    let reader = try #require(AdapterReader.named("sd.cpp"))
+    func verdict(_ rank: Int, alpha: Float?) -> Verdict {
+      let shapes: [String: Shape] = ["lora_up.weight": [8, rank], "lora_down.weight": [rank, 4]]
+      let module = ReadModule(
+        name: "lora_unet_double_blocks_0_img_mlp_0", LoRA.self, shapes, alpha: alpha)
+      return reader.verdicts(on: [module], as: .kohya, of: .named("flux"))[0]
+    }
+    #expect(verdict(1, alpha: 1) == .wrong)
+    #expect(verdict(1, alpha: nil) == .whole)
+    #expect(verdict(2, alpha: 1) == .whole)
+    #expect(reader.format(for: .named("z-image")) == .comfy)
+    #expect(reader.format(for: .named("sdxl")) == .kohya)
+  }
+
+  typealias Verdict = AdapterReader.Verdict
+  static let clip = "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1"
 
   /// What diffusers' converters of names make of them, as measured by scripts/clients/readers.py.
   @Test(arguments: [
@@ -351,7 +405,7 @@ import Testing
     #expect(reader.verdicts(on: [module], as: .kohya, of: .named("flux")) == [.whole])
   }
 
-  /// Names that ComfyUI 0.19.3 has in its maps, and those that it does not, by the state of its own models.
+  /// Names that ComfyUI has in its maps, and those that it does not, by the state of its own models.
   @Test(arguments: [
     ("flux", AdapterFormat.original, "double_blocks.0.img_attn.proj", AdapterReader.Verdict.not),
     ("flux", .comfy, "diffusion_model.double_blocks.0.img_attn.proj", .whole),

@@ -40,7 +40,7 @@ import Testing
     ("auraflow.native", "auraflow", 2), ("auraflow.diffusers", "auraflow", 2),
     ("pixart-sigma.native", "pixart", 30), ("pixart-sigma.diffusers", "pixart", 29),
     ("sana-1.6B.native", "sana", 21), ("sana-1.6B.diffusers", "sana", 21),
-    ("cogvideox-5b.native", "cogvideox", 0),
+    ("cogvideox-5b.native", "cogvideox", 0), ("cogvideox-5b.comfy", "cogvideox", 0),
     ("mochi.native", "mochi", 1), ("mochi.diffusers", "mochi", 1),
     ("wan2.1-vace-14B.native", "wan", 49), ("wan2.1-vace-14B.diffusers", "wan", 49),
     ("wan2.2-s2v-14B.native", "wan", 43),

@@ -115,8 +115,11 @@ import Testing
       #expect(count(layout, "unet", in: ["SanaMSBlock"]) == 20 * layers)
       #expect(count(layout, "unet", in: ["GLUMBConv"]) == 20 * 2)
     }
-    let cog = try KeyList("cogvideox-5b.native").layout()
-    #expect(count(cog, "unet", in: ["CogVideoXBlock"]) == 42 * 8)
+    for list in ["cogvideox-5b.native", "cogvideox-5b.comfy"] {
+      let cog = try KeyList(list).layout()
+      #expect(count(cog, "unet", in: ["CogVideoXBlock"]) == 42 * 8)
+      #expect(count(cog, "unet", in: ["Attention"]) == 42 * 4)
+    }
     let mochi = try KeyList("mochi.native").layout()
     // The last block leaves the text as it is.
     #expect(count(mochi, "unet", in: ["AsymmetricJointBlock"]) == 48 * 10 - 3)

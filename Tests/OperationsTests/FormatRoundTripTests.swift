@@ -28,6 +28,7 @@ import Testing
     + ["ernie-image.native", "kandinsky5.native", "omnigen2.native", "auraflow.native"]
     + [
       "auraflow.diffusers", "pixart-sigma.native", "pixart-sigma.diffusers", "cogvideox-5b.native",
+      "cogvideox-5b.comfy",
     ]
     + ["mochi.native", "mochi.diffusers", "wan2.1-vace-14B.native", "wan2.1-vace-14B.diffusers"]
     + [

@@ -228,6 +228,14 @@ import Testing
     (
       ["a.lora_A.weight": [2, 4], "a.lora_B.weight": [6, 2], "a.lora_E": [2, 1]], "AdaLoRA"
     ),
+    (
+      [
+        "transformer.layers.0.attention.query_key_value.matrix_A.0": [2, 4],
+        "transformer.layers.0.attention.query_key_value.matrix_A.1": [2, 4],
+        "transformer.layers.0.attention.query_key_value.matrix_B.0": [4, 2],
+        "transformer.layers.0.attention.query_key_value.matrix_B.1": [4, 2],
+      ], "LoRA of SwissArmyTransformer"
+    ),
   ]
 
   /// Formats that are known only to be refused by their names.

@@ -119,7 +119,7 @@ import Testing
     ("ComfyUI", "diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight"),
     ("comfy", "diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight"),
     ("WebUI-Forge", "lora_unet_double_blocks_0_img_attn_proj.lora_down.weight"),
-    ("sdcpp", "lora_unet_double_blocks_0_img_attn_proj.lora_down.weight"),
+    ("sdcpp", "diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight"),
     ("invoke", "lora_unet_double_blocks_0_img_attn_proj.lora_down.weight"),
     ("musubi-tuner", "lora_unet_double_blocks_0_img_attn_proj.lora_down.weight"),
     ("hf", "transformer.transformer_blocks.0.attn.to_out.0.lora_A.weight"),
@@ -151,9 +151,9 @@ import Testing
       "lora_unet_double_blocks_0_img_attn_proj",
       ["lora_up.weight": [24, 2], "lora_down.weight": [2, 24]],
       to: &tensors)
-    let clip = try Self.convert(tensors, "--family flux --reader sd.cpp --to comfy")
+    let clip = try Self.convert(tensors, "--family flux --reader sd.cpp --to diffusers")
     #expect(clip.status == 0)
-    #expect(clip.errors.contains("CLIP in the names"), "\(clip.errors)")
+    #expect(clip.errors.contains("a text encoder in diffusers' names"), "\(clip.errors)")
     let whole = try Self.convert(tensors, "--family flux --reader sd.cpp")
     #expect(whole.errors == "", "\(whole.errors)")
     let other = try Self.convert(tensors, "--family flux --reader musubi --to diffusers")

@@ -34,6 +34,8 @@ package enum ModuleTrait: String, CaseIterable, Codable, Sendable {
   case newPairs = "new-pairs"
   /// Alpha stands beside the factors.
   case alpha
+  /// Alpha stands beside factors of rank 1.
+  case unitRank = "rank-1"
   /// A change of the bias.
   case bias
   /// A trained number that multiplies the change, stored apart.
@@ -96,6 +98,7 @@ extension ModuleTrait {
       add(.newPairs, where: first.rows == weight.rows)
     }
     add(.alpha, where: alpha != nil)
+    add(.unitRank, where: alpha != nil && algorithm.rank(of: shapes) == 1)
     add(.bias, where: !biasSuffixes.isDisjoint(with: shapes.keys))
     add(.scalar, where: has(scalarSuffix.name))
     add(.scale, where: has(fixedScaleSuffix.name))

@@ -70,6 +70,8 @@ extension FactorizationSettings {
     if isWrapped, let magnitudes {
       found.insert(magnitudes == .outputs ? .outputMagnitudes : .inputMagnitudes)
     }
+    // Alpha is written beside all factors.
+    if isWrapped, case .fixed(1) = policy { found.insert(.unitRank) }
     switch algorithm.name {
     case LoRA.name:
       if residualSparsity != nil { found.insert(.sparseResidual) }
