@@ -23,8 +23,8 @@ pictures   bags: a folder in kohya's layout to train with, another to validate w
            and timesteps of the validation
 
 Seeded: the same versions, thread count and processor write the same bytes; other ones a pipeline as
-good. The committed folders were made with scripts/requirements.txt on one thread, each in about half
-an hour on a processor of its own:
+good. The committed folders were made with scripts/requirements.txt on one thread, the first in about
+half an hour on a processor of its own, the second in 20 minutes:
 
 make-tiny-diffusion.py Fixtures/training/tiny --mnist … --merges …
 make-tiny-diffusion.py Fixtures/training/tiny-sdxl --family sdxl --like Fixtures/training/tiny …
