@@ -39,7 +39,8 @@ except ImportError as missing:
 
 MARGIN = 0.15
 """Of the held-out loss of the base. A LoRA of rank 8 that lycoris-lora trains in PyTorch, 300 steps of 4
-pictures at 2e-3, comes 0.19 below, and to 70 bags of 100; lyco-train's algorithms 0.21 to 0.29."""
+pictures at 2e-3, comes 0.19 below, and to 70 bags of 100; lyco-train's algorithms 0.21 to 0.29.
+On tiny-sdxl LoRA, LoHa, LoKr and Diag-OFT come 0.18 to 0.19 below in PyTorch."""
 LEAST, MOST = 0.2, 0.1
 """IA3, which scales what is there, comes to 0.3, the others to 0.8 and more."""
 RANK = 8
