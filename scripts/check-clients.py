@@ -4,7 +4,7 @@
 usage: check-clients.py BINDIR [TOPIC...]
 
 TOPIC, default all: lora, extracted, written, converted, families, readers, spellings,
-quantized, layouts, trained.
+quantized, layouts, trained, trained-sdxl.
 
 Makes a small model with SD1's module names and a fine-tune of it. LoRA and DoRA that lyco-extract
 writes are loaded in lycoris-lora (kohya loader and generic wrapper), diffusers, peft and by hand
@@ -47,14 +47,15 @@ except ImportError as missing:
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from clients import (  # noqa: E402
-    converted, extracted, families, layouts, lora, quantized, readers, spellings, trained, written)
+    converted, extracted, families, layouts, lora, quantized, readers, spellings, trained,
+    trained_sdxl, written)
 from clients.tools import Bench, Failure  # noqa: E402
 
 
 TOPICS = {"lora": lora, "extracted": extracted, "written": written, "converted": converted,
           "families": families, "readers": readers,
           "spellings": spellings, "quantized": quantized, "layouts": layouts,
-          "trained": trained}
+          "trained": trained, "trained-sdxl": trained_sdxl}
 
 
 def main(binaries, topics):

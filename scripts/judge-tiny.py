@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Judges adapters for the small pipeline of Fixtures/training/tiny, by their loss on bags that
-nothing was trained with, and by what they draw.
+"""Judges adapters for a small pipeline of Fixtures/training, by their loss on bags that nothing was
+trained with, and by what they draw.
 
-usage: judge-tiny.py ADAPTER... [--count N] [--picture FILE]
-       judge-tiny.py --merged FOLDER [--count N] [--picture FILE]
+usage: judge-tiny.py ADAPTER... [--base FOLDER] [--count N] [--picture FILE]
+       judge-tiny.py --merged FOLDER [--base FOLDER] [--count N] [--picture FILE]
 
-ADAPTER: a file in kohya's names, of any algorithm, which lycoris-lora applies. --merged: a diffusers
-folder that lyco-merge wrote. N (100) pictures of "a photo of a bag" are drawn by 25 steps of DDIM at
+ADAPTER: a file in kohya's names, of any algorithm, which lycoris-lora applies. --base: the pipeline,
+Fixtures/training/tiny by default; tiny-sdxl beside it is one of Stable Diffusion XL. --merged: a
+diffusers folder that lyco-merge wrote. N (100) pictures of "a photo of a bag" are drawn by 25 steps of DDIM at
 guidance 2, and a small CNN counts bags; of "a photo of a sneaker" and so on for the other nine
 classes N / 10 each, to see what was forgotten. The loss is that of the validation pictures at the
 stored noise. Prints one line of JSON for each: loss_base, loss_adapter, bags_base, bags_adapter,
@@ -27,7 +28,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 try:
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-    from tiny import adapter, pipeline
+    from tiny import adapter, bags, pipeline
 except ImportError as missing:
     print(f"judge-tiny.py: skipped, Python has no {missing.name} (scripts/requirements.txt)")
     sys.exit(0)
@@ -43,13 +44,14 @@ def main():
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--picture", type=pathlib.Path)
     options = parser.parse_args()
-    base, drawn = pipeline.verdict(pipeline.load(options.base), options.base, options.count)
+    pictures = bags.folder_of(options.base)
+    base, drawn = pipeline.verdict(pipeline.load(options.base), pictures, options.count)
     rows = [drawn]
     for path in [*options.adapters, *filter(None, [options.merged])]:
         loaded = pipeline.load(options.merged if path == options.merged else options.base)
         if path != options.merged:
             adapter.apply(loaded, path)
-        found, drawn = pipeline.verdict(loaded, options.base, options.count)
+        found, drawn = pipeline.verdict(loaded, pictures, options.count)
         rows.append(drawn)
         print(json.dumps({"adapter": str(path)} | {
             f"{key}_{whose}": round(value, 6) for key in base

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes a pair of float16 checkpoints of real shape, base and fine-tune, for measurements.
+"""Writes a pair of checkpoints of real shape, base and fine-tune, for measurements.
 
-usage: make-checkpoint.py LAYOUT BASE [TUNED]
+usage: make-checkpoint.py [--bf16] LAYOUT BASE [TUNED]
 
-LAYOUT lists `key<TAB>shape` (Fixtures/families). Base weights are normal at the scale of trained
-layers. The fine-tune adds to every tensor outside the VAE a difference of a twentieth of the
+In float16, or bfloat16. LAYOUT lists `key<TAB>shape` (Fixtures/families). Base weights are normal at
+the scale of trained layers. The fine-tune adds to every tensor outside the VAE a difference of a twentieth of the
 weight's size whose spectrum falls slowly: 64 directions weighted i^-1/2 and white noise of the
 same energy. Seeds come from the keys, so the same torch writes the same bytes.
 """
@@ -25,8 +25,8 @@ DIRECTIONS = 64
 CHANGE = 0.05
 
 
-def tensors_of(key, shape, with_tuned=True):
-    """The tensor before and, if asked for, after fine-tuning, in float16."""
+def tensors_of(key, shape, dtype, with_tuned=True):
+    """The tensor before and, if asked for, after fine-tuning."""
     g = torch.Generator().manual_seed(SEED + zlib.crc32(key.encode()))
     count = math.prod(shape)
     columns = math.prod(shape[1:])
@@ -34,7 +34,7 @@ def tensors_of(key, shape, with_tuned=True):
     base = torch.randn(shape, generator=g) * spread
     if key.endswith(".weight") and len(shape) == 1:
         base += 1.0
-    base = base.half()
+    base = base.to(dtype)
     if not with_tuned:
         return (base,)
     if key.startswith(UNCHANGED) or count == 0:
@@ -46,22 +46,22 @@ def tensors_of(key, shape, with_tuned=True):
         weights = torch.arange(1, rank + 1, dtype=torch.float32) ** -0.5
         left = torch.randn(shape[0], rank, generator=g) * (weights * (size / weights.norm()))
         change += (left @ torch.randn(rank, columns, generator=g)).reshape(shape)
-    return base, (base.float() + change).half()
+    return base, (base.float() + change).to(dtype)
 
 
-def header(layout):
+def header(layout, name):
     """The header every writer of the format would write: equal dtypes, so sorted by name."""
     entries, offset = {"__metadata__": {"format": "pt"}}, 0
     for key, shape in layout:
         size = 2 * math.prod(shape)
-        entries[key] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + size]}
+        entries[key] = {"dtype": name, "shape": shape, "data_offsets": [offset, offset + size]}
         offset += size
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
 
 
-def main(layout_path, *paths):
+def main(layout_path, *paths, dtype):
     layout = []
     for line in pathlib.Path(layout_path).read_text().splitlines():
         key, shape = line.split("\t")
@@ -72,16 +72,17 @@ def main(layout_path, *paths):
         files = [stack.enter_context(open(path, "wb")) for path in paths]
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
         for file in files:
-            file.write(header(layout))
+            file.write(header(layout, "BF16" if dtype is torch.bfloat16 else "F16"))
         for start in range(0, len(layout), 8):  # bounded: eight tensors in memory at a time
-            made = pool.map(lambda entry: tensors_of(*entry, len(files) > 1),
+            made = pool.map(lambda entry: tensors_of(*entry, dtype, len(files) > 1),
                             layout[start:start + 8])
             for tensors in made:
                 for file, tensor in zip(files, tensors):
-                    file.write(tensor.numpy().data)
+                    file.write(tensor.view(torch.int16).numpy().data)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
+    words = [word for word in sys.argv[1:] if word != "--bf16"]
+    if len(words) not in (2, 3):
         sys.exit(__doc__.split("\n\n")[1])
-    main(*sys.argv[1:])
+    main(*words, dtype=torch.bfloat16 if "--bf16" in sys.argv else torch.float16)

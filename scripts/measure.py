@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Runs a command; prints its wall time and its peak of anonymous memory on stderr, as
-one line of JSON.
+"""Runs a command; prints its wall time and its peaks of anonymous and of resident memory on stderr,
+as one line of JSON.
 
 usage: measure.py COMMAND [ARGUMENT...]
 
 Anonymous memory (RssAnon of /proc/PID/status, sampled every 10 ms) is what a program takes for
-itself. The peak that time(1) reports counts the pages of mapped files too, which the system may
-take back at any time.
+itself. Resident memory (VmRSS), the peak of which time(1) reports, counts the pages of mapped files
+too, which the system may take back at any time.
 """
 
 import json
@@ -19,20 +19,20 @@ import time
 
 
 def measure(command, **options):
-    """Runs `command`; seconds, peak anonymous bytes, exit status."""
-    start, peak, ended = time.perf_counter(), 0, threading.Event()
+    """Runs `command`; seconds, peak anonymous and resident bytes, exit status."""
+    start, ended = time.perf_counter(), threading.Event()
+    peaks = {"RssAnon": 0, "VmRSS": 0}
     process = subprocess.Popen(command, **options)
 
     def sample():
-        nonlocal peak
         status = pathlib.Path(f"/proc/{process.pid}/status")
         while not ended.wait(0.01):
             try:
-                found = re.search(r"RssAnon:\s+(\d+) kB", status.read_text())
+                text = status.read_text()
             except (FileNotFoundError, ProcessLookupError):
                 return
-            if found:
-                peak = max(peak, 1024 * int(found[1]))
+            for key, found in re.findall(r"(RssAnon|VmRSS):\s+(\d+) kB", text):
+                peaks[key] = max(peaks[key], 1024 * int(found))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -40,7 +40,8 @@ def measure(command, **options):
     seconds = time.perf_counter() - start
     ended.set()
     sampler.join()
-    return {"seconds": seconds, "peak_anonymous_bytes": peak, "status": process.returncode}
+    return {"seconds": seconds, "peak_anonymous_bytes": peaks["RssAnon"],
+            "peak_resident_bytes": peaks["VmRSS"], "status": process.returncode}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from fixtures.sdxl_names import sgm_path
+
 from .tools import Failure, compare, run
 
 ROWS = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "families"
@@ -175,22 +177,6 @@ class Rows:
         return native, rows and (rows[0] / height, rows[1] / height)
 
 
-def sgm(name):
-    """The original UNet of Stable Diffusion XL numbers blocks of all levels in a row."""
-    for pattern, place in (
-            (r"down_blocks\.(\d)\.(resnets|attentions)\.(\d)", lambda i, k, j: f"input_blocks.{1 + 3 * i + j}.{k}"),
-            (r"up_blocks\.(\d)\.(resnets|attentions)\.(\d)", lambda i, k, j: f"output_blocks.{3 * i + j}.{k}"),
-            (r"mid_block()\.(resnets|attentions)\.(\d)",
-             lambda i, k, j: f"middle_block.{1 if k else 2 * j}")):
-        found = re.match(pattern, name)
-        if found:
-            kind = int(found[2] == "attentions")
-            name = place(int(found[1] or 0), kind, int(found[3])) + name[found.end():]
-            return name.replace("time_emb_proj", "emb_layers.1")
-    return {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
-            "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"}[name]
-
-
 HUNYUAN_VIDEO_15 = (
     (r"^transformer_blocks", "double_blocks", None),
     (r"attn\.to_([qkv])", "img_attn.qkv", "qkv"), (r"attn\.add_([qkv])_proj", "txt_attn.qkv", "qkv"),
@@ -337,7 +323,7 @@ def places(family, model):
         return lambda name: renamed(name, PIXART if family == "pixart" else SANA)
     if family in ("cosmos1", "cascade"):
         return lambda name: renamed(name, COSMOS1 if family == "cosmos1" else CASCADE)
-    return lambda name: (sgm(name) if family == "sdxl" else name, (0, 1))
+    return lambda name: (sgm_path(name) if family == "sdxl" else name, (0, 1))
 
 
 def is_named(family, name):

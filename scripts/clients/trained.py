@@ -1,4 +1,4 @@
-"""What lyco-train makes of the small pipeline of Fixtures/training/tiny, in the programs it is made for."""
+"""What lyco-train makes of the small pipelines of Fixtures/training, in the programs it is made for."""
 
 import csv
 import json
@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from tiny import adapter, bags, diffusion, pictures, pipeline, random
+from tiny import adapter, bags, diffusion, families, pictures, pipeline, random
 
 from .tools import Failure, run
 
 TINY = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "training" / "tiny"
+"""A pipeline of Stable Diffusion 1, and the pictures for all."""
+TINY_SDXL = TINY.with_name("tiny-sdxl")
 SEED = 7
 STEPS = 60
 TIMESTEPS = [200, 400, 600, 800]
@@ -50,6 +52,9 @@ otherwise."""
 RANKS = {"boft": 8}
 """Where 4 will not do: butterflies need blocks that leave a power of two of 48 outputs."""
 
+IN_DIFFUSERS = ("lora", "lora, convolutions")
+"""It has no Tucker cores, and drops the magnitudes of DoRA."""
+
 DATASETS = """
 [general]
 caption_extension = ".txt"
@@ -71,8 +76,10 @@ image_dir = "{validation}/1_bag"
 class Run:
     """One training, and what it said."""
 
-    def __init__(self, bench, name, *arguments, rank=4, steps=STEPS, rate=1e-3, options=()):
-        self.folder = bench.folder / "trained" / name.replace(" ", "-").replace(",", "")
+    def __init__(self, bench, name, *arguments, base=TINY, rank=4, steps=STEPS, rate=1e-3,
+                 options=()):
+        self.base = base
+        self.folder = bench.folder / f"trained-on-{base.name}" / name.replace(" ", "-").replace(",", "")
         for part in (bags.TRAINING, bags.VALIDATION):  # copies: caches are written beside pictures
             shutil.copytree(TINY / part, self.folder / part)
         config = self.folder / "datasets.toml"
@@ -81,7 +88,7 @@ class Run:
         if not any(argument.startswith("preset=") for argument in arguments):
             arguments += ("preset=full" if "conv_dim" in str(arguments) else "preset=attn-mlp",)
         self.table = self.folder / "steps.csv"
-        result = run(bench.binaries / "lyco-train", "--pretrained_model_name_or_path", TINY,
+        result = run(bench.binaries / "lyco-train", "--pretrained_model_name_or_path", base,
                      "--dataset_config", config, "--output_dir", self.folder / "out",
                      "--output_name", "adapter", "--network_module", "lycoris.kohya",
                      "--network_dim", rank, "--network_alpha", rank, "--network_args", *arguments,
@@ -117,12 +124,13 @@ def held_out_loss(loaded, trained):
     scheduler = diffusion.scheduler()
     captions = bags.read(trained.folder / bags.VALIDATION).captions
     latents = torch.stack(trained.latents()) * loaded.vae.config.scaling_factor
+    conditions = families.conditions(loaded, captions)
     losses = []
     for step in TIMESTEPS:
         noise = torch.stack([drawn_noise(step, sample) for sample in range(len(latents))])
         steps = torch.full((len(latents),), step)
         found = loaded.unet(scheduler.add_noise(latents, noise, steps), steps,
-                            pipeline.contexts(loaded, captions)).sample
+                            **conditions).sample
         losses.append(float((found - noise).square().mean()))
     return float(np.mean(losses))
 
@@ -141,7 +149,7 @@ def agreeing(found, expected, whose):
 
 
 def by_lycoris(trained):
-    loaded = pipeline.load(TINY)
+    loaded = pipeline.load(trained.base)
     base = held_out_loss(loaded, trained)
     count, by_hand = adapter.apply(loaded, trained.file)
     loss = held_out_loss(loaded, trained)
@@ -153,11 +161,12 @@ def by_lycoris(trained):
 
 
 def by_diffusers(trained):
-    loaded = pipeline.load(TINY)
+    loaded = pipeline.load(trained.base)
     loaded.load_lora_weights(trained.file.parent, weight_name=trained.file.name)
     modules = {key.split(".")[0] for key in load_file(trained.file)}
-    used = sum(hasattr(module, "lora_A") and len(module.lora_A) > 0 for part in (
-        loaded.unet, loaded.text_encoder) for module in part.modules())
+    used = sum(hasattr(module, "lora_A") and len(module.lora_A) > 0
+               for part in (loaded.unet, *families.encoders(loaded).values())
+               for module in part.modules())
     if used != len(modules):
         raise Failure(f"diffusers adapts {used} of {len(modules)} modules")
     return agreeing(held_out_loss(loaded, trained), trained.validation_loss, "diffusers")
@@ -185,7 +194,7 @@ def of_events(trained):
 
 def of_caches(trained):
     """The cached latents are what diffusers' VAE draws: within its deviations around its means."""
-    loaded = pipeline.load(TINY)
+    loaded = pipeline.load(trained.base)
     with torch.no_grad():
         given = loaded.vae.encode(
             bags.read(trained.folder / bags.VALIDATION).pixels).latent_dist
@@ -195,18 +204,17 @@ def of_caches(trained):
     return f"{len(trained.latents())} latents, {float(away.std()):.2f} deviations from the means"
 
 
-def checks(bench):
+def checks(bench, base=TINY, names=ALGORITHMS):
     runs = {}
 
     def trained(name):
         if name not in runs:
-            runs[name] = Run(bench, name, *ALGORITHMS[name], rank=RANKS.get(name, 4))
+            runs[name] = Run(bench, name, *ALGORITHMS[name], base=base, rank=RANKS.get(name, 4))
         return runs[name]
-    for name in ALGORITHMS:
+    for name in names:
         yield f"lycoris-lora loads what was trained: {name}", lambda name=name: by_lycoris(
             trained(name))
-    # diffusers has no Tucker cores, and drops the magnitudes of DoRA.
-    for name in ("lora", "lora, convolutions"):
+    for name in IN_DIFFUSERS:
         yield f"diffusers loads what was trained: {name}", lambda name=name: by_diffusers(
             trained(name))
     yield "tensorboard reads the events", lambda: of_events(trained("lora"))

@@ -9,6 +9,8 @@ from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
 
+from fixtures import sdxl_names
+
 from .model import TextEncoder
 from .tools import Failure
 
@@ -17,12 +19,26 @@ RANK_AXES = {LoConModule: ("lora_down.weight",), LohaModule: ("hada_w1_b",),
 TUCKER = {"lora_mid.weight", "hada_t1", "lokr_t2"}
 
 
-def paths(unet, text_encoder):
-    """`component/path` and the layer of every adapter name."""
+def paths(unet, *text_encoders):
+    """`component/path` and the layer of every adapter name. With two text encoders, as Stable
+    Diffusion XL has them, names count them."""
+    models = [("unet", "unet", unet)]
+    for number, encoder in enumerate(text_encoders, 1):
+        models.append((f"te{number}" if len(text_encoders) > 1 else "te",
+                       f"text_encoder_{number}" if number > 1 else "text_encoder", encoder))
     return {f"lora_{short}_{path}".replace(".", "_"): (f"{component}/{path}", layer)
-            for short, component, model in (("unet", "unet", unet),
-                                            ("te", "text_encoder", text_encoder))
-            for path, layer in model.named_modules()}
+            for short, component, model in models for path, layer in model.named_modules()}
+
+
+def in_diffusers_names(state, unet):
+    """Tensors of an adapter of Stable Diffusion XL: kohya names its UNet as the original does."""
+    names = {name: f"lora_unet_{path}".replace(".", "_")
+             for path, name in sdxl_names.adapter_names(unet).items()}
+    renamed = {}
+    for key, value in state.items():
+        name, _, suffix = key.partition(".")
+        renamed[f"{names.get(name, name)}.{suffix}"] = value
+    return renamed
 
 
 def change(module):
@@ -105,15 +121,22 @@ def by_hand(state, name, layer):
     return module
 
 
-def loaded(state, unet, text_encoder):
-    """The changes of a whole file, and how many of its modules had to be made by hand."""
-    text_encoder = TextEncoder(text_encoder)
-    places = paths(unet, text_encoder)
+def loaded(state, unet, *text_encoders):
+    """The changes of a whole file, and how many of its modules had to be made by hand. With two text
+    encoders the file is one of Stable Diffusion XL."""
+    encoders = [encoder if hasattr(encoder, "text_model") else TextEncoder(encoder)
+                for encoder in text_encoders]
+    if len(encoders) > 1:
+        state = in_diffusers_names(state, unet)
+    places = paths(unet, *encoders)
     names = {key.split(".")[0] for key in state}
+    if not names <= places.keys():
+        raise Failure(f"no layer for {sorted(names - places.keys())[0]}")
     loadable = {name for name in names if is_loadable(state, name, places[name][1])}
     part = {key: value for key, value in state.items() if key.split(".")[0] in loadable}
     kohya.LycorisNetworkKohya.apply_preset({"unet_target_module": ["Transformer2DModel"]})
-    network, _ = kohya.create_network_from_weights(1.0, "", None, text_encoder, unet, part)
+    network, _ = kohya.create_network_from_weights(
+        1.0, "", None, encoders if len(encoders) > 1 else encoders[0], unet, part)
     modules = network.unet_loras + network.text_encoder_loras
     if {module.lora_name for module in modules} != loadable:
         raise Failure("the kohya loader leaves modules out that it can make")

@@ -1,9 +1,11 @@
-"""An adapter on the small pipeline, as LyCORIS makes it."""
+"""An adapter on a small pipeline, as LyCORIS makes it."""
 
 import torch
 from safetensors.torch import load_file
 
 from clients import training
+
+from . import families
 
 
 @torch.no_grad()
@@ -11,10 +13,11 @@ def apply(pipeline, path, multiplier=1.0):
     """Adds to the pipeline's weights what the modules that lycoris-lora makes of the file add in
     their forward. Returns the number of tensors changed, and of modules its loader cannot make."""
     state = {key: value.float() for key, value in load_file(path).items()}
-    unet, text_encoder = pipeline.unet, pipeline.text_encoder
-    found, by_hand = training.loaded(state, unet, text_encoder)
-    weights = {"unet": dict(unet.named_parameters()),
-               "text_encoder": dict(text_encoder.named_parameters(prefix="text_model"))}
+    encoders = families.encoders(pipeline)
+    found, by_hand = training.loaded(state, pipeline.unet, *encoders.values())
+    weights = {name: dict(model.named_parameters(prefix=""
+                          if name == "unet" or hasattr(model, "text_model") else "text_model"))
+               for name, model in {"unet": pipeline.unet, **encoders}.items()}
     for name, change in found.items():
         component, key = name.split("/")
         weights[component][key] += multiplier * change

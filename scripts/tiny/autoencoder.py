@@ -1,4 +1,6 @@
-"""The VAE of the small pipeline."""
+"""The VAE of the small pipelines."""
+
+import json
 
 import numpy as np
 import torch
@@ -7,22 +9,22 @@ from safetensors.torch import load_file
 
 from . import pictures
 
-SCALE = 0.18215
 STEPS, BATCH, RATE = 2000, 16, 2e-3
 KL = 1e-4
 """Of the mean over latent values, beside the error of pixels in -1...1."""
 
 
-def untrained():
+def untrained(scale):
     return AutoencoderKL(
         block_out_channels=(16, 32, 32, 32), layers_per_block=2, latent_channels=4,
         norm_num_groups=8, down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4, sample_size=pictures.SIZE, scaling_factor=SCALE)
+        up_block_types=("UpDecoderBlock2D",) * 4, sample_size=pictures.SIZE, scaling_factor=scale)
 
 
 def load(folder):
     """The trained one. Its configuration names no folder, as one by `from_pretrained` does."""
-    vae = untrained()
+    config = json.loads((folder / "vae" / "config.json").read_text())
+    vae = untrained(config["scaling_factor"])
     vae.load_state_dict(load_file(folder / "vae" / "diffusion_pytorch_model.safetensors"))
     return vae.eval()
 
@@ -36,9 +38,16 @@ def moments(vae, pixels):
 
 @torch.no_grad()
 def normalize(vae, pixels):
-    """Brings each latent channel to mean 0 and deviation 1 / SCALE; the decoder takes it back."""
+    """Brings each latent channel to mean 0 and the deviation that the scaling factor makes 1; the
+    decoder takes it back."""
     mean, _ = moments(vae, pixels)
-    centre, spread = mean.mean((0, 2, 3)), mean.std((0, 2, 3)) * SCALE
+    scale(vae, mean.mean((0, 2, 3)), mean.std((0, 2, 3)) * vae.config.scaling_factor)
+
+
+@torch.no_grad()
+def scale(vae, centre, spread):
+    """Takes from each latent channel its centre and divides it by its spread, in the quantizing
+    convolution; the one behind takes it back."""
     into, out = vae.quant_conv, vae.post_quant_conv
     channels = len(centre)
     into.weight[:channels] /= spread[:, None, None, None]
@@ -56,11 +65,21 @@ def deviation(vae, pixels):
     return float((back - pixels).abs().mean()) / 2
 
 
-def make(options):
+def taken_over(folder, factor):
+    """A trained VAE whose latents another scaling factor brings to deviation 1."""
+    given = load(folder)
+    vae = untrained(factor)
+    vae.load_state_dict(given.state_dict())
+    ratio = torch.full((vae.config.latent_channels,), factor / given.config.scaling_factor)
+    scale(vae, torch.zeros_like(ratio), ratio)
+    return vae.eval()
+
+
+def trained(options):
     images, labels = pictures.read(options.mnist, "train")
     classes = range(len(pictures.CLASSES))
     given = pictures.pictures(images, labels, pictures.chosen(labels, classes, 1000), 1).pixels
-    vae = untrained()
+    vae = untrained(options.family.scale)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=RATE, weight_decay=0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS, pct_start=0.05)
     random = np.random.default_rng(2)
@@ -79,7 +98,13 @@ def make(options):
         if step % 100 == 0:
             print(f"vae {step}: {loss.item():.4f}", flush=True)
     normalize(vae.eval(), given[:1000])
+    return vae
+
+
+def make(options):
+    vae = taken_over(options.like, options.family.scale) if options.like else trained(options)
     vae.half().save_pretrained(options.folder / "vae")
+    classes = range(len(pictures.CLASSES))
     images, labels = pictures.read(options.mnist, "t10k")
     kept = pictures.pictures(images, labels, pictures.chosen(labels, classes, 20), 3).pixels
     return f"mean absolute error {deviation(vae.float(), kept):.4f}"

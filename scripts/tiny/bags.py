@@ -15,6 +15,13 @@ DRAWS = 8
 """Of noise and timestep, for each picture of the validation."""
 
 
+def folder_of(base):
+    """The folder with the pictures and the judge for a pipeline: its own, or `tiny` beside it for one
+    that took its VAE over from there."""
+    base = pathlib.Path(base)
+    return base if (base / NOISE).exists() else base.with_name("tiny")
+
+
 def write(folder, given):
     folder.mkdir(parents=True, exist_ok=True)
     for index, (pixels, text) in enumerate(zip(given.pixels, given.captions)):
@@ -44,7 +51,7 @@ def make(options):
     write(options.folder / VALIDATION, bags(KEPT, COUNT))
     vae = autoencoder.load(options.folder)
     latents, _ = autoencoder.moments(vae, read(options.folder / VALIDATION).pixels)
-    latents *= autoencoder.SCALE
+    latents *= vae.config.scaling_factor
     g = torch.Generator().manual_seed(10)
     spread = torch.rand(KEPT, DRAWS, generator=g) + torch.arange(DRAWS)
     steps = (spread / DRAWS * len(diffusion.scheduler().alphas_cumprod)).long()

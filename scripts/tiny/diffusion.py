@@ -1,34 +1,24 @@
-"""Text encoder and UNet of the small pipeline."""
+"""Text encoders and UNet of the small pipelines."""
 
 import copy
 import math
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import DDIMScheduler
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import autoencoder, pictures, tokens
 
-WIDTH = 16
-"""Of the text encoder: at CLIP's vocabulary the token embedding is nearly all of it."""
-STEPS, BATCH, RATE, WARMUP = 3000, 32, 1.2e-3, 100
+BATCH, RATE, WARMUP = 32, 1.2e-3, 100
 DROPOUT = 0.1
 DECAY = 0.998
 EACH = 800
 """Pictures of each class."""
-
-
-def untrained():
-    text_encoder = CLIPTextModel(CLIPTextConfig(
-        hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=2, num_attention_heads=2))
-    with torch.no_grad():  # rows of words that no caption has stay as they are: signs pack well
-        text_encoder.get_input_embeddings().weight.sign_().mul_(0.02)
-    unet = UNet2DConditionModel(
-        sample_size=pictures.SIZE // 8, block_out_channels=(32, 48, 48, 32), norm_num_groups=8,
-        attention_head_dim=4, cross_attention_dim=WIDTH)
-    return text_encoder, unet
+KEPT = 20
+"""Pictures of each class that are held out, to see how the loss falls."""
+CUT = 4
+"""One picture in so many is cut, where the family has sizes."""
 
 
 def scheduler():
@@ -44,46 +34,85 @@ def average(kept, models, step):
             target.data.lerp_(source.data, 1 - decay)
 
 
-def save(folder, text_encoder, unet, tokenizer):
-    """The pipeline's folder; the text encoder below `text_model`, the level all published
-    checkpoints have and transformers 5 dropped."""
-    StableDiffusionPipeline(
-        vae=autoencoder.load(folder).half(), text_encoder=text_encoder.half(), tokenizer=tokenizer, unet=unet.half(),
-        scheduler=scheduler(), safety_checker=None, feature_extractor=None,
-        requires_safety_checker=False).save_pretrained(folder)
-    path = folder / "text_encoder" / "model.safetensors"
-    save_file({f"text_model.{key}": value for key, value in load_file(path).items()}, path,
-              {"format": "pt"})
+def noisy(latents, noise, steps):
+    alpha = scheduler().alphas_cumprod[steps][:, None, None, None]
+    return alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+
+
+def save(options, encoders, unet, tokenizers):
+    """The pipeline's folder; text encoders below `text_model`, the level all published checkpoints
+    have and transformers 5 dropped."""
+    family = options.family
+    family.pipeline(
+        vae=autoencoder.load(options.folder).half(), unet=unet.half(), scheduler=scheduler(),
+        **{name: encoder.half() for name, encoder in zip(family.encoders, encoders)},
+        **dict(zip(family.tokenizers, tokenizers)), **family.extras).save_pretrained(options.folder)
+    for name in family.encoders:
+        path = options.folder / name / "model.safetensors"
+        save_file({key if key.startswith("text_") else f"text_model.{key}": value
+                   for key, value in load_file(path).items()}, path, {"format": "pt"})
+
+
+class HeldOut:
+    """The loss of pictures of the trained classes that are held out, each at a noise and a timestep
+    of its own that stay the same."""
+
+    def __init__(self, options, classes, vae, rows):
+        images, labels = pictures.read(options.mnist, "t10k")
+        given = pictures.pictures(images, labels, pictures.chosen(labels, classes, KEPT), 11)
+        self.family, self.rows = options.family, rows(given.captions)
+        self.latents = autoencoder.moments(vae, given.pixels)[0] * self.family.scale
+        g = torch.Generator().manual_seed(12)
+        count = len(self.latents)
+        spread = (torch.arange(count) + torch.rand(count, generator=g)) / count
+        self.steps = (spread * len(scheduler().alphas_cumprod)).long()
+        self.noise = torch.randn(self.latents.shape, generator=g)
+
+    @torch.no_grad()
+    def loss(self, encoders, unet):
+        found = unet(noisy(self.latents, self.noise, self.steps), self.steps,
+                     **self.family.conditions(encoders, self.rows)).sample
+        return float((found - self.noise).square().mean())
 
 
 def make(options):
+    family = options.family
     images, labels = pictures.read(options.mnist, "train")
     classes = [label for label in range(len(pictures.CLASSES)) if label != pictures.HELD_OUT]
     given = pictures.pictures(images, labels, pictures.chosen(labels, classes, EACH), 4)
-    mean, deviation = autoencoder.moments(autoencoder.load(options.folder), given.pixels)
-    tokenizer = tokens.of_captions(options.merges, pictures.captions())
-    rows, empty = tokens.rows(tokenizer, given.captions), tokens.rows(tokenizer, [""])[0]
-    alphas = scheduler().alphas_cumprod
+    sizes = None
+    if family.has_sizes:
+        given, sizes = pictures.cut(given, CUT, 13)
+    vae = autoencoder.load(options.folder)
+    mean, deviation = autoencoder.moments(vae, given.pixels)
+    tokenizers = [tokens.of_captions(options.merges, pictures.captions(), pad)
+                  for pad in family.pads]
 
-    models = untrained()
+    def rows(captions):
+        return torch.stack([tokens.rows(tokenizer, captions) for tokenizer in tokenizers])
+    known, empty = rows(given.captions), rows([""])
+    held_out = HeldOut(options, classes, vae, rows)
+
+    models = family.untrained()
     kept = copy.deepcopy(models)
     parameters = [weight for model in models for weight in model.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(
-        (step + 1) / WARMUP, 0.5 + 0.5 * math.cos(math.pi * step / STEPS)))
+        (step + 1) / WARMUP, 0.5 + 0.5 * math.cos(math.pi * step / family.steps)))
     random = np.random.default_rng(5)
-    losses = []
-    for step in range(STEPS):
+    losses, found_held = [], [held_out.loss(kept[:-1], kept[-1])]
+    print(f"diffusion, untrained: held out {found_held[0]:.4f}", flush=True)
+    for step in range(family.steps):
         chosen = random.integers(len(mean), size=BATCH)
         latents = (mean[chosen] + deviation[chosen] * torch.randn(BATCH, *mean.shape[1:])
-                   ) * autoencoder.SCALE
-        captions = rows[chosen].clone()
-        captions[torch.from_numpy(random.random(BATCH) < DROPOUT)] = empty
-        noise, steps = torch.randn_like(latents), torch.randint(len(alphas), (BATCH,))
-        alpha = alphas[steps][:, None, None, None]
-        noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
-        text_encoder, unet = models
-        found = unet(noisy, steps, text_encoder(captions).last_hidden_state).sample
+                   ) * family.scale
+        captions = known[:, chosen].clone()
+        captions[:, torch.from_numpy(random.random(BATCH) < DROPOUT)] = empty
+        noise = torch.randn_like(latents)
+        steps = torch.randint(len(scheduler().alphas_cumprod), (BATCH,))
+        *encoders, unet = models
+        conditions = family.conditions(encoders, captions, None if sizes is None else sizes[chosen])
+        found = unet(noisy(latents, noise, steps), steps, **conditions).sample
         loss = (found - noise).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -94,6 +123,10 @@ def make(options):
         losses.append(loss.item())
         if step % 100 == 99:
             print(f"diffusion {step + 1}: {np.mean(losses[-100:]):.4f}", flush=True)
-        if step % 500 == 499 or step + 1 == STEPS:
-            save(options.folder, *copy.deepcopy(kept), tokenizer)
-    return f"loss {np.mean(losses[-500:]):.4f}"
+        if step % 500 == 499 or step + 1 == family.steps:
+            *encoders, unet = copy.deepcopy(kept)
+            found_held.append(held_out.loss(encoders, unet))
+            print(f"diffusion {step + 1}: held out {found_held[-1]:.4f}", flush=True)
+            save(options, encoders, unet, tokenizers)
+    return (f"loss {np.mean(losses[-500:]):.4f}, held out {found_held[-1]:.4f}, "
+            f"untrained {found_held[0]:.4f}")

@@ -12,6 +12,10 @@ CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
            "boot")
 HELD_OUT = CLASSES.index("bag")
 COLOURS = {"white": (1, 1, 1), "red": (1, 0.3, 0.2), "blue": (0.2, 0.5, 1)}
+WHOLE = torch.tensor([SIZE, SIZE, 0, 0, SIZE, SIZE])
+"""Height and width of a picture, top and left of what is cut out, height and width of that."""
+LARGEST = 96
+"""Height and width of pictures that are cut."""
 
 
 @dataclasses.dataclass
@@ -62,3 +66,19 @@ def pictures(images, labels, indices, seed):
              for label, name, is_named in zip(labels[indices], names, named)]
     return Pictures(grey * tints[:, :, None, None] * 2 - 1,
                     torch.tensor(labels[indices]).long(), texts)
+
+
+def cut(given, every, seed):
+    """One picture in `every` enlarged to a random height and width, and the usual size cut out at a
+    random place. Returns the sizes `[n, 6]` of all beside them."""
+    random = np.random.default_rng(seed)
+    pixels, sizes = given.pixels.clone(), WHOLE.repeat(len(given.pixels), 1)
+    for index in range(0, len(pixels), every):
+        height, width = random.integers(SIZE, LARGEST + 1, size=2)
+        top, left = random.integers(height - SIZE + 1), random.integers(width - SIZE + 1)
+        large = torch.nn.functional.interpolate(
+            pixels[index:index + 1], size=(int(height), int(width)), mode="bicubic",
+            align_corners=False).clamp(-1, 1)
+        pixels[index] = large[0, :, top:top + SIZE, left:left + SIZE]
+        sizes[index, :4] = torch.tensor([height, width, top, left])
+    return dataclasses.replace(given, pixels=pixels), sizes

@@ -1,36 +1,29 @@
-"""The small pipeline at work: what it draws, and its loss on pictures it was not trained with."""
+"""A small pipeline at work: what it draws, and its loss on pictures it was not trained with."""
 
 import pathlib
 
 import torch
-from diffusers import StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
-from . import bags, diffusion, pictures, tokens
+from . import bags, diffusion, families, pictures
 from .judge import Judge
 
 BATCH = 100
 
 
 def load(folder):
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, dtype=torch.float32, safety_checker=None, requires_safety_checker=False)
+    family = families.family(folder)
+    pipeline = family.pipeline.from_pretrained(folder, dtype=torch.float32, **family.extras)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-@torch.no_grad()
-def contexts(pipeline, captions):
-    """Final hidden states of the text encoder `[n, 77, width]`."""
-    return pipeline.text_encoder(tokens.rows(pipeline.tokenizer, captions)).last_hidden_state
 
 
 @torch.no_grad()
 def drawn(pipeline, caption, count, steps=25, guidance=2.0, seed=0):
     """Pictures `[n, 3, 64, 64]` in -1...1 by DDIM. Each starts from noise of its own seed, so that a
     picture does not depend on how many there are."""
-    context = contexts(pipeline, ["", caption]).repeat_interleave(count, 0)
+    conditions = families.conditions(pipeline, [""] * count + [caption] * count)
     size = pipeline.unet.config.sample_size
     latents = torch.stack([
         torch.randn(4, size, size, generator=torch.Generator().manual_seed(1000 * seed + index))
@@ -38,7 +31,7 @@ def drawn(pipeline, caption, count, steps=25, guidance=2.0, seed=0):
     scheduler = diffusion.scheduler()
     scheduler.set_timesteps(steps)
     for step in scheduler.timesteps:
-        without, given = pipeline.unet(latents.repeat(2, 1, 1, 1), step, context).sample.chunk(2)
+        without, given = pipeline.unet(latents.repeat(2, 1, 1, 1), step, **conditions).sample.chunk(2)
         latents = scheduler.step(without + guidance * (given - without), step, latents).prev_sample
     vae = pipeline.vae
     return torch.cat([vae.decode(part / vae.config.scaling_factor).sample.clamp(-1, 1)
@@ -48,18 +41,17 @@ def drawn(pipeline, caption, count, steps=25, guidance=2.0, seed=0):
 @torch.no_grad()
 def held_out_loss(pipeline, folder):
     """Mean squared error of the predicted noise over the validation pictures of `folder`, at the
-    noise and the timesteps stored there."""
+    noise and the timesteps stored there. Latents are scaled: one folder serves pipelines of all
+    scaling factors whose VAE are otherwise the same."""
     folder = pathlib.Path(folder)
     stored = load_file(folder / bags.NOISE)
     captions = bags.read(folder / bags.VALIDATION).captions
     noise, steps = stored["noise"].float(), stored["timesteps"].long()
-    context = contexts(pipeline, captions)
-    alphas = diffusion.scheduler().alphas_cumprod
+    conditions = families.conditions(pipeline, captions)
     losses = []
     for draw in range(noise.shape[1]):
-        alpha = alphas[steps[:, draw]][:, None, None, None]
-        noisy = alpha.sqrt() * stored["latents"] + (1 - alpha).sqrt() * noise[:, draw]
-        found = pipeline.unet(noisy, steps[:, draw], context).sample
+        noisy = diffusion.noisy(stored["latents"], noise[:, draw], steps[:, draw])
+        found = pipeline.unet(noisy, steps[:, draw], **conditions).sample
         losses.append((found - noise[:, draw]).square().mean())
     return float(torch.stack(losses).mean())
 

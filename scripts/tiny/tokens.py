@@ -1,4 +1,4 @@
-"""The tokenizer of the small pipeline: CLIP's numbers, of the words its captions use."""
+"""The tokenizer of the small pipelines: CLIP's numbers, of the words its captions use."""
 
 import gzip
 import pathlib
@@ -39,9 +39,10 @@ def applied(word, ranks):
         parts = joined
 
 
-def of_captions(path, captions):
+def of_captions(path, captions, pad=None):
     """A tokenizer with CLIP's numbers that knows the letters and the words of these captions: the
-    whole vocabulary would be a third of the pipeline. Fails if a caption differs from the whole."""
+    whole vocabulary would be a third of the pipeline. Fails if a caption differs from the whole.
+    `pad` is what it fills up with, by default the end."""
     vocabulary, merges = complete(path)
     whole = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
     ranks = {pair: rank for rank, pair in enumerate(merges)}
@@ -51,7 +52,8 @@ def of_captions(path, captions):
     known = {token for token in vocabulary if token.startswith("<|") or (
         len(token.removesuffix("</w>")) == 1)} | set(map("".join, used))
     part = CLIPTokenizer(vocab={token: vocabulary[token] for token in vocabulary if token in known},
-                         merges=used, model_max_length=LENGTH)
+                         merges=used, model_max_length=LENGTH,
+                         **({"pad_token": pad} if pad else {}))
     for text in captions:
         if part(text).input_ids != whole(text).input_ids:
             raise ValueError(f"{text!r} is {part(text).input_ids}, of CLIP {whole(text).input_ids}")
@@ -59,6 +61,6 @@ def of_captions(path, captions):
 
 
 def rows(tokenizer, texts):
-    """Token numbers `[n, 77]`, filled up with the end's as Stable Diffusion 1 does."""
+    """Token numbers `[n, 77]`, filled up with the tokenizer's own for that."""
     return tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True,
                      return_tensors="pt").input_ids
