@@ -4,12 +4,18 @@ package struct KeptText: Sendable {
   package let ending: String
   /// The arrays of a file with their extents; nil for any.
   package let arrays: [(name: String, extents: [Int?])]
+  /// Columns of all arrays of two axes together; nil for any.
+  package let columns: Int?
   /// Differs between text encoders; nil where there are none to compare with.
   package let identity: String?
 
-  package init(ending: String, arrays: [(name: String, extents: [Int?])], identity: String?) {
+  package init(
+    ending: String, arrays: [(name: String, extents: [Int?])], columns: Int? = nil,
+    identity: String?
+  ) {
     self.ending = ending
     self.arrays = arrays
+    self.columns = columns
     self.identity = identity
   }
 }

@@ -3,6 +3,8 @@ import Checkpoints
 import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
+import OrderedCollections
+import Safetensors
 import SystemPackage
 import Tensors
 
@@ -35,6 +37,23 @@ struct MergedParameters: ParameterSource {
           path, unmatched, total: file.modules.count, misfit: source.base.misfit(of: file))
       }
     }
+  }
+
+  /// Another one for other adapters or strengths; empty where there are none.
+  /// - Throws: what opening a file throws.
+  /// - Complexity: O(bytes of the files).
+  static func identity(of adapters: [(path: FilePath, ratio: Float)]) throws -> String {
+    guard !adapters.isEmpty else { return "" }
+    let hash = SHA256()
+    for (path, ratio) in adapters {
+      let file = try TensorFile(opening: path)
+      for (key, view) in file.tensors {
+        hash.update(Array("\(key) \(view.dtype) \(view.shape)\n".utf8).span.bytes)
+        hash.update(view.bytes)
+      }
+      hash.update(Array("\(ratio)\n".utf8).span.bytes)
+    }
+    return " with " + hash.finish()
   }
 
   /// Why a module cannot be merged as the weights are read; nil if it can.

@@ -20,6 +20,8 @@ package enum ModelLoadingError: Error, Equatable {
   case latentChannels(FilePath, found: Int)
   /// A text encoder and a UNet that do not belong together.
   case contextWidth(FilePath, unet: Int, text: Int)
+  /// A UNet that is told another vector than text encoder and sizes make.
+  case vectorWidth(FilePath, unet: Int, expected: Int)
   /// A text encoder that does not know the tokenizer's tokens.
   case vocabulary(FilePath, expected: Int, found: Int)
   case configuration(FilePath, key: String?, expected: String)
@@ -50,6 +52,8 @@ extension ModelLoadingError: CustomStringConvertible {
         + "upscaling models cannot be trained"
     case .contextWidth(let file, let unet, let text):
       "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
+    case .vectorWidth(let file, let unet, let expected):
+      "\(file): the UNet reads a vector of width \(unet) for a caption and its sizes, these make \(expected)"
     case .vocabulary(let file, let expected, let found):
       "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
     case .unreadable(let file, let error): "\(file): \(error)"

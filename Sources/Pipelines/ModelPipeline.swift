@@ -42,17 +42,22 @@ package protocol ModelPipeline: AnyObject {
   /// - Parameters:
   ///   - captions: all that there will be; nil where they are not known.
   ///   - trained: components through which gradients go.
-  func prepare(for captions: Set<String>?, training trained: Set<String>)
+  ///   - progress: told of captions that are encoded, and of all that are to be; returns whether to go on.
+  func prepare(
+    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool)
 
   /// - Parameter sizes: one for every caption.
   func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition
 
+  /// Whether captions may be kept in files.
+  static var keepsText: Bool { get }
+
   /// How captions are kept in files; nil for a family of which they are not.
   /// - Throws: `ModelLoadingError`
-  static func keptText(of base: BaseModel, _ settings: ModelSettings) throws -> KeptText?
+  static func textLayout(of base: BaseModel, _ settings: ModelSettings) throws -> KeptText?
 
-  /// What is kept of a caption, by the names of `KeptText.arrays`.
-  func keptText(of caption: String) -> [String: Tensor]
+  /// What the text encoders make of a caption, by the names of `KeptText.arrays`.
+  func textOutputs(of caption: String) -> [String: Tensor]
 
   /// - Parameters:
   ///   - kept: of every caption.
@@ -69,9 +74,11 @@ package protocol ModelPipeline: AnyObject {
 
 /// A family whose captions are not kept.
 extension ModelPipeline {
-  package static func keptText(of base: BaseModel, _ settings: ModelSettings) -> KeptText? { nil }
+  package static var keepsText: Bool { false }
 
-  package func keptText(of caption: String) -> [String: Tensor] { [:] }
+  package static func textLayout(of base: BaseModel, _ settings: ModelSettings) -> KeptText? { nil }
+
+  package func textOutputs(of caption: String) -> [String: Tensor] { [:] }
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
     preconditionFailure("captions are not kept for \(Self.families)")

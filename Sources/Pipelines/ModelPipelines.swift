@@ -17,8 +17,10 @@ package enum ModelPipelines {
   ) throws -> (base: BaseModel, pipeline: any ModelPipeline.Type) {
     let file = try TensorFile(opening: path)
     var base = try BaseModel(file, as: family)
-    if family == nil, base.layout.family == .generic, let first = supposed.first {
-      base = try BaseModel(file, as: first.family)
+    if family == nil, base.layout.family == .generic,
+      let only = supposed.first(where: { $0.families.count == 1 })
+    {
+      base = try BaseModel(file, as: only.families[0])
     }
     try base.requireReadable()
     let found = base.layout.family

@@ -16,6 +16,8 @@ package struct ModelSettings: Sendable {
   package var maxTokenLength = 75
   /// Whether captions say how much their parts count.
   package var weighsCaptions = false
+  /// Whether what text encoders make of captions is kept in memory however much there is.
+  package var keepsAllText = false
   /// Whether captions come encoded, so that the text encoders are not read.
   package var textIsKept = false
   package var compute = ComputeType.f32

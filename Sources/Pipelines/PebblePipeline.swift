@@ -54,7 +54,9 @@ package final class PebblePipeline: ModelPipeline {
 
   package var layers: [Layer] { model.layers }
 
-  package func prepare(for captions: Set<String>?, training trained: Set<String>) {}
+  package func prepare(
+    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool
+  ) {}
 
   package func condition(_ captions: [String], _ sizes: [PictureSize]) -> Variable {
     model.context(of: captions)

@@ -15,12 +15,15 @@ package struct PipelineOutline: Sendable {
   package let skippableTextLayers: Int?
   /// Tokens that the denoiser sees of a caption.
   package let tokens: Int
+  /// What is kept of a caption.
+  package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
-    hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int, hasEncoder: Bool
+    hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
+    captionBytes: Int = 0, hasEncoder: Bool
   ) {
     self.modules = modules
     self.units = units
@@ -29,6 +32,7 @@ package struct PipelineOutline: Sendable {
     self.hasZeroTerminalSNR = hasZeroTerminalSNR
     self.skippableTextLayers = skippableTextLayers
     self.tokens = tokens
+    self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
   }
 }

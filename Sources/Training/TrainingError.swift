@@ -30,7 +30,8 @@ extension TrainingError: CustomStringConvertible {
         + "remove it, or random_crop and color_aug"
     case .varyingCaptions(let option):
       "'\(option)': captions that are shuffled, dropped or drawn anew in every epoch cannot be kept; remove it, or "
-        + "shuffle_caption, caption_dropout_rate, caption_tag_dropout_rate, token_warmup_step and enable_wildcard"
+        + "shuffle_caption, caption_dropout_rate, caption_dropout_every_n_epochs, caption_tag_dropout_rate, "
+        + "token_warmup_step and enable_wildcard of every subset"
     case .memory(let needed, let available, let checkpointsBlocks, let isNarrow):
       "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
         + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")

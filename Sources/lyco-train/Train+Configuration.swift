@@ -55,14 +55,13 @@ extension Train {
     var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
     settings.family = family.family
-    let isV2 = { (family: ModelFamily) in FamilyMetadata(of: family)?.isV2 ?? false }
-    if model.v2, let family = ModelFamily.all.first(where: isV2) {
-      settings.supposed.append(SupposedFamily(family, by: "'--v2'"))
+    if model.v2 {
+      let families = ModelFamily.all.filter { FamilyMetadata(of: $0)?.isV2 ?? false }
+      settings.supposed.append(SupposedFamily(families, by: "'--v2'"))
     }
-    if let parts = scriptFamily?.split(separator: "=", maxSplits: 1), parts.count == 2,
-      let family = ModelFamily.named(String(parts[0]))
-    {
-      settings.supposed.append(SupposedFamily(family, by: "'\(parts[1])'"))
+    if let script {
+      settings.supposed.append(
+        SupposedFamily(ModelFamily.all(trainedBy: script), by: "'\(script)'"))
     }
     settings.clipSkip = model.clipSkip
     settings.maxTokenLength = model.maxTokenLength

@@ -49,11 +49,10 @@ struct Train: Tool {
   var configurationFile: String?
 
   @Option(
-    name: .customLong("script_family"),
+    name: .customLong("script"),
     help: ArgumentHelp(
-      "The family that a pasted script is for, and its name.", valueName: "family=script",
-      visibility: .private))
-  var scriptFamily: String?
+      "The script of a pasted command.", valueName: "name", visibility: .private))
+  var script: String?
 
   @Option(
     name: .customLong("spelling"), parsing: .singleValue,
@@ -80,7 +79,7 @@ struct Train: Tool {
     case let error as NetworkError: error.isOfOptions
     case let error as DatasetError: error.isOfOptions
     case let error as CheckpointError: error.isOfOptions
-    case TrainingError.uncacheable: true
+    case TrainingError.uncacheable, TrainingError.varyingCaptions: true
     default: false
     }
   }

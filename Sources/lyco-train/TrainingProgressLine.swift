@@ -17,7 +17,11 @@ final class TrainingProgressLine {
     var observer = TrainingObserver()
     observer.begin = { [self] in begin($0) }
     observer.progress = { [self] phase, done, total in
-      if phase == .caching { draw("encoding images  \(done) / \(total)") }
+      switch phase {
+      case .encodingImages: draw("encoding images  \(done) / \(total)")
+      case .encodingCaptions: draw("encoding captions  \(done) / \(total)")
+      case .loading, .training: break
+      }
     }
     observer.stepped = { [self] step in
       draw(text(step), isLast: step.number == step.count)
@@ -40,7 +44,7 @@ final class TrainingProgressLine {
     case .loading: draw("reading the checkpoint")
     case .training(let from, _):
       (started, first, lastWritten) = (.now, from, nil)
-    case .caching: break
+    case .encodingImages, .encodingCaptions: break
     }
   }
 

@@ -54,7 +54,7 @@ extension OptionTable {
     .flag("dim_from_weights"), .flag("network_train_unet_only"),
     .flag("network_train_text_encoder_only"), .number("scale_weight_norms", OptionRow.fromZero),
     .value("family", in: .families, standard: "auto"), .value("config_file"),
-    .list("spelling"), .value("script_family"),
+    .list("spelling"), .value("script"),
   ]
 
   private static let imageRows: [OptionRow] = [

@@ -7,25 +7,28 @@ package struct CLIPTextConfiguration: Hashable, Sendable {
   package var activation: Activation
   /// How many layers take part; nil for all that the weights have.
   package var layerCount: Int?
+  /// The token that fills rows.
+  package var padding: Int
   /// Whether one vector for the whole text is projected.
   package var isProjecting: Bool
 
   package init(
     heads: HeadRule = .width(64), activation: Activation, layerCount: Int? = nil,
-    isProjecting: Bool = false
+    padding: Int = CLIPTokenizer.end, isProjecting: Bool = false
   ) {
     self.heads = heads
     self.activation = activation
     self.layerCount = layerCount
+    self.padding = padding
     self.isProjecting = isProjecting
   }
 
   /// OpenAI's CLIP-L.
   package static let sd1 = CLIPTextConfiguration(activation: .quickGELU)
   /// OpenCLIP-H, of which the last layer is not used.
-  package static let sd2 = CLIPTextConfiguration(activation: .gelu)
+  package static let sd2 = CLIPTextConfiguration(activation: .gelu, padding: 0)
   /// OpenAI's CLIP-L and OpenCLIP-bigG.
   package static let sdxl = [
-    sd1, CLIPTextConfiguration(activation: .gelu, isProjecting: true),
+    sd1, CLIPTextConfiguration(activation: .gelu, padding: 0, isProjecting: true),
   ]
 }

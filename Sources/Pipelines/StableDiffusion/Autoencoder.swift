@@ -23,7 +23,7 @@ struct Autoencoder {
       ?? StableDiffusionConfiguration(reading: base.file.path, family: family).vae
     var source = CheckpointParameters(base)
     if let path {
-      configuration = try VAEConfiguration(of: path) ?? configuration
+      configuration = try VAEConfiguration(of: path, else: configuration) ?? configuration
       source = CheckpointParameters(try BaseModel(opening: path, as: family))
       guard source.has("vae") else {
         throw ModelLoadingError.missingComponent(path, component: "vae")

@@ -11,43 +11,62 @@ protocol CaptionEncoder {
 /// Captions as a denoiser reads them.
 ///
 /// Where the text encoders are not trained, what they make of a caption is computed once and kept; where all
-/// captions are known from the start, the encoders themselves are then let go of.
+/// captions are known from the start, the encoder itself is then let go of.
 final class KnownCaptions {
   /// nil once all captions are known.
   private var encoder: (any CaptionEncoder)?
   /// Whether gradients go through the encoder.
   var isTrained = false
   private var known: [String: [Tensor]] = [:]
-  /// Captions that are kept: shuffled tags make new ones all the time.
-  private static let mostKept = 4096
+  private var byteCount = 0
+  /// Bytes of what is kept: shuffled tags make new captions all the time.
+  private let mostBytes: Int
 
-  /// - Parameter encoder: nil where captions come encoded.
-  init(_ encoder: (any CaptionEncoder)?) { self.encoder = encoder }
-
-  /// Encodes captions that are all there are, and lets go of the encoder; does nothing where it is trained,
-  /// or where they would take more memory than most encoders do.
-  func settle(for captions: Set<String>) {
-    guard !isTrained, captions.count <= Self.mostSettled else { return }
-    for caption in captions.sorted() { _ = encoded([caption]) }
-    encoder = nil
+  /// - Parameters:
+  ///   - encoder: nil where captions come encoded.
+  ///   - keepsAll: whether captions are kept however many there are.
+  init(_ encoder: (any CaptionEncoder)?, keepsAll: Bool) {
+    self.encoder = encoder
+    mostBytes = keepsAll ? .max : 1 << 30
   }
 
-  /// Of 0.24 MB each at 77 tokens of width 768.
-  private static let mostSettled = 1000
+  /// Encodes captions that are all there are, and lets go of the encoder; does nothing where it is trained,
+  /// or where they take more memory than is meant for them.
+  /// - Parameter progress: told of captions that are done, and of all; returns whether to go on.
+  /// - Returns: whether the encoder is let go of.
+  func settle(for captions: Set<String>, progress: (Int, Int) -> Bool) -> Bool {
+    guard !isTrained else { return false }
+    for (index, caption) in captions.sorted().enumerated() {
+      _ = encoded([caption])
+      guard known.count == index + 1, progress(known.count, captions.count) else { return false }
+    }
+    encoder = nil
+    return true
+  }
 
   /// What the encoder makes of the captions.
   func encoded(_ captions: [String]) -> [Variable] {
     if isTrained { return encode(captions) }
     let parts = captions.map { caption in
       if let values = known[caption] { return values }
-      let values = Recording.pause { encode([caption]).map(\.value) }
-      if known.count >= Self.mostKept { known.removeAll(keepingCapacity: true) }
+      let values = fresh(caption)
+      let size = values.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride }
+      if byteCount + size > mostBytes {
+        known.removeAll(keepingCapacity: true)
+        byteCount = 0
+      }
       known[caption] = values
+      byteCount += size
       return values
     }
     return (parts.first ?? []).indices.map { index in
       Variable(Tensor.stacked(parts.map { $0[index] }))
     }
+  }
+
+  /// What the encoder makes of one caption, which is not kept.
+  func fresh(_ caption: String) -> [Tensor] {
+    Recording.pause { encode([caption]).map(\.value) }
   }
 
   private func encode(_ captions: [String]) -> [Variable] {

@@ -1,10 +1,12 @@
 import Autograd
 package import Checkpoints
 package import DiffusionModels
+import Machine
 package import ModelFamilies
 import OrderedCollections
 import Safetensors
 package import SystemPackage
+import Tensors
 
 /// What the weights of a pipeline do not tell about it.
 package struct StableDiffusionConfiguration: Hashable, Sendable {
@@ -32,6 +34,7 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   /// - Throws: `ModelLoadingError.configuration`
   package init(of base: BaseModel) throws {
     try self.init(reading: base.file.path, family: base.layout.family)
+    if let file = Self.unet(beside: base) { try unet.read(file) }
     // NoobAI's marks, as ComfyUI's `model_detection.py` reads them.
     let marks = base.file.tensors
     if marks["v_pred"] != nil { predictsVelocity = true }
@@ -48,9 +51,7 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   /// - Throws: `ModelLoadingError.configuration`
   package init(reading folder: FilePath, family: ModelFamily) throws {
     self.init(of: family)
-    if let file = try ModelConfigurationFile(folder.appending("unet").appending("config.json"))
-      ?? Self.unet(beside: folder)
-    {
+    if let file = try ModelConfigurationFile(folder.appending("unet").appending("config.json")) {
       try unet.read(file)
     }
     for index in texts.indices {
@@ -71,14 +72,23 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
 }
 
 extension StableDiffusionConfiguration {
-  /// That of a UNet, beside a single file.
-  private static func unet(beside path: FilePath) -> ModelConfigurationFile? {
-    let path = path.removingLastComponent().appending("config.json")
+  /// That of a UNet, beside a single file whose widths it has.
+  private static func unet(beside base: BaseModel) -> ModelConfigurationFile? {
+    guard base.file.path.kind == .regular else { return nil }
+    let path = base.file.path.removingLastComponent().appending("config.json")
     // Whatever else lies there is nobody's business.
     guard let file = try? ModelConfigurationFile(path),
       (try? file.string("_class_name")) == "UNet2DConditionModel"
     else { return nil }
-    return file
+    let parameters = CheckpointParameters(base)
+    let widths = [
+      ("block_out_channels", parameters.shape("unet", "conv_in", "weight")?.rows),
+      ("cross_attention_dim", StableDiffusionModel.contextWidth(of: parameters)),
+    ]
+    let fits = widths.allSatisfy { key, width in
+      (try? file.integers(key)).flatMap { $0?.first == nil || $0?.first == width } ?? true
+    }
+    return fits ? file : nil
   }
 }
 
@@ -119,13 +129,14 @@ extension VAEConfiguration {
 
 extension VAEConfiguration {
   /// Of an autoencoder in a folder of its own; nil if nothing there says that it is one.
+  /// - Parameter common: for what is not said.
   /// - Throws: `ModelLoadingError.configuration`
-  init?(of path: FilePath) throws {
+  init?(of path: FilePath, else common: VAEConfiguration) throws {
     for folder in [path, path.removingLastComponent()] {
       guard let file = try ModelConfigurationFile(folder.appending("config.json")),
         try file.string("_class_name") == "AutoencoderKL"
       else { continue }
-      self.init()
+      self = common
       try read(file)
       return
     }

@@ -25,7 +25,10 @@ extension StableDiffusionFamily {
       // Of two encoders always the same layers are read.
       skippableTextLayers: family.textEncoders.count == 1
         ? modules.count { $0.path.hasSuffix("self_attn.q_proj") } : nil,
-      tokens: settings.maxTokenLength + 2, hasEncoder: autoencoder != nil)
+      tokens: settings.maxTokenLength + 2,
+      captionBytes: (settings.maxTokenLength + 2) * MemoryLayout<Float>.stride
+        * (StableDiffusionModel.contextWidth(of: parameters) ?? 0),
+      hasEncoder: autoencoder != nil)
   }
 
   package static func encoder(

@@ -13,7 +13,7 @@ package final class StableDiffusionModel {
   package let configuration: StableDiffusionConfiguration
   package let unet: UNet2DCondition
   /// In the order of the family; none where captions come encoded.
-  package let textEncoders: [CLIPTextModel]
+  package private(set) var textEncoders: [CLIPTextModel]
 
   /// Opens a single file or a folder in diffusers' layout, f32, f16, bf16 or 8-bit.
   /// - Parameters:
@@ -63,7 +63,6 @@ package final class StableDiffusionModel {
     }
     self.base = base
     self.configuration = configuration
-    try checkWidths()
     let known = Set(unet.layers.map(\.path))
     if let unknown = base.layout.modules.first(where: {
       $0.component == "unet" && !known.contains($0.path)
@@ -76,13 +75,15 @@ package final class StableDiffusionModel {
 
   package var family: ModelFamily { base.layout.family }
 
-  /// That of a text encoder: the first of Stable Diffusion 1 and XL fill rows with the end mark, others with 0.
   package func tokenizer(of encoder: Int) -> CLIPTokenizer {
-    CLIPTokenizer(padsWith: family.name == "sd2" || encoder > 0 ? 0 : CLIPTokenizer.end)
+    CLIPTokenizer(padsWith: configuration.texts[encoder].padding)
   }
 
+  /// Lets go of the text encoders, once all captions are encoded.
+  package func releaseTextEncoders() { textEncoders = [] }
+
   /// That the parts are there and the UNet is for the family's latents, as far as shapes tell.
-  /// - Throws: `ModelLoadingError.missingComponent`, `.latentChannels`
+  /// - Throws: `ModelLoadingError.missingComponent`, `.latentChannels`, `.contextWidth`, `.vectorWidth`
   static func check(
     _ parameters: CheckpointParameters, _ settings: ModelSettings
   ) throws(ModelLoadingError) {
@@ -91,11 +92,44 @@ package final class StableDiffusionModel {
     for component in ["unet"] + texts where !parameters.has(component) {
       throw .missingComponent(path, component: component)
     }
-    guard let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1
-    else { return }
-    guard input.dimensions[1] == family.commonLatents.channels else {
+    if let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1,
+      input.dimensions[1] != family.commonLatents.channels
+    {
       throw .latentChannels(path, found: input.dimensions[1])
     }
+    try checkWidths(parameters, texts)
+  }
+
+  /// That the UNet reads what the text encoders write, as far as shapes tell.
+  private static func checkWidths(
+    _ parameters: CheckpointParameters, _ texts: [String]
+  ) throws(ModelLoadingError) {
+    let path = parameters.base.file.path
+    let widths = texts.compactMap {
+      parameters.shape($0, "text_model.final_layer_norm", "weight")?.rows
+    }
+    let width = widths.reduce(0, +)
+    if !texts.isEmpty, widths.count == texts.count,
+      let read = contextWidth(of: parameters), read != width
+    {
+      throw .contextWidth(path, unet: read, text: width)
+    }
+    if let vector = parameters.shape("unet", "add_embedding.linear_1", "weight")?.columns,
+      let last = texts.last,
+      let pooled = parameters.shape(last, "text_projection", "weight")?.rows,
+      vector != pooled + StableDiffusionXLPipeline.sizesWidth
+    {
+      throw .vectorWidth(
+        path, unet: vector, expected: pooled + StableDiffusionXLPipeline.sizesWidth)
+    }
+  }
+
+  /// Of the text's tokens, as the UNet reads them.
+  static func contextWidth(of parameters: CheckpointParameters) -> Int? {
+    let keys = parameters.base.layout.modules.first {
+      $0.component == "unet" && $0.graphPath.hasSuffix("attn2.to_k")
+    }
+    return keys?.shape.columns
   }
 
   /// That the text encoders are for the tokenizer's tokens, before their weights are read.
@@ -111,15 +145,6 @@ package final class StableDiffusionModel {
         throw .vocabulary(
           parameters.base.file.path, expected: CLIPTokenizer.vocabularySize, found: table.rows)
       }
-    }
-  }
-
-  /// That the UNet reads what the text encoders write.
-  private func checkWidths() throws(ModelLoadingError) {
-    guard !textEncoders.isEmpty else { return }
-    let width = textEncoders.reduce(0) { $0 + $1.width }
-    guard unet.contextWidth == width else {
-      throw .contextWidth(base.file.path, unet: unet.contextWidth, text: width)
     }
   }
 

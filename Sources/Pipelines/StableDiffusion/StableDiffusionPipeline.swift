@@ -18,14 +18,19 @@ package final class StableDiffusionPipeline: StableDiffusionFamily {
     model = try StableDiffusionModel(base, settings, checkpointsBlocks: checkpointsBlocks)
     captions = KnownCaptions(
       Encoder(
-        encoder: model.textEncoders[0], tokenizer: model.tokenizer(of: 0), settings: settings))
+        encoder: model.textEncoders[0], tokenizer: model.tokenizer(of: 0), settings: settings),
+      keepsAll: settings.keepsAllText)
   }
 
   package var layers: [Layer] { model.layers }
 
-  package func prepare(for captions: Set<String>?, training trained: Set<String>) {
+  package func prepare(
+    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool
+  ) {
     self.captions.isTrained = trained.contains(model.family.textEncoders[0])
-    if let captions { self.captions.settle(for: captions) }
+    if let captions, self.captions.settle(for: captions, progress: progress) {
+      model.releaseTextEncoders()
+    }
   }
 
   package func condition(_ captions: [String], _ sizes: [PictureSize]) -> Variable {

@@ -41,15 +41,23 @@ package final class StableDiffusionXLPipeline: StableDiffusionFamily {
     try StableDiffusionModel.checkVocabulary(CheckpointParameters(base), settings)
     model = try StableDiffusionModel(base, settings, checkpointsBlocks: checkpointsBlocks)
     captions = KnownCaptions(
-      model.textEncoders.isEmpty ? nil : Encoder(model: model, settings: settings))
+      model.textEncoders.isEmpty
+        ? nil
+        : Encoder(
+          encoders: model.textEncoders, tokenizers: (0...1).map(model.tokenizer(of:)),
+          settings: settings),
+      keepsAll: settings.keepsAllText)
   }
 
   package var layers: [Layer] { model.layers }
 
-  package func prepare(for captions: Set<String>?, training trained: Set<String>) {
+  package func prepare(
+    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool
+  ) {
     self.captions.isTrained = !trained.isDisjoint(with: model.family.textEncoders)
-    guard let captions else { return }
-    self.captions.settle(for: captions)
+    if let captions, self.captions.settle(for: captions, progress: progress) {
+      model.releaseTextEncoders()
+    }
   }
 
   package func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition {
@@ -73,25 +81,28 @@ package final class StableDiffusionXLPipeline: StableDiffusionFamily {
         size.width,
       ].map { Float($0) }
     }
-    return Tensor.waves(of: numbers, width: waveWidth).reshaped([sizes.count, 6 * waveWidth])
+    return Tensor.waves(of: numbers, width: waveWidth).reshaped([sizes.count, sizesWidth])
   }
 
   private static let waveWidth = 256
+  /// Of what the UNet is told of sizes.
+  static let sizesWidth = 6 * waveWidth
 
   /// Vectors of both encoders, and the second one's for the whole caption.
   private struct Encoder: CaptionEncoder {
-    let model: StableDiffusionModel
+    let encoders: [CLIPTextModel]
+    let tokenizers: [CLIPTokenizer]
     let settings: ModelSettings
 
     func encode(_ captions: [String]) -> [Variable] {
       let read = (0...1).map {
         CLIPCaptions(
-          captions, model.tokenizer(of: $0), maxTokenLength: settings.maxTokenLength,
+          captions, tokenizers[$0], maxTokenLength: settings.maxTokenLength,
           readsWeights: settings.weighsCaptions)
       }
-      let (states, pooled) = model.textEncoders[1].encodeWithPooled(read[1].rows)
+      let (states, pooled) = encoders[1].encodeWithPooled(read[1].rows)
       return [
-        read[0].weighted(model.textEncoders[0].encodePenultimate(read[0].rows)),
+        read[0].weighted(encoders[0].encodePenultimate(read[0].rows)),
         read[1].weighted(states), pooled,
       ]
     }
@@ -101,36 +112,49 @@ package final class StableDiffusionXLPipeline: StableDiffusionFamily {
 // MARK: Text that is kept
 
 extension StableDiffusionXLPipeline {
-  package static func keptText(
+  package static var keepsText: Bool { true }
+
+  package static func textLayout(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> KeptText? {
     let (parameters, encoders) = (CheckpointParameters(base), base.layout.family.textEncoders)
     let widths = encoders.map {
       parameters.shape($0, "text_model.final_layer_norm", "weight")?.rows
     }
-    let pooled = parameters.shape(encoders[1], "text_projection", "weight")?.rows
     let tokens = settings.maxTokenLength + 2
+    // What the UNet reads is known without the encoders too.
+    let vector = parameters.shape("unet", "add_embedding.linear_1", "weight")?.columns
+    var identity: String?
+    if encoders.allSatisfy(parameters.has) {
+      identity =
+        try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
+        + (settings.weighsCaptions ? " weighted" : "")
+    }
     return KeptText(
       ending: "_te_outputs.npz",
-      arrays: zip(arrays, [[tokens, widths[0]], [tokens, widths[1]], [pooled]]).map { ($0, $1) },
-      identity: encoders.allSatisfy(parameters.has) ? parameters.identity(of: encoders) : nil)
+      arrays: zip(
+        arrays, [[tokens, widths[0]], [tokens, widths[1]], [vector.map { $0 - sizesWidth }]]
+      ).map { ($0, $1) },
+      columns: StableDiffusionModel.contextWidth(of: parameters), identity: identity)
   }
 
   /// As sd-scripts names them: vectors of both encoders, `[tokens, width]`, and the one for the whole.
   private static let arrays = ["hidden_state1", "hidden_state2", "pool2"]
 
-  package func keptText(of caption: String) -> [String: Tensor] {
-    let parts = captions.encoded([caption]).map {
-      $0.value.reshaped(Shape(Array($0.shape.dimensions.dropFirst())))
+  package func textOutputs(of caption: String) -> [String: Tensor] {
+    let parts = captions.fresh(caption).map {
+      $0.reshaped(Shape(Array($0.shape.dimensions.dropFirst())))
     }
     return Dictionary(uniqueKeysWithValues: zip(Self.arrays, parts))
   }
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
     let encoded = Self.arrays.map { name in
-      let parts = kept.compactMap { $0[name] }
-      return Variable(
-        Tensor.stacked(parts.map { $0.reshaped(Shape([1] + $0.shape.dimensions)) }))
+      let parts = kept.map { outputs in
+        guard let tensor = outputs[name] else { preconditionFailure("no '\(name)' is kept") }
+        return tensor.reshaped(Shape([1] + tensor.shape.dimensions))
+      }
+      return Variable(Tensor.stacked(parts))
     }
     return Condition(encoded, sizes)
   }

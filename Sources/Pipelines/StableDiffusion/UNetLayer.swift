@@ -19,7 +19,8 @@ struct UNetLayer: Sendable {
   init(_ module: FamilyModule, levels: Int, isBoundary: Bool) {
     (path, shape, self.isBoundary) = (module.graphPath, module.shape, isBoundary)
     kind =
-      path.contains("_embedding.") || path.hasSuffix("time_emb_proj")
+      path.hasPrefix("time_embedding.") || path.hasPrefix("add_embedding.")
+        || path.hasSuffix("time_emb_proj")
       ? .vector
       : path.contains("attn2.to_k") || path.contains("attn2.to_v") ? .tokens : .image
     let parts = path.split(separator: ".")
@@ -56,7 +57,7 @@ struct UNetLayer: Sendable {
     return LayerCost(
       operations: operations, kept: kept,
       keptIfAdapted: isFilter && !sharesInput ? positions * shape.dimensions[1] : 0,
-      // Each has an input, and the way down waits for the way up.
-      boundary: isBoundary ? 2 * kept : 0)
+      // Each has an input, and that of residual blocks waits on the way down for the way up as well.
+      boundary: isBoundary ? (path.contains("transformer_blocks") ? 1 : 2) * kept : 0)
   }
 }

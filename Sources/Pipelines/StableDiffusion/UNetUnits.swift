@@ -33,6 +33,11 @@ extension LayerUnit {
   private static func unit(of path: String) -> Substring {
     let parts = path.split(separator: ".", maxSplits: 4)
     guard parts.count > 3 else { return path[...] }
+    // Of a transformer each block is computed as one.
+    let all = path.split(separator: ".")
+    if let blocks = all.firstIndex(of: "transformer_blocks"), blocks + 1 < all.count {
+      return path[..<all[blocks + 1].endIndex]
+    }
     return path[..<parts[parts[0] == "mid_block" ? 2 : 3].endIndex]
   }
 }

@@ -79,7 +79,10 @@ package struct TrainingSet: Sendable {
   /// All captions of the run, where each is the same in every epoch, so that text encoder outputs may be
   /// kept; nil where captions vary.
   package var fixedCaptions: Set<String>? {
-    guard examples.allSatisfy({ settings(of: $0).captions.isFixed }) else { return nil }
+    // Of images that are held out nothing is drawn but wildcards.
+    guard examples.allSatisfy({ settings(of: $0).captions.isFixed }),
+      validation.allSatisfy({ !settings(of: $0).captions.usesWildcards })
+    else { return nil }
     return Set((examples + validation).map { fixedCaption(of: $0) })
   }
 

@@ -2,8 +2,8 @@ import Autograd
 
 extension AdapterNetwork {
   /// The parameters by learning rate, in kohya's order: `textencoder`, `textencoder plus`, `unet`, `unet
-  /// plus`; `plus` are the up factors where LoRA+ has them learn faster. Several text encoders are numbered
-  /// from 1; so are the blocks of a UNet that have rates of their own. A rate of 0 leaves its parameters out.
+  /// plus`; `plus` are the up factors where LoRA+ has them learn faster. Text encoders that have
+  /// rates of their own are numbered from 1; so are the blocks of a UNet that have rates of their own. A rate of 0 leaves its parameters out.
   package func parameterGroups(
     unetRate: Double, textEncoderRates: [Double]
   ) -> [ParameterGroup] {

@@ -16,18 +16,29 @@ extension NetworkPlan {
   func rateGroups(unet: Double, textEncoders: [Double]) -> [RateGroup] {
     var groups: [RateGroup] = []
     func add(_ name: String, _ members: [Int], rate: Double, ratio: Float?) {
-      guard rate != 0 else { return }
+      guard rate != 0, !members.isEmpty else { return }
       groups.append(
         RateGroup(
           name: name, modules: members, rate: rate, fasterRate: ratio.map { rate * Double($0) }))
     }
-    let encoders = Set(modules.filter(\.isTextEncoder).map(\.module.component)).sorted()
-    for (index, component) in encoders.enumerated() {
+    // The last rate holds for all further encoders.
+    let rates = Dictionary(
+      uniqueKeysWithValues: self.textEncoders.enumerated().map { index, component in
+        (component, textEncoders.isEmpty ? 0 : textEncoders[min(index, textEncoders.count - 1)])
+      })
+    let texts = modules.indices.filter { modules[$0].isTextEncoder }
+    if Set(rates.values).count < 2 {
       add(
-        encoders.count > 1 ? "textencoder \(index + 1)" : "textencoder",
-        modules.indices.filter { modules[$0].module.component == component },
-        rate: textEncoders.isEmpty ? 0 : textEncoders[min(index, textEncoders.count - 1)],
-        ratio: settings.rateRatios.textEncoders)
+        "textencoder", texts, rate: rates.values.first ?? 0, ratio: settings.rateRatios.textEncoders
+      )
+    } else {
+      for (index, component) in self.textEncoders.enumerated() {
+        let members = texts.filter { modules[$0].module.component == component }
+        guard !members.isEmpty else { continue }
+        add(
+          "textencoder \(index + 1)", members, rate: rates[component] ?? 0,
+          ratio: settings.rateRatios.textEncoders)
+      }
     }
     let others = modules.indices.filter { !modules[$0].isTextEncoder }
     var blocks: [Int?] = []

@@ -13,6 +13,8 @@ package struct NetworkPlan {
   package let settings: NetworkSettings
   /// Text encoders first, then the denoiser, each in the order of the checkpoint.
   package private(set) var modules: [PlannedModule] = []
+  /// Components of the family that read captions, in its order.
+  let textEncoders: [String]
   package private(set) var omitted: [OmittedModule] = []
   package private(set) var notices: [String]
 
@@ -26,6 +28,7 @@ package struct NetworkPlan {
     stored: StoredModules? = nil
   ) throws {
     self.settings = settings
+    textEncoders = family.textEncoders
     notices = settings.notices
     if stored == nil { try settings.preset?.check(for: family) }
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })

@@ -8,10 +8,10 @@ package struct PythonText: ExpressibleByStringLiteral {
   package init(_ value: Int?) { text = value.map { "\($0)" } ?? "None" }
   package init(_ value: UInt64?) { text = value.map { "\($0)" } ?? "None" }
   package init(_ value: Double?) { text = value.map { "\($0)" } ?? "None" }
-  /// One number as itself, several as a list.
+  /// Numbers that are the same as one, others as a list.
   package init(_ values: [Double]) {
     text =
-      values.count < 2
+      Set(values).count < 2
       ? PythonText(values.first).text : "[" + values.map { "\($0)" }.joined(separator: ", ") + "]"
   }
   package init(_ value: Float?) { text = value.map { "\($0)" } ?? "None" }

@@ -3,6 +3,8 @@ import Tensors
 
 /// What a step of training will take, before the first one: an estimate from shapes.
 package struct StepEstimate: Equatable, Sendable {
+  /// Bytes of frozen weights before the first step, with text encoders that are let go of then.
+  package let loaded: Int
   /// Bytes of frozen weights.
   package let frozen: Int
   /// Bytes of adapter, gradients, optimizer and average.
@@ -12,7 +14,8 @@ package struct StepEstimate: Equatable, Sendable {
   /// Multiplications and additions, forward and backward.
   package let operations: Double
 
-  package var bytes: Int { frozen + trained + kept }
+  /// At most, at any time.
+  package var bytes: Int { max(loaded, frozen + trained + kept) }
 
   /// Seconds of a step on a processor of that speed in large products: two thirds of it remain, beside
   /// attention, norms and memory.
@@ -22,12 +25,13 @@ package struct StepEstimate: Equatable, Sendable {
   ///   - units: of the denoiser.
   ///   - adapted: paths of its layers that are trained.
   ///   - size: of one sample.
+  ///   - loaded: bytes of all frozen weights that are read.
   ///   - frozen: bytes of all frozen weights that stay in memory.
   ///   - parameters: numbers that are trained.
   ///   - copies: how often the run holds each of them: value, gradient, state of the optimizer, average.
   package init(
-    units: [LayerUnit], adapted: Set<String>, size: StepSize, batch: Int, frozen: Int,
-    parameters: Int, copies: Int, checkpointsBlocks: Bool
+    units: [LayerUnit], adapted: Set<String>, size: StepSize, batch: Int, loaded: Int,
+    frozen: Int, parameters: Int, copies: Int, checkpointsBlocks: Bool
   ) {
     var (operations, kept, largest, boundaries) = (0.0, 0, 0, 0)
     for unit in units {
@@ -47,6 +51,7 @@ package struct StepEstimate: Equatable, Sendable {
     let waiting = checkpointsBlocks ? largest + boundaries : kept
     // Half as much again passes through.
     self.kept = batch * waiting * MemoryLayout<Float>.stride * 5 / 4
+    self.loaded = loaded
     self.frozen = frozen
     trained = parameters * copies * MemoryLayout<Float>.stride
   }

@@ -50,10 +50,11 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    text = try plan.textCache
+    text = plan.textCache
     let missing = try text?.missing(note: observer.note)
     var settings = configuration.model
     settings.textIsKept = missing?.isEmpty ?? false
+    settings.keepsAllText = configuration.textCaching == .memory
     pipeline = try Pipeline(
       plan.base, settings, checkpointsBlocks: configuration.run.checkpointsBlocks)
     if let text, let missing { try Self.keep(missing, in: text, pipeline, observer) }
@@ -68,7 +69,11 @@ package final class Trainer<Pipeline: ModelPipeline> {
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
     pipeline.prepare(
-      for: text == nil ? plan.images.fixedCaptions : [], training: plan.trainedComponents)
+      for: text == nil ? plan.images.fixedCaptions : [], training: plan.trainedComponents
+    ) { done, total in
+      observer.progress(.encodingCaptions, done, total)
+      return !Task.isCancelled
+    }
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
       optimizer: plan.optimizer.className, settings: plan.resumedSettings)
@@ -90,8 +95,8 @@ package final class Trainer<Pipeline: ModelPipeline> {
     for (index, image) in images.enumerated() {
       // Files that are made are kept.
       if Task.isCancelled { throw TrainingError.interrupted(state: nil) }
-      try cache.write(pipeline.keptText(of: image.caption), of: image)
-      observer.progress(.caching, index + 1, images.count)
+      try cache.write(pipeline.textOutputs(of: image.caption), of: image)
+      observer.progress(.encodingCaptions, index + 1, images.count)
     }
   }
 
@@ -107,7 +112,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
       return try LatentCache(
         preparing: plan.images, settings, with: encoder,
         progress: { progress in
-          observer.progress(.caching, progress.done, progress.total)
+          observer.progress(.encodingImages, progress.done, progress.total)
           return !Task.isCancelled
         }, note: observer.note)
     } catch is CancellationError where place != .memory {

@@ -5,7 +5,8 @@ package struct TrainingObserver {
   /// What is being done.
   package enum Phase: Equatable, Sendable {
     case loading
-    case caching
+    case encodingImages
+    case encodingCaptions
     case training(from: Int, to: Int)
   }
 

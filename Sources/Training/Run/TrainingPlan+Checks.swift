@@ -42,20 +42,9 @@ extension TrainingPlan {
         "'\(option)': text encoders whose outputs are kept cannot be trained; add '--network_train_unet_only'"
       )
     }
-    guard !configuration.model.weighsCaptions else {
-      throw SettingError.combination(
-        "'\(option)' and '--weighted_captions' exclude each other, as in sd-scripts: leave one out")
-    }
-  }
-
-  /// What text encoders make of captions, where it is kept in files.
-  var textCache: TextCache? {
-    get throws {
-      guard configuration.textCaching == .disk else { return nil }
-      return try pipeline.keptText(of: base, configuration.model).map {
-        TextCache(of: images, $0, trustsDisk: configuration.cache.isTrusted)
-      }
-    }
+    guard textIsMissing else { return }
+    // What the outline did not ask for: encoders that can make what is missing.
+    _ = try pipeline.outline(of: base, configuration.model)
   }
 
   /// Refuses to go on from the last step, unless what is saved at the end is missing or older than the state: the

@@ -45,9 +45,9 @@ extension TrainingPlan {
   private func familyNotices(on given: TrainingConfiguration) -> [String] {
     var notices: [String] = []
     let family = base.layout.family
-    for supposed in configuration.model.supposed where supposed.family != family {
+    for supposed in configuration.model.supposed where !supposed.families.contains(family) {
       notices.append(
-        "\(supposed.source) is for \(supposed.family.title); the checkpoint is \(family.title), and is trained as that"
+        "\(supposed.source) is for \(supposed.title); the checkpoint is \(family.title), and is trained as that"
       )
     }
     if outline.prediction == .velocity, !given.loss.predictsVelocity {
@@ -78,8 +78,8 @@ extension TrainingPlan {
     }
     if given.textCaching != .none, configuration.textCaching == .none {
       notices.append(
-        "'--cache_text_encoder_outputs' has no effect: what the text encoder of \(family.title) makes of captions is "
-          + "kept in memory wherever they are fixed")
+        "'--cache_text_encoder_outputs' has no effect: there are no such files for \(family.title); what its text "
+          + "encoder makes of captions is kept in memory, up to 1 GiB")
     }
     return notices
   }

@@ -26,6 +26,10 @@ package struct TrainingPlan {
   /// The adapter to go on from.
   package let weights: AdapterFile?
   package let images: TrainingSet
+  /// What text encoders make of captions, where it is kept in files.
+  let textCache: TextCache?
+  /// Whether not all of it is there.
+  let textIsMissing: Bool
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -37,37 +41,28 @@ package struct TrainingPlan {
 
   /// - Throws: whatever is wrong with checkpoint, network, images or settings.
   package init(_ given: TrainingConfiguration) throws {
-    var configuration = given
-    state = try configuration.run.resumed.map { try TrainingState(opening: $0) }
-    seed =
-      configuration.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
-    optimizer = try OptimizerChoice(
-      named: configuration.optimizer, arguments: configuration.optimizerArguments)
-    let arguments = try NetworkArguments(parsing: configuration.network.arguments)
+    state = try given.run.resumed.map { try TrainingState(opening: $0) }
+    seed = given.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
+    optimizer = try OptimizerChoice(named: given.optimizer, arguments: given.optimizerArguments)
+    let arguments = try NetworkArguments(parsing: given.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
-      configuration.model.base, as: configuration.model.family,
-      supposed: configuration.model.supposed)
+      given.model.base, as: given.model.family, supposed: given.model.supposed)
     let settings = try NetworkSettings(
-      configuration.network.flags, arguments,
-      blockNumbers: base.layout.family.blocks?.numbers)
-    let encoders = base.layout.family.textEncoders.count
-    configuration.rates.textEncoders = Array(
-      configuration.rates.textEncoders.prefix(max(encoders, 1)))
-    if try pipeline.keptText(of: base, configuration.model) == nil {
-      configuration.textCaching = .none
-    }
-    var model = configuration.model
-    model.textIsKept = configuration.textCaching == .disk
-    outline = try pipeline.outline(of: base, model)
-    let modules = outline.modules
+      given.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
+    (configuration, outline) = try Self.fitted(given, to: base, pipeline)
+    let (modules, configuration) = (outline.modules, configuration)
     images = try TrainingSet(
       DatasetConfiguration(configuration.images, latents: outline.latents), seed: seed)
+    let images = images
+    textCache =
+      try configuration.textCaching == .disk
+      ? pipeline.textLayout(of: base, configuration.model).map {
+        TextCache(of: images, $0, trustsDisk: configuration.cache.isTrusted)
+      } : nil
+    textIsMissing = try textCache.map { try !$0.missing().isEmpty } ?? false
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
-    if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
-    if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
-    self.configuration = configuration
     try configuration.noise.check()
     try configuration.loss.check()
     if let clipSkip = configuration.model.clipSkip, let layers = outline.skippableTextLayers,
@@ -95,10 +90,30 @@ package struct TrainingPlan {
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
-    estimate = Self.estimate(configuration, outline, network, images)
+    estimate = Self.estimate(
+      configuration, outline, network, images, encodesText: textCache == nil || textIsMissing)
+    // The checks ask a plan that is whole.
     notices = []
     notices = images.notices + network.notices + optimizer.notices + notices(on: given)
     try checkStart()
+  }
+
+  /// The settings as far as they are of a checkpoint's family, with what the checkpoint says of itself; and what it
+  /// holds.
+  private static func fitted(
+    _ given: TrainingConfiguration, to base: BaseModel, _ pipeline: any ModelPipeline.Type
+  ) throws -> (TrainingConfiguration, PipelineOutline) {
+    var configuration = given
+    let encoders = base.layout.family.textEncoders.count
+    configuration.rates.textEncoders = Array(given.rates.textEncoders.prefix(max(encoders, 1)))
+    if !pipeline.keepsText { configuration.textCaching = .none }
+    var model = given.model
+    // Text encoders are asked for where something is missing.
+    model.textIsKept = configuration.textCaching == .disk
+    let outline = try pipeline.outline(of: base, model)
+    if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
+    if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    return (configuration, outline)
   }
 
   /// What is minimized.
@@ -139,14 +154,21 @@ package struct TrainingPlan {
 
   private static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet
+    _ images: TrainingSet, encodesText: Bool
   ) -> StepEstimate {
     let width = configuration.model.compute == .bf16 ? 2 : 4
-    let frozen = outline.modules.reduce(0) { sum, module in
-      // Where captions are kept, their encoders are let go of.
-      guard module.role != .text || configuration.textCaching == .none else { return sum }
-      let bytes = configuration.model.holdsInt8 && module.kind == .linear ? 1 : width
-      return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
+    func bytes(of modules: some Sequence<FamilyModule>) -> Int {
+      modules.reduce(0) { sum, module in
+        let bytes = configuration.model.holdsInt8 && module.kind == .linear ? 1 : width
+        return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
+      }
+    }
+    // Where captions are kept, their encoders are let go of before the first step.
+    let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
+    let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
+    var frozen = others + (configuration.textCaching == .none ? texts : 0)
+    if configuration.textCaching == .memory {
+      frozen += (images.fixedCaptions?.count ?? 0) * outline.captionBytes
     }
     let largest = images.summary.datasets.max {
       $0.batchSize * $0.resolution.area < $1.batchSize * $1.resolution.area
@@ -163,7 +185,8 @@ package struct TrainingPlan {
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       size: StepSize(height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.batchSize ?? 1, frozen: frozen, parameters: trained, copies: copies,
+      batch: largest?.batchSize ?? 1, loaded: others + (encodesText ? texts : 0),
+      frozen: frozen, parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }

@@ -31,7 +31,7 @@ enum OtherModel {
 
   /// What is said of an option or module of another model.
   static func refusal(of what: String, model: String) -> String {
-    "\(what): of \(model); adapters are trained here for Stable Diffusion 1.x, 2.x and XL, not yet for other models: "
-      + "sd-scripts or musubi-tuner train those, and lyco-extract, lyco-merge and lyco-convert know them"
+    "\(what): of \(model), of which adapters are not yet trained here: sd-scripts or musubi-tuner train those, and "
+      + "lyco-extract, lyco-merge and lyco-convert know them"
   }
 }

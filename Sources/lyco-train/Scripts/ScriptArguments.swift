@@ -112,14 +112,12 @@ struct ScriptArguments {
       if words.first == "launch" { words.removeFirst() }
     }
     guard let script = words.first.map(name) else { return }
-    let families = ModelFamily.all(trainedBy: script)
-    guard let family = families.first else {
+    guard !ModelFamily.all(trainedBy: script).isEmpty else {
       guard let model = OtherModel.model(ofScript: script) else { return }
       throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))
     }
     rest = Array(words.dropFirst())
-    // A script of several families says nothing of the checkpoint.
-    if families.count == 1 { set("script_family", ["\(family.name)=\(script)"]) }
+    set("script", [script])
   }
 
   mutating func remove(_ name: String) { entries.removeAll { $0.name == name } }

@@ -84,28 +84,24 @@ struct BatchLoaderTests {
     }
   }
 
-  /// What SDXL is told: the file's size and its corner in the bucket, counted as sd-scripts counts it (48 × 40 pixels in a
-  /// bucket of 32 × 32 lie 32 × 26.67 inside it, 2 below its edge); without buckets and caches, no crop.
+  /// What SDXL is told: the file's size, and its corner in the bucket, counted as sd-scripts counts it. 48 × 40 pixels in a
+  /// bucket of 32 × 32 lie 32 × 26.67 inside it, 2 below its edge; in one of 64 × 32 they lie 38.4 × 32, 12.8 from the left.
   @Test func picturesKnowTheirCrop() throws {
     let folder = try folder(1)
-    func size(buckets: Bool, flip: Bool) throws -> PictureSize {
+    func sizes(_ resolution: Resolution) throws -> [PictureSize] {
       let set = try folder.set {
-        $0.values.enableBucket = buckets
-        $0.values.minBucketReso = 32
-        $0.values.maxBucketReso = 32
-        $0.values.bucketResoSteps = 32
-        $0.values.flipAug = flip
+        $0.values.resolution = resolution
+        $0.values.flipAug = true
         $0.values.numRepeats = 20
       }
-      let sizes = try batches(set).flatMap(\.sizes)
-      return try #require(sizes.first { $0.isMirrored == flip })
+      return try batches(set).flatMap(\.sizes)
     }
-    let plain = try size(buckets: true, flip: false)
-    #expect((plain.originalHeight, plain.originalWidth) == (40, 48))
-    #expect((plain.height, plain.width, plain.cropTop, plain.cropLeft) == (32, 32, 2, 0))
-    #expect(try size(buckets: true, flip: true).cropLeft == 0)
-    let fixed = try size(buckets: false, flip: false)
-    #expect((fixed.originalHeight, fixed.originalWidth, fixed.cropTop) == (32, 32, 0))
+    let square = try #require(try sizes(Resolution(32, 32)).first)
+    #expect((square.originalHeight, square.originalWidth) == (40, 48))
+    #expect((square.height, square.width, square.cropTop, square.cropLeft) == (32, 32, 2, 0))
+    let wide = try sizes(Resolution(64, 32))
+    #expect(wide.first { !$0.isMirrored }?.cropLeft == 12)
+    #expect(wide.first { $0.isMirrored }?.cropLeft == 13)
   }
 
   @Test func masksFollowTheirImages() throws {

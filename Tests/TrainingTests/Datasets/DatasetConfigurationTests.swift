@@ -195,7 +195,7 @@ struct DatasetConfigurationTests {
     let buckets = try configuration(
       "resolution = 512\nenable_bucket = true\nbucket_reso_steps = 1\nbucket_no_upscale = true")
     #expect(buckets.datasets[0].buckets?.step == 8)
-    #expect(buckets.notices.count == 1 && buckets.notices[0].contains("multiples of 64"))
+    #expect(buckets.notices.count == 1 && buckets.notices[0].contains("multiples of 32 or 64"))
     #expect(try configuration("resolution = [512, 768]").notices.isEmpty)
   }
 

@@ -99,8 +99,24 @@ struct TextCacheTests {
   @Test func twoCaptionsDoNotShareAFile() throws {
     let folder = try folder(1)
     try folder.image("0.jpg", "rgb.png")
-    let shared = try cache(folder)
-    #expect(try shared.missing().count == 1, "one caption file is that of both")
+    #expect(try cache(folder).missing().count == 1, "one caption file is that of both")
+    let text = """
+      [[datasets]]
+      resolution = 32
+      [[datasets.subsets]]
+      image_dir = "\(folder.path)"
+      [[datasets]]
+      resolution = 64
+      [[datasets.subsets]]
+      image_dir = "\(folder.path)"
+      caption_prefix = "a "
+      """
+    var defaults = DatasetDefaults()
+    defaults.configuration = try folder.folder.write("set.toml", text: text)
+    let set = try TrainingSet(DatasetConfiguration(defaults, latents: .small), seed: 1)
+    let shared = TextCache(of: set, layout(), trustsDisk: false)
+    #expect(
+      message { _ = try shared.missing() }.contains("two images that would share it"))
   }
 
   @Test func numbersThatAreNoneAreRefused() throws {

@@ -1,5 +1,7 @@
 import Foundation
+import LinearAlgebra
 import ModelFamilies
+import OrderedCollections
 import Pipelines
 import Safetensors
 import SystemPackage
@@ -92,7 +94,127 @@ import Testing
     _ = try run.run()
     #expect(try run.adapter("alone") == run.adapter("whole"))
     removeTree(run.folder.appending("images").appending("alpha_te_outputs.npz"))
-    #expect(throws: ModelLoadingError.self) { try run.run() }
+    do {
+      _ = try TrainingPlan(run.configuration)
+      Issue.record("planned")
+    } catch {
+      #expect(
+        "\(error)".hasSuffix(
+          "alpha_te_outputs.npz: expected what the text encoders make of a caption, since the checkpoint has none, "
+            + "found none for 1 of 4 images; name a checkpoint with text encoders"), "\(error)")
+    }
+  }
+
+  /// Adapters that are merged first change what the encoders make; so do weights in captions.
+  @Test func keptTextKnowsWhatItIsOf() throws {
+    var run = try Self.run("text")
+    defer { run.remove() }
+    _ = try run.run()
+    run.configuration.network.flags.trainsTextEncoders = false
+    run.configuration.textCaching = .disk
+    run.configuration.output.name = "kept"
+    _ = try run.run()
+    #expect(try !TrainingPlan(run.configuration).textIsMissing)
+    run.configuration.model.merged = [(run.folder.appending("text.safetensors"), 0.5)]
+    #expect(try TrainingPlan(run.configuration).textIsMissing)
+    run.configuration.model.merged = []
+    run.configuration.model.weighsCaptions = true
+    #expect(try TrainingPlan(run.configuration).textIsMissing)
+  }
+
+  /// The second encoder alone has the second rate.
+  @Test func ratesAreThoseOfTheirEncoder() throws {
+    var run = try Self.run()
+    defer { run.remove() }
+    run.configuration.rates.textEncoders = [1e-5, 5e-6]
+    run.configuration.network.flags.trainsUNet = false
+    func groups() throws -> [String] {
+      let plan = try TrainingPlan(run.configuration)
+      return plan.network.rateGroups(
+        unet: 1, textEncoders: plan.configuration.rates.textEncoderRates
+      ).map { "\($0.name) \($0.rate)" }
+    }
+    #expect(try groups() == ["textencoder 1 1e-05", "textencoder 2 5e-06"])
+    run.configuration.rates.textEncoders = [1e-5]
+    #expect(try groups() == ["textencoder 1e-05"])
+    // Only the second has a layer of that number.
+    run.configuration.network.arguments = [
+      "include_patterns=[r'text_projection']", "exclude_patterns=[r'.*']",
+      "preset=\(try Self.preset(in: run.folder))",
+    ]
+    run.configuration.rates.textEncoders = [1e-5, 5e-6]
+    #expect(try groups() == ["textencoder 2 5e-06"])
+  }
+
+  private static func preset(in folder: FilePath) throws -> String {
+    let path = folder.appending("preset.toml").string
+    try #"text_encoder_target_name = ["text_projection"]"#.write(
+      toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  /// Both encoders trained through blocks that are computed twice: gradients sum up in another order.
+  @Test func checkpointedBlocksGiveTheSame() throws {
+    var run = try Self.run("plain")
+    defer { run.remove() }
+    run.configuration.optimizer = "SGDNesterov"
+    run.configuration.optimizerArguments = ["momentum=0.9"]
+    run.configuration.rates.common = 1e-3
+    _ = try run.run()
+    run.configuration.run.checkpointsBlocks = true
+    run.configuration.output.name = "twice"
+    _ = try run.run()
+    let (plain, twice) = (
+      try TensorFile(opening: run.folder.appending("plain.safetensors")),
+      try TensorFile(opening: run.folder.appending("twice.safetensors"))
+    )
+    var worst = 0.0
+    // The last layer of the first encoder makes nothing that is read.
+    for (key, view) in plain.tensors
+    where key.hasSuffix("lora_up.weight")
+      && !key.hasPrefix("lora_te1_text_model_encoder_layers_11_")
+    {
+      let tensor = view.tensor()
+      #expect(tensor.sumOfSquares > 0, "\(key)")
+      worst = max(
+        worst, relativeError(try #require(twice.tensors[key]).tensor(), tensor))
+    }
+    print("with and without checkpoints: relative error", worst)
+    #expect(worst < 1e-4)
+  }
+
+  /// NoobAI's marks change what is trained, and what the adapter says of itself.
+  @Test func aMarkedFileTrainsVelocity() throws {
+    let folder = TemporaryFolder()
+    let source = try TensorFile(opening: TinyPipeline("tiny-sdxl").writeSingleFile(in: folder))
+    var tensors: [String: EncodedTensor] = [:]
+    for (key, view) in source.tensors { tensors[key] = view.stored }
+    for mark in ["v_pred", "ztsnr"] {
+      tensors[mark] = EncodedTensor(Tensor([1], [1]), as: .f32)
+    }
+    let path = try folder.write("noob.safetensors", tensors)
+    let unet = TinyPipeline("tiny-sdxl").folder.appending("unet/config.json")
+    try folder.write(
+      "config.json", text: String(decoding: contents(of: unet), as: UTF8.self))
+    var run = try Self.run()
+    defer { run.remove() }
+    run.configuration.network.flags.trainsTextEncoders = false
+    run.configuration.cache.place = .disk(.npz)
+    run.configuration.textCaching = .disk
+    // Text of the tiny pipeline, whose encoders know all tokens.
+    _ = try run.run()
+    run.configuration.model.base = path
+    // A single file does not say how many groups its autoencoder has.
+    run.configuration.model.vae = TinyPipeline("tiny-sdxl").folder.appending("vae")
+    run.configuration.cache.isTrusted = true
+    let plan = try TrainingPlan(run.configuration)
+    #expect(plan.configuration.loss.predictsVelocity && plan.configuration.hasZeroTerminalSNR)
+    #expect(plan.notices.count { $0.contains("the checkpoint says") } == 2)
+    run.configuration.output.name = "velocity"
+    _ = try run.run()
+    let file = try TensorFile(opening: run.folder.appending("velocity.safetensors"))
+    #expect(file.metadata["modelspec.prediction_type"] == "v")
+    #expect(file.metadata["ss_zero_terminal_snr"] == "True")
   }
 
   @Test func resumesToTheSameBits() throws {
@@ -110,7 +232,7 @@ import Testing
   }
 
   @Test func whatDoesNotFitIsSaid() throws {
-    var run = try Self.run()
+    let run = try Self.run()
     defer { run.remove() }
     func message(_ change: (inout SmallRun) -> Void) -> String {
       var changed = run
@@ -131,8 +253,8 @@ import Testing
       message {
         $0.configuration.textCaching = .memory
         $0.configuration.network.flags.trainsTextEncoders = false
-        $0.configuration.model.weighsCaptions = true
-      }.contains("exclude each other"))
+        $0.configuration.images.values.enableWildcard = true
+      }.contains("captions that are shuffled"))
     #expect(
       message { $0.configuration.rates.textEncoders = [1e-3, 1e-4, 1e-5] }.contains(
         "'--text_encoder_lr': Stable Diffusion XL has 2 text encoders: 1e-05 has no effect"))
@@ -141,7 +263,7 @@ import Testing
         "'--clip_skip' has no effect: of Stable Diffusion XL"))
     #expect(
       message {
-        $0.configuration.model.supposed = [SupposedFamily(.named("sd2")!, by: "'--v2'")]
+        $0.configuration.model.supposed = [SupposedFamily([.named("sd2")!], by: "'--v2'")]
       }.contains(
         "'--v2' is for Stable Diffusion 2.x; the checkpoint is Stable Diffusion XL"))
     let sd1 = try SmallRun(on: .sd1)

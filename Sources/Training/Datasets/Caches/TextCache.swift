@@ -31,7 +31,7 @@ package struct TextCache: Sendable {
 
   /// - Parameter note: told of files that are damaged and made anew.
   /// - Throws: `DatasetError.cache` for a file that does not match and was not written here, `.sharedText` for a
-  ///   file that would be that of two captions.
+  ///   file that would be that of two captions, `.noTextEncoder` if there is nothing to make files with.
   package func missing(note: (String) -> Void = { _ in }) throws(DatasetError) -> [Missing] {
     var users: [FilePath: TrainingExample] = [:]
     var missing: [Missing] = []
@@ -47,6 +47,9 @@ package struct TextCache: Sendable {
       if try !isGood(path, for: caption, note) {
         missing.append(Missing(path: path, caption: caption))
       }
+    }
+    if let first = missing.first, layout.identity == nil {
+      throw .noTextEncoder(first.path, count: missing.count, total: users.count)
     }
     return missing
   }
@@ -76,12 +79,7 @@ package struct TextCache: Sendable {
   /// - Throws: `DatasetError.cache` if the file is not what it was when the run began.
   func read(_ place: TrainingSet.Place) throws(DatasetError) -> [String: Tensor] {
     let path = path(of: set[place])
-    let archive = try NumpyArchive(reading: path)
-    var kept: [String: Tensor] = [:]
-    for (name, extents) in layout.arrays {
-      kept[name] = try tensor(name, extents, of: archive, at: path)
-    }
-    return kept
+    return try outputs(in: NumpyArchive(reading: path), at: path)
   }
 
   // MARK: Files
@@ -105,9 +103,7 @@ package struct TextCache: Sendable {
     let entries = archive[Self.entries].flatMap { JSONValue(parsing: $0.text) }
     let isOurs = entries?["format"]?.text == Self.format
     do throws(DatasetError) {
-      for (name, extents) in layout.arrays {
-        _ = try tensor(name, extents, of: archive, at: path)
-      }
+      _ = try outputs(in: archive, at: path)
     } catch {
       guard isOurs else { throw error }
       return false
@@ -115,6 +111,21 @@ package struct TextCache: Sendable {
     guard isOurs, !trustsDisk else { return true }
     return entries?["caption"]?.text == caption
       && layout.identity.map { entries?["encoders"]?.text == $0 } ?? true
+  }
+
+  private func outputs(
+    in archive: NumpyArchive, at path: FilePath
+  ) throws(DatasetError) -> [String: Tensor] {
+    var outputs: [String: Tensor] = [:]
+    var columns = 0
+    for (name, extents) in layout.arrays {
+      let tensor = try tensor(name, extents, of: archive, at: path)
+      if extents.count == 2 { columns += tensor.shape.columns }
+      outputs[name] = tensor
+    }
+    guard let expected = layout.columns, expected != columns else { return outputs }
+    throw .cache(
+      path, expected: "text of \(expected) columns, as the model reads it", found: "\(columns)")
   }
 
   private func tensor(

@@ -134,7 +134,7 @@ package struct DatasetConfiguration: Sendable {
         datasets[index].buckets?.step = stride
         notices.append(
           "bucket_reso_steps: \(step) is taken as \(stride), the pixels of a latent; kohya's scripts ask for "
-            + "multiples of 64 with Stable Diffusion 1.x and 2.x")
+            + "multiples of 32 or 64")
       }
       let rounded = Resolution(
         resolution.width / stride * stride, resolution.height / stride * stride)

@@ -38,6 +38,8 @@ package enum DatasetError: Error {
   /// Images without kept latents, and nothing to encode them with.
   case noEncoder(FilePath, count: Int, total: Int)
   case sharedCache(FilePath, String, String)
+  /// Captions that are not kept, and no text encoder.
+  case noTextEncoder(FilePath, count: Int, total: Int)
   /// Two images of different captions whose text would be kept in one file.
   case sharedText(FilePath, String, String)
   case imageChanged(FilePath, expected: Resolution, found: Resolution)
@@ -98,6 +100,9 @@ extension DatasetError: CustomStringConvertible {
     case .sharedCache(let file, let a, let b):
       "\(file): expected a cache of one image, found two that would share it: \(a) and \(b); rename "
         + "one, or cache as safetensors.zst if both are one image in two resolutions"
+    case .noTextEncoder(let file, let count, let total):
+      "\(file): expected what the text encoders make of a caption, since the checkpoint has none, found none for "
+        + "\(count) of \(total) images; name a checkpoint with text encoders"
     case .sharedText(let file, let a, let b):
       "\(file): expected the text of one caption, found two images that would share it: \(a) and \(b); rename one, "
         + "or leave out '--cache_text_encoder_outputs_to_disk'"

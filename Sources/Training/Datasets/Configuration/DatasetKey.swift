@@ -130,9 +130,9 @@ struct DatasetKey: Sendable {
   static let refused: [String: String] = [
     "face_crop_aug_range": "cropping around faces is not supported; crop the images beforehand",
     "cache_directory": "caches lie beside the images, and only latents are kept there",
-    "video_directory": "videos cannot be trained with Stable Diffusion 1.x and 2.x",
-    "video_jsonl_file": "videos cannot be trained with Stable Diffusion 1.x and 2.x",
-    "target_frames": "videos cannot be trained with Stable Diffusion 1.x and 2.x",
+    "video_directory": "videos are not trained here yet",
+    "video_jsonl_file": "videos are not trained here yet",
+    "target_frames": "videos are not trained here yet",
     "control_directory":
       "control images are not supported; masks for the loss are 'conditioning_data_dir' of a subset",
   ]

@@ -36,12 +36,7 @@ struct BatchAssembly: Sendable {
       plan: plan, content: cache == nil ? .pixels(content) : .latents(content),
       captions: captions, kept: try kept(places),
       lossWeights: examples.map { $0.isRegularization ? dataset.priorLossWeight : 1 },
-      sizes: zip(examples, parts).map {
-        // As in sd-scripts, what is neither in a bucket nor in a cache has no crop.
-        dataset.buckets == nil && cache == nil
-          ? PictureSize($0.bucket, isMirrored: $1.isFlipped)
-          : PictureSize($0, isMirrored: $1.isFlipped)
-      },
+      sizes: zip(examples, parts).map { PictureSize($0, isMirrored: $1.isFlipped) },
       mask: mask(of: parts, plan.bucket),
       paths: examples.map(\.path), networkMultiplier: dataset.networkMultiplier, draws: draws)
   }
@@ -114,13 +109,6 @@ extension PictureSize {
       width: bucket.width, cropTop: Int(edges.top),
       cropLeft: Int(isMirrored ? Double(bucket.width) - edges.right : edges.left),
       isMirrored: isMirrored)
-  }
-
-  /// A picture that was of the size in which it is trained.
-  fileprivate init(_ size: Resolution, isMirrored: Bool) {
-    self.init(
-      originalHeight: size.height, originalWidth: size.width, height: size.height,
-      width: size.width, isMirrored: isMirrored)
   }
 }
 
