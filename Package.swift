@@ -286,7 +286,7 @@ let package = Package(
   cxxLanguageStandard: .cxx17
 )
 
-// The fuzz targets have no `main`: libFuzzer brings it, see scripts/fuzz-header.sh and fuzz-torch.sh.
+// The fuzz targets have no `main`: libFuzzer brings it, see scripts/fuzz/fuzz-header.sh and fuzz-torch.sh.
 if Context.environment["LYCO_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
@@ -297,7 +297,7 @@ if Context.environment["LYCO_FUZZ"] != nil {
       name: "torch-fuzz", dependencies: ["TorchFiles", "Tensors"], swiftSettings: lifetimes))
 }
 
-// `swift package generate-documentation`, see scripts/document.sh: of no use to who builds or depends on lyco.
+// `swift package generate-documentation`, see scripts/docs/document.sh: of no use to who builds or depends on lyco.
 if Context.environment["LYCO_DOCS"] != nil {
   package.dependencies.append(
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"))

@@ -20,7 +20,7 @@ let package = Package(
     example("list-tensors", ["Safetensors", "Tensors"]),
     example("change-tensor", ["Safetensors", "Tensors"]),
     example("apply-adapter", ["Adapters", "Safetensors", "Tensors"]),
-    // The code in lyco's documentation: scripts/check-public.py holds it to these files.
+    // The code in lyco's documentation: scripts/checks/check-public.py holds it to these files.
     example("snippets", ["Adapters", "Safetensors", "Tensors"]),
   ]
 )

@@ -5,7 +5,7 @@ package import Tensors
 ///
 /// Conformers are caseless enums: all state is in `Factors`. To add an algorithm, write one file in
 /// `Algorithms/`, add one word to `Algorithms/All.swift` and one case to
-/// `scripts/make-fixtures.py`; nothing else may need a change.
+/// `scripts/fixtures/algorithms/make-fixtures.py`; nothing else may need a change.
 package protocol AdapterAlgorithm: Sendable {
   /// As users and LyCORIS say it: `lora`, `full`, `norm`.
   static var name: String { get }

@@ -3,7 +3,7 @@ import SystemPackage
 import Tensors
 
 /// The entry point that libFuzzer calls: whatever the bytes, opening must end in a value or an
-/// error with a one-line description. See `scripts/fuzz-header.sh`.
+/// error with a one-line description. See `scripts/fuzz/fuzz-header.sh`.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let bytes = unsafe UnsafeBufferPointer(start: start, count: count).span

@@ -2,7 +2,7 @@ import Tensors
 import TorchFiles
 
 /// The entry point that libFuzzer calls: whatever the bytes, reading must end in tensors that lie in
-/// the file or in an error with a one-line description. See `scripts/fuzz-torch.sh`.
+/// the file or in an error with a one-line description. See `scripts/fuzz/fuzz-torch.sh`.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let bytes = unsafe UnsafeBufferPointer(start: start, count: count).span

@@ -9,7 +9,7 @@ import Testing
 
 /// What LoKr finds for a change: as near as a search can come, and as it says.
 @Suite struct KroneckerExtractionTests {
-  /// A case of `scripts/make-kronecker-fixture.py`.
+  /// A case of `scripts/fixtures/make-kronecker-fixture.py`.
   struct Search: Decodable {
     let factor: Int
     let rank: Int

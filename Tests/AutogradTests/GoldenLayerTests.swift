@@ -5,7 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Layers at the sizes of Stable Diffusion 1.5 against PyTorch's, see scripts/make-layer-fixtures.py.
+/// Layers at the sizes of Stable Diffusion 1.5 against PyTorch's, see scripts/fixtures/training/make-layer-fixtures.py.
 struct GoldenLayerTests {
   /// The formula of the inputs: even in ±1, the top 24 bits of a hash of the index.
   private func made(_ seed: UInt32, _ shape: Shape) -> Tensor {

@@ -470,7 +470,7 @@ import Testing
     #expect(reader.verdicts(on: [module], as: format, of: .named(family)) == [expected])
   }
 
-  /// The manual's tables are those of the program; `scripts/tabulate-readers.py` writes them.
+  /// The manual's tables are those of the program; `scripts/docs/tabulate-readers.py` writes them.
   @Test func theManualHasThem() throws {
     let page = try String(
       contentsOfFile: Fixtures.path("../docs/readers.md").string, encoding: .utf8)

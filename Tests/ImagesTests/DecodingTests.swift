@@ -5,7 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Pixels against Pillow's; `scripts/make-data-fixtures.py` wrote both.
+/// Pixels against Pillow's; `scripts/fixtures/training/make-data-fixtures.py` wrote both.
 struct DecodingTests {
   static let folder = Fixtures.path("training/data/images")
   static let names = directoryEntries(folder)

@@ -2,7 +2,7 @@ import SystemPackage
 import Tensors
 import TestSupport
 
-/// Results of NumPy, written by scripts/make-linear-algebra-fixture.py.
+/// Results of NumPy, written by scripts/fixtures/make-linear-algebra-fixture.py.
 enum Reference {
   static let tensors: [String: Tensor] = {
     let file = try! FileDescriptor.open(

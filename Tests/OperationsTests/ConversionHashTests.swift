@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// The hashes of converted adapters, against kohya's definition over files of the Python library
-/// (`scripts/make-conversion-fixtures.py`).
+/// (`scripts/fixtures/make-conversion-fixtures.py`).
 @Suite struct ConversionHashTests {
   struct Described: Decodable, Sendable, CustomTestStringConvertible {
     struct Entry: Decodable, Sendable {

@@ -11,7 +11,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Adapters that PEFT made, and what PEFT merges of them: `scripts/make-peft-fixtures.py`.
+/// Adapters that PEFT made, and what PEFT merges of them: `scripts/fixtures/make-peft-fixtures.py`.
 @Suite struct PEFTAdapterTests {
   /// One folder of `Fixtures/peft`.
   struct Case: Sendable, CustomTestStringConvertible {

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What Python's `re` and `fnmatch` say of patterns and names, from `scripts/make-pattern-fixtures.py`.
+/// What Python's `re` and `fnmatch` say of patterns and names, from `scripts/fixtures/make-pattern-fixtures.py`.
 private struct PythonTable: Decodable {
   struct Expression: Decodable {
     let pattern: String

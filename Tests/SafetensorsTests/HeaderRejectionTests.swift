@@ -2,7 +2,7 @@ import Safetensors
 import Testing
 
 /// One test per rule for the header's length and syntax. The reference implementation refuses the
-/// same files: scripts/make-broken-fixtures.py --compare.
+/// same files: scripts/fixtures/make-broken-fixtures.py --compare.
 @Suite struct HeaderRejectionTests {
   @Test func rejectsEmptyFile() {
     expectRejection("empty-file.safetensors") { .tooShort($0, length: 0) }

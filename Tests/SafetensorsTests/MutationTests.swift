@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Damaged headers must be refused or read, never trap. The long run is scripts/fuzz-header.sh.
+/// Damaged headers must be refused or read, never trap. The long run is scripts/fuzz/fuzz-header.sh.
 @Suite struct MutationTests {
   @Test func survivesDamagedHeaders() {
     let seeds = ["every-dtype", "names", "shapes", "odd/unknown-fields", "odd/zero-sized"]

@@ -5,8 +5,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Files by the Python package (scripts/make-safetensors-fixtures.py) and files that are odd but
-/// valid (scripts/make-broken-fixtures.py).
+/// Files by the Python package (scripts/fixtures/make-safetensors-fixtures.py) and files that are odd but
+/// valid (scripts/fixtures/make-broken-fixtures.py).
 @Suite struct ReadingTests {
   private func open(_ name: String) throws -> TensorFile {
     try TensorFile(opening: Fixtures.path("safetensors/\(name).safetensors"))

@@ -13,7 +13,7 @@ import Testing
   static let real = Fixtures.path("real/waifu2x-cunet/base.safetensors").string
   static let broken = directoryEntries(Fixtures.path("broken"))
 
-  /// As a checkpoint to compare with and as a base. How fast: `scripts/time-failures.sh`.
+  /// As a checkpoint to compare with and as a base. How fast: `scripts/fuzz/time-failures.sh`.
   @Test(arguments: broken)
   func brokenFilesEndInOneLine(name: String) {
     let path = Fixtures.path("broken/\(name)").string

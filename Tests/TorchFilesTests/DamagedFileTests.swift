@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import TorchFiles
 
-/// Damaged files must be refused or read, never trap. The long run is scripts/fuzz-torch.sh.
+/// Damaged files must be refused or read, never trap. The long run is scripts/fuzz/fuzz-torch.sh.
 @Suite struct DamagedFileTests {
   private static func bytes(_ name: String) throws -> [UInt8] {
     try contents(of: Fixtures.path("torch/\(name)"))

@@ -6,7 +6,7 @@ import Testing
 import TorchFiles
 
 /// Files made to harm whoever opens them: each is refused, in one line, for the reason it is there
-/// for, and nothing in it is run. How long that takes is measured by `scripts/time-failures.sh`.
+/// for, and nothing in it is run. How long that takes is measured by `scripts/fuzz/time-failures.sh`.
 @Suite struct HostileFileTests {
   static let folder = Fixtures.path("hostile")
   static let names = directoryEntries(folder).map { String($0.dropLast(".pt".count)) }

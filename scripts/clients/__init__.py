@@ -1,1 +1,1 @@
-"""The parts of scripts/check-clients.py, one module per topic."""
+"""The parts of scripts/clients/check-clients.py, one module per topic."""

@@ -14,7 +14,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from fixtures.sdxl_names import sgm_path
+from fixtures.families.sdxl_names import sgm_path
 
 from .tools import Failure, compare, run
 

@@ -4,7 +4,7 @@ from diffusers import StableDiffusionPipeline
 from lycoris import kohya, wrapper
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
-from fixtures.sd1_names import adapter_name
+from fixtures.families.sd1_names import adapter_name
 
 from .model import TextEncoder, named
 from .tools import Failure, compare, difference, expect_all

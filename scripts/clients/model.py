@@ -5,7 +5,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from fixtures.sd1_names import ldm_name
+from fixtures.families.sd1_names import ldm_name
 
 
 class TextEncoder(torch.nn.Module):

@@ -8,7 +8,7 @@ import subprocess
 import torch
 from safetensors.torch import load_file
 
-from fixtures.sd1_names import ldm_name
+from fixtures.families.sd1_names import ldm_name
 
 from .model import fine_tuned, models, named, write_layouts
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from tiny import adapter, bags, diffusion, families, pictures, pipeline, random
+from fixtures.training.tiny import bags, diffusion, families, pictures, pipeline, random
 
+from . import adapter
 from .tools import Failure, run
 
 TINY = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "training" / "tiny"

@@ -9,7 +9,7 @@ from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
 
-from fixtures import sdxl_names
+from fixtures.families import sdxl_names
 
 from .model import TextEncoder
 from .tools import Failure

@@ -4,7 +4,7 @@ import torch
 from lycoris import kohya
 from peft import LoHaConfig, LoKrConfig, LoraConfig, get_peft_model
 
-from fixtures.model_case import PRESET
+from fixtures.algorithms.model_case import PRESET
 
 from . import training
 from .model import TextEncoder, named

@@ -1,5 +1,5 @@
 // swift-format-ignore-file
-// Written by scripts/make-clip-vocabulary.py. From CLIP, copyright (c) 2021 OpenAI, MIT licence: see NOTICE.
+// Written by scripts/fixtures/training/make-clip-vocabulary.py. From CLIP, copyright (c) 2021 OpenAI, MIT licence: see NOTICE.
 
 /// The pairs that make up CLIP's vocabulary, one a line, the most frequent first.
 let clipMerges = ##"""

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Training
 
-/// Buckets against those that sd-scripts' own code chose, see `scripts/make-data-fixtures.py`.
+/// Buckets against those that sd-scripts' own code chose, see `scripts/fixtures/training/make-data-fixtures.py`.
 struct BucketRuleTests {
   static func cases() throws -> [JSONValue] {
     let text = String(

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Training
 
-/// Values and gradients of the formulas in torch, see `scripts/make-numerics-fixtures.py`.
+/// Values and gradients of the formulas in torch, see `scripts/fixtures/training/make-numerics-fixtures.py`.
 @Suite struct LossTests {
   let golden: TensorFile
   let cases: JSONValue

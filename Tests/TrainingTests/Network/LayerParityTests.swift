@@ -14,7 +14,7 @@ import Testing
 @testable import Training
 
 /// Every algorithm on one layer, against LyCORIS' own module on it: output, loss, gradients, what ten steps
-/// of AdamW make of the factors, and what is saved then. See scripts/make-network-fixtures.py.
+/// of AdamW make of the factors, and what is saved then. See scripts/fixtures/training/make-network-fixtures.py.
 struct LayerParityTests {
   struct Golden: Decodable {
     let rate: Float

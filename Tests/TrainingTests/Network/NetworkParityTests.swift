@@ -16,7 +16,7 @@ import Testing
 
 /// Whole networks in the tiny pipeline, UNet and text encoder, against LyCORIS' kohya network on diffusers and
 /// transformers: loss, every gradient, and every parameter after ten steps of AdamW. See
-/// scripts/make-network-fixtures.py. Sums of f32 in another order leave some 1e-6.
+/// scripts/fixtures/training/make-network-fixtures.py. Sums of f32 in another order leave some 1e-6.
 struct NetworkParityTests {
   struct Golden: Decodable {
     let rate: Float

@@ -5,7 +5,7 @@ import Testing
 @testable import Training
 
 /// Which modules of SDXL are trained: those that sd-scripts' `networks.lora` and LyCORIS choose of sd-scripts' own
-/// model, by name (scripts/fixtures/make-sdxl-modules.py).
+/// model, by name (scripts/fixtures/training/make-sdxl-modules.py).
 struct StableDiffusionXLModulesTests {
   struct Selection: Sendable, CustomTestStringConvertible {
     /// As the list of modules calls it.

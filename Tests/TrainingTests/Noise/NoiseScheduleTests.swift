@@ -7,7 +7,7 @@ import Testing
 
 @testable import Training
 
-/// Against diffusers' DDPMScheduler and torch, see `scripts/make-numerics-fixtures.py`.
+/// Against diffusers' DDPMScheduler and torch, see `scripts/fixtures/training/make-numerics-fixtures.py`.
 @Suite struct NoiseScheduleTests {
   let golden: TensorFile
 

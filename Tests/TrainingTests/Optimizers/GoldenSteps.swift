@@ -9,7 +9,7 @@ import Testing
 @testable import Training
 
 /// Twenty steps of one optimizer by fixed gradients, as its own package made them, see
-/// `scripts/make-numerics-fixtures.py`.
+/// `scripts/fixtures/training/make-numerics-fixtures.py`.
 struct GoldenSteps: CustomTestStringConvertible {
   static let stepCount = 20
   static let kept = [1, 3, 20]

@@ -1,1 +1,0 @@
-"""The parts of scripts/attack.py, one module per topic."""

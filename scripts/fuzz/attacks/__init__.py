@@ -1,0 +1,1 @@
+"""The parts of scripts/fuzz/attack.py, one module per topic."""
