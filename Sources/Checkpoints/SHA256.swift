@@ -19,6 +19,11 @@ import CCrypto
     }
   }
 
+  /// The bytes of a text in UTF-8.
+  package func update(_ text: String) {
+    unsafe update(Array(text.utf8).span.bytes)
+  }
+
   /// The digest of everything so far, in lower-case hexadecimal digits.
   package consuming func finish() -> String {
     var digest = [UInt8](repeating: 0, count: 32)

@@ -50,7 +50,7 @@ package struct CheckpointParameters: ParameterSource {
     for (key, view) in base.file.tensors {
       guard let component = base.layout.component(ofKey: key), components.contains(component)
       else { continue }
-      unsafe hash.update(Array("\(key) \(view.dtype) \(view.shape)\n".utf8).span.bytes)
+      hash.update("\(key) \(view.dtype) \(view.shape)\n")
       let bytes = view.bytes
       hash.update(bytes.extracting(first: part))
       hash.update(bytes.extracting(last: part))

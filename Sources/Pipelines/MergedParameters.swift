@@ -48,10 +48,10 @@ struct MergedParameters: ParameterSource {
     for (path, ratio) in adapters {
       let file = try TensorFile(opening: path)
       for (key, view) in file.tensors {
-        hash.update(Array("\(key) \(view.dtype) \(view.shape)\n".utf8).span.bytes)
+        hash.update("\(key) \(view.dtype) \(view.shape)\n")
         hash.update(view.bytes)
       }
-      hash.update(Array("\(ratio)\n".utf8).span.bytes)
+      hash.update("\(ratio)\n")
     }
     return " with " + hash.finish()
   }
