@@ -132,7 +132,7 @@ extension VAEConfiguration {
   /// - Parameter common: for what is not said.
   /// - Throws: `ModelLoadingError.configuration`
   init?(of path: FilePath, else common: VAEConfiguration) throws {
-    for folder in [path, path.removingLastComponent()] {
+    for folder in [path.appending("vae"), path, path.removingLastComponent()] {
       guard let file = try ModelConfigurationFile(folder.appending("config.json")),
         try file.string("_class_name") == "AutoencoderKL"
       else { continue }

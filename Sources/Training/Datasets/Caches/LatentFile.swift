@@ -163,6 +163,9 @@ struct LatentFile {
       guard tensor.shape == shape else {
         return ("latents \(shape) of bucket \(example.bucket)", "\(tensor.shape)")
       }
+      guard tensor.elements.allSatisfy(\.isFinite) else {
+        return ("finite latents", "NaN or infinity in '\(name)'")
+      }
       if let variance = content.tensors[variance], variance.shape != shape {
         return ("variances \(shape)", "\(variance.shape)")
       }
