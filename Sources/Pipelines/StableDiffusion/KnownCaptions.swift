@@ -2,12 +2,6 @@ import Autograd
 import LinearAlgebra
 import Tensors
 
-/// What turns captions into what a denoiser reads.
-protocol CaptionEncoder {
-  /// Some variables whose first axis is that of the captions.
-  func encode(_ captions: [String]) -> [Variable]
-}
-
 /// Captions as a denoiser reads them.
 ///
 /// Where the text encoders are not trained, what they make of a caption is computed once and kept; where all

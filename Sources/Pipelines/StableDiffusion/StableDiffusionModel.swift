@@ -114,13 +114,13 @@ package final class StableDiffusionModel {
     {
       throw .contextWidth(path, unet: read, text: width)
     }
-    if let vector = parameters.shape("unet", "add_embedding.linear_1", "weight")?.columns,
+    guard let vector = parameters.shape("unet", "add_embedding.linear_1", "weight")?.columns,
       let last = texts.last,
-      let pooled = parameters.shape(last, "text_projection", "weight")?.rows,
-      vector != pooled + StableDiffusionXLPipeline.sizesWidth
-    {
-      throw .vectorWidth(
-        path, unet: vector, expected: pooled + StableDiffusionXLPipeline.sizesWidth)
+      let pooled = parameters.shape(last, "text_projection", "weight")?.rows
+    else { return }
+    let expected = pooled + StableDiffusionXLPipeline.sizesWidth
+    guard vector == expected else {
+      throw .vectorWidth(path, unet: vector, expected: expected)
     }
   }
 

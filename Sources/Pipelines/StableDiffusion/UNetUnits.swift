@@ -29,14 +29,13 @@ extension LayerUnit {
     return parts.count > 1 && parts[0] == "down_blocks" ? Int(parts[1]) : nil
   }
 
-  /// `down_blocks.1.attentions.0`
+  /// `down_blocks.1.resnets.0`, `down_blocks.1.attentions.0.transformer_blocks.1`
   private static func unit(of path: String) -> Substring {
-    let parts = path.split(separator: ".", maxSplits: 4)
+    let parts = path.split(separator: ".")
     guard parts.count > 3 else { return path[...] }
     // Of a transformer each block is computed as one.
-    let all = path.split(separator: ".")
-    if let blocks = all.firstIndex(of: "transformer_blocks"), blocks + 1 < all.count {
-      return path[..<all[blocks + 1].endIndex]
+    if let blocks = parts.firstIndex(of: "transformer_blocks"), blocks + 1 < parts.count {
+      return path[..<parts[blocks + 1].endIndex]
     }
     return path[..<parts[parts[0] == "mid_block" ? 2 : 3].endIndex]
   }

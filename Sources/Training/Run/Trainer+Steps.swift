@@ -36,7 +36,7 @@ extension Trainer {
     settings.stepCount = plan.arithmetic.steps
     settings.accumulation = accumulation
     let loader = BatchLoader(
-      Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, text: text,
+      Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, text: plan.textCache,
       settings)
     defer { loader.cancel() }
     // Batches of a step that is not complete count for nothing where the run stops.

@@ -16,7 +16,7 @@ extension Trainer {
     var settings = BatchLoader.Settings(
       seed: seed, epoch: 0, stride: plan.outline.latents.stride)
     settings.isValidation = true
-    let loader = BatchLoader(batches, of: plan.images, cache: cache, text: text, settings)
+    let loader = BatchLoader(batches, of: plan.images, cache: cache, text: plan.textCache, settings)
     defer { loader.cancel() }
     return try evaluating {
       var (sum, count) = (0.0, 0)

@@ -18,7 +18,6 @@ package final class Trainer<Pipeline: ModelPipeline> {
   let pipeline: Pipeline
   let objective: any Objective
   let cache: LatentCache?
-  let text: TextCache?
   /// nil where latents are kept, so that its weights need not be.
   let encoder: (any LatentEncoder)?
   var optimizer: any Optimizer
@@ -50,14 +49,13 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    text = plan.textCache
-    let missing = try text?.missing(note: observer.note)
+    let text = plan.textCache
     var settings = configuration.model
-    settings.textIsKept = missing?.isEmpty ?? false
+    settings.textIsKept = text != nil && plan.missingText.isEmpty
     settings.keepsAllText = configuration.textCaching == .memory
     pipeline = try Pipeline(
       plan.base, settings, checkpointsBlocks: configuration.run.checkpointsBlocks)
-    if let text, let missing { try Self.keep(missing, in: text, pipeline, observer) }
+    if let text { try Self.keep(plan.missingText, in: text, pipeline, observer) }
     network = try AdapterNetwork(plan.network, layers: pipeline.layers, seed: plan.seed)
     if let weights = plan.weights {
       for notice in try network.load(weights, layout: plan.base.layout) { observer.note(notice) }

@@ -42,7 +42,7 @@ extension TrainingPlan {
         "'\(option)': text encoders whose outputs are kept cannot be trained; add '--network_train_unet_only'"
       )
     }
-    guard textIsMissing else { return }
+    guard !missingText.isEmpty else { return }
     // What the outline did not ask for: encoders that can make what is missing.
     _ = try pipeline.outline(of: base, configuration.model)
   }

@@ -28,8 +28,8 @@ package struct TrainingPlan {
   package let images: TrainingSet
   /// What text encoders make of captions, where it is kept in files.
   let textCache: TextCache?
-  /// Whether not all of it is there.
-  let textIsMissing: Bool
+  /// What is still to be made of it.
+  let missingText: [TextCache.Missing]
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -59,7 +59,8 @@ package struct TrainingPlan {
       ? pipeline.textLayout(of: base, configuration.model).map {
         TextCache(of: images, $0, trustsDisk: configuration.cache.isTrusted)
       } : nil
-    textIsMissing = try textCache.map { try !$0.missing().isEmpty } ?? false
+    var damage: [String] = []
+    missingText = try textCache?.missing { damage.append($0) } ?? []
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
@@ -91,10 +92,11 @@ package struct TrainingPlan {
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
     estimate = Self.estimate(
-      configuration, outline, network, images, encodesText: textCache == nil || textIsMissing)
+      configuration, outline, network, images, encodesText: textCache == nil || !missingText.isEmpty
+    )
     // The checks ask a plan that is whole.
     notices = []
-    notices = images.notices + network.notices + optimizer.notices + notices(on: given)
+    notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
     try checkStart()
   }
 

@@ -105,6 +105,35 @@ import Testing
     }
   }
 
+  /// Encoders that are let go of are no part of a step; where files are still to be made they are read before it.
+  @Test func plansCountWhatIsInMemory() throws {
+    var run = try Self.run("estimate")
+    defer { run.remove() }
+    run.configuration.network.flags.trainsTextEncoders = false
+    func estimate() throws -> StepEstimate { try TrainingPlan(run.configuration).estimate }
+    let plain = try estimate()
+    run.configuration.textCaching = .disk
+    let missing = try estimate()
+    #expect(missing.frozen < plain.frozen)
+    #expect(missing.loaded == plain.loaded)
+    _ = try run.run()
+    let found = try estimate()
+    #expect(found.frozen == missing.frozen && found.loaded == found.frozen)
+  }
+
+  /// A transformer's blocks are computed again one by one.
+  @Test func blocksOfTransformersAreUnits() throws {
+    let run = try Self.run()
+    defer { run.remove() }
+    let units = Set(try TrainingPlan(run.configuration).outline.units.map(\.path))
+    let deep = "down_blocks.2.attentions.0"
+    #expect(
+      units.isSuperset(of: [
+        deep, deep + ".transformer_blocks.0", deep + ".transformer_blocks.1",
+        "mid_block.attentions.0.transformer_blocks.1", "down_blocks.1.resnets.0",
+      ]))
+  }
+
   /// Adapters that are merged first change what the encoders make; so do weights in captions.
   @Test func keptTextKnowsWhatItIsOf() throws {
     var run = try Self.run("text")
@@ -114,12 +143,12 @@ import Testing
     run.configuration.textCaching = .disk
     run.configuration.output.name = "kept"
     _ = try run.run()
-    #expect(try !TrainingPlan(run.configuration).textIsMissing)
+    #expect(try TrainingPlan(run.configuration).missingText.isEmpty)
     run.configuration.model.merged = [(run.folder.appending("text.safetensors"), 0.5)]
-    #expect(try TrainingPlan(run.configuration).textIsMissing)
+    #expect(try !TrainingPlan(run.configuration).missingText.isEmpty)
     run.configuration.model.merged = []
     run.configuration.model.weighsCaptions = true
-    #expect(try TrainingPlan(run.configuration).textIsMissing)
+    #expect(try !TrainingPlan(run.configuration).missingText.isEmpty)
   }
 
   /// The second encoder alone has the second rate.

@@ -55,14 +55,15 @@ package struct TextCache: Sendable {
   }
 
   /// Writes the file of an image, which appears whole or not at all.
-  /// - Throws: `DatasetError.file`, `.notFinite`
+  /// - Parameter kept: by the names of arrays, all of them.
+  /// - Throws: `DatasetError.file`, also for numbers that are not finite.
   package func write(_ kept: [String: Tensor], of image: Missing) throws(DatasetError) {
     let entries = [
       ("format", Self.format), ("caption", image.caption), ("encoders", layout.identity ?? ""),
     ]
     var arrays: [(name: String, array: NumpyArray)] = []
     for (name, _) in layout.arrays {
-      guard let tensor = kept[name] else { continue }
+      guard let tensor = kept[name] else { preconditionFailure("no '\(name)' to keep") }
       guard tensor.elements.allSatisfy(\.isFinite) else {
         throw .file(
           image.path,
