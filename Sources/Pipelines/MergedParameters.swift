@@ -3,7 +3,6 @@ import Checkpoints
 import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
-import OrderedCollections
 import Safetensors
 import SystemPackage
 import Tensors
@@ -46,10 +45,13 @@ struct MergedParameters: ParameterSource {
     guard !adapters.isEmpty else { return "" }
     let hash = SHA256()
     for (path, ratio) in adapters {
-      let file = try TensorFile(opening: path)
-      for (key, view) in file.tensors {
-        hash.update("\(key) \(view.dtype) \(view.shape)\n")
-        hash.update(view.bytes)
+      // Alphas may stand beside the tensors, as PEFT keeps them.
+      for module in try AdapterFile(opening: path).modules {
+        hash.update("\(module.name) \(module.alpha ?? 0) \(module.scale ?? 0)\n")
+        for (suffix, view) in module.views.sorted(by: { $0.key < $1.key }) {
+          hash.update("\(suffix) \(view.dtype) \(view.shape)\n")
+          hash.update(view.bytes)
+        }
       }
       hash.update("\(ratio)\n")
     }

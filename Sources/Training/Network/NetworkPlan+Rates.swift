@@ -33,10 +33,9 @@ extension NetworkPlan {
       )
     } else {
       for (index, component) in self.textEncoders.enumerated() {
-        let members = texts.filter { modules[$0].module.component == component }
-        guard !members.isEmpty else { continue }
         add(
-          "textencoder \(index + 1)", members, rate: rates[component] ?? 0,
+          "textencoder \(index + 1)",
+          texts.filter { modules[$0].module.component == component }, rate: rates[component] ?? 0,
           ratio: settings.rateRatios.textEncoders)
       }
     }
