@@ -35,6 +35,7 @@ extension FamilyDefinition.Component {
     implied = table.string(ifAny: "implied")
     layouts = table.tables("layouts").map(FamilyDefinition.Layout.init)
     names = table.lists(ifAny: "names")
+    graph = table.string(ifAny: "graph") ?? names?[AdapterFormat.diffusers.rawValue]?.first
   }
 }
 

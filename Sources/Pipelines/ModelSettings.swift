@@ -20,6 +20,8 @@ package struct ModelSettings: Sendable {
   package var keepsAllText = false
   /// Whether captions come encoded, so that the text encoders are not read.
   package var textIsKept = false
+  /// What a model with a guidance input is told; nil for what its trainers tell it.
+  package var guidance: Double?
   package var compute = ComputeType.f32
   /// Whether frozen linear layers are held in 8 bits.
   package var holdsInt8 = false

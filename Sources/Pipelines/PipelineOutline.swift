@@ -38,9 +38,13 @@ package struct PipelineOutline: Sendable {
 }
 
 /// What a denoiser is trained to find in noisy latents.
-package enum Prediction: Sendable {
+package enum Prediction: Hashable, Sendable {
   /// ε, of a schedule of 1000 steps.
   case noise
   /// v of the same: √ᾱ ε − √(1 − ᾱ) x.
   case velocity
+  /// ε − x, of a mixture of both that has no schedule.
+  /// - Parameter timeOffset: what the trainer that users come from adds to 1000 times the share of noise where that
+  ///   is no whole timestep; adapters behave the same with it.
+  case flow(timeOffset: Double)
 }

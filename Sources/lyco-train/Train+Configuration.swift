@@ -26,7 +26,10 @@ extension Train {
     configuration.optimizer = optimizer.name
     configuration.optimizerArguments = optimizer.optimizerArguments
     configuration.schedule = scheduleSettings()
-    configuration.noise = try noiseSettings()
+    configuration.noise = noiseSettings()
+    configuration.flow = flowSettings()
+    configuration.firstTimestep = loss.firstTimestep
+    configuration.lastTimestep = loss.lastTimestep
     configuration.hasZeroTerminalSNR = loss.hasZeroTerminalSNR
     configuration.loss = try lossSettings()
     configuration.masksLoss = loss.isMasked
@@ -64,6 +67,7 @@ extension Train {
         SupposedFamily(ModelFamily.all(trainedBy: script), by: "'\(script)'"))
     }
     settings.clipSkip = model.clipSkip
+    settings.guidance = flow.guidance
     settings.maxTokenLength = model.maxTokenLength
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
@@ -158,7 +162,7 @@ extension Train {
     return settings
   }
 
-  private func noiseSettings() throws -> NoiseSettings {
+  private func noiseSettings() -> NoiseSettings {
     var settings = NoiseSettings()
     settings.offset = loss.noiseOffset
     settings.drawsOffset = loss.drawsNoiseOffset
@@ -167,8 +171,20 @@ extension Train {
     settings.multiresDiscount = loss.multiresDiscount
     settings.inputPerturbation = loss.inputPerturbation
     settings.drawsInputPerturbation = loss.drawsInputPerturbation
-    settings.timesteps = try NoiseSettings.timesteps(
-      from: loss.firstTimestep, to: loss.lastTimestep)
+    return settings
+  }
+
+  private func flowSettings() -> FlowSettings {
+    var settings = FlowSettings()
+    settings.sampling = TimestepSampling(rawValue: flow.sampling) ?? settings.sampling
+    settings.weighting = FlowWeighting(rawValue: flow.weighting) ?? settings.weighting
+    settings.shift = flow.shift
+    settings.sigmoidScale = flow.sigmoidScale
+    settings.logitMean = flow.logitMean
+    settings.logitDeviation = flow.logitDeviation
+    settings.modeScale = flow.modeScale
+    settings.keepsShape = flow.keepsShape
+    settings.bucketCount = flow.bucketCount
     return settings
   }
 

@@ -35,7 +35,7 @@ extension OptionTable {
       log_dir logdir = --logging_dir
       gpu cuda cpu = all work is done on the processor
       """,
-    modelRows + imageRows + learningRows + lossRows + runRows + outputRows)
+    modelRows + imageRows + learningRows + lossRows + flowRows + runRows + outputRows)
 
   private static let modelRows: [OptionRow] = [
     .value("pretrained_model_name_or_path base"), .value("vae"), .flag("v2"),
@@ -117,6 +117,21 @@ extension OptionTable {
     .value("huber_scale", standard: "1", read: "loss_type=huber|smooth_l1", noted: true),
     .value("min_snr_gamma"), .flag("scale_v_pred_loss_like_noise_pred"),
     .number("v_pred_like_loss"), .flag("debiased_estimation_loss"), .flag("masked_loss"),
+  ]
+
+  private static let flowRows: [OptionRow] = [
+    .value(
+      "timestep_sampling",
+      in: """
+        sigma uniform sigmoid shift flux_shift flux2_shift qwen_shift krea2_shift logsnr qinglong_flux qinglong_qwen
+        """, standard: "sigma"),
+    .number("discrete_flow_shift", OptionRow.fromZero, standard: "1"),
+    .number("sigmoid_scale", standard: "1"),
+    .value(
+      "weighting_scheme", in: "none uniform logit_normal mode cosmap sigma_sqrt", standard: "none"),
+    .number("logit_mean", standard: "0"), .number("logit_std", OptionRow.fromZero, standard: "1"),
+    .number("mode_scale", standard: "1.29"), .flag("preserve_distribution_shape"),
+    .value("num_timestep_buckets"), .number("guidance_scale"),
   ]
 
   private static let runRows: [OptionRow] = [

@@ -12,6 +12,7 @@ extension TrainingPlan {
   ///   to merge that do not fit, `NetworkError` for an adapter to go on from that does not, and what opening
   ///   them throws.
   func checkStart() throws {
+    try checkObjective()
     let rates = network.rates(
       unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     guard !rates.isEmpty else {
@@ -28,6 +29,24 @@ extension TrainingPlan {
     guard let state, let folder = configuration.run.resumed else { return }
     try state.check(resumedSettings, optimizer: optimizer.className, arithmetic, in: folder)
     try checkNotFinished(at: state.progress.step)
+  }
+
+  /// - Throws: `SettingError` for noise, times and losses that cannot be followed.
+  private func checkObjective() throws(SettingError) {
+    try configuration.noise.check()
+    try configuration.flow.check()
+    try configuration.loss.check()
+    guard case .flow = outline.prediction else { return }
+    if configuration.loss.kind.hasThreshold, configuration.loss.huberSchedule == .snr {
+      throw .combination(
+        "'--huber_schedule snr' needs a schedule of noise, which \(base.layout.family.title) has not: give "
+          + "'constant' or 'exponential'")
+    }
+    guard !configuration.loss.predictsVelocity else {
+      throw .combination(
+        "'--v_parameterization': \(base.layout.family.title) finds the flow from latents to noise: remove it"
+      )
+    }
   }
 
   /// Refuses kept captions that vary or whose encoders are trained.

@@ -64,6 +64,7 @@ extension TrainingPlan {
         "the checkpoint says that its last timestep is noise alone: trained as with '--zero_terminal_snr'"
       )
     }
+    notices += objectiveNotices
     if configuration.model.clipSkip ?? 1 > 1, outline.skippableTextLayers == nil {
       notices.append(
         "'--clip_skip' has no effect: of \(base.layout.family.title) always the same layers are read"
@@ -82,6 +83,30 @@ extension TrainingPlan {
           + "encoder makes of captions is kept in memory, up to 1 GiB")
     }
     return notices
+  }
+
+  /// Settings of the other way to learn.
+  private var objectiveNotices: [String] {
+    let (noise, loss, flow) = (configuration.noise, configuration.loss, configuration.flow)
+    var (names, reason) = ([String](), "")
+    if case .flow = outline.prediction {
+      reason = "finds the flow from latents to noise, which has no schedule of noise"
+      names += noise.offset == nil ? [] : ["--noise_offset"]
+      names += noise.multiresIterations == nil ? [] : ["--multires_noise_iterations"]
+      names += noise.inputPerturbation == nil ? [] : ["--ip_noise_gamma"]
+      names += loss.minSNRGamma == nil ? [] : ["--min_snr_gamma"]
+      names += loss.isDebiased ? ["--debiased_estimation_loss"] : []
+      names += loss.velocityLike == nil ? [] : ["--v_pred_like_loss"]
+      names += configuration.hasZeroTerminalSNR ? ["--zero_terminal_snr"] : []
+    } else if flow != FlowSettings() {
+      reason = "has a schedule of noise; these belong to models that find a flow"
+      names = ["--timestep_sampling", "--weighting_scheme", "and what goes with them"]
+    }
+    guard !names.isEmpty else { return [] }
+    return [
+      "\(names.map { $0.hasPrefix("-") ? "'\($0)'" : $0 }.joined(separator: ", ")) have no effect: "
+        + "\(base.layout.family.title) \(reason)"
+    ]
   }
 
   private var scheduleNotices: [String] {

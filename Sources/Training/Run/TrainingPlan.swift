@@ -64,8 +64,6 @@ package struct TrainingPlan {
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
-    try configuration.noise.check()
-    try configuration.loss.check()
     if let clipSkip = configuration.model.clipSkip, let layers = outline.skippableTextLayers,
       clipSkip > layers
     {
@@ -115,12 +113,25 @@ package struct TrainingPlan {
     let outline = try pipeline.outline(of: base, model)
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    let (first, last) = (given.firstTimestep, given.lastTimestep)
+    if first != nil || last != nil {
+      if case .flow = outline.prediction {
+        configuration.flow.range = try FlowSettings.range(from: first, to: last)
+      } else {
+        configuration.noise.timesteps = try NoiseSettings.timesteps(from: first, to: last)
+      }
+    }
     return (configuration, outline)
   }
 
   /// What is minimized.
   var objective: any Objective {
-    DiscreteObjective(
+    if case .flow(let offset) = outline.prediction {
+      return FlowObjective(
+        settings: configuration.flow, loss: configuration.loss, offset: offset,
+        sampleCount: images.examples.reduce(0) { $0 + $1.repeats })
+    }
+    return DiscreteObjective(
       schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),
       noise: configuration.noise, settings: configuration.loss)
   }

@@ -108,12 +108,7 @@ extension ScriptOption {
       values: "conditioning_data_dir"),
     Group(
       fate: .withoutEffect, reason: flow,
-      flags: "preserve_distribution_shape",
-      values: """
-        weighting_scheme logit_mean logit_std mode_scale discrete_flow_shift timestep_sampling sigmoid_scale
-        guidance_scale training_shift model_prediction_type num_timestep_buckets timestep_boundary
-        initial_sigma
-        """),
+      values: "training_shift model_prediction_type timestep_boundary initial_sigma"),
   ]
 
   private static let refused: [Group] = [
