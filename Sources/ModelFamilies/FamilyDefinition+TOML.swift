@@ -10,6 +10,7 @@ extension FamilyDefinition {
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
     trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
+    prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
     adapters = Adapters(table.table("adapters"))
     blocks = table.strings(ifAny: "blocks") ?? []
     metadata = table.table(ifAny: "metadata").map(FamilyMetadata.init)
@@ -64,11 +65,22 @@ extension TrainedClasses {
 
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("channels", "stride", "shift", "scale", "cache")
+    table.expect("channels", "stride", "frame_stride", "shift", "scale", "cache")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
+      frameStride: table.integer(ifAny: "frame_stride") ?? 1,
       shift: Float(table.number(ifAny: "shift") ?? 0), scale: Float(table.number("scale")),
       cacheName: table.string("cache"))
+  }
+}
+
+extension PreparedLayout {
+  fileprivate init(_ table: EmbeddedTable) {
+    table.expect("name", "architecture", "step", "latents", "text")
+    self.init(
+      name: table.string("name"), architecture: table.string("architecture"),
+      step: table.integer("step"), latentsCommand: table.string("latents"),
+      textCommand: table.string("text"))
   }
 }
 

@@ -81,6 +81,8 @@ struct FamilyDefinition: Sendable {
   let roles: [String: ComponentRole]
   /// Of families that can be trained.
   let latents: LatentLayout?
+  /// Of families whose items come encoded.
+  let prepared: PreparedLayout?
   let trainedClasses: TrainedClasses
   let adapters: Adapters
   let metadata: FamilyMetadata?

@@ -18,6 +18,9 @@ package struct ModelFamily: Hashable, Sendable {
   /// What its latents are, unless a checkpoint's own files say else; nil for a family that is not trained.
   package var latents: LatentLayout? { definition?.latents }
 
+  /// How files are known in which its items lie encoded; nil for a family whose items do not come so.
+  package var prepared: PreparedLayout? { definition?.prepared }
+
   /// What trainers choose of it.
   package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
 

@@ -19,11 +19,13 @@ package struct PipelineOutline: Sendable {
   package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
+  /// What is needed of items that come encoded; nil where pictures and captions are read.
+  package let prepared: PreparedItems?
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool
+    captionBytes: Int = 0, hasEncoder: Bool, prepared: PreparedItems? = nil
   ) {
     self.modules = modules
     self.units = units
@@ -34,6 +36,7 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
+    self.prepared = prepared
   }
 }
 
