@@ -57,7 +57,8 @@ extension TrainedClasses {
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
-        convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"))
+        convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"),
+        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [])
     }
     presets = Set(table.strings(ifAny: "presets") ?? [])
   }

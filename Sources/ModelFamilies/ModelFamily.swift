@@ -29,6 +29,11 @@ package struct ModelFamily: Hashable, Sendable {
     all.filter { $0.trainedClasses.kohya?.script == script }
   }
 
+  /// The families whose adapters a module of `--network_module` is for, and no others.
+  package static func all(withModule name: String) -> [ModelFamily] {
+    all.filter { $0.trainedClasses.kohya?.module == name }
+  }
+
   /// The family's table; `nil` for `generic`.
   var definition: FamilyDefinition? { FamilyDefinition.all.first { $0.name == name } }
 }
