@@ -72,6 +72,9 @@ extension Train {
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
+    settings.transformerCompute = model.transformerFormat.map { $0 == "float32" ? .f32 : .bf16 }
+    settings.asksFP8 = model.holdsFP8
+    settings.streamedBlocks = model.streamedBlocks ?? 0
     settings.holdsInt8 = model.baseWeightsFormat == "int8"
     settings.merged = model.mergedAdapters.enumerated().map { index, path in
       (FilePath(named: path), index < model.mergedRatios.count ? model.mergedRatios[index] : 1)

@@ -12,6 +12,7 @@ extension OptionTable {
       steps iterations max_steps total_steps = --max_train_steps
       batch batch_size bs = --train_batch_size
       accumulation grad_accum grad_accumulation gradient_accumulation = --gradient_accumulation_steps
+      transformer transformer_path dit_path = --dit
       model model_path ckpt checkpoint base_model sd_model model_name_or_path = --pretrained_model_name_or_path
       data data_dir dataset images image_dir train_dir instance_data_dir dataset_dir = --train_data_dir
       reg_dir regularization class_data_dir = --reg_data_dir
@@ -38,7 +39,7 @@ extension OptionTable {
     modelRows + imageRows + learningRows + lossRows + flowRows + runRows + outputRows)
 
   private static let modelRows: [OptionRow] = [
-    .value("pretrained_model_name_or_path base"), .value("vae"), .flag("v2"),
+    .value("pretrained_model_name_or_path base dit"), .value("vae"), .flag("v2"),
     .flag("v_parameterization"), .value("clip_skip"),
     .value("max_token_length", in: "75 150 225", standard: "75"),
     .value(
@@ -46,6 +47,12 @@ extension OptionTable {
       in: OptionWords(
         "no bf16 fp16", equals: "float16 = fp16\nbfloat16 = bf16\nfp32 float float32 = no",
         hints: OptionWords.precisionHints), standard: "no"),
+    .value(
+      "dit_dtype",
+      in: OptionWords(
+        "bfloat16 float16 float32",
+        equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
+    .flag("fp8_base"), .flag("fp8_scaled"), .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(
       "base_weights_multiplier", within: OptionRow.finite, read: "base_weights", noted: true),

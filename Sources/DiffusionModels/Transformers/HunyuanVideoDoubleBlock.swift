@@ -1,4 +1,5 @@
 import Autograd
+import Tensors
 
 /// Two streams, video and text, that meet in the attention.
 struct HunyuanVideoDoubleBlock {

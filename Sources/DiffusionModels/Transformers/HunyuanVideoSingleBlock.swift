@@ -1,4 +1,5 @@
 import Autograd
+import Tensors
 
 /// Attention and feed-forward network side by side, over the tokens of video and text in one row.
 struct HunyuanVideoSingleBlock {

@@ -1,6 +1,6 @@
 package import Autograd
 import LinearAlgebra
-package import Tensors
+import Tensors
 
 /// The transformer of HunyuanVideo, which finds the flow of a video.
 ///
@@ -43,7 +43,8 @@ package struct HunyuanVideoTransformer {
     guidance =
       builder.has("guidance_in.mlp.0")
       ? try PerceptronEmbedding(&builder, "guidance_in.mlp.0", "guidance_in.mlp.2", to: width) : nil
-    doubleBlocks = try (0..<builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj"))
+    doubleBlocks = try
+      (0..<builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj"))
       .map { try HunyuanVideoDoubleBlock(&builder, $0, width: width, head: head, epsilon) }
     singleBlocks = try (0..<builder.count("single_blocks", having: "linear2", "modulation.linear"))
       .map { try HunyuanVideoSingleBlock(&builder, $0, width: width, head: head, epsilon) }

@@ -1,6 +1,6 @@
 package import Autograd
 import LinearAlgebra
-package import Tensors
+import Tensors
 
 /// The transformer of Wan 2.1 and 2.2, which finds the flow of a video.
 ///
@@ -47,7 +47,8 @@ package struct WanTransformer {
     head = try builder.linear("head.head", from: width)
     modulation = Variable(
       try builder.values("head", "modulation", [1, 2, width]).reshaped([2 * width]))
-    rotation = RotaryGrid(axes: configuration.axes(ofHead: width / heads), theta: configuration.theta)
+    rotation = RotaryGrid(
+      axes: configuration.axes(ofHead: width / heads), theta: configuration.theta)
     layers = builder.layers
     self.configuration = configuration
   }

@@ -3,7 +3,8 @@ package import Checkpoints
 import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
-import Tensors
+import Safetensors
+package import Tensors
 
 /// HunyuanVideo: from a caption, or from a caption and the first frame.
 ///
@@ -37,7 +38,8 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> PipelineOutline {
     let (parameters, family) = (CheckpointParameters(base), base.layout.family)
-    guard let input = parameters.shape("unet", "img_in.proj", "weight")?.dimensions, input.count > 1 else {
+    guard let input = parameters.shape("unet", "img_in.proj", "weight")?.dimensions, input.count > 1
+    else {
       throw ModelLoadingError.missingComponent(base.file.path, component: "unet")
     }
     _ = try MergedParameters(parameters, settings.merged)
@@ -58,7 +60,9 @@ package final class HunyuanVideoPipeline: PreparedFamily {
   }
 
   private static func units(of modules: [FamilyModule]) -> [LayerUnit] {
-    let blocks = ["double_blocks.", "single_blocks.", "transformer_blocks.", "single_transformer_blocks."]
+    let blocks = [
+      "double_blocks.", "single_blocks.", "transformer_blocks.", "single_transformer_blocks.",
+    ]
     return LayerUnit.units(
       ofTransformer: modules, isBlock: { path in blocks.contains { path.hasPrefix($0) } }
     ) { path in

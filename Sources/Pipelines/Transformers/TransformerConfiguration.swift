@@ -1,4 +1,5 @@
 import Checkpoints
+import Safetensors
 import SystemPackage
 
 /// What a folder in diffusers' layout says of its transformer.

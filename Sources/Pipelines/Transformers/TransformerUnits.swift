@@ -1,4 +1,5 @@
 import ModelFamilies
+import Tensors
 
 /// What layers of a transformer of videos are applied to.
 enum TokenKind {
@@ -56,7 +57,9 @@ extension LayerUnit {
           let keys = role.keys?.count(in: size) ?? 0
           return LayerCost(
             operations: isNorm
-              ? 0 : 2 * Double(tokens) * (Double(shape.count) + 2 * Double(keys) * Double(shape.columns)),
+              ? 0
+              : 2 * Double(tokens)
+                * (Double(shape.count) + 2 * Double(keys) * Double(shape.columns)),
             // What comes behind keeps what a layer made, and turned or activated.
             kept: isNorm ? 0 : 2 * tokens * shape.rows, keptIfAdapted: tokens * shape.columns,
             boundary: isFirst ? tokens * shape.columns : 0)

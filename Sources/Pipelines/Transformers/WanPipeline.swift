@@ -3,7 +3,8 @@ package import Checkpoints
 import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
-import Tensors
+import Safetensors
+package import Tensors
 
 /// Wan 2.1 and 2.2: from a caption, or from a caption and a first picture.
 ///
@@ -33,14 +34,16 @@ package final class WanPipeline: PreparedFamily {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> PipelineOutline {
     let (parameters, family) = (CheckpointParameters(base), base.layout.family)
-    guard let input = parameters.shape("unet", "patch_embedding", "weight")?.dimensions, input.count > 1
+    guard let input = parameters.shape("unet", "patch_embedding", "weight")?.dimensions,
+      input.count > 1
     else { throw ModelLoadingError.missingComponent(base.file.path, component: "unet") }
     _ = try MergedParameters(parameters, settings.merged)
     let latents = family.commonLatents
     let known = input[1] - latents.channels
     guard known == 0 || known == latents.channels + maskChannels else {
       throw ModelLoadingError.videoChannels(
-        base.file.path, expected: [latents.channels, 2 * latents.channels + maskChannels], found: input[1])
+        base.file.path, expected: [latents.channels, 2 * latents.channels + maskChannels],
+        found: input[1])
     }
     let columns = parameters.shape("unet", "text_embedding.0", "weight")?.columns
     var arrays = [PreparedItems.Array.text("t5", [nil, columns])]
@@ -70,7 +73,8 @@ package final class WanPipeline: PreparedFamily {
         .init(kind: .text)
       default:
         .init(
-          kind: path.hasPrefix("time_") ? .vector
+          kind: path.hasPrefix("time_")
+            ? .vector
             : path.hasPrefix("text_") || path.hasPrefix("img_") ? .text : .video)
       }
     }
@@ -79,7 +83,9 @@ package final class WanPipeline: PreparedFamily {
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
     let parameters = CheckpointParameters(base)
     var configuration = WanConfiguration()
-    if let heads = try TransformerConfiguration(of: base)?.heads { configuration.heads = .count(heads) }
+    if let heads = try TransformerConfiguration(of: base)?.heads {
+      configuration.heads = .count(heads)
+    }
     let weights = try MergedParameters(parameters, settings.merged)
     var transformer = try ModelLoadingError.inFile(base.file.path) {
       try WanTransformer(

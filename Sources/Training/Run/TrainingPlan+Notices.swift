@@ -65,6 +65,18 @@ extension TrainingPlan {
       )
     }
     notices += objectiveNotices
+    if outline.prepared == nil {
+      let model = given.model
+      let names =
+        (model.asksFP8 ? ["--fp8_base"] : [])
+        + (model.streamedBlocks > 0 ? ["--blocks_to_swap"] : [])
+      if !names.isEmpty {
+        notices.append(
+          names.map { "'\($0)'" }.joined(separator: ", ")
+            + (names.count > 1 ? " have" : " has")
+            + " no effect: '--base_weights_dtype int8' is what saves memory with \(family.title)")
+      }
+    }
     if configuration.model.clipSkip ?? 1 > 1, outline.skippableTextLayers == nil {
       notices.append(
         "'--clip_skip' has no effect: of \(base.layout.family.title) always the same layers are read"

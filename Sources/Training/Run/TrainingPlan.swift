@@ -113,6 +113,13 @@ package struct TrainingPlan {
     let outline = try pipeline.outline(of: base, model)
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    if outline.prepared != nil {
+      // What the trainers of transformers call by names of their own.
+      configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
+      if let compute = given.model.transformerCompute, given.model.compute == .f32 {
+        configuration.model.compute = compute
+      }
+    }
     let (first, last) = (given.firstTimestep, given.lastTimestep)
     if first != nil || last != nil {
       if case .flow = outline.prediction {

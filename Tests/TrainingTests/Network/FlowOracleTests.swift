@@ -105,7 +105,7 @@ struct FlowOracleTests {
       as: .named(oracle.family))
     let model = try Self.model(oracle, base)
     let network = try network(oracle, base, model.layers)
-    #expect(network.modules.map(\.name).sorted() == golden.names.sorted())
+    #expect(network.modules.map(\.plan.module.adapterName).sorted() == golden.names.sorted())
     func input(_ name: String) throws -> Tensor {
       try #require(file.tensors["in." + name], "\(name)").tensor()
     }
