@@ -73,6 +73,12 @@ struct LayerBuilder {
     try layer(path, .layerNorm(epsilon: epsilon), [width])
   }
 
+  /// Of runs of `width` numbers; it has a weight alone.
+  /// - Throws: as `linear`
+  mutating func rmsNorm(_ path: String, _ width: Int, epsilon: Float = 1e-6) throws -> Layer {
+    try layer(path, .rmsNorm(epsilon: epsilon), [width], hasBias: false)
+  }
+
   /// A table `[entries, width]`, which is no layer.
   /// - Throws: as `linear`
   func table(_ path: String, width: Int? = nil) throws -> Tensor {
