@@ -1,5 +1,5 @@
 import CLayers
-package import Tensors
+import Tensors
 
 extension Variable {
   /// Every run of `weight.count` numbers along the last axis divided by √(mean of its squares + epsilon), then

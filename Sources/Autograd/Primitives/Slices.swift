@@ -1,5 +1,5 @@
 import CLayers
-package import Tensors
+import Tensors
 
 /// Parts of the tokens and of the channels of `[batch, tokens, width]`. The gradient of what is left out is zero.
 extension Variable {
