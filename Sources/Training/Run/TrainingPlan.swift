@@ -39,14 +39,18 @@ package struct TrainingPlan {
   /// What the user should know before it starts.
   package private(set) var notices: [String]
 
+  /// - Parameter pipelines: those that a checkpoint may be for.
   /// - Throws: whatever is wrong with checkpoint, network, images or settings.
-  package init(_ given: TrainingConfiguration) throws {
+  package init(
+    _ given: TrainingConfiguration, among pipelines: [any ModelPipeline.Type] = ModelPipelines.all
+  ) throws {
     state = try given.run.resumed.map { try TrainingState(opening: $0) }
     seed = given.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
     optimizer = try OptimizerChoice(named: given.optimizer, arguments: given.optimizerArguments)
     let arguments = try NetworkArguments(parsing: given.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
-      given.model.base, as: given.model.family, supposed: given.model.supposed)
+      given.model.base, as: given.model.family, supposed: given.model.supposed,
+      among: pipelines)
     let settings = try NetworkSettings(
       given.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)

@@ -36,7 +36,8 @@ struct PreparedScan {
     let entries = try entries(in: prepared)
     let held = heldOut(entries, of: dataset)
     var counts = (images: 0, samples: 0)
-    var texts: [FilePath: PreparedFile] = [:]
+    // Captions of the files that are looked at: parts of one video share theirs.
+    var texts: [FilePath: String] = [:]
     for entry in entries {
       do throws(DatasetError) {
         let isHeldOut = held.contains(entry.name.stem)
@@ -132,7 +133,7 @@ struct PreparedScan {
 
   private func example(
     _ entry: Entry, of dataset: DatasetSettings, _ prepared: PreparedSettings, at index: Int,
-    repeats: Int, _ texts: inout [FilePath: PreparedFile]
+    repeats: Int, _ texts: inout [FilePath: String]
   ) throws(DatasetError) -> TrainingExample {
     let path = prepared.folder.appending(named: entry.file)
     let text = prepared.folder.appending(named: "\(entry.name.stem)_\(layout.name)_te.safetensors")
@@ -142,11 +143,11 @@ struct PreparedScan {
     guard FileListing.exists(text) else {
       throw missing(text, of: path, entry, prepared)
     }
-    if texts[text] == nil { texts[text] = try demands.textFile(text) }
+    if texts[text] == nil { texts[text] = try demands.textFile(text).caption }
     let bucket = demands.resolution(of: item.extents)
     let size = entry.name.size
     return TrainingExample(
-      path: path, caption: texts[text]?.caption ?? "", size: size, repeats: repeats,
+      path: path, caption: texts[text] ?? "", size: size, repeats: repeats,
       isRegularization: false, dataset: index, subset: 0, mask: nil,
       choice: BucketRule.Choice(
         bucket: bucket, resized: bucket,
@@ -165,9 +166,10 @@ struct PreparedScan {
         PreparedBucketRule(dataset.resolution, step: step, neverEnlarges: $0.neverEnlarges)
       } ?? PreparedBucketRule(fixed: dataset.resolution)
     ]
-    // Videos are always encoded by buckets, whatever the dataset says; it is items of a batch that it counts for.
+    // Videos are always encoded by buckets, whatever the dataset says.
     if prepared.isVideo {
-      rules.append(PreparedBucketRule(dataset.resolution, step: step, neverEnlarges: false))
+      rules.insert(
+        PreparedBucketRule(dataset.resolution, step: step, neverEnlarges: false), at: 0)
     }
     let buckets = rules.compactMap { $0.bucket(of: name.size) }
     func sides(_ bucket: Resolution) -> [Int] {

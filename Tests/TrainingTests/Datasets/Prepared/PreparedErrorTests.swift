@@ -243,12 +243,4 @@ struct PreparedErrorTests {
     #expect(text.hasPrefix("4 caches cannot be used: \(Self.item): expected the text cache"))
     #expect(text.hasSuffix("; and 1 more"), "\(text)")
   }
-
-  @Test func nothingToTrain() throws {
-    let folder = PreparedFolder()
-    try folder.image("a")
-    try check(
-      folder, try folder.configuration("validation_split = 1.0"),
-      is: "no items to train on: all are held out for validation")
-  }
 }

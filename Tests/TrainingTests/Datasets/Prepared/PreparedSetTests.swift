@@ -130,4 +130,13 @@ struct PreparedSetTests {
     #expect(batch.kept?[0]["t5"]?.shape == [4, 16])
     #expect(batch.captions == ["a cat"] && batch.sizes[0].originalWidth == 48)
   }
+
+  @Test func nothingToTrain() throws {
+    let folder = PreparedFolder()
+    try folder.image("a")
+    let file = try folder.configuration("validation_split = 1.0")
+    #expect(
+      folder.message { _ = try PreparedModel.wan().set(file) }
+        == "no items to train on: all are held out for validation")
+  }
 }
