@@ -45,13 +45,14 @@ package final class Trainer<Pipeline: ModelPipeline> {
     self.outputs = try outputs ?? TrainingOutputs(configuration.output)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
-    var encoder = try Pipeline.encoder(of: plan.base, configuration.model)
+    let isPrepared = plan.outline.prepared != nil
+    var encoder = isPrepared ? nil : try Pipeline.encoder(of: plan.base, configuration.model)
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
     let text = plan.textCache
     var settings = configuration.model
-    settings.textIsKept = text != nil && plan.missingText.isEmpty
+    settings.textIsKept = isPrepared || text != nil && plan.missingText.isEmpty
     settings.keepsAllText = configuration.textCaching == .memory
     pipeline = try Pipeline(
       plan.base, settings, checkpointsBlocks: configuration.run.checkpointsBlocks)
@@ -67,7 +68,8 @@ package final class Trainer<Pipeline: ModelPipeline> {
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
     pipeline.prepare(
-      for: text == nil ? plan.images.fixedCaptions : [], training: plan.trainedComponents
+      for: text == nil && !isPrepared ? plan.images.fixedCaptions : [],
+      training: plan.trainedComponents
     ) { done, total in
       observer.progress(.encodingCaptions, done, total)
       return !Task.isCancelled

@@ -22,7 +22,9 @@ extension TrainingPlan {
     }
     try optimizer.optimizer.check(rates: rates)
     try checkKeptText()
-    guard outline.hasEncoder || configuration.cache.place?.isDisk ?? false else {
+    guard
+      outline.hasEncoder || outline.prepared != nil || configuration.cache.place?.isDisk ?? false
+    else {
       throw TrainingError.missingVAE(base.file.path)
     }
     if let weights { try FilePlacement(of: weights, in: network, base.layout).check(network) }

@@ -89,7 +89,17 @@ extension TrainingPlan {
         "'--text_encoder_lr': \(family.title) has \(encoders == 1 ? "one text encoder" : "\(encoders) text encoders"): "
           + "\(left) has no effect")
     }
-    if given.textCaching != .none, configuration.textCaching == .none {
+    if outline.prepared != nil {
+      let flags = [
+        ("--cache_latents", given.cache.place != nil),
+        ("--cache_text_encoder_outputs", given.textCaching != .none),
+      ].filter(\.1).map { "'\($0.0)'" }
+      if !flags.isEmpty {
+        notices.append(
+          "\(flags.joined(separator: ", ")) \(flags.count == 1 ? "has" : "have") no effect: latents and captions "
+            + "come encoded")
+      }
+    } else if given.textCaching != .none, configuration.textCaching == .none {
       notices.append(
         "'--cache_text_encoder_outputs' has no effect: there are no such files for \(family.title); what its text "
           + "encoder makes of captions is kept in memory, up to 1 GiB")

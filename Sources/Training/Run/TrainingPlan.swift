@@ -39,20 +39,23 @@ package struct TrainingPlan {
   /// What the user should know before it starts.
   package private(set) var notices: [String]
 
+  /// - Parameter pipelines: those that a checkpoint may be for.
   /// - Throws: whatever is wrong with checkpoint, network, images or settings.
-  package init(_ given: TrainingConfiguration) throws {
+  package init(
+    _ given: TrainingConfiguration, among pipelines: [any ModelPipeline.Type] = ModelPipelines.all
+  ) throws {
     state = try given.run.resumed.map { try TrainingState(opening: $0) }
     seed = given.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
     optimizer = try OptimizerChoice(named: given.optimizer, arguments: given.optimizerArguments)
     let arguments = try NetworkArguments(parsing: given.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
-      given.model.base, as: given.model.family, supposed: given.model.supposed)
+      given.model.base, as: given.model.family, supposed: given.model.supposed,
+      among: pipelines)
     let settings = try NetworkSettings(
       given.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)
     let (modules, configuration) = (outline.modules, configuration)
-    images = try TrainingSet(
-      DatasetConfiguration(configuration.images, latents: outline.latents), seed: seed)
+    images = try Self.images(configuration, outline, seed: seed)
     let images = images
     textCache =
       try configuration.textCaching == .disk
@@ -90,12 +93,21 @@ package struct TrainingPlan {
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
     estimate = Self.estimate(
-      configuration, outline, network, images, encodesText: textCache == nil || !missingText.isEmpty
-    )
+      configuration, outline, network, images,
+      encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty))
     // The checks ask a plan that is whole.
     notices = []
     notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
     try checkStart()
+  }
+
+  private static func images(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, seed: UInt64
+  ) throws -> TrainingSet {
+    let datasets = try DatasetConfiguration(
+      configuration.images, latents: outline.latents, prepared: outline.prepared?.layout)
+    guard let prepared = outline.prepared else { return try TrainingSet(datasets, seed: seed) }
+    return try TrainingSet(datasets, seed: seed, prepared: prepared, latents: outline.latents)
   }
 
   /// The settings as far as they are of a checkpoint's family, with what the checkpoint says of itself; and what it
@@ -111,6 +123,9 @@ package struct TrainingPlan {
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
     let outline = try pipeline.outline(of: base, model)
+    if outline.prepared != nil {
+      (configuration.cache.place, configuration.textCaching) = (nil, .none)
+    }
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
     if outline.prepared != nil {
@@ -186,13 +201,12 @@ package struct TrainingPlan {
     // Where captions are kept, their encoders are let go of before the first step.
     let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
     let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
-    var frozen = others + (configuration.textCaching == .none ? texts : 0)
+    let keepsEncoders = configuration.textCaching == .none && outline.prepared == nil
+    var frozen = others + (keepsEncoders ? texts : 0)
     if configuration.textCaching == .memory {
       frozen += (images.fixedCaptions?.count ?? 0) * outline.captionBytes
     }
-    let largest = images.summary.datasets.max {
-      $0.batchSize * $0.resolution.area < $1.batchSize * $1.resolution.area
-    }
+    let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
       $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
     }
@@ -200,12 +214,14 @@ package struct TrainingPlan {
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
     let extents = outline.latents.extents(
       ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
+    let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
     return StepEstimate(
       units: outline.units,
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
-      size: StepSize(height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.batchSize ?? 1, loaded: others + (encodesText ? texts : 0),
+      size: StepSize(
+        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
+      batch: largest?.size ?? 1, loaded: others + (encodesText ? texts : 0),
       frozen: frozen, parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
