@@ -30,6 +30,8 @@ package struct TrainingPlan {
   let textCache: TextCache?
   /// What is still to be made of it.
   let missingText: [TextCache.Missing]
+  /// Bytes of what is kept of captions in memory before the denoiser is read; nil where text encoders are asked later.
+  private let captionBytes: Int?
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -91,9 +93,12 @@ package struct TrainingPlan {
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
+    captionBytes =
+      textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
     estimate = Self.estimate(
-      configuration, outline, network, images, encodesText: textCache == nil || !missingText.isEmpty
-    )
+      configuration, outline, network, images,
+      encodesText: textCache == nil || !missingText.isEmpty,
+      captionBytes: captionBytes)
     // The checks ask a plan that is whole.
     notices = []
     notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
@@ -116,6 +121,20 @@ package struct TrainingPlan {
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
     return (configuration, outline)
+  }
+
+  /// Whether text encoders have done all that they are for before the denoiser is read.
+  var encodesTextFirst: Bool { captionBytes != nil }
+
+  /// nil where text encoders are adapted, where captions are not known, or where they are too many.
+  private static func captionBytes(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
+    _ images: TrainingSet
+  ) -> Int? {
+    guard network.textEncoderCount == 0, let captions = images.fixedCaptions else { return nil }
+    let bytes = captions.count * outline.captionBytes
+    let fits = configuration.textCaching == .memory || bytes <= KnownCaptions.commonBytes
+    return fits ? bytes : nil
   }
 
   /// What is minimized.
@@ -154,9 +173,12 @@ package struct TrainingPlan {
       isNarrow: configuration.model.compute == .bf16)
   }
 
+  /// - Parameters:
+  ///   - encodesText: whether text encoders are read.
+  ///   - captionBytes: what is kept of captions; nil where text encoders stay.
   private static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet, encodesText: Bool
+    _ images: TrainingSet, encodesText: Bool, captionBytes: Int?
   ) -> StepEstimate {
     let width = configuration.model.compute == .bf16 ? 2 : 4
     func bytes(of modules: some Sequence<FamilyModule>) -> Int {
@@ -165,13 +187,8 @@ package struct TrainingPlan {
         return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
       }
     }
-    // Where captions are kept, their encoders are let go of before the first step.
     let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
     let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
-    var frozen = others + (configuration.textCaching == .none ? texts : 0)
-    if configuration.textCaching == .memory {
-      frozen += (images.fixedCaptions?.count ?? 0) * outline.captionBytes
-    }
     let largest = images.summary.datasets.max {
       $0.batchSize * $0.resolution.area < $1.batchSize * $1.resolution.area
     }
@@ -187,8 +204,9 @@ package struct TrainingPlan {
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       size: StepSize(height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.batchSize ?? 1, loaded: others + (encodesText ? texts : 0),
-      frozen: frozen, parameters: trained, copies: copies,
+      batch: largest?.batchSize ?? 1, loaded: encodesText ? texts + (captionBytes ?? 0) : 0,
+      // What text encoders made stands in their place.
+      frozen: others + (captionBytes ?? texts), parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }
