@@ -113,8 +113,8 @@ import Testing
     let adapted = try estimate()
     run.configuration.network.flags.trainsTextEncoders = false
     let plain = try estimate()
-    // 77 vectors of 48 numbers for each of three captions: two of the four images have the same.
-    let captions = 3 * 77 * 48 * 4
+    // 77 vectors of 48 numbers for the one caption that all images have.
+    let captions = 77 * 48 * 4
     #expect(plain.loaded == adapted.loaded + captions)
     #expect(plain.frozen == adapted.frozen - adapted.loaded + captions)
     run.configuration.images.values.shuffleCaption = true
