@@ -2,7 +2,7 @@
 package struct KeptText: Sendable {
   /// Behind the name of the picture without its own ending: `_te_outputs.npz`.
   package let ending: String
-  /// The arrays of a file with their extents; nil for any.
+  /// The arrays of a file with their extents, in the order in which caption encoders make them; nil for any.
   package let arrays: [(name: String, extents: [Int?])]
   /// Columns of all arrays of two axes together; nil for any.
   package let columns: Int?

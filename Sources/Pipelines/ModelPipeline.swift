@@ -30,24 +30,26 @@ package protocol ModelPipeline: AnyObject {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)?
 
-  /// Reads the weights of all parts but the encoder of pictures.
+  /// The text encoders alone, in the order of the family: where all captions are known they are gone when the
+  /// denoiser comes. None where captions come encoded.
+  /// - Parameter checkpointsBlocks: whether blocks keep only their inputs for the backward pass.
+  /// - Throws: `ModelLoadingError`, and what reading throws.
+  static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> [any CaptionEncoder]
+
+  /// Reads the weights of the denoiser.
   /// - Parameter checkpointsBlocks: whether blocks keep only their inputs for the backward pass.
   /// - Throws: `ModelLoadingError`, and what reading throws.
   init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws
 
-  /// Every layer that can be adapted.
+  /// Every layer of the denoiser that can be adapted.
   var layers: [Layer] { get }
 
-  /// Tells what will be asked, so that what is the same each time is computed once.
   /// - Parameters:
-  ///   - captions: all that there will be; nil where they are not known.
-  ///   - trained: components through which gradients go.
-  ///   - progress: told of captions that are encoded, and of all that are to be; returns whether to go on.
-  func prepare(
-    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool)
-
-  /// - Parameter sizes: one for every caption.
-  func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition
+  ///   - encoded: what all caption encoders make of the captions, in their order.
+  ///   - sizes: one for every caption.
+  func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition
 
   /// Whether captions may be kept in files.
   static var keepsText: Bool { get }
@@ -56,11 +58,8 @@ package protocol ModelPipeline: AnyObject {
   /// - Throws: `ModelLoadingError`
   static func textLayout(of base: BaseModel, _ settings: ModelSettings) throws -> KeptText?
 
-  /// What the text encoders make of a caption, by the names of `KeptText.arrays`.
-  func textOutputs(of caption: String) -> [String: Tensor]
-
   /// - Parameters:
-  ///   - kept: of every caption.
+  ///   - kept: of every caption, by the names of `KeptText.arrays`.
   ///   - sizes: one for every caption.
   func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition
 
@@ -77,8 +76,6 @@ extension ModelPipeline {
   package static var keepsText: Bool { false }
 
   package static func textLayout(of base: BaseModel, _ settings: ModelSettings) -> KeptText? { nil }
-
-  package func textOutputs(of caption: String) -> [String: Tensor] { [:] }
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
     preconditionFailure("captions are not kept for \(Self.families)")

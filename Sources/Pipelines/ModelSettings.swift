@@ -16,9 +16,7 @@ package struct ModelSettings: Sendable {
   package var maxTokenLength = 75
   /// Whether captions say how much their parts count.
   package var weighsCaptions = false
-  /// Whether what text encoders make of captions is kept in memory however much there is.
-  package var keepsAllText = false
-  /// Whether captions come encoded, so that the text encoders are not read.
+  /// Whether captions come encoded, so that no text encoders are asked for.
   package var textIsKept = false
   /// What a model with a guidance input is told; nil for what its trainers tell it.
   package var guidance: Double?
@@ -35,4 +33,7 @@ package struct ModelSettings: Sendable {
   package var merged: [(path: FilePath, ratio: Float)] = []
 
   package init(base: FilePath) { self.base = base }
+
+  /// How frozen layers are held.
+  var storage: FrozenStorage { holdsInt8 ? .int8 : .compute }
 }

@@ -21,7 +21,7 @@ package final class PebblePipeline: ModelPipeline {
     return PipelineOutline(
       modules: modules, units: units(of: modules), latents: base.layout.family.commonLatents,
       prediction: .noise,
-      skippableTextLayers: nil, tokens: PebbleModel.captionLength, hasEncoder: true)
+      skippableTextLayers: nil, tokens: PebbleText.captionLength, hasEncoder: true)
   }
 
   /// Each stone is a unit; every layer sees all places of the latents.
@@ -46,25 +46,40 @@ package final class PebblePipeline: ModelPipeline {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)? { PebbleEncoder() }
 
+  package static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> [any CaptionEncoder] {
+    [
+      PebbleLetters(
+        component: base.layout.family.textEncoders[0],
+        model: try PebbleText(
+          MergedParameters(CheckpointParameters(base), settings.merged), compute: settings.compute,
+          storage: settings.storage))
+    ]
+  }
+
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
     model = try PebbleModel(
       MergedParameters(CheckpointParameters(base), settings.merged), compute: settings.compute,
-      storage: settings.holdsInt8 ? .int8 : .compute)
+      storage: settings.storage)
   }
 
   package var layers: [Layer] { model.layers }
 
-  package func prepare(
-    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool
-  ) {}
-
-  package func condition(_ captions: [String], _ sizes: [PictureSize]) -> Variable {
-    model.context(of: captions)
-  }
+  package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Variable { encoded[0] }
 
   package func predict(
     _ noisy: Variable, at times: [Float], _ context: Variable
   ) -> Variable { model(noisy, at: times, context: context) }
+}
+
+private struct PebbleLetters: CaptionEncoder {
+  let component: String
+  let model: PebbleText
+
+  var layers: [Layer] { model.layers }
+
+  func encode(_ captions: [String]) -> [Variable] { [model.context(of: captions)] }
 }
 
 /// The mean of every 8 × 8 pixels.

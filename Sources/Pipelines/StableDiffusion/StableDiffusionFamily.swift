@@ -1,10 +1,18 @@
-import Autograd
+package import Autograd
 package import Checkpoints
-import DiffusionModels
+package import DiffusionModels
 import ModelFamilies
 
 /// What the pipelines of Stable Diffusion 1, 2 and XL have in common: a UNet, CLIP text encoders, and an autoencoder.
-package protocol StableDiffusionFamily: ModelPipeline {}
+package protocol StableDiffusionFamily: ModelPipeline {
+  /// What the UNet reads of a text encoder: vectors of tokens, `[captions, tokens, width]`, then whatever else.
+  /// - Parameters:
+  ///   - index: which of the family's encoders it is.
+  ///   - rows: of each caption, equally many.
+  static func outputs(
+    of encoder: CLIPTextModel, at index: Int, _ rows: [[[Int]]], _ settings: ModelSettings
+  ) -> [Variable]
+}
 
 extension StableDiffusionFamily {
   package static func outline(
@@ -35,5 +43,22 @@ extension StableDiffusionFamily {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)? {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
+  }
+
+  package static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> [any CaptionEncoder] {
+    let parameters = CheckpointParameters(base)
+    try StableDiffusionModel.check(parameters, settings)
+    try StableDiffusionModel.checkVocabulary(parameters, settings)
+    let configuration = try StableDiffusionModel.configuration(of: base)
+    let models = try StableDiffusionModel.textEncoders(
+      of: base, settings, configuration, checkpointsBlocks: checkpointsBlocks)
+    return zip(base.layout.family.textEncoders, models).enumerated().map { index, encoder in
+      CLIPCaptionEncoder(
+        component: encoder.0, model: encoder.1,
+        tokenizer: CLIPTokenizer(padsWith: configuration.texts[index].padding), settings: settings
+      ) { outputs(of: $0, at: index, $1, settings) }
+    }
   }
 }

@@ -12,8 +12,8 @@ package final class StableDiffusionModel {
   package let base: BaseModel
   package let configuration: StableDiffusionConfiguration
   package let unet: UNet2DCondition
-  /// In the order of the family; none where captions come encoded.
-  package private(set) var textEncoders: [CLIPTextModel]
+  /// In the order of the family.
+  package let textEncoders: [CLIPTextModel]
 
   /// Opens a single file or a folder in diffusers' layout, f32, f16, bf16 or 8-bit.
   /// - Parameters:
@@ -36,33 +36,44 @@ package final class StableDiffusionModel {
   /// The same of a checkpoint that is open.
   /// - Throws: `ModelLoadingError`, and what reading throws.
   package init(
-    _ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool = false,
+    _ base: BaseModel, _ settings: ModelSettings,
     configuration given: StableDiffusionConfiguration? = nil
   ) throws {
-    let path = base.file.path
-    let source = CheckpointParameters(base)
-    try Self.check(source, settings)
+    try Self.check(CheckpointParameters(base), settings)
+    let configuration = try Self.configuration(of: base, given)
+    self.base = base
+    self.configuration = configuration
+    unet = try Self.unet(of: base, settings, configuration)
+    textEncoders = try Self.textEncoders(of: base, settings, configuration)
+  }
+
+  /// What the weights do not tell.
+  /// - Parameter given: if nil, what the checkpoint says or the family has in common.
+  static func configuration(
+    of base: BaseModel, _ given: StableDiffusionConfiguration? = nil
+  ) throws -> StableDiffusionConfiguration {
     var configuration = try given ?? StableDiffusionConfiguration(of: base)
     for (index, component) in base.layout.family.textEncoders.enumerated() {
       let known = configuration.texts[index].layerCount
       configuration.texts[index].layerCount = known ?? base.usedLayers(of: component)
     }
-    let weights = try MergedParameters(source, settings.merged)
-    let storage: FrozenStorage = settings.holdsInt8 ? .int8 : .compute
-    let components = settings.textIsKept ? [] : base.layout.family.textEncoders
-    (unet, textEncoders) = try ModelLoadingError.inFile(path) {
-      (
-        try UNet2DCondition(
-          weights, configuration: configuration.unet, compute: settings.compute, storage: storage),
-        try zip(components, configuration.texts).map {
-          try CLIPTextModel(
-            weights, component: $0, configuration: $1, compute: settings.compute,
-            storage: storage)
-        }
-      )
+    return configuration
+  }
+
+  /// The UNet alone.
+  /// - Throws: `ModelLoadingError`, and what reading throws.
+  static func unet(
+    of base: BaseModel, _ settings: ModelSettings,
+    _ configuration: StableDiffusionConfiguration? = nil, checkpointsBlocks: Bool = false
+  ) throws -> UNet2DCondition {
+    let path = base.file.path
+    let configuration = try configuration ?? Self.configuration(of: base)
+    let weights = try MergedParameters(CheckpointParameters(base), settings.merged)
+    let unet = try ModelLoadingError.inFile(path) {
+      try UNet2DCondition(
+        weights, configuration: configuration.unet, compute: settings.compute,
+        storage: settings.storage)
     }
-    self.base = base
-    self.configuration = configuration
     let known = Set(unet.layers.map(\.path))
     if let unknown = base.layout.modules.first(where: {
       $0.component == "unet" && !known.contains($0.path)
@@ -70,7 +81,25 @@ package final class StableDiffusionModel {
       throw ModelLoadingError.unknownModule(path, module: unknown.path)
     }
     unet.checkpointsBlocks = checkpointsBlocks
-    for encoder in textEncoders { encoder.checkpointsBlocks = checkpointsBlocks }
+    return unet
+  }
+
+  /// The text encoders alone, in the order of the family.
+  /// - Throws: `ModelLoadingError`, and what reading throws.
+  static func textEncoders(
+    of base: BaseModel, _ settings: ModelSettings, _ configuration: StableDiffusionConfiguration,
+    checkpointsBlocks: Bool = false
+  ) throws -> [CLIPTextModel] {
+    let weights = try MergedParameters(CheckpointParameters(base), settings.merged)
+    let encoders = try ModelLoadingError.inFile(base.file.path) {
+      try zip(base.layout.family.textEncoders, configuration.texts).map {
+        try CLIPTextModel(
+          weights, component: $0, configuration: $1, compute: settings.compute,
+          storage: settings.storage)
+      }
+    }
+    for encoder in encoders { encoder.checkpointsBlocks = checkpointsBlocks }
+    return encoders
   }
 
   package var family: ModelFamily { base.layout.family }
@@ -78,9 +107,6 @@ package final class StableDiffusionModel {
   package func tokenizer(of encoder: Int) -> CLIPTokenizer {
     CLIPTokenizer(padsWith: configuration.texts[encoder].padding)
   }
-
-  /// Lets go of the text encoders, once all captions are encoded.
-  package func releaseTextEncoders() { textEncoders = [] }
 
   /// That the parts are there and the UNet is for the family's latents, as far as shapes tell.
   /// - Throws: `ModelLoadingError.missingComponent`, `.latentChannels`, `.contextWidth`, `.vectorWidth`

@@ -1,6 +1,6 @@
 package import Autograd
 package import Checkpoints
-import DiffusionModels
+package import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
 package import Tensors
@@ -27,8 +27,7 @@ package final class StableDiffusionXLPipeline: StableDiffusionFamily {
     }
   }
 
-  private let model: StableDiffusionModel
-  private let captions: KnownCaptions
+  private let unet: UNet2DCondition
 
   /// A UNet whose first level has no attention, and that is told a vector.
   package static func fits(_ base: BaseModel) -> Bool {
@@ -38,36 +37,28 @@ package final class StableDiffusionXLPipeline: StableDiffusionFamily {
   }
 
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
-    try StableDiffusionModel.checkVocabulary(CheckpointParameters(base), settings)
-    model = try StableDiffusionModel(base, settings, checkpointsBlocks: checkpointsBlocks)
-    captions = KnownCaptions(
-      model.textEncoders.isEmpty
-        ? nil
-        : Encoder(
-          encoders: model.textEncoders, tokenizers: (0...1).map(model.tokenizer(of:)),
-          settings: settings),
-      keepsAll: settings.keepsAllText)
+    unet = try StableDiffusionModel.unet(of: base, settings, checkpointsBlocks: checkpointsBlocks)
   }
 
-  package var layers: [Layer] { model.layers }
-
-  package func prepare(
-    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool
-  ) {
-    self.captions.isTrained = !trained.isDisjoint(with: model.family.textEncoders)
-    if let captions, self.captions.settle(for: captions, progress: progress) {
-      model.releaseTextEncoders()
-    }
+  /// Vectors of both encoders, and the second one's for the whole caption.
+  package static func outputs(
+    of encoder: CLIPTextModel, at index: Int, _ rows: [[[Int]]], _ settings: ModelSettings
+  ) -> [Variable] {
+    guard index == 1 else { return [encoder.encodePenultimate(rows)] }
+    let (states, pooled) = encoder.encodeWithPooled(rows)
+    return [states, pooled]
   }
 
-  package func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition {
-    Condition(self.captions.encoded(captions), sizes)
+  package var layers: [Layer] { unet.layers }
+
+  package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
+    Condition(encoded, sizes)
   }
 
   package func predict(
     _ noisy: Variable, at times: [Float], _ condition: Condition
   ) -> Variable {
-    model.unet(
+    unet(
       noisy, timesteps: times, context: condition.context, vector: condition.vector)
   }
 
@@ -87,26 +78,6 @@ package final class StableDiffusionXLPipeline: StableDiffusionFamily {
   private static let waveWidth = 256
   /// Of what the UNet is told of sizes.
   static let sizesWidth = 6 * waveWidth
-
-  /// Vectors of both encoders, and the second one's for the whole caption.
-  private struct Encoder: CaptionEncoder {
-    let encoders: [CLIPTextModel]
-    let tokenizers: [CLIPTokenizer]
-    let settings: ModelSettings
-
-    func encode(_ captions: [String]) -> [Variable] {
-      let read = (0...1).map {
-        CLIPCaptions(
-          captions, tokenizers[$0], maxTokenLength: settings.maxTokenLength,
-          readsWeights: settings.weighsCaptions)
-      }
-      let (states, pooled) = encoders[1].encodeWithPooled(read[1].rows)
-      return [
-        read[0].weighted(encoders[0].encodePenultimate(read[0].rows)),
-        read[1].weighted(states), pooled,
-      ]
-    }
-  }
 }
 
 // MARK: Text that is kept
@@ -140,13 +111,6 @@ extension StableDiffusionXLPipeline {
 
   /// As sd-scripts names them: vectors of both encoders, `[tokens, width]`, and the one for the whole.
   private static let arrays = ["hidden_state1", "hidden_state2", "pool2"]
-
-  package func textOutputs(of caption: String) -> [String: Tensor] {
-    let parts = captions.fresh(caption).map {
-      $0.reshaped(Shape(Array($0.shape.dimensions.dropFirst())))
-    }
-    return Dictionary(uniqueKeysWithValues: zip(Self.arrays, parts))
-  }
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
     let encoded = Self.arrays.map { name in

@@ -11,11 +11,11 @@ extension PreparedFamily {
     of base: BaseModel, _ settings: ModelSettings
   ) -> (any LatentEncoder)? { nil }
 
-  package func prepare(
-    for captions: Set<String>?, training trained: Set<String>, progress: (Int, Int) -> Bool
-  ) {}
+  package static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) -> [any CaptionEncoder] { [] }
 
-  package func condition(_ captions: [String], _ sizes: [PictureSize]) -> Condition {
+  package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
     preconditionFailure("captions come encoded for \(Self.families)")
   }
 }

@@ -3,7 +3,7 @@ import Tensors
 
 /// What a step of training will take, before the first one: an estimate from shapes.
 package struct StepEstimate: Equatable, Sendable {
-  /// Bytes of frozen weights before the first step, with text encoders that are let go of then.
+  /// Bytes of text encoders and of what they make of captions, before the other weights are read.
   package let loaded: Int
   /// Bytes of frozen weights.
   package let frozen: Int
@@ -25,7 +25,7 @@ package struct StepEstimate: Equatable, Sendable {
   ///   - units: of the denoiser.
   ///   - adapted: paths of its layers that are trained.
   ///   - size: of one sample.
-  ///   - loaded: bytes of all frozen weights that are read.
+  ///   - loaded: bytes of what is read before the other weights.
   ///   - frozen: bytes of all frozen weights that stay in memory.
   ///   - parameters: numbers that are trained.
   ///   - copies: how often the run holds each of them: value, gradient, state of the optimizer, average.

@@ -93,7 +93,7 @@ extension Trainer {
 
   func condition(of batch: TrainingBatch) -> Pipeline.Condition {
     batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
-      ?? pipeline.condition(batch.captions, batch.sizes)
+      ?? pipeline.condition(captions.encoded(batch.captions), batch.sizes)
   }
 
   func loss(

@@ -15,6 +15,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
   package let plan: TrainingPlan
   let network: AdapterNetwork
   let groups: [ParameterGroup]
+  let captions: KnownCaptions
   let pipeline: Pipeline
   let objective: any Objective
   let cache: LatentCache?
@@ -50,14 +51,11 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    let text = plan.textCache
-    var settings = configuration.model
-    settings.textIsKept = isPrepared || text != nil && plan.missingText.isEmpty
-    settings.keepsAllText = configuration.textCaching == .memory
+    captions = try Self.captions(plan, Pipeline.self, observer)
     pipeline = try Pipeline(
-      plan.base, settings, checkpointsBlocks: configuration.run.checkpointsBlocks)
-    if let text { try Self.keep(plan.missingText, in: text, pipeline, observer) }
-    network = try AdapterNetwork(plan.network, layers: pipeline.layers, seed: plan.seed)
+      plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+    network = try AdapterNetwork(
+      plan.network, layers: pipeline.layers + captions.layers, seed: plan.seed)
     if let weights = plan.weights {
       for notice in try network.load(weights, layout: plan.base.layout) { observer.note(notice) }
     }
@@ -67,12 +65,9 @@ package final class Trainer<Pipeline: ModelPipeline> {
     optimizer = plan.optimizer.optimizer
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
-    pipeline.prepare(
-      for: text == nil && !isPrepared ? plan.images.fixedCaptions : [],
-      training: plan.trainedComponents
-    ) { done, total in
-      observer.progress(.encodingCaptions, done, total)
-      return !Task.isCancelled
+    if !plan.encodesTextFirst {
+      captions.train(plan.trainedComponents)
+      if let all = plan.images.fixedCaptions { Self.settle(captions, for: all, observer) }
     }
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
@@ -84,20 +79,6 @@ package final class Trainer<Pipeline: ModelPipeline> {
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
       configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)
-  }
-
-  private static func keep(
-    _ images: [TextCache.Missing], in cache: TextCache, _ pipeline: Pipeline,
-    _ observer: TrainingObserver
-  ) throws {
-    let folders = try OutputPlace.folders(of: images.map(\.path))
-    defer { withExtendedLifetime(folders) {} }
-    for (index, image) in images.enumerated() {
-      // Files that are made are kept.
-      if Task.isCancelled { throw TrainingError.interrupted(state: nil) }
-      try cache.write(pipeline.textOutputs(of: image.caption), of: image)
-      observer.progress(.encodingCaptions, index + 1, images.count)
-    }
   }
 
   private static func cache(

@@ -30,6 +30,8 @@ package struct TrainingPlan {
   let textCache: TextCache?
   /// What is still to be made of it.
   let missingText: [TextCache.Missing]
+  /// Bytes of what is kept of captions in memory before the denoiser is read; nil where text encoders are asked later.
+  private let captionBytes: Int?
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -92,9 +94,12 @@ package struct TrainingPlan {
     schedule = try RateSchedule(
       configuration.schedule, total: arithmetic.steps, rate: configuration.rates.common,
       schedulesItself: optimizer.optimizer.schedulesItself)
+    captionBytes =
+      textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
     estimate = Self.estimate(
       configuration, outline, network, images,
-      encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty))
+      encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty),
+      captionBytes: captionBytes)
     // The checks ask a plan that is whole.
     notices = []
     notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
@@ -146,6 +151,20 @@ package struct TrainingPlan {
     return (configuration, outline)
   }
 
+  /// Whether text encoders have done all that they are for before the denoiser is read.
+  var encodesTextFirst: Bool { captionBytes != nil }
+
+  /// nil where text encoders are adapted, where captions are not known, or where they are too many.
+  private static func captionBytes(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
+    _ images: TrainingSet
+  ) -> Int? {
+    guard network.textEncoderCount == 0, let captions = images.fixedCaptions else { return nil }
+    let bytes = captions.count * outline.captionBytes
+    let fits = configuration.textCaching == .memory || bytes <= KnownCaptions.commonBytes
+    return fits ? bytes : nil
+  }
+
   /// What is minimized.
   var objective: any Objective {
     if case .flow(let offset) = outline.prediction {
@@ -187,9 +206,12 @@ package struct TrainingPlan {
       isNarrow: configuration.model.compute == .bf16)
   }
 
+  /// - Parameters:
+  ///   - encodesText: whether text encoders are read.
+  ///   - captionBytes: what is kept of captions; nil where text encoders stay.
   private static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet, encodesText: Bool
+    _ images: TrainingSet, encodesText: Bool, captionBytes: Int?
   ) -> StepEstimate {
     let width = configuration.model.compute == .bf16 ? 2 : 4
     func bytes(of modules: some Sequence<FamilyModule>) -> Int {
@@ -198,14 +220,8 @@ package struct TrainingPlan {
         return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
       }
     }
-    // Where captions are kept, their encoders are let go of before the first step.
     let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
     let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
-    let keepsEncoders = configuration.textCaching == .none && outline.prepared == nil
-    var frozen = others + (keepsEncoders ? texts : 0)
-    if configuration.textCaching == .memory {
-      frozen += (images.fixedCaptions?.count ?? 0) * outline.captionBytes
-    }
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
       $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
@@ -221,8 +237,9 @@ package struct TrainingPlan {
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       size: StepSize(
         frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.size ?? 1, loaded: others + (encodesText ? texts : 0),
-      frozen: frozen, parameters: trained, copies: copies,
+      batch: largest?.size ?? 1, loaded: encodesText ? texts + (captionBytes ?? 0) : 0,
+      // What text encoders made stands in their place.
+      frozen: others + (captionBytes ?? texts), parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }

@@ -126,26 +126,32 @@ import Testing
   func givesTheSameBits(run: Recorded) throws {
     let recording = try Self.recording.get()
     let expected = try #require(recording.runs[run.name], "not recorded")
-    let found = try Self.outcome(of: run)
-    if recording.processor == RecordedBits.thisProcessor() {
+    let (found, isNarrow) = try Self.outcome(of: run)
+    if recording.processor == RecordedBits.thisProcessor(),
+      !isNarrow || recording.hasNativeBF16 == ComputeType.bf16.isNative
+    {
       #expect(found == expected)
     } else {
-      // Four steps with AdamW: a loss moves with the last bits of products by far less.
+      // Four steps with AdamW: a loss moves with the last bits of products by far less. Instructions for bf16 round
+      // what is multiplied to 8 bits, 4e-3 of it; where there are none it is not rounded.
       let error = abs(found.loss - expected.loss) / expected.loss
-      #expect(error < 1e-3, "off by \(error)")
+      #expect(error < (isNarrow ? 1e-2 : 1e-3), "off by \(error)")
       #expect(found.tensors == expected.tensors)
     }
   }
 
   @Test(.enabled(if: records)) func record() throws {
-    var recording = RecordedBits(processor: RecordedBits.thisProcessor(), runs: [:])
-    for run in Self.runs { recording.runs[run.name] = try Self.outcome(of: run) }
+    var recording = RecordedBits(
+      processor: RecordedBits.thisProcessor(), hasNativeBF16: ComputeType.bf16.isNative, runs: [:])
+    for run in Self.runs { recording.runs[run.name] = try Self.outcome(of: run).bits }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try encoder.encode(recording).write(to: URL(filePath: Self.path.string))
   }
 
-  private static func outcome(of recorded: Recorded) throws -> RecordedBits.Run {
+  private static func outcome(
+    of recorded: Recorded
+  ) throws -> (bits: RecordedBits.Run, isNarrow: Bool) {
     var run = try SmallRun(recorded.name, on: recorded.pipeline)
     defer { run.remove() }
     try recorded.change(&run)
@@ -156,9 +162,10 @@ import Testing
       hash.update(Array(name.utf8).span.bytes)
       hash.update(bytes.span.bytes)
     }
-    return RecordedBits.Run(
+    let bits = RecordedBits.Run(
       hash: hash.finish(), tensors: tensors.count, loss: report.loss,
       validationLoss: report.validationLoss)
+    return (bits, run.configuration.model.compute == .bf16)
   }
 }
 
@@ -174,6 +181,8 @@ struct RecordedBits: Codable {
 
   /// See `thisProcessor()`.
   let processor: String
+  /// Whether it multiplies numbers of 16 bits itself.
+  let hasNativeBF16: Bool
   var runs: [String: Run]
 
   /// A hash of what the libraries of products make of known numbers: equal where all sum in one order.

@@ -55,15 +55,17 @@ package struct TextCache: Sendable {
   }
 
   /// Writes the file of an image, which appears whole or not at all.
-  /// - Parameter kept: by the names of arrays, all of them.
+  /// - Parameter kept: every array of the layout, in its order.
   /// - Throws: `DatasetError.file`, also for numbers that are not finite.
-  package func write(_ kept: [String: Tensor], of image: Missing) throws(DatasetError) {
+  package func write(_ kept: [Tensor], of image: Missing) throws(DatasetError) {
     let entries = [
       ("format", Self.format), ("caption", image.caption), ("encoders", layout.identity ?? ""),
     ]
     var arrays: [(name: String, array: NumpyArray)] = []
-    for (name, _) in layout.arrays {
-      guard let tensor = kept[name] else { preconditionFailure("no '\(name)' to keep") }
+    precondition(
+      kept.count == layout.arrays.count,
+      "\(kept.count) arrays of \(layout.arrays.map(\.name)) to keep")
+    for (tensor, (name, _)) in zip(kept, layout.arrays) {
       guard tensor.elements.allSatisfy(\.isFinite) else {
         throw .file(
           image.path,

@@ -1,0 +1,94 @@
+package import Autograd
+import LinearAlgebra
+package import Tensors
+
+/// Captions as a denoiser reads them.
+///
+/// What a text encoder that is not trained makes of a caption is computed once and kept; where all captions are known
+/// from the start, the encoder itself is then let go of.
+package final class KnownCaptions {
+  /// In the order of the family; none where captions come encoded.
+  private var encoders: [Encoder]
+  /// Of a caption what each encoder makes of it; nothing of one that is trained.
+  private var known: [String: [[Tensor]]] = [:]
+  private var byteCount = 0
+  /// Bytes of what is kept: shuffled tags make new captions all the time.
+  private let mostBytes: Int
+
+  private struct Encoder {
+    /// nil once all captions are known.
+    var model: (any CaptionEncoder)?
+    /// Whether gradients go through it.
+    var isTrained = false
+
+    func encode(_ captions: [String]) -> [Variable] {
+      guard let model else { preconditionFailure("a caption that was not known: \(captions)") }
+      return model.encode(captions)
+    }
+  }
+
+  /// What is kept of captions where nobody asked to keep them all.
+  package static let commonBytes = 1 << 30
+
+  /// - Parameter keepsAll: whether captions are kept however many there are.
+  package init(_ encoders: [any CaptionEncoder], keepsAll: Bool) {
+    self.encoders = encoders.map { Encoder(model: $0) }
+    mostBytes = keepsAll ? .max : Self.commonBytes
+  }
+
+  /// Those of the encoders that are there.
+  package var layers: [Layer] { encoders.flatMap { $0.model?.layers ?? [] } }
+
+  /// Tells through which components gradients go; none where it is not told. Before anything is encoded.
+  package func train(_ components: Set<String>) {
+    for index in encoders.indices {
+      encoders[index].isTrained =
+        encoders[index].model.map { components.contains($0.component) } ?? false
+    }
+  }
+
+  /// Encodes captions that are all there are, and lets go of the encoders that are not trained; of none where that
+  /// takes more memory than is meant for it.
+  /// - Parameter progress: told of captions that are done, and of all; returns whether to go on.
+  package func settle(for captions: Set<String>, progress: (Int, Int) -> Bool) {
+    guard encoders.contains(where: { !$0.isTrained }) else { return }
+    for (index, caption) in captions.sorted().enumerated() {
+      _ = outputs(of: caption)
+      guard known.count == index + 1, progress(known.count, captions.count) else { return }
+    }
+    for index in encoders.indices where !encoders[index].isTrained { encoders[index].model = nil }
+  }
+
+  /// What the encoders make of the captions, one after the other.
+  package func encoded(_ captions: [String]) -> [Variable] {
+    let kept =
+      encoders.allSatisfy(\.isTrained)
+      ? [] : captions.map { outputs(of: $0) }
+    return encoders.indices.flatMap { index in
+      if encoders[index].isTrained { return encoders[index].encode(captions) }
+      return (kept.first?[index] ?? []).indices.map { output in
+        Variable(Tensor.stacked(kept.map { $0[index][output] }))
+      }
+    }
+  }
+
+  /// What the encoders make of one caption, which is not kept.
+  package func fresh(_ caption: String) -> [Tensor] {
+    encoders.flatMap { encoder in Recording.pause { encoder.encode([caption]).map(\.value) } }
+  }
+
+  private func outputs(of caption: String) -> [[Tensor]] {
+    if let values = known[caption] { return values }
+    let values = encoders.map { encoder in
+      encoder.isTrained ? [] : Recording.pause { encoder.encode([caption]).map(\.value) }
+    }
+    let size = values.joined().reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride }
+    if byteCount + size > mostBytes {
+      known.removeAll(keepingCapacity: true)
+      byteCount = 0
+    }
+    known[caption] = values
+    byteCount += size
+    return values
+  }
+}

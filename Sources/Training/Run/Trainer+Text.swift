@@ -1,0 +1,56 @@
+import Pipelines
+import Safetensors
+import SystemPackage
+import Tensors
+
+extension Trainer {
+  /// The text encoders. Where nothing that they are asked later differs from what is known now, all captions are
+  /// encoded or kept in files, and the encoders are gone.
+  /// - Throws: what reading the encoders and writing files throws, `TrainingError.interrupted`.
+  static func captions(
+    _ plan: TrainingPlan, _ pipeline: Pipeline.Type, _ observer: TrainingObserver
+  ) throws -> KnownCaptions {
+    let configuration = plan.configuration
+    let captions = KnownCaptions(
+      plan.textCache != nil && plan.missingText.isEmpty
+        ? []
+        : try pipeline.captionEncoders(
+          of: plan.base, configuration.model,
+          checkpointsBlocks: configuration.run.checkpointsBlocks),
+      keepsAll: configuration.textCaching == .memory)
+    if let cache = plan.textCache {
+      try keep(plan.missingText, in: cache, captions, observer)
+      settle(captions, for: [], observer)
+    } else if plan.encodesTextFirst, let all = plan.images.fixedCaptions {
+      settle(captions, for: all, observer)
+    }
+    return captions
+  }
+
+  static func settle(
+    _ captions: KnownCaptions, for all: Set<String>, _ observer: TrainingObserver
+  ) {
+    captions.settle(for: all) { done, total in
+      observer.progress(.encodingCaptions, done, total)
+      return !Task.isCancelled
+    }
+  }
+
+  private static func keep(
+    _ images: [TextCache.Missing], in cache: TextCache, _ captions: KnownCaptions,
+    _ observer: TrainingObserver
+  ) throws {
+    let folders = try OutputPlace.folders(of: images.map(\.path))
+    defer { withExtendedLifetime(folders) {} }
+    for (index, image) in images.enumerated() {
+      // Files that are made are kept.
+      if Task.isCancelled { throw TrainingError.interrupted(state: nil) }
+      // Of one caption: the first axis says nothing.
+      let outputs = captions.fresh(image.caption).map {
+        $0.reshaped(Shape(Array($0.shape.dimensions.dropFirst())))
+      }
+      try cache.write(outputs, of: image)
+      observer.progress(.encodingCaptions, index + 1, images.count)
+    }
+  }
+}
