@@ -125,6 +125,14 @@ struct TransformerGradientTests {
     checkGradients(of: [x, random([2, 3, 5], seed: 2)], "appended") {
       $0[0].appendingTokens($0[1])
     }
+    checkGradients(of: [x], "overlapping parts") {
+      $0[0].channels(0..<4).tokens(1..<4) * $0[0].tokens(4..<7).channels(1..<5)
+    }
+    // The gradient of a sum is that of both terms: a part is added to one of them alone.
+    checkGradients(of: [x, random([2, 7, 5], seed: 2)], "part of a term") {
+      let part = $0[0].channels(1..<4)
+      return part + ($0[0] + $0[1]).channels(1..<4)
+    }
     let parts = (Variable(x).tokens(0..<3), Variable(x).tokens(3..<7))
     #expect(parts.0.shape == [2, 3, 5] && parts.0.appendingTokens(parts.1).value == x)
     #expect(parts.1.value.elements[4 * 5] == x.elements[(7 + 3) * 5])
