@@ -54,6 +54,16 @@ struct TransformerGradientTests {
     }
   }
 
+  @Test func layerOfRootMeanSquares() {
+    let (x, weight) = (random([2, 5, 24], seed: 1), random([8], seed: 2))
+    let layer = Layer(
+      component: "unet", path: "norm_q", .rmsNorm(epsilon: 1e-3), weight: weight, bias: nil,
+      compute: .f32)
+    let expected = Variable(x).rootMeanSquareNormalized(weight: Variable(weight), epsilon: 1e-3)
+    #expect(layer(Variable(x)).value == expected.value)
+    #expect(layer.weightValue == weight && layer.byteCount == 32)
+  }
+
   @Test func modulation() {
     let x = random([2, 35, 21], seed: 1)
     let (scale, shift) = (random([2, 21], seed: 2), random([2, 21], seed: 3))
