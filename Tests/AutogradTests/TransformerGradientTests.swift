@@ -54,6 +54,16 @@ struct TransformerGradientTests {
     }
   }
 
+  @Test func layerOfRootMeanSquares() {
+    let (x, weight) = (random([2, 5, 24], seed: 1), random([8], seed: 2))
+    let layer = Layer(
+      component: "unet", path: "norm_q", .rmsNorm(epsilon: 1e-3), weight: weight, bias: nil,
+      compute: .f32)
+    let expected = Variable(x).rootMeanSquareNormalized(weight: Variable(weight), epsilon: 1e-3)
+    #expect(layer(Variable(x)).value == expected.value)
+    #expect(layer.weightValue == weight && layer.byteCount == 32)
+  }
+
   @Test func modulation() {
     let x = random([2, 35, 21], seed: 1)
     let (scale, shift) = (random([2, 21], seed: 2), random([2, 21], seed: 3))
@@ -124,6 +134,14 @@ struct TransformerGradientTests {
     checkGradients(of: [x], "channels") { $0[0].channels(1..<4) }
     checkGradients(of: [x, random([2, 3, 5], seed: 2)], "appended") {
       $0[0].appendingTokens($0[1])
+    }
+    checkGradients(of: [x], "overlapping parts") {
+      $0[0].channels(0..<4).tokens(1..<4) * $0[0].tokens(4..<7).channels(1..<5)
+    }
+    // The gradient of a sum is that of both terms: a part is added to one of them alone.
+    checkGradients(of: [x, random([2, 7, 5], seed: 2)], "part of a term") {
+      let part = $0[0].channels(1..<4)
+      return part + ($0[0] + $0[1]).channels(1..<4)
     }
     let parts = (Variable(x).tokens(0..<3), Variable(x).tokens(3..<7))
     #expect(parts.0.shape == [2, 3, 5] && parts.0.appendingTokens(parts.1).value == x)

@@ -1,7 +1,8 @@
 import CLayers
 import Tensors
 
-/// Parts of the tokens and of the channels of `[batch, tokens, width]`. The gradient of what is left out is zero.
+/// Parts of the tokens and of the channels of `[batch, tokens, width]`. The gradient of what is left out is zero;
+/// those of parts are added to that of the whole where they belong.
 extension Variable {
   /// Tokens `[batch, range.count, width]` of `[batch, tokens, width]`.
   package func tokens(_ range: Range<Int>) -> Variable {
@@ -16,20 +17,14 @@ extension Variable {
         unsafe part.copy(from: $0, whole, at: range.lowerBound, to: target, part, at: 0)
       }
     }
-    return .record(
-      taken,
-      (
-        self,
-        { dy in
-          var dx = Tensor(zeros: whole.shape)
-          unsafe dx.changing { dx in
-            unsafe dy.reading {
-              unsafe part.copy(from: $0, part, at: 0, to: dx, whole, at: range.lowerBound)
-            }
-          }
-          return dx
-        }
-      ))
+    return unsafe recordPart(taken) { dx, dy in
+      for sample in 0..<whole.batch {
+        unsafe lyco_add_rows(
+          dy + sample * part.count * part.width, part.width,
+          dx + (sample * whole.count + range.lowerBound) * whole.width, whole.width, part.count,
+          part.width)
+      }
+    }
   }
 
   /// The tokens of each sample, then those of another `[batch, tokens', width]`.
@@ -75,20 +70,23 @@ extension Variable {
         unsafe lyco_copy_rows($0 + range.lowerBound, all, target, count, rows, count)
       }
     }
-    return .record(
-      taken,
-      (
-        self,
-        { dy in
-          var dx = Tensor(zeros: before)
-          unsafe dx.changing { dx in
-            unsafe dy.reading {
-              unsafe lyco_copy_rows($0, count, dx + range.lowerBound, all, rows, count)
-            }
-          }
-          return dx
-        }
-      ))
+    return unsafe recordPart(taken) { dx, dy in
+      unsafe lyco_add_rows(dy, count, dx + range.lowerBound, all, rows, count)
+    }
+  }
+
+  /// A part of this value.
+  /// - Parameter add: adds the gradient of the part to that of the whole.
+  private func recordPart(
+    _ part: Tensor, _ add: @escaping (UnsafeMutablePointer<Float>, UnsafePointer<Float>) -> Void
+  ) -> Variable {
+    let (node, before) = (node, shape)
+    return .record(part, from: [self]) { dy in
+      node?.accumulate(partOf: before) { dx in
+        unsafe dx.changing { dx in unsafe dy.reading { unsafe add(dx, $0) } }
+      }
+      return [nil]
+    }
   }
 }
 

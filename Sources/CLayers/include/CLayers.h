@@ -52,6 +52,9 @@ void lyco_sum_rows(const float *x, float *sums, size_t rows, size_t width);
 /// Copies `width` elements of every row to others: rows of x lie `x_stride` apart, those of y `y_stride`.
 void lyco_copy_rows(const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
                     size_t width);
+/// The same, added to what is there.
+void lyco_add_rows(const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
+                   size_t width);
 
 // MARK: Rows of samples
 
