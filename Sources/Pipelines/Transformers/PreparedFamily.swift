@@ -1,4 +1,4 @@
-import Autograd
+package import Autograd
 package import Checkpoints
 import ModelFamilies
 

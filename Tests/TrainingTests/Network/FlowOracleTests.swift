@@ -111,7 +111,11 @@ struct FlowOracleTests {
     }
     let raw = try input("latents")
     let family = base.layout.family
-    let latents = family.commonLatents.scaled(raw.samplesChannelsLast)
+    var latents = family.commonLatents.scaled(raw.samplesChannelsLast)
+    // There latents are scaled in the format of the cache.
+    if oracle.family == "hunyuan-video" {
+      latents = Tensor(latents.shape, latents.elements.map { Float(Float16($0)) })
+    }
     let (noises, shares) = (try input("noise"), try input("t").elements)
     let objective = FlowObjective(
       settings: FlowSettings(), loss: LossSettings(), offset: 1, sampleCount: 2)
@@ -142,16 +146,7 @@ struct FlowOracleTests {
       }
       worst.loss = max(
         worst.loss, abs(Double(loss.total.value.elements[0]) - expected) / expected)
-      if step == 0 {
-        for parameter in parameters {
-          guard let tensor = file.tensors["grad." + parameter.name]?.tensor() else {
-            #expect(golden.withoutGradient.contains(parameter.name), "\(parameter.name)")
-            continue
-          }
-          let gradient = try #require(parameter.gradient, "\(parameter.name)")
-          worst.gradient = max(worst.gradient, gradient.relativeError(to: tensor))
-        }
-      }
+      if step == 0 { worst.gradient = try gradientError(of: parameters, in: file, golden) }
       _ = [group].clipGradients(to: 1)
       optimizer.step(parameters)
       [group].clearGradients()
@@ -171,6 +166,27 @@ struct FlowOracleTests {
     #expect(worst.loss <= 1e-5)
     #expect(worst.gradient <= 1e-4)
     #expect(way <= 1e-3)
+  }
+
+  /// The largest error of a gradient, as a share of its norm. Rows of text beyond a caption are alike, so that what
+  /// they give to queries and keys all but cancels: what is below a hundredth of the largest norm is a share of that.
+  private func gradientError(
+    of parameters: [Parameter], in file: TensorFile, _ golden: Golden
+  ) throws -> Double {
+    let expected = parameters.map { file.tensors["grad." + $0.name]?.tensor() }
+    let least = expected.compactMap { $0?.sumOfSquares.squareRoot() }.max()! / 100
+    var worst = 0.0
+    for (parameter, expected) in zip(parameters, expected) {
+      guard let expected else {
+        #expect(golden.withoutGradient.contains(parameter.name), "\(parameter.name)")
+        continue
+      }
+      let gradient = try #require(parameter.gradient, "\(parameter.name)")
+      let missed = gradient.adding(expected.reshaped(gradient.shape), times: -1).sumOfSquares
+      worst = max(
+        worst, missed.squareRoot() / max(expected.sumOfSquares.squareRoot(), least))
+    }
+    return worst
   }
 
   private func network(
