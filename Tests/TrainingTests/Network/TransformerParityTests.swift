@@ -152,6 +152,24 @@ struct TransformerParityTests {
     #expect(worst.end <= 1e-4)
   }
 
+  /// `train_norm` takes every norm that has a weight. LyCORIS takes root mean square norms too if their class has
+  /// `_norm`, as those of musubi-tuner's models have; of a norm without a weight it makes a module that cannot run.
+  @Test func trainsNormsThatHaveWeights() throws {
+    let base = try Transformer.wan.base(Transformer.wan.native)
+    var flags = NetworkSettings.Flags()
+    flags.module = "lycoris.kohya"
+    let settings = try NetworkSettings(
+      flags, NetworkArguments(parsing: ["train_norm=True", "preset=attn-mlp"]))
+    let plan = try NetworkPlan(
+      modules: base.layout.modules, family: base.layout.family, settings: settings)
+    let norms = plan.modules.filter { $0.module.kind == .norm }.map(\.module.path)
+    let names = [
+      "self_attn.norm_q", "self_attn.norm_k", "norm3", "cross_attn.norm_q", "cross_attn.norm_k",
+    ]
+    #expect(Set(norms) == Set((0...1).flatMap { block in names.map { "blocks.\(block).\($0)" } }))
+    #expect(norms.count == 10 && plan.modules.count == 10 + 20)
+  }
+
   /// - Parameter part: before the names of the inputs.
   private static func model(
     _ transformer: Transformer, _ base: BaseModel, _ file: TensorFile, _ part: String
