@@ -43,6 +43,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
     self.observer = observer
     files = TrainingFiles(plan)
     self.outputs = try outputs ?? TrainingOutputs(configuration.output)
+    try Self.checkItems(plan, observer)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
     let isPrepared = plan.outline.prepared != nil
@@ -97,6 +98,19 @@ package final class Trainer<Pipeline: ModelPipeline> {
       if Task.isCancelled { throw TrainingError.interrupted(state: nil) }
       try cache.write(pipeline.textOutputs(of: image.caption), of: image)
       observer.progress(.encodingCaptions, index + 1, images.count)
+    }
+  }
+
+  /// Looks at the numbers of items that come encoded, unless they are to be trusted.
+  private static func checkItems(_ plan: TrainingPlan, _ observer: TrainingObserver) throws {
+    guard !plan.configuration.cache.isTrusted else { return }
+    do {
+      try plan.images.checkNumbers { done, total in
+        observer.progress(.readingItems, done, total)
+        return !Task.isCancelled
+      }
+    } catch is CancellationError {
+      throw TrainingError.interrupted(state: nil)
     }
   }
 
