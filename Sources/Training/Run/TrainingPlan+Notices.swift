@@ -33,8 +33,8 @@ extension TrainingPlan {
         "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
           + "or from '--alpha_mask'")
     }
-    if configuration.network.flags.trainsTextEncoders,
-      network.textEncoderCount == 0
+    if configuration.network.flags.trainsTextEncoders, network.textEncoderCount == 0,
+      outline.prepared == nil
     {
       notices.append("no module of the text encoder is trained")
     }
