@@ -19,13 +19,16 @@ package struct PipelineOutline: Sendable {
   package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
+  /// Whether there may be another network for much noise.
+  package let takesHighNoise: Bool
   /// What is needed of items that come encoded; nil where pictures and captions are read.
   package let prepared: PreparedItems?
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, prepared: PreparedItems? = nil
+    captionBytes: Int = 0, hasEncoder: Bool, takesHighNoise: Bool = false,
+    prepared: PreparedItems? = nil
   ) {
     self.modules = modules
     self.units = units
@@ -36,6 +39,7 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
+    self.takesHighNoise = takesHighNoise
     self.prepared = prepared
   }
 }

@@ -4,6 +4,7 @@ package import Checkpoints
 import FoundationEssentials
 import Machine
 import ModelFamilies
+import OrderedCollections
 package import Pipelines
 import Safetensors
 import SystemPackage
@@ -128,16 +129,30 @@ package struct TrainingPlan {
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
     let outline = try pipeline.outline(of: base, model)
+    if given.model.highNoise != nil, !outline.takesHighNoise {
+      throw SettingError.combination(
+        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
+      )
+    }
     if outline.prepared != nil {
       (configuration.cache.place, configuration.textCaching) = (nil, .none)
     }
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    if given.model.highNoise != nil, !outline.takesHighNoise {
+      throw SettingError.combination(
+        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
+      )
+    }
     if outline.prepared != nil {
       // What the trainers of transformers call by names of their own.
       configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
-      if let compute = given.model.transformerCompute, given.model.compute == .f32 {
-        configuration.model.compute = compute
+      if given.model.compute == .f32 {
+        // Those of a large model would take twice their file.
+        let stored = base.file.tensors.values.max { $0.byteCount < $1.byteCount }?.dtype
+        let isNarrow = [.bf16, .f8e4m3, .f8e5m2].contains(stored)
+        configuration.model.compute =
+          given.model.transformerCompute ?? (isNarrow ? .bf16 : .f32)
       }
     }
     let (first, last) = (given.firstTimestep, given.lastTimestep)
@@ -221,7 +236,8 @@ package struct TrainingPlan {
       }
     }
     let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
-    let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
+    let networks = configuration.model.highNoise == nil ? 1 : 2
+    let others = networks * bytes(of: outline.modules.lazy.filter { $0.role != .text })
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
       $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
