@@ -19,11 +19,15 @@ package struct PipelineOutline: Sendable {
   package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
+  /// Weights of that encoder, which is held in f32.
+  package let encoderCount: Int
+  /// What the user should know of the checkpoint.
+  package let notices: [String]
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool
+    captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = []
   ) {
     self.modules = modules
     self.units = units
@@ -34,6 +38,8 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
+    self.encoderCount = encoderCount
+    self.notices = notices
   }
 }
 
