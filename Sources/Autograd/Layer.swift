@@ -12,6 +12,8 @@ package final class Layer {
     case groupNorm(groups: Int, epsilon: Float, silu: Bool)
     /// `[…, width]`
     case layerNorm(epsilon: Float)
+    /// `[…, n · width]`, every run of the weight's width by itself; there is no bias.
+    case rmsNorm(epsilon: Float)
   }
 
   private enum Weight {
@@ -51,7 +53,7 @@ package final class Layer {
     case .linear:
       self.weight = .matrix(FrozenMatrix(weight, storage: storage, compute: compute))
     case .convolution: self.weight = .kernel(FrozenKernel(weight, compute: compute))
-    case .groupNorm, .layerNorm: self.weight = .vector(weight)
+    case .groupNorm, .layerNorm, .rmsNorm: self.weight = .vector(weight)
     }
   }
 
@@ -67,7 +69,8 @@ package final class Layer {
     case (.linear, .matrix(let matrix)): x.linear(matrix, bias: bias)
     case (.convolution(let geometry), .kernel(let kernel)):
       x.convolved(kernel, bias: bias, geometry)
-    case (.groupNorm, .vector(let vector)), (.layerNorm, .vector(let vector)):
+    case (.groupNorm, .vector(let vector)), (.layerNorm, .vector(let vector)),
+      (.rmsNorm, .vector(let vector)):
       applying(weight: Variable(vector), bias: bias.map { Variable($0) }, to: x)
     default: preconditionFailure("a layer's weight suits its operation")
     }
@@ -87,6 +90,9 @@ package final class Layer {
     case .layerNorm(let epsilon):
       return x.layerNormalized(
         weight: weight, bias: bias ?? Variable(Tensor(zeros: weight.shape)), epsilon: epsilon)
+    case .rmsNorm(let epsilon):
+      precondition(bias == nil, "a root mean square norm has no bias, that of \(path) neither")
+      return x.rootMeanSquareNormalized(weight: weight, epsilon: epsilon)
     }
   }
 

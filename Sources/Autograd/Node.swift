@@ -31,6 +31,14 @@ final class Node {
     gradient = sum
   }
 
+  /// Adds to a part of the gradient of a value of that shape; the rest of it, if nothing was there, is zero.
+  func accumulate(partOf shape: Shape, _ add: (inout Tensor) -> Void) {
+    // In place, as above: the gradients of many parts take no more memory than that of the whole.
+    var sum = gradient.take() ?? Tensor(zeros: shape)
+    add(&sum)
+    gradient = sum
+  }
+
   func takeGradient() -> Tensor? { gradient.take() }
 
   /// Sends the gradient on, and lets go of everything.

@@ -42,12 +42,32 @@ OVER_ELEMENTS(gelu_backward, struct unary, {
   store(work->y + i, load(work->dy + i, left) * (below + x * bell * DENSITY), left);
 })
 
+// √(2/π), and the cube's part in the argument. (1 + tanh z) / 2 is sigmoid 2z.
+#define TANH_SCALE 0.797884561f
+#define TANH_CUBE 0.044715f
+
+OVER_ELEMENTS(tanh_gelu, struct unary, {
+  const vector x = load(work->x + i, left);
+  const vector z = TANH_SCALE * (x + TANH_CUBE * (x * x * x));
+  store(work->y + i, x * sigmoid(2.0f * z), left);
+})
+
+OVER_ELEMENTS(tanh_gelu_backward, struct unary, {
+  const vector x = load(work->x + i, left), square = x * x;
+  const vector e = exponential(-2.0f * TANH_SCALE * (x + TANH_CUBE * (square * x)));
+  // e·s is 1 − s, whose digits count: the slope of the argument grows with x².
+  const vector s = 1.0f / (1.0f + e);
+  const vector slope = 2.0f * TANH_SCALE * (1.0f + 3.0f * TANH_CUBE * square);
+  store(work->y + i, load(work->dy + i, left) * (s + x * s * (e * s) * slope), left);
+})
+
 void lyco_activate(lyco_activation activation, const float *x, float *y, size_t count) {
   struct unary work = {x, NULL, y, count};
   switch (activation) {
     case LYCO_SILU: silu(work); break;
     case LYCO_GELU: gelu(work); break;
     case LYCO_QUICK_GELU: quick_gelu(work); break;
+    case LYCO_TANH_GELU: tanh_gelu(work); break;
   }
 }
 
@@ -58,6 +78,7 @@ void lyco_activate_backward(lyco_activation activation, const float *x, const fl
     case LYCO_SILU: silu_backward(work); break;
     case LYCO_GELU: gelu_backward(work); break;
     case LYCO_QUICK_GELU: quick_gelu_backward(work); break;
+    case LYCO_TANH_GELU: tanh_gelu_backward(work); break;
   }
 }
 

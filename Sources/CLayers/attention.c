@@ -18,35 +18,46 @@
 
 struct attention {
   const lyco_attention *extents;
+  // Of each sample: how many of its keys are seen; NULL for all.
+  const size_t *key_counts;
   const panel_kernel *kernel;
   const float *q, *k, *v, *y, *dy, *logs;
-  float *written, *written_logs, *dk, *dv;
+  float *written, *written_logs, *dq, *dk, *dv;
   // Elements of a row, and between the parts of samples.
   size_t stride;
   // Units of one head in units: keys and values, packed (forward).
   size_t keys_size, values_size;
   unit *packed;
-  // Backward: gradients of queries from each segment of keys.
-  size_t segments;
+  // Forward: the first head of those that are packed.
+  size_t first_head;
+  // Backward: how many segments of each head are worked on at a time, the first of them, and what all but
+  // the first give to the gradients of queries.
+  size_t slots, wave;
   float *parts;
   int failed;
 };
 
-static struct attention described(const lyco_attention *e) {
+static struct attention described(const lyco_attention *e, const size_t *key_counts) {
   const panel_kernel *kernel = lyco_panel_kernel(e->compute);
   return (struct attention){
       .extents = e,
+      .key_counts = key_counts,
       .kernel = kernel,
       .stride = e->heads * e->width,
       .keys_size = padded(e->keys) * units(kernel, e->width),
       .values_size = padded(e->width) * units(kernel, KEYS) * ((e->keys + KEYS - 1) / KEYS),
-      .segments = (e->keys + TASK_KEYS - 1) / TASK_KEYS,
   };
 }
 
 // Where the part of a head begins among `rows` rows per sample.
 static size_t head_offset(const lyco_attention *e, size_t head, size_t rows) {
   return head / e->heads * rows * e->heads * e->width + head % e->heads * e->width;
+}
+
+// Keys of the sample of a head that are seen at all.
+INLINE size_t seen_keys(const struct attention *work, size_t head) {
+  const lyco_attention *e = work->extents;
+  return work->key_counts ? work->key_counts[head / e->heads] : e->keys;
 }
 
 // Keys of a block that a query sees.
@@ -57,17 +68,18 @@ INLINE size_t visible(const lyco_attention *e, size_t query, size_t first_key, s
 
 // MARK: Forward
 
-static void pack_head(size_t head, void *context) {
+static void pack_head(size_t index, void *context) {
   const struct attention *work = context;
+  const size_t head = work->first_head + index;
   const lyco_attention *e = work->extents;
   const panel_kernel *kernel = work->kernel;
-  unit *keys = work->packed + head * (work->keys_size + work->values_size);
-  const size_t offset = head_offset(e, head, e->keys);
-  kernel->pack_transposed(work->k + offset, work->stride, e->keys, e->width, keys);
+  unit *keys = work->packed + index * (work->keys_size + work->values_size);
+  const size_t offset = head_offset(e, head, e->keys), count = seen_keys(work, head);
+  kernel->pack_transposed(work->k + offset, work->stride, count, e->width, keys);
   unit *values = keys + work->keys_size;
-  for (size_t key = 0; key < e->keys; key += KEYS) {
+  for (size_t key = 0; key < count; key += KEYS) {
     kernel->pack_depth(work->v + offset + key * work->stride, work->stride,
-                       FEWER(KEYS, e->keys - key), e->width, values);
+                       FEWER(KEYS, count - key), e->width, values);
     values += padded(e->width) * units(kernel, KEYS);
   }
 }
@@ -102,7 +114,8 @@ static CLONED void attend(const struct attention *work, size_t head, size_t quer
   const lyco_attention *e = work->extents;
   const panel_kernel *kernel = work->kernel;
   const size_t width = padded(e->width), depth = units(kernel, e->width);
-  const unit *keys = work->packed + head * (work->keys_size + work->values_size);
+  const unit *keys =
+      work->packed + (head - work->first_head) * (work->keys_size + work->values_size);
   const unit *values = keys + work->keys_size;
   unit *probabilities = a + QUERIES * depth;
   // Sums of exponentials, every 16th key in a lane of its own.
@@ -112,9 +125,10 @@ static CLONED void attend(const struct attention *work, size_t head, size_t quer
   memset(output, 0, QUERIES * width * sizeof(float));
   const size_t offset = head_offset(e, head, e->queries) + query * work->stride;
   kernel->pack_rows(work->q + offset, work->stride, rows, e->width, a);
-  for (size_t key = 0; key < e->keys; key += KEYS) {
+  const size_t key_count = seen_keys(work, head);
+  for (size_t key = 0; key < key_count; key += KEYS) {
     if (e->causal && key > query + rows - 1) break;
-    const size_t count = FEWER(KEYS, e->keys - key);
+    const size_t count = FEWER(KEYS, key_count - key);
     size_t seen[QUERIES];
     for (size_t i = 0; i < rows; i++) seen[i] = visible(e, query + i, key, count);
     kernel->multiply(a, depth, 1, keys + key * depth, LANES * depth, depth, scores, KEYS, rows,
@@ -143,7 +157,7 @@ static void forward_task(size_t index, void *context) {
   struct attention *work = context;
   const lyco_attention *e = work->extents;
   const size_t tasks = (e->queries + TASK_QUERIES - 1) / TASK_QUERIES;
-  const size_t head = index / tasks, first = index % tasks * TASK_QUERIES;
+  const size_t head = work->first_head + index / tasks, first = index % tasks * TASK_QUERIES;
   const size_t last = FEWER(first + TASK_QUERIES, e->queries);
   float *scores = malloc((QUERIES * (2 * KEYS + 2 * padded(e->width))) * sizeof(float));
   if (!scores) {
@@ -157,15 +171,25 @@ static void forward_task(size_t index, void *context) {
   free(scores);
 }
 
-int lyco_attention_forward(const lyco_attention *extents, const float *q, const float *k,
-                           const float *v, float *y, float *logs) {
-  struct attention work = described(extents);
+// Beyond that, what threads wait for each other at the end of a group is less than a hundredth.
+#define FORWARD_TASKS_PER_THREAD ((size_t)128)
+
+int lyco_attention_forward(const lyco_attention *extents, const size_t *key_counts, const float *q,
+                           const float *k, const float *v, float *y, float *logs) {
+  struct attention work = described(extents, key_counts);
   work.q = q, work.k = k, work.v = v, work.written = y, work.written_logs = logs;
   const size_t heads = extents->batch * extents->heads;
-  work.packed = malloc(heads * (work.keys_size + work.values_size) * sizeof(unit));
+  const size_t tasks = (extents->queries + TASK_QUERIES - 1) / TASK_QUERIES;
+  // Heads whose keys and values are packed at a time: enough that no thread waits.
+  const size_t wanted = FORWARD_TASKS_PER_THREAD * (size_t)lyco_threads();
+  const size_t group = FEWER(heads, tasks > 0 ? (wanted + tasks - 1) / tasks : 1);
+  work.packed = malloc(group * (work.keys_size + work.values_size) * sizeof(unit));
   if (!work.packed) return 1;
-  lyco_parallel(heads, pack_head, &work);
-  lyco_parallel(heads * ((extents->queries + TASK_QUERIES - 1) / TASK_QUERIES), forward_task, &work);
+  for (work.first_head = 0; work.first_head < heads; work.first_head += group) {
+    const size_t count = FEWER(group, heads - work.first_head);
+    lyco_parallel(count, pack_head, &work);
+    lyco_parallel(count * tasks, forward_task, &work);
+  }
   free(work.packed);
   return work.failed;
 }
@@ -196,7 +220,9 @@ static CLONED float dot(const float *x, const float *y, size_t count) {
 
 // Gradients of the keys and values of a segment, and what they give to those of the queries.
 struct segment {
-  size_t head, first, count;
+  size_t head, first;
+  // Keys that are seen.
+  size_t count;
   // Packed: Kᵀ and Vᵀ by blocks of keys as they give scores, K as it gives dq.
   unit *keys, *values, *keys_deep;
   // `[count][padded width]`
@@ -267,6 +293,19 @@ static void copy_out(const float *source, size_t width, float *target, size_t st
     memcpy(target + i * stride, source + i * width, count * sizeof(float));
 }
 
+static CLONED void add_out(const float *source, size_t width, float *target, size_t stride,
+                           size_t rows, size_t count) {
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < count; j += LANES)
+      store(target + i * stride + j,
+            load(target + i * stride + j, count - j) + load(source + i * width + j, count - j),
+            count - j);
+}
+
+static void clear_rows(float *target, size_t stride, size_t rows, size_t count) {
+  for (size_t i = 0; i < rows; i++) memset(target + i * stride, 0, count * sizeof(float));
+}
+
 // Takes the next `count` floats or units of memory.
 static void *take(float **memory, size_t count) {
   void *start = *memory;
@@ -274,14 +313,30 @@ static void *take(float **memory, size_t count) {
   return start;
 }
 
+// Where a segment of a wave leaves what it gives to the gradients of queries: the first adds to what is
+// there, in dq itself; others have a part of their own.
+static float *part_of(const struct attention *work, size_t slot) {
+  const lyco_attention *e = work->extents;
+  return slot == 0 ? work->dq : work->parts + (slot - 1) * e->batch * e->queries * work->stride;
+}
+
 static void backward_task(size_t index, void *context) {
   struct attention *work = context;
   const lyco_attention *e = work->extents;
   const panel_kernel *kernel = work->kernel;
   const size_t width = padded(e->width), stride = work->stride;
-  struct segment part = {.head = index / work->segments,
-                         .first = index % work->segments * TASK_KEYS};
-  part.count = FEWER(TASK_KEYS, e->keys - part.first);
+  const size_t slot = index % work->slots;
+  struct segment part = {.head = index / work->slots, .first = (work->wave + slot) * TASK_KEYS};
+  if (part.first >= e->keys) return;
+  const size_t seen = seen_keys(work, part.head), all = FEWER(TASK_KEYS, e->keys - part.first);
+  const size_t offset = head_offset(e, part.head, e->keys) + part.first * stride;
+  part.count = seen > part.first ? FEWER(all, seen - part.first) : 0;
+  if (work->dk) {
+    const size_t unseen = offset + part.count * stride;
+    clear_rows(work->dk + unseen, stride, all - part.count, e->width);
+    clear_rows(work->dv + unseen, stride, all - part.count, e->width);
+  }
+  if (part.count == 0) return;
   const size_t whole = (part.count + KEYS - 1) / KEYS * KEYS;
   float *memory = malloc((5 * whole * width + QUERIES * (5 * KEYS + 5 * width) + 32 * LANES) *
                          sizeof(float));
@@ -309,18 +364,20 @@ static void backward_task(size_t index, void *context) {
     memset(part.dk, 0, part.count * width * sizeof(float));
     memset(part.dv, 0, part.count * width * sizeof(float));
   }
-  const size_t offset = head_offset(e, part.head, e->keys) + part.first * stride;
   kernel->pack_transposed(work->k + offset, stride, part.count, e->width, part.keys);
   kernel->pack_transposed(work->v + offset, stride, part.count, e->width, part.values);
   for (size_t key = 0; key < part.count; key += KEYS)
     kernel->pack_depth(work->k + offset + key * stride, stride, FEWER(KEYS, part.count - key),
                        e->width, part.keys_deep + key / KEYS * width * units(kernel, KEYS));
-  float *dq = work->parts + index % work->segments * e->batch * e->queries * stride;
+  float *dq = part_of(work, slot);
   for (size_t query = 0; query < e->queries; query += QUERIES) {
     const size_t rows = FEWER(QUERIES, e->queries - query);
     differentiate_block(work, &part, query, rows);
-    copy_out(part.dq, width, dq + head_offset(e, part.head, e->queries) + query * stride, stride,
-             rows, e->width);
+    float *target = dq + head_offset(e, part.head, e->queries) + query * stride;
+    if (slot == 0 && part.first > 0)
+      add_out(part.dq, width, target, stride, rows, e->width);
+    else
+      copy_out(part.dq, width, target, stride, rows, e->width);
   }
   if (work->dk) {
     copy_out(part.dk, width, work->dk + offset, stride, part.count, e->width);
@@ -329,20 +386,46 @@ static void backward_task(size_t index, void *context) {
   free(memory);
 }
 
-int lyco_attention_backward(const lyco_attention *extents, const float *q, const float *k,
-                            const float *v, const float *y, const float *logs, const float *dy,
-                            float *dq, float *dk, float *dv) {
-  struct attention work = described(extents);
-  work.q = q, work.k = k, work.v = v, work.y = y, work.logs = logs, work.dy = dy;
-  work.dk = dk, work.dv = dv;
-  const size_t count = extents->batch * extents->queries * work.stride;
-  work.parts = work.segments > 1 ? malloc(work.segments * count * sizeof(float)) : dq;
-  if (!work.parts) return 1;
-  lyco_parallel(extents->batch * extents->heads * work.segments, backward_task, &work);
-  if (work.segments > 1) {
-    lyco_sum(work.parts, work.parts + count, 1, dq, count);
-    for (size_t i = 2; i < work.segments; i++) lyco_add(dq, work.parts + i * count, 1, count);
-    free(work.parts);
+// Adds the parts of a wave to the gradients of the queries of a head, in the order of the keys.
+static void gather_task(size_t head, void *context) {
+  const struct attention *work = context;
+  const lyco_attention *e = work->extents;
+  const size_t offset = head_offset(e, head, e->queries), seen = seen_keys(work, head);
+  for (size_t slot = 1; slot < work->slots; slot++) {
+    if ((work->wave + slot) * TASK_KEYS >= seen) break;
+    add_out(part_of(work, slot) + offset, work->stride, work->dq + offset, work->stride, e->queries,
+            e->width);
   }
+}
+
+// Segments go in waves of a few for each head, so that memory does not grow with queries times keys. Their sums are
+// formed in the order of the keys, whatever the size of a wave: it is as large as the threads need, and never more.
+#define MOST_SLOTS ((size_t)4)
+#define TASKS_PER_THREAD ((size_t)8)
+
+static size_t slots(size_t heads, size_t segments) {
+  const size_t wanted = TASKS_PER_THREAD * (size_t)lyco_threads();
+  return FEWER(FEWER((wanted + heads - 1) / heads, MOST_SLOTS), segments);
+}
+
+int lyco_attention_backward(const lyco_attention *extents, const size_t *key_counts, const float *q,
+                            const float *k, const float *v, const float *y, const float *logs,
+                            const float *dy, float *dq, float *dk, float *dv) {
+  struct attention work = described(extents, key_counts);
+  work.q = q, work.k = k, work.v = v, work.y = y, work.logs = logs, work.dy = dy;
+  work.dq = dq, work.dk = dk, work.dv = dv;
+  const size_t heads = extents->batch * extents->heads;
+  const size_t segments = (extents->keys + TASK_KEYS - 1) / TASK_KEYS;
+  work.slots = heads > 0 ? slots(heads, segments) : 1;
+  if (work.slots > 1) {
+    work.parts =
+        malloc((work.slots - 1) * extents->batch * extents->queries * work.stride * sizeof(float));
+    if (!work.parts) return 1;
+  }
+  for (work.wave = 0; work.wave < segments && !work.failed; work.wave += work.slots) {
+    lyco_parallel(heads * work.slots, backward_task, &work);
+    if (work.slots > 1) lyco_parallel(heads, gather_task, &work);
+  }
+  free(work.parts);
   return work.failed;
 }

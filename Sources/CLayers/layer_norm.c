@@ -43,9 +43,10 @@ static CLONED void normalize(size_t index, void *context) {
     pass->statistics[2 * row + 1] = inverse;
     for (size_t i = 0; i < width; i += LANES) {
       const size_t left = width - i;
+      const vector normal = (load(x + i, left) - mean) * inverse;
       store(pass->y + row * width + i,
-            (load(x + i, left) - mean) * inverse * load(pass->weight + i, left) +
-                load(pass->bias + i, left),
+            pass->weight ? normal * load(pass->weight + i, left) + load(pass->bias + i, left)
+                         : normal,
             left);
     }
   }
@@ -76,7 +77,7 @@ static CLONED void differentiate(size_t index, void *context) {
     for (size_t i = 0; i < width; i += LANES) {
       const size_t left = width - i;
       const vector g = load(dy + i, left), normal = (load(x + i, left) - mean) * inverse;
-      const vector weighted = g * load(pass->weight + i, left);
+      const vector weighted = pass->weight ? g * load(pass->weight + i, left) : g;
       sum += weighted;
       dot += weighted * normal;
       if (dweight) {
@@ -89,8 +90,11 @@ static CLONED void differentiate(size_t index, void *context) {
     for (size_t i = 0; i < width; i += LANES) {
       const size_t left = width - i;
       const vector normal = (load(x + i, left) - mean) * inverse;
+      const vector g = load(dy + i, left);
       store(pass->y + row * width + i,
-            inverse * (load(dy + i, left) * load(pass->weight + i, left) - offset - normal * slope),
+            pass->weight
+                ? inverse * (g * load(pass->weight + i, left) - offset - normal * slope)
+                : inverse * (g - offset - normal * slope),
             left);
     }
   }

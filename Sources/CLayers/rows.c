@@ -71,3 +71,20 @@ void lyco_copy_rows(const float *x, size_t x_stride, float *y, size_t y_stride, 
   struct rows work = {x, NULL, y, x_stride, y_stride, rows, width};
   lyco_parallel(pieces(rows), copy_rows, &work);
 }
+
+static CLONED void add_rows(size_t index, void *context) {
+  const struct rows *work = context;
+  const size_t width = work->width;
+  for (size_t row = index * ROWS; row < last_row(work, index); row++) {
+    const float *x = work->x + row * work->x_stride;
+    float *y = work->y + row * work->y_stride;
+    for (size_t i = 0; i < width; i += LANES)
+      store(y + i, load(y + i, width - i) + load(x + i, width - i), width - i);
+  }
+}
+
+void lyco_add_rows(const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
+                   size_t width) {
+  struct rows work = {x, NULL, y, x_stride, y_stride, rows, width};
+  lyco_parallel(pieces(rows), add_rows, &work);
+}

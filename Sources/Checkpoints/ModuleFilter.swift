@@ -9,6 +9,8 @@ package struct ModuleFilter: Sendable {
 
   private let excluded: [NamePattern]
   private let included: [NamePattern]
+  /// Excluded beside the user's own, of which nothing is said.
+  private var standing: [NamePattern] = []
   /// An option as its user writes it.
   private let origin: @Sendable (String) -> String
 
@@ -29,7 +31,16 @@ package struct ModuleFilter: Sendable {
 
   /// Whether the module takes part.
   package func keeps(_ path: String) -> Bool {
-    !excluded.contains { $0.matches(path) } || included.contains { $0.matches(path) }
+    !(excluded + standing).contains { $0.matches(path) }
+      || included.contains { $0.matches(path) }
+  }
+
+  /// The same with patterns of modules that are left out unless the user includes them.
+  /// - Throws: `CheckpointError.pattern`
+  package func excluding(_ patterns: [String]) throws(CheckpointError) -> ModuleFilter {
+    var filter = self
+    filter.standing += try Self.patterns(patterns, from: origin(Self.exclusion))
+    return filter
   }
 
   /// Patterns that match none of the modules, and those that could be read otherwise.

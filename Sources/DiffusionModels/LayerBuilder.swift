@@ -57,6 +57,15 @@ struct LayerBuilder {
     try linear(path, from: inputs, to: outputs)
   }
 
+  /// Patches of `[batch, tokens, channels · patch.count]` to `[batch, tokens, outputs]`: a convolution whose stride is
+  /// the size of its kernel.
+  /// - Throws: as `linear`
+  mutating func patchEmbedding(
+    _ path: String, _ patch: PatchExtents, to outputs: Int? = nil
+  ) throws -> Layer {
+    try layer(path, .linear, [outputs, nil, patch.frames, patch.height, patch.width])
+  }
+
   /// - Throws: as `linear`, and `ModelError.indivisible`
   mutating func groupNorm(
     _ path: String, _ width: Int, groups: Int, epsilon: Float, silu: Bool
@@ -73,10 +82,22 @@ struct LayerBuilder {
     try layer(path, .layerNorm(epsilon: epsilon), [width])
   }
 
+  /// Of runs of `width` numbers; it has a weight alone.
+  /// - Throws: as `linear`
+  mutating func rmsNorm(_ path: String, _ width: Int, epsilon: Float = 1e-6) throws -> Layer {
+    try layer(path, .rmsNorm(epsilon: epsilon), [width], hasBias: false)
+  }
+
   /// A table `[entries, width]`, which is no layer.
   /// - Throws: as `linear`
   func table(_ path: String, width: Int? = nil) throws -> Tensor {
     try parameter(path, "weight", [nil, width])
+  }
+
+  /// A parameter that no module has.
+  /// - Throws: as `linear`
+  func values(_ path: String, _ name: String, _ extents: [Int?]) throws -> Tensor {
+    try parameter(path, name, extents)
   }
 
   /// The shape of a module's weight.

@@ -25,4 +25,14 @@ extension Tensor {
     }
     return Tensor([numbers.count, 2 * half], elements)
   }
+
+  /// The same in double precision, rounded at the end.
+  package static func waves(of numbers: [Double], width: Int) -> Tensor {
+    let half = width / 2
+    let frequencies = (0..<half).map { pow(10000, -Double($0) / Double(half)) }
+    let elements = numbers.flatMap { number in
+      frequencies.map { Float(cos(number * $0)) } + frequencies.map { Float(sin(number * $0)) }
+    }
+    return Tensor([numbers.count, 2 * half], elements)
+  }
 }

@@ -10,6 +10,7 @@ extension FamilyDefinition {
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
     trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
+    prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
     adapters = Adapters(table.table("adapters"))
     blocks = table.strings(ifAny: "blocks") ?? []
     metadata = table.table(ifAny: "metadata").map(FamilyMetadata.init)
@@ -35,6 +36,7 @@ extension FamilyDefinition.Component {
     implied = table.string(ifAny: "implied")
     layouts = table.tables("layouts").map(FamilyDefinition.Layout.init)
     names = table.lists(ifAny: "names")
+    graph = table.string(ifAny: "graph") ?? names?[AdapterFormat.diffusers.rawValue]?.first
   }
 }
 
@@ -55,7 +57,8 @@ extension TrainedClasses {
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
-        convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"))
+        convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"),
+        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [])
     }
     presets = Set(table.strings(ifAny: "presets") ?? [])
   }
@@ -63,11 +66,22 @@ extension TrainedClasses {
 
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("channels", "stride", "shift", "scale", "cache")
+    table.expect("channels", "stride", "frame_stride", "shift", "scale", "cache")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
+      frameStride: table.integer(ifAny: "frame_stride") ?? 1,
       shift: Float(table.number(ifAny: "shift") ?? 0), scale: Float(table.number("scale")),
       cacheName: table.string("cache"))
+  }
+}
+
+extension PreparedLayout {
+  fileprivate init(_ table: EmbeddedTable) {
+    table.expect("name", "architecture", "step", "latents", "text")
+    self.init(
+      name: table.string("name"), architecture: table.string("architecture"),
+      step: table.integer("step"), latentsCommand: table.string("latents"),
+      textCommand: table.string("text"))
   }
 }
 

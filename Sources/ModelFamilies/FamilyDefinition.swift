@@ -28,6 +28,8 @@ struct FamilyDefinition: Sendable {
     /// By format of adapters: the column of the table that its names are taken from, and what stands
     /// before them. A format that is missing has the names of its `substitute`.
     let names: [String: [String]]?
+    /// The column whose names the graph of the model has: diffusers' where the file says nothing.
+    let graph: String?
   }
 
   /// One spelling of the component's keys in checkpoints, and what adapters call the modules of a
@@ -79,6 +81,8 @@ struct FamilyDefinition: Sendable {
   let roles: [String: ComponentRole]
   /// Of families that can be trained.
   let latents: LatentLayout?
+  /// Of families whose items come encoded.
+  let prepared: PreparedLayout?
   let trainedClasses: TrainedClasses
   let adapters: Adapters
   let metadata: FamilyMetadata?

@@ -9,6 +9,12 @@ package struct FamilyMetadata: Equatable, Sendable {
     case velocity
   }
 
+  /// Which program's metadata a trained adapter has.
+  package enum Trainer: String, Sendable {
+    case sdScripts = "sd-scripts"
+    case musubi = "musubi-tuner"
+  }
+
   /// `ss_base_model_version`, as kohya's scripts and musubi-tuner write it.
   package fileprivate(set) var baseModelVersion: String
   /// `modelspec.architecture`, without the `/lora` that an adapter appends.
@@ -21,6 +27,8 @@ package struct FamilyMetadata: Equatable, Sendable {
   package fileprivate(set) var resolution: String
   /// `ss_v2`: Stable Diffusion 2.x.
   package let isV2: Bool
+  /// Whose words trained adapters of the family use.
+  package let trainer: Trainer
   private let variants: [String: [String: String]]
 
   /// nil for a family that the field's metadata have no word for.
@@ -51,13 +59,14 @@ extension FamilyMetadata {
   init(_ table: EmbeddedTable) {
     table.expect(
       "base_model_version", "architecture", "implementation", "trained_implementation",
-      "resolution", "v2", "variants")
+      "resolution", "v2", "variants", "trainer")
     baseModelVersion = table.string("base_model_version")
     architecture = table.string("architecture")
     implementation = table.string("implementation")
     trainedImplementation = table.string(ifAny: "trained_implementation") ?? implementation
     resolution = table.string("resolution")
     isV2 = table.bool(ifAny: "v2") ?? false
+    trainer = table.string(ifAny: "trainer") == nil ? .sdScripts : table.word("trainer")
     variants =
       table.table(ifAny: "variants")?.entries { variants, name in
         precondition(Variant(rawValue: name) != nil, "embedded table: no variant '\(name)'")

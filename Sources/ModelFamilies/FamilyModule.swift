@@ -9,8 +9,8 @@ package struct FamilyModule: Hashable, Sendable {
   package let role: ComponentRole
   /// Dotted name that presets and patterns see: `down_blocks.0.attentions.0.proj_in`.
   package let path: String
-  /// The same in diffusers' implementation of the model, whose names the graphs of models have; `path` where the
-  /// family lists none.
+  /// The same in the graph of the model: as diffusers calls it, or as the family's file says; `path` where the family
+  /// lists none.
   package let graphPath: String
   /// Name of the module's tensors in an adapter file, without suffix:
   /// `lora_unet_down_blocks_0_attentions_0_proj_in`.

@@ -4,6 +4,8 @@ import Tensors
 struct FamilyReading {
   let family: FamilyTables
   private(set) var modules: [FamilyModule] = []
+  /// Keys of parameters that are no module's, by component and name in the graph: `unet/blocks.0.modulation`.
+  private(set) var parameters: [String: String] = [:]
   /// Keys that are neither weight nor bias of a module.
   let unnamed: [String]
   /// Keys that the family does not know.
@@ -32,6 +34,10 @@ struct FamilyReading {
     for (position, key) in keys.enumerated() {
       if let (index, match) = FamilyReading.match(key, spellings) {
         components.append(spellings[index].component)
+        if match.role == .parameter, let name = spellings[index].graphName(ofParameter: match) {
+          let component = definition.components[Int(spellings[index].component)].name
+          parameters["\(component)/\(name)"] = checkpoint.tensors[position].key
+        }
         guard match.role == .weight else { continue }
         let parts = FamilyReading.modules(
           at: position, match, spellings[index], checkpoint,

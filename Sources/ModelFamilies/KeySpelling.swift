@@ -5,7 +5,7 @@ struct KeySpelling {
   let table: NameTable
   let column: Int
   let naming: Int
-  /// The column that has the names of diffusers; nil where the family lists none.
+  /// The column whose names the graph of the model has; nil where the family lists none.
   let graph: Int?
   let adapterPrefix: String
   let prefix: [UInt8]
@@ -20,11 +20,16 @@ struct KeySpelling {
       : table.match(key: inserted + key[prefix.count...], from: 0, column: column)
   }
 
-  /// The name of the place in diffusers' implementation; nil where it has none of its own.
+  /// The name of the place in the graph of the model; nil where it has none of its own.
   func graphPath(of match: NameTable.Match, part: Int) -> String? {
     let stems = table.rows[match.row].stems
     guard let graph, graph != naming, stems[graph].count == stems[naming].count else { return nil }
     return table.name(of: match, column: graph, part: part)
+  }
+
+  /// The name of a parameter that is no module's in the graph of the model, or as it is spelled.
+  func graphName(ofParameter match: NameTable.Match) -> String? {
+    table.name(of: match, column: graph ?? column, part: match.part)
   }
 
   /// The spellings to try on the checkpoint's keys, prefixed ones first. Of columns that share a prefix
@@ -40,7 +45,7 @@ struct KeySpelling {
           KeySpelling(
             component: UInt8(index), table: table, column: table.column(layout.column),
             naming: table.column(layout.naming),
-            graph: component.names?[AdapterFormat.diffusers.rawValue].map { table.column($0[0]) },
+            graph: component.graph.map { table.column($0) },
             adapterPrefix: layout.prefix,
             prefix: Array(prefix.utf8), inserted: Array((layout.inserting ?? "").utf8))
         }

@@ -6,15 +6,21 @@ package struct LatentLayout: Hashable, Sendable {
   package let channels: Int
   /// Pixels of a picture for each place, along each side.
   package let stride: Int
+  /// Frames of a video for each of the latents' behind the first, which stands for one; 1 for pictures.
+  package let frameStride: Int
   /// What is taken off before the scale.
   package let shift: Float
   package let scale: Float
   /// The word for the family in names of caches: `sd`.
   package let cacheName: String
 
-  package init(channels: Int, stride: Int, shift: Float = 0, scale: Float, cacheName: String) {
+  package init(
+    channels: Int, stride: Int, frameStride: Int = 1, shift: Float = 0, scale: Float,
+    cacheName: String
+  ) {
     self.channels = channels
     self.stride = stride
+    self.frameStride = frameStride
     self.shift = shift
     self.scale = scale
     self.cacheName = cacheName
@@ -24,4 +30,8 @@ package struct LatentLayout: Hashable, Sendable {
   package func extents(ofPicture height: Int, _ width: Int) -> (height: Int, width: Int) {
     (height / stride, width / stride)
   }
+
+  /// Frames of the latents of a video; frames that do not fill a stride are dropped.
+  /// - Parameter frames: 1 or more.
+  package func frames(ofVideo frames: Int) -> Int { (frames - 1) / frameStride + 1 }
 }

@@ -18,12 +18,20 @@ package struct ModelFamily: Hashable, Sendable {
   /// What its latents are, unless a checkpoint's own files say else; nil for a family that is not trained.
   package var latents: LatentLayout? { definition?.latents }
 
+  /// How files are known in which its items lie encoded; nil for a family whose items do not come so.
+  package var prepared: PreparedLayout? { definition?.prepared }
+
   /// What trainers choose of it.
   package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
 
   /// Those that a program of sd-scripts trains adapters of.
   package static func all(trainedBy script: String) -> [ModelFamily] {
     all.filter { $0.trainedClasses.kohya?.script == script }
+  }
+
+  /// The families whose adapters a module of `--network_module` is for, and no others.
+  package static func all(withModule name: String) -> [ModelFamily] {
+    all.filter { $0.trainedClasses.kohya?.module == name }
   }
 
   /// The family's table; `nil` for `generic`.

@@ -12,6 +12,8 @@ package struct ModelLayout: Sendable {
   /// Keys that are not the weight or bias of a module, so that no adapter can name them: buffers, odd
   /// parameters, scales of quantized weights, keys the family does not know.
   package let unnamed: [String]
+  /// Keys of parameters that are no module's, by component and name in the graph: `unet/blocks.0.modulation`.
+  package let parameters: [String: String]
 
   private let names: AdapterNames
   private let componentNames: [String]
@@ -67,6 +69,7 @@ package struct ModelLayout: Sendable {
     self.evidence = evidence
     modules = reading.modules
     unnamed = reading.unnamed
+    parameters = reading.parameters
     names = AdapterNames(of: reading.modules, family: reading.family)
     componentNames = reading.componentNames
     components = reading.components
@@ -79,6 +82,7 @@ package struct ModelLayout: Sendable {
     self.evidence = evidence
     modules = reading.modules
     unnamed = reading.unnamed
+    parameters = [:]
     names = AdapterNames(of: reading.modules, family: nil)
     componentNames = [ModelFamily.genericComponent]
     components = checkpoint.tensors.map { _ in 0 }

@@ -8,8 +8,12 @@ package struct TrainedClasses: Sendable {
     package let denoiser: Set<String>
     /// Of the denoiser, where convolutions have a rank.
     package let convolutions: Set<String>
-    /// The program of sd-scripts that trains adapters of the family.
+    /// The program of sd-scripts or musubi-tuner that trains adapters of the family.
     package let script: String?
+    /// What `--network_module` is called that is for the family alone; nil for `networks.lora`.
+    package let module: String?
+    /// Patterns of modules that are left out unless the user includes them.
+    package let excluded: [String]
   }
 
   /// nil for a family that kohya's scripts do not train.

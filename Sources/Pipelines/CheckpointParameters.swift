@@ -62,6 +62,9 @@ package struct CheckpointParameters: ParameterSource {
     if let module = modules["\(component)/\(path)"] {
       return parameter == "weight" ? module.weight : module.bias
     }
+    if let key = base.layout.parameters["\(component)/\(path).\(parameter)"] {
+      return ParameterSlot(key: key)
+    }
     // OpenCLIP's table of positions is no module: its key has no `.weight`.
     guard path.hasSuffix("embeddings.position_embedding"), parameter == "weight" else { return nil }
     return base.layout.unnamed.first {

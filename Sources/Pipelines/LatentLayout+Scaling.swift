@@ -20,4 +20,13 @@ extension ModelFamily {
     }
     return latents
   }
+
+  /// How files of encoded items are known. Traps for a family that has a pipeline for such and no `[caches]` in its
+  /// file.
+  var commonCaches: PreparedLayout {
+    guard let prepared else {
+      preconditionFailure("no caches in the file of family '\(name)'")
+    }
+    return prepared
+  }
 }

@@ -49,11 +49,12 @@ extension LayerUnit {
 /// The extents of what one sample of a step is.
 package struct StepSize: Hashable, Sendable {
   /// Of the latents.
-  package let height, width: Int
+  package let frames, height, width: Int
   /// Of the caption.
   package let tokens: Int
 
-  package init(height: Int, width: Int, tokens: Int) {
+  package init(frames: Int = 1, height: Int, width: Int, tokens: Int) {
+    self.frames = frames
     self.height = height
     self.width = width
     self.tokens = tokens

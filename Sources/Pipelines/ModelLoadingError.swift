@@ -18,6 +18,8 @@ package enum ModelLoadingError: Error, Equatable {
   case unknownModule(FilePath, module: String)
   /// An inpainting, depth or upscaling model.
   case latentChannels(FilePath, found: Int)
+  /// A transformer of videos that sees something else besides.
+  case videoChannels(FilePath, expected: [Int], found: Int)
   /// A text encoder and a UNet that do not belong together.
   case contextWidth(FilePath, unet: Int, text: Int)
   /// A UNet that is told another vector than text encoder and sizes make.
@@ -50,6 +52,9 @@ extension ModelLoadingError: CustomStringConvertible {
     case .latentChannels(let file, let found):
       "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
         + "upscaling models cannot be trained"
+    case .videoChannels(let file, let expected, let found):
+      "\(file): expected a transformer that sees \(expected.map { "\($0)" }.joined(separator: " or ")) channels, "
+        + "found \(found): models with controls, references or sound cannot be trained"
     case .contextWidth(let file, let unet, let text):
       "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
     case .vectorWidth(let file, let unet, let expected):

@@ -18,7 +18,15 @@ package struct ModelSettings: Sendable {
   package var weighsCaptions = false
   /// Whether captions come encoded, so that no text encoders are asked for.
   package var textIsKept = false
+  /// What a model with a guidance input is told; nil for what its trainers tell it.
+  package var guidance: Double?
   package var compute = ComputeType.f32
+  /// The format of a transformer's weights, where one was asked for by itself.
+  package var transformerCompute: ComputeType?
+  /// Whether a transformer's weights are to be held in 8 bits, as its trainers do with e4m3.
+  package var asksFP8 = false
+  /// Blocks of a transformer that are not kept in memory.
+  package var streamedBlocks = 0
   /// Whether frozen linear layers are held in 8 bits.
   package var holdsInt8 = false
   /// Adapters that are merged into the base first, with their strengths.

@@ -1,4 +1,4 @@
-/// What a picture of a batch was, and what became of it: some models are told.
+/// What a picture of a batch was, or each of a video, and what became of it: some models are told.
 package struct PictureSize: Hashable, Sendable {
   /// Of the file, in pixels.
   package let originalHeight, originalWidth: Int

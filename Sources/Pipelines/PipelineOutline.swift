@@ -23,11 +23,14 @@ package struct PipelineOutline: Sendable {
   package let encoderCount: Int
   /// What the user should know of the checkpoint.
   package let notices: [String]
+  /// What is needed of items that come encoded; nil where pictures and captions are read.
+  package let prepared: PreparedItems?
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = []
+    captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = [],
+    prepared: PreparedItems? = nil
   ) {
     self.modules = modules
     self.units = units
@@ -40,13 +43,18 @@ package struct PipelineOutline: Sendable {
     self.hasEncoder = hasEncoder
     self.encoderCount = encoderCount
     self.notices = notices
+    self.prepared = prepared
   }
 }
 
 /// What a denoiser is trained to find in noisy latents.
-package enum Prediction: Sendable {
+package enum Prediction: Hashable, Sendable {
   /// ε, of a schedule of 1000 steps.
   case noise
   /// v of the same: √ᾱ ε − √(1 − ᾱ) x.
   case velocity
+  /// ε − x, of a mixture of both that has no schedule.
+  /// - Parameter timeOffset: what the trainer that users come from adds to 1000 times the share of noise where that
+  ///   is no whole timestep; adapters behave the same with it.
+  case flow(timeOffset: Double)
 }

@@ -3,7 +3,7 @@ extension NetworkError {
   package var isOfOptions: Bool {
     switch self {
     case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .value,
-      .unknownAlgorithm, .conflict, .settings, .noModules:
+      .unknownAlgorithm, .conflict, .settings, .noModules, .moduleOfFamily:
       true
     case .presetOption, .blocksOfFamily, .missingLayer, .layerShape, .fileAlgorithm, .fileShapes,
       .fileFactor, .fileWithoutModules:

@@ -4,7 +4,9 @@ import CommandSupport
 /// What is trained upon.
 struct ModelOptions: ParsableArguments {
   @Option(
-    name: [.customLong("pretrained_model_name_or_path"), .customLong("base")],
+    name: [
+      .customLong("pretrained_model_name_or_path"), .customLong("base"), .customLong("dit"),
+    ],
     help: ArgumentHelp(
       "The checkpoint to train upon: a single file or a folder of diffusers.", valueName: "path"),
     completion: .file())
@@ -41,6 +43,28 @@ struct ModelOptions: ParsableArguments {
         + "optimizer are always f32.", valueName: "format"),
     completion: .list(OptionTable.words(of: "mixed_precision", in: .train)))
   var mixedPrecision = "no"
+
+  @Option(
+    name: .customLong("dit_dtype"),
+    help: ArgumentHelp(
+      "Format of the weights of a transformer: bfloat16 or float32; --mixed_precision bf16 is the same as bfloat16.",
+      valueName: "dtype"), completion: .list(OptionTable.words(of: "dit_dtype", in: .train)))
+  var transformerFormat: String?
+
+  @Flag(
+    name: .customLong("fp8_base"),
+    help: "Hold the weights of a transformer in 8 bits, as --base_weights_dtype int8.")
+  var holdsFP8 = false
+
+  @Flag(name: .customLong("fp8_scaled"), help: "With --fp8_base: a scale for every row, as always.")
+  var scalesFP8 = false
+
+  @Option(
+    name: .customLong("blocks_to_swap"),
+    help: ArgumentHelp(
+      "Blocks of a transformer that are not kept in memory, but read for every step.",
+      valueName: "n"))
+  var streamedBlocks: Int?
 
   @Option(
     name: .customLong("base_weights_dtype"),

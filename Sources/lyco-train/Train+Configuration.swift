@@ -26,7 +26,10 @@ extension Train {
     configuration.optimizer = optimizer.name
     configuration.optimizerArguments = optimizer.optimizerArguments
     configuration.schedule = scheduleSettings()
-    configuration.noise = try noiseSettings()
+    configuration.noise = noiseSettings()
+    configuration.flow = flowSettings()
+    configuration.firstTimestep = loss.firstTimestep
+    configuration.lastTimestep = loss.lastTimestep
     configuration.hasZeroTerminalSNR = loss.hasZeroTerminalSNR
     configuration.loss = try lossSettings()
     configuration.masksLoss = loss.isMasked
@@ -64,10 +67,14 @@ extension Train {
         SupposedFamily(ModelFamily.all(trainedBy: script), by: "'\(script)'"))
     }
     settings.clipSkip = model.clipSkip
+    settings.guidance = flow.guidance
     settings.maxTokenLength = model.maxTokenLength
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
+    settings.transformerCompute = model.transformerFormat.map { $0 == "float32" ? .f32 : .bf16 }
+    settings.asksFP8 = model.holdsFP8
+    settings.streamedBlocks = model.streamedBlocks ?? 0
     settings.holdsInt8 = model.baseWeightsFormat == "int8"
     settings.merged = model.mergedAdapters.enumerated().map { index, path in
       (FilePath(named: path), index < model.mergedRatios.count ? model.mergedRatios[index] : 1)
@@ -158,7 +165,7 @@ extension Train {
     return settings
   }
 
-  private func noiseSettings() throws -> NoiseSettings {
+  private func noiseSettings() -> NoiseSettings {
     var settings = NoiseSettings()
     settings.offset = loss.noiseOffset
     settings.drawsOffset = loss.drawsNoiseOffset
@@ -167,8 +174,20 @@ extension Train {
     settings.multiresDiscount = loss.multiresDiscount
     settings.inputPerturbation = loss.inputPerturbation
     settings.drawsInputPerturbation = loss.drawsInputPerturbation
-    settings.timesteps = try NoiseSettings.timesteps(
-      from: loss.firstTimestep, to: loss.lastTimestep)
+    return settings
+  }
+
+  private func flowSettings() -> FlowSettings {
+    var settings = FlowSettings()
+    settings.sampling = TimestepSampling(rawValue: flow.sampling) ?? settings.sampling
+    settings.weighting = FlowWeighting(rawValue: flow.weighting) ?? settings.weighting
+    settings.shift = flow.shift
+    settings.sigmoidScale = flow.sigmoidScale
+    settings.logitMean = flow.logitMean
+    settings.logitDeviation = flow.logitDeviation
+    settings.modeScale = flow.modeScale
+    settings.keepsShape = flow.keepsShape
+    settings.bucketCount = flow.bucketCount
     return settings
   }
 

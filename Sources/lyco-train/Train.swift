@@ -37,6 +37,7 @@ struct Train: Tool {
   @OptionGroup(title: "Images and captions") var dataset: DatasetOptions
   @OptionGroup(title: "Learning") var optimizer: OptimizerOptions
   @OptionGroup(title: "Noise and loss") var loss: LossOptions
+  @OptionGroup(title: "Flow matching") var flow: FlowOptions
   @OptionGroup(title: "Run") var run: RunOptions
   @OptionGroup(title: "Output") var output: SaveOptions
   @OptionGroup(title: "Log") var log: LoggingOptions

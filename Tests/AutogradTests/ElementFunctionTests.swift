@@ -56,6 +56,7 @@ struct ElementFunctionTests {
       case .silu: x / (1 + exp(-x))
       case .gelu: x * 0.5 * erfc(-x / 2.0.squareRoot())
       case .quickGELU: x / (1 + exp(-1.702 * x))
+      case .tanhGELU: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
       }
     }
     let x = Tensor([999], (0..<999).map { Float($0 - 499) / 50 })
@@ -92,6 +93,9 @@ struct ElementFunctionTests {
         .value.elements[20].isNaN)
     #expect(
       Variable(x).layerNormalized(weight: ones, bias: ones, epsilon: 1e-5).value.elements[20].isNaN)
+    #expect(Variable(x).layerNormalized(epsilon: 1e-5).value.elements[20].isNaN)
+    #expect(
+      Variable(x).rootMeanSquareNormalized(weight: ones, epsilon: 1e-6).value.elements[20].isNaN)
     for compute in ComputeType.allCases {
       let y = Variable.attention(
         Variable(x), Variable(x), Variable(x), heads: 2, compute: compute

@@ -46,6 +46,27 @@ import Testing
     check("channels", [image, image]) { $0[0].appendingChannels($0[1]) }
     check("vectors", [image, random([2, 64], seed: 4)]) { $0[0].addingToChannels($0[1]) }
     check("row", [image, row]) { $0[0].addingRow($0[1]) }
+    check("layer norm without weights", [image]) { $0[0].layerNormalized(epsilon: 1e-6) }
+    check("root mean square norm", [image, row]) {
+      $0[0].rootMeanSquareNormalized(weight: $0[1], epsilon: 1e-6)
+    }
+    check("root mean square norm of heads", [image, random([16], seed: 4)]) {
+      $0[0].rootMeanSquareNormalized(weight: $0[1], epsilon: 1e-6)
+    }
+    let (scale, shift) = (random([2, 64], seed: 4), random([2, 64], seed: 5))
+    check("modulated", [image, scale, shift]) { $0[0].modulated(scale: $0[1], shift: $0[2]) }
+    check("gated", [image, image, scale]) { $0[0].addingGated($0[1], by: $0[2]) }
+    let tokens = random([2, 390, 64], seed: 6)
+    let table = RotaryTable(extents: [1, 24, 16], axes: [2, 4, 10], theta: 256)
+    check("rotated", [tokens]) { $0[0].rotated(by: table, heads: 4) }
+    check("slices", [tokens]) {
+      $0[0].tokens(100..<389).appendingTokens($0[0].tokens(0..<70)).channels(3..<40)
+    }
+    let patch = PatchExtents(frames: 1, height: 2, width: 2)
+    let latents: Shape = [2, 1, 24, 16, 64]
+    check("patches", [image.reshaped(latents)]) {
+      $0[0].patched(patch).unpatched(patch, to: latents, .channelsLast)
+    }
     check("arithmetic", [image, image]) { $0[0] * $0[1] + $0[0] * 3 }
     for (n, m) in [(1100, 1100), (300, 77)] {
       check(
@@ -55,6 +76,19 @@ import Testing
           random([1, m, 64], seed: 3),
         ]
       ) { Variable.attention($0[0], $0[1], $0[2], heads: 2, compute: compute) }
+    }
+    // Segments of keys, in waves of one for each head with one thread, of four with four.
+    for (n, m, isCausal) in [(70, 6200, false), (1100, 1100, true)] {
+      check(
+        "\(m) keys, causal \(isCausal)",
+        [
+          random([2, n, 8], seed: 1), random([2, m, 8], seed: 2), random([2, m, 8], seed: 3),
+        ]
+      ) {
+        Variable.attention(
+          $0[0], $0[1], $0[2], heads: 4, isCausal: isCausal, keyCounts: [m, m / 5],
+          compute: compute)
+      }
     }
   }
 

@@ -8,12 +8,15 @@ package enum Activation: String, CaseIterable, Sendable {
   case gelu
   /// x · sigmoid(1.702 x), as OpenAI's CLIP has it.
   case quickGELU
+  /// x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
+  case tanhGELU
 
   fileprivate var c: lyco_activation {
     switch self {
     case .silu: LYCO_SILU
     case .gelu: LYCO_GELU
     case .quickGELU: LYCO_QUICK_GELU
+    case .tanhGELU: LYCO_TANH_GELU
     }
   }
 }

@@ -9,10 +9,12 @@ extension Variable {
   /// row and head are kept.
   /// - Parameters:
   ///   - isCausal: whether row i sees rows 0 to i only.
+  ///   - keyCounts: of each sample, how many of its first keys are seen, at least 1; nil for all. The others
+  ///     cost nothing, and their gradients are zero.
   ///   - compute: the format of the factors of both products; exponentials and sums are f32.
   package static func attention(
     _ q: Variable, _ k: Variable, _ v: Variable, heads: Int, isCausal: Bool = false,
-    compute: ComputeType = .f32
+    keyCounts: [Int]? = nil, compute: ComputeType = .f32
   ) -> Variable {
     let (rows, columns) = (q.shape.dimensions, k.shape.dimensions)
     precondition(
@@ -20,11 +22,17 @@ extension Variable {
         && rows[2] == columns[2] && heads > 0 && rows[2] % heads == 0
         && (!isCausal || rows[1] <= columns[1]),
       "attention of \(q.shape) to \(k.shape) and \(v.shape) with \(heads) heads")
+    if let keyCounts {
+      precondition(
+        keyCounts.count == rows[0] && keyCounts.allSatisfy { (1...columns[1]).contains($0) },
+        "attention to \(keyCounts) keys of \(k.shape)")
+    }
     let width = rows[2] / heads
     let extents = lyco_attention(
       batch: rows[0], heads: heads, queries: rows[1], keys: columns[1], width: width,
       scale: 1 / Float(width).squareRoot(), causal: isCausal ? 1 : 0, compute: compute.oneDNN)
-    let operands = AttentionOperands(extents: extents, q: q.value, k: k.value, v: v.value)
+    let operands = AttentionOperands(
+      extents: extents, keyCounts: keyCounts, q: q.value, k: k.value, v: v.value)
     let (output, logs) = operands.forward()
     let needsKeys = k.needsGradient || v.needsGradient
     return .record(output, from: [q, k, v]) {
@@ -35,6 +43,7 @@ extension Variable {
 
 private struct AttentionOperands {
   let extents: lyco_attention
+  let keyCounts: [Int]?
   let q, k, v: Tensor
 
   /// The output, and logarithms of the sums of exponentials.
@@ -43,8 +52,8 @@ private struct AttentionOperands {
     var logs = Tensor(zeros: [extents.batch, extents.heads, extents.queries])
     let output = unsafe Tensor(filling: q.shape) { y in
       unsafe logs.changing { logs in
-        unsafe withElements { q, k, v in
-          check(unsafe lyco_attention_forward(&extents, q, k, v, y, logs), "attention")
+        unsafe withElements { counts, q, k, v in
+          check(unsafe lyco_attention_forward(&extents, counts, q, k, v, y, logs), "attention")
         }
       }
     }
@@ -58,13 +67,14 @@ private struct AttentionOperands {
     var (dk, dv): (Tensor?, Tensor?)
     let dq = unsafe Tensor(filling: q.shape) { dq in
       func run(_ dk: UnsafeMutablePointer<Float>?, _ dv: UnsafeMutablePointer<Float>?) {
-        unsafe withElements { q, k, v in
+        unsafe withElements { counts, q, k, v in
           unsafe y.reading { y in
             unsafe logs.reading { logs in
               unsafe dy.reading { dy in
                 check(
                   unsafe lyco_attention_backward(
-                    &extents, q, k, v, y, logs, dy, dq, dk, dv), "gradient of attention")
+                    &extents, counts, q, k, v, y, logs, dy, dq, dk, dv),
+                  "gradient of attention")
               }
             }
           }
@@ -82,11 +92,19 @@ private struct AttentionOperands {
   }
 
   private func withElements(
-    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
+    _ body: (
+      UnsafePointer<Int>?, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>
+    ) -> Void
   ) {
     unsafe q.reading { q in
       unsafe k.reading { k in
-        unsafe v.reading { unsafe body(q, k, $0) }
+        unsafe v.reading { v in
+          guard let keyCounts else {
+            unsafe body(nil, q, k, v)
+            return
+          }
+          unsafe keyCounts.withUnsafeBufferPointer { unsafe body($0.baseAddress, q, k, v) }
+        }
       }
     }
   }

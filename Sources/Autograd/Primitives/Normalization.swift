@@ -56,6 +56,39 @@ extension Variable {
       }
     }
   }
+
+  /// Every row `[…, width]` brought to mean 0 and variance 1.
+  package func layerNormalized(epsilon: Float) -> Variable {
+    let width = shape.dimensions.last ?? 1
+    let x = value
+    let rows = x.count / max(width, 1)
+    var statistics = Tensor(zeros: [rows, 2])
+    let y = unsafe Tensor(filling: shape) { y in
+      unsafe statistics.changing { statistics in
+        unsafe x.reading {
+          unsafe lyco_layer_norm_forward(rows, width, epsilon, $0, nil, nil, y, statistics)
+        }
+      }
+    }
+    return .record(
+      y,
+      (
+        self,
+        { [statistics] dy in
+          unsafe Tensor(filling: dy.shape) { dx in
+            unsafe x.reading { x in
+              unsafe statistics.reading { statistics in
+                unsafe dy.reading {
+                  check(
+                    unsafe lyco_layer_norm_backward(
+                      rows, width, x, $0, nil, statistics, dx, nil, nil), "gradient of a norm")
+                }
+              }
+            }
+          }
+        }
+      ))
+  }
 }
 
 /// Which operands of a norm need a gradient.

@@ -27,6 +27,8 @@ typedef enum {
   LYCO_GELU,
   /// x · sigmoid(1.702 x)
   LYCO_QUICK_GELU,
+  /// x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
+  LYCO_TANH_GELU,
 } lyco_activation;
 
 void lyco_activate(lyco_activation activation, const float *x, float *y, size_t count);
@@ -50,6 +52,22 @@ void lyco_sum_rows(const float *x, float *sums, size_t rows, size_t width);
 /// Copies `width` elements of every row to others: rows of x lie `x_stride` apart, those of y `y_stride`.
 void lyco_copy_rows(const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
                     size_t width);
+/// The same, added to what is there.
+void lyco_add_rows(const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
+                   size_t width);
+
+// MARK: Rows of samples
+
+/// y = x ⊙ (1 + scale) + shift for x `[batch, rows, width]`, scale and shift `[batch, width]`; without shift
+/// where it is NULL.
+void lyco_modulate(size_t batch, size_t rows, size_t width, const float *x, const float *scale,
+                   const float *shift, float *y);
+/// sum = x + gate ⊙ y for x and y `[batch, rows, width]` and gate `[batch, width]`; gate ⊙ y where x is NULL.
+void lyco_add_gated(size_t batch, size_t rows, size_t width, const float *x, const float *y,
+                    const float *gate, float *sum);
+/// The sum of the rows of x ⊙ y, `[batch, width]`.
+void lyco_sum_products(size_t batch, size_t rows, size_t width, const float *x, const float *y,
+                       float *sums);
 
 // MARK: Images
 
@@ -79,12 +97,47 @@ int lyco_group_norm_backward(const lyco_group_norm *extents, const float *x, con
                              const float *weight, const float *bias, const float *statistics,
                              float *dx, float *dweight, float *dbias);
 
-/// The same for every row of `[rows, width]`; `statistics` `[rows, 2]`.
+/// The same for every row of `[rows, width]`; `statistics` `[rows, 2]`. Weight and bias may both be NULL,
+/// for ones and zeros.
 void lyco_layer_norm_forward(size_t rows, size_t width, float epsilon, const float *x,
                              const float *weight, const float *bias, float *y, float *statistics);
 int lyco_layer_norm_backward(size_t rows, size_t width, const float *x, const float *dy,
                              const float *weight, const float *statistics, float *dx,
                              float *dweight, float *dbias);
+
+/// y = x / √(mean of x² + epsilon) · weight for every row of `[rows, width]`; `statistics` `[rows]` gets
+/// the inverse roots.
+void lyco_rms_norm_forward(size_t rows, size_t width, float epsilon, const float *x,
+                           const float *weight, float *y, float *statistics);
+/// Any of the gradients may be NULL. 0, or 1 without memory.
+int lyco_rms_norm_backward(size_t rows, size_t width, const float *x, const float *dy,
+                           const float *weight, const float *statistics, float *dx,
+                           float *dweight);
+
+// MARK: Positions
+
+/// Extents of a rotation of pairs of neighbors in x `[batch, tokens, heads · 2 · pairs]`; tokens from
+/// `rotated` on stay as they are.
+typedef struct {
+  size_t batch, tokens, rotated, heads, pairs;
+} lyco_rotation;
+
+/// Turns pair i of every head of a token by the angle whose cosine and sine, `[rotated, pairs]`, are
+/// given, or back.
+void lyco_rotate(const lyco_rotation *extents, const float *cosines, const float *sines,
+                 int backward, const float *x, float *y);
+
+/// Latents `[batch, frames · depth, rows · height, columns · width, channels]` as tokens
+/// `[batch, frames, rows, columns, channels · depth · height · width]`.
+typedef struct {
+  size_t batch, frames, rows, columns, depth, height, width, channels;
+  /// Whether the elements of a token go by channel, frame, line, column rather than by frame, line,
+  /// column, channel.
+  int channels_first;
+} lyco_patches;
+
+void lyco_patch(const lyco_patches *extents, const float *latents, float *tokens);
+void lyco_unpatch(const lyco_patches *extents, const float *tokens, float *latents);
 
 // MARK: Attention
 
@@ -99,13 +152,14 @@ typedef struct {
 } lyco_attention;
 
 /// y as q; `logs` `[batch, heads, queries]` gets the logarithms of the sums of exponentials.
+/// `key_counts` `[batch]`, NULL for all: of each sample, how many of its first keys are seen, from 1 on.
 /// 0, or 1 without memory.
-int lyco_attention_forward(const lyco_attention *extents, const float *q, const float *k,
-                           const float *v, float *y, float *logs);
-/// dk and dv may both be NULL.
-int lyco_attention_backward(const lyco_attention *extents, const float *q, const float *k,
-                            const float *v, const float *y, const float *logs, const float *dy,
-                            float *dq, float *dk, float *dv);
+int lyco_attention_forward(const lyco_attention *extents, const size_t *key_counts, const float *q,
+                           const float *k, const float *v, float *y, float *logs);
+/// dk and dv may both be NULL; those of keys that are not seen are zero.
+int lyco_attention_backward(const lyco_attention *extents, const size_t *key_counts, const float *q,
+                            const float *k, const float *v, const float *y, const float *logs,
+                            const float *dy, float *dq, float *dk, float *dv);
 
 // MARK: Thin products
 

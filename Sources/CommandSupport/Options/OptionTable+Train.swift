@@ -12,6 +12,7 @@ extension OptionTable {
       steps iterations max_steps total_steps = --max_train_steps
       batch batch_size bs = --train_batch_size
       accumulation grad_accum grad_accumulation gradient_accumulation = --gradient_accumulation_steps
+      transformer transformer_path dit_path = --dit
       model model_path ckpt checkpoint base_model sd_model model_name_or_path = --pretrained_model_name_or_path
       data data_dir dataset images image_dir train_dir instance_data_dir dataset_dir = --train_data_dir
       reg_dir regularization class_data_dir = --reg_data_dir
@@ -35,10 +36,10 @@ extension OptionTable {
       log_dir logdir = --logging_dir
       gpu cuda cpu = all work is done on the processor
       """,
-    modelRows + imageRows + learningRows + lossRows + runRows + outputRows)
+    modelRows + imageRows + learningRows + lossRows + flowRows + runRows + outputRows)
 
   private static let modelRows: [OptionRow] = [
-    .value("pretrained_model_name_or_path base"), .value("vae"), .flag("v2"),
+    .value("pretrained_model_name_or_path base dit"), .value("vae"), .flag("v2"),
     .flag("v_parameterization"), .value("clip_skip"),
     .value("max_token_length", in: "75 150 225", standard: "75"),
     .value(
@@ -46,6 +47,12 @@ extension OptionTable {
       in: OptionWords(
         "no bf16 fp16", equals: "float16 = fp16\nbfloat16 = bf16\nfp32 float float32 = no",
         hints: OptionWords.precisionHints), standard: "no"),
+    .value(
+      "dit_dtype",
+      in: OptionWords(
+        "bfloat16 float16 float32",
+        equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
+    .flag("fp8_base"), .flag("fp8_scaled"), .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(
       "base_weights_multiplier", within: OptionRow.finite, read: "base_weights", noted: true),
@@ -117,6 +124,21 @@ extension OptionTable {
     .value("huber_scale", standard: "1", read: "loss_type=huber|smooth_l1", noted: true),
     .value("min_snr_gamma"), .flag("scale_v_pred_loss_like_noise_pred"),
     .number("v_pred_like_loss"), .flag("debiased_estimation_loss"), .flag("masked_loss"),
+  ]
+
+  private static let flowRows: [OptionRow] = [
+    .value(
+      "timestep_sampling",
+      in: """
+        sigma uniform sigmoid shift flux_shift flux2_shift qwen_shift krea2_shift logsnr qinglong_flux qinglong_qwen
+        """, standard: "sigma"),
+    .number("discrete_flow_shift", OptionRow.fromZero, standard: "1"),
+    .number("sigmoid_scale", standard: "1"),
+    .value(
+      "weighting_scheme", in: "none uniform logit_normal mode cosmap sigma_sqrt", standard: "none"),
+    .number("logit_mean", standard: "0"), .number("logit_std", OptionRow.fromZero, standard: "1"),
+    .number("mode_scale", standard: "1.29"), .flag("preserve_distribution_shape"),
+    .value("num_timestep_buckets"), .number("guidance_scale"),
   ]
 
   private static let runRows: [OptionRow] = [

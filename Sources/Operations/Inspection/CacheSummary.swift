@@ -1,3 +1,4 @@
+import Checkpoints
 import OrderedCollections
 import Safetensors
 import Tensors
@@ -28,8 +29,7 @@ package struct CacheSummary: Codable, Sendable {
     "text_embeds", "pooled_embed", "attention_mask",
   ]
 
-  /// Reads the names that musubi-tuner gives: `[varlen_]content[_FxHxW]_dtype` or `content_mask`;
-  /// nil if any tensor is named otherwise. Source: musubi-tuner `dataset/cache_io.py`.
+  /// Reads the names that musubi-tuner gives; nil if any tensor is named otherwise.
   static func recognize(_ file: TensorFile) -> (kind: InspectedKind, summary: CacheSummary)? {
     guard !file.tensors.isEmpty else { return nil }
     var contents: [Content] = []
@@ -47,32 +47,11 @@ package struct CacheSummary: Codable, Sendable {
 }
 
 extension CacheSummary.Content {
-  /// torch's names of formats; masks have none in their name.
-  private static let endings = [
-    "float16", "bfloat16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64",
-    "bool", "float8_e4m3fn", "float8_e5m2",
-  ].map { "_" + $0 }
-
   fileprivate init?(_ view: TensorView) {
-    var name = view.name
-    if let ending = Self.endings.first(where: { name.hasSuffix($0) }) {
-      name.removeLast(ending.count)
-    } else if !name.hasSuffix("_mask") {
-      return nil
-    }
-    hasVariableLength = name.hasPrefix("varlen_")
-    if hasVariableLength { name.removeFirst("varlen_".count) }
-    var size: String?
-    if name.hasPrefix("latents_"), let cut = name.lastIndex(of: "_") {
-      let token = name[name.index(after: cut)...]
-      let extents = token.split(separator: "x", omittingEmptySubsequences: false)
-      if (2...3).contains(extents.count), extents.allSatisfy({ Int($0) != nil }) {
-        size = String(token)
-        name = String(name[..<cut])
-      }
-    }
-    self.name = name
-    self.size = size
+    guard let name = PreparedArrayName(view.name) else { return nil }
+    self.name = name.content
+    size = name.size
+    hasVariableLength = name.hasVariableLength
     dtype = view.dtype.rawValue
     shape = view.shape.dimensions
   }

@@ -1,4 +1,4 @@
-/// Which samples a batch holds, before any image is read. All are of one resolution.
+/// Which samples a batch holds, before any image is read. All are of one resolution, and of one length.
 package struct BatchPlan: Equatable, Sendable {
   package struct Sample: Hashable, Sendable {
     /// Position in the set's examples.
@@ -9,6 +9,8 @@ package struct BatchPlan: Equatable, Sendable {
 
   package let dataset: Int
   package let bucket: Resolution
+  /// Of a video; 1 for pictures.
+  package let frames: Int
   package let samples: [Sample]
 }
 
@@ -21,7 +23,7 @@ extension TrainingSet {
     for (place, bucket) in buckets(of: examples).enumerated() {
       var samples = bucket.samples
       Self.shuffle(&samples, seed: seed, epoch: epoch, place + 1)
-      batches += cut(samples, bucket.dataset, bucket.resolution)
+      batches += cut(samples, of: bucket)
     }
     Self.shuffle(&batches, seed: seed, epoch: epoch, 0)
     return batches
@@ -29,40 +31,38 @@ extension TrainingSet {
 
   /// Batches of the images that are held out, always the same.
   package func validationBatches() -> [BatchPlan] {
-    buckets(of: validation).flatMap { cut($0.samples, $0.dataset, $0.resolution) }
+    buckets(of: validation).flatMap { cut($0.samples, of: $0) }
   }
 
-  /// Samples of one dataset and one resolution, ascending.
+  /// Samples of one dataset and one kind, ascending.
   struct Bucket {
     let dataset: Int
-    let resolution: Resolution
+    let kind: BatchKind
     var samples: [BatchPlan.Sample]
   }
 
-  /// By dataset, then by resolution.
+  /// By dataset, then by kind.
   func buckets(of examples: [TrainingExample]) -> [Bucket] {
     var buckets: [Bucket] = []
     for dataset in configuration.datasets.indices {
-      var found: [Resolution: [BatchPlan.Sample]] = [:]
+      var found: [BatchKind: [BatchPlan.Sample]] = [:]
       for (i, example) in examples.enumerated() where example.dataset == dataset {
-        found[example.bucket, default: []] += (0..<example.repeats).map {
+        found[example.kind, default: []] += (0..<example.repeats).map {
           BatchPlan.Sample(example: i, number: example.firstSample + $0)
         }
       }
       buckets += found.sorted { $0.key < $1.key }.map {
-        Bucket(dataset: dataset, resolution: $0.key, samples: $0.value)
+        Bucket(dataset: dataset, kind: $0.key, samples: $0.value)
       }
     }
     return buckets
   }
 
-  private func cut(
-    _ samples: [BatchPlan.Sample], _ dataset: Int, _ resolution: Resolution
-  ) -> [BatchPlan] {
-    let size = configuration.datasets[dataset].batchSize
+  private func cut(_ samples: [BatchPlan.Sample], of bucket: Bucket) -> [BatchPlan] {
+    let size = configuration.datasets[bucket.dataset].batchSize
     return stride(from: 0, to: samples.count, by: size).map {
       BatchPlan(
-        dataset: dataset, bucket: resolution,
+        dataset: bucket.dataset, bucket: bucket.kind.resolution, frames: bucket.kind.frames,
         samples: Array(samples[$0..<min($0 + size, samples.count)]))
     }
   }

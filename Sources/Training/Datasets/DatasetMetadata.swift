@@ -4,9 +4,11 @@ import SystemPackage
 
 extension TrainingSet {
   /// The `ss_*` entries of a saved adapter that tell of its images, as sd-scripts writes them
-  /// (train_network.py): of a configuration file `ss_datasets`, else one entry for each flag.
+  /// (train_network.py): of a configuration file `ss_datasets`, else one entry for each flag. Of items that came
+  /// encoded as musubi-tuner writes it.
   /// - Parameter accumulation: batches of a step
   package func metadata(accumulation: Int) -> [String: String] {
+    if demands != nil { return preparedMetadata }
     let summary = self.summary
     return configuration.isFromFile
       ? metadataOfFile(summary) : metadataOfFlags(summary, accumulation)
@@ -132,11 +134,11 @@ extension TrainingSet {
 }
 
 extension JSONValue {
-  fileprivate static func integer(_ value: Int?) -> JSONValue {
+  static func integer(_ value: Int?) -> JSONValue {
     value.map { .number("\($0)") } ?? .null
   }
 
-  fileprivate static func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+  static func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
 }
 
 extension Resolution {

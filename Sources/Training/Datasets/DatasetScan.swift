@@ -17,6 +17,20 @@ struct DatasetScan {
   private static var mostRepeats: Int { 1_000_000 * DataLimits.factor }
   private static var mostSamples: Int { 4_000_000 * DataLimits.factor }
 
+  static func checkRepeats(of subset: SubsetSettings) throws(DatasetError) {
+    guard !(1...mostRepeats).contains(subset.repeats) else { return }
+    throw .setting(
+      "repeats of \(subset.source)", expected: "1 to \(mostRepeats) (\(DataLimits.remedy))",
+      found: "\(subset.repeats)")
+  }
+
+  static func checkSamples(_ samples: Int) throws(DatasetError) {
+    guard samples > mostSamples else { return }
+    throw .setting(
+      "images x repeats", expected: "at most \(mostSamples) (\(DataLimits.remedy))",
+      found: "\(samples)")
+  }
+
   /// Images and masks that cannot be used.
   private var unusable: [DatasetError] = []
   /// Images that ask to be turned, and the first of them.
@@ -37,11 +51,7 @@ struct DatasetScan {
     var summaries: [SubsetSummary] = []
     var seen: Set<FilePath> = []
     for (place, subset) in dataset.subsets.enumerated() {
-      guard (1...Self.mostRepeats).contains(subset.repeats) else {
-        throw .setting(
-          "repeats of \(subset.source)",
-          expected: "1 to \(Self.mostRepeats) (\(DataLimits.remedy))", found: "\(subset.repeats)")
-      }
+      try Self.checkRepeats(of: subset)
       guard seen.insert(subset.source.lexicallyNormalized()).inserted else {
         notices.append("\(subset.source): named twice in one dataset, the first counts")
         summaries.append(SubsetSummary(subset, images: 0, captions: []))
@@ -78,11 +88,7 @@ struct DatasetScan {
     }
     subsets.append(summaries)
     samples += trained.reduce(0) { $0 + $1.repeats }
-    guard samples <= Self.mostSamples else {
-      throw .setting(
-        "images x repeats", expected: "at most \(Self.mostSamples) (\(DataLimits.remedy))",
-        found: "\(samples)")
-    }
+    try Self.checkSamples(samples)
     training += trained + balanced(regularization, with: trained, dataset: index)
   }
 

@@ -3,6 +3,8 @@ package struct DatasetSummary: Equatable, Sendable {
   package struct Dataset: Equatable, Sendable {
     package struct Bucket: Equatable, Sendable {
       package let resolution: Resolution
+      /// Of videos; 1 for pictures.
+      package let frames: Int
       /// Samples of an epoch, repeats included.
       package let count: Int
     }
@@ -16,9 +18,11 @@ package struct DatasetSummary: Equatable, Sendable {
     package let batchSize: Int
     package let batches: Int
     package let resolution: Resolution
-    /// Ascending; one where the dataset has no buckets.
+    /// Ascending; one where the dataset has no buckets and pictures are read.
     package let buckets: [Bucket]
     package let hasBuckets: Bool
+    /// Whether its items come encoded.
+    package let isPrepared: Bool
     /// Mean distance between the proportions of images and of their buckets, without repeats.
     package let meanProportionError: Double
     package let subsets: [SubsetSummary]
@@ -31,6 +35,18 @@ package struct DatasetSummary: Equatable, Sendable {
   package var trainingSamples: Int { datasets.reduce(0) { $0 + $1.trainingSamples } }
   package var regularizationImages: Int { datasets.reduce(0) { $0 + $1.regularizationImages } }
   package var batchesPerEpoch: Int { datasets.reduce(0) { $0 + $1.batches } }
+}
+
+extension DatasetSummary {
+  /// What takes most of a step: of items that come encoded the largest bucket, else the resolution of a dataset.
+  var largestBatch: (resolution: Resolution, frames: Int, size: Int)? {
+    let batches = datasets.flatMap { dataset in
+      dataset.isPrepared
+        ? dataset.buckets.map { ($0.resolution, $0.frames, min(dataset.batchSize, $0.count)) }
+        : [(dataset.resolution, 1, dataset.batchSize)]
+    }
+    return batches.max { $0.0.area * $0.1 * $0.2 < $1.0.area * $1.1 * $1.2 }
+  }
 }
 
 extension TrainingSet {
@@ -52,8 +68,11 @@ extension TrainingSet {
             $0 + ($1.samples.count + settings.batchSize - 1) / settings.batchSize
           },
           resolution: settings.resolution,
-          buckets: found.map { .init(resolution: $0.resolution, count: $0.samples.count) },
-          hasBuckets: settings.buckets != nil,
+          buckets: found.map {
+            .init(
+              resolution: $0.kind.resolution, frames: $0.kind.frames, count: $0.samples.count)
+          },
+          hasBuckets: settings.buckets != nil, isPrepared: settings.prepared != nil,
           meanProportionError: errors.isEmpty ? 0 : errors.reduce(0, +) / Double(errors.count),
           subsets: subsets[index])
       },
@@ -69,15 +88,19 @@ extension DatasetSummary {
       lines.append(
         "dataset \(i + 1): \(dataset.resolution), batch size \(dataset.batchSize), "
           + "\(dataset.samples) samples in \(dataset.batches) batches")
+      let items = dataset.isPrepared ? "items" : "images"
       for subset in dataset.subsets {
         lines.append(
           "  \(subset.source): \(subset.images) \(subset.isRegularization ? "regularization " : "")"
-            + "images x \(subset.repeats) = \(subset.images * subset.repeats)")
+            + "\(items) x \(subset.repeats) = \(subset.images * subset.repeats)")
       }
-      guard dataset.hasBuckets else { continue }
-      lines += dataset.buckets.map { "  bucket \($0.resolution): \($0.count)" }
+      guard dataset.hasBuckets || dataset.isPrepared else { continue }
+      lines += dataset.buckets.map {
+        "  bucket \($0.resolution)" + ($0.frames > 1 ? "x\($0.frames)" : "") + ": \($0.count)"
+      }
     }
-    lines.append("images x repeats: \(trainingSamples)")
+    let items = datasets.contains { $0.isPrepared } ? "items" : "images"
+    lines.append("\(items) x repeats: \(trainingSamples)")
     if regularizationImages > 0 { lines.append("regularization images: \(regularizationImages)") }
     if validationImages > 0 { lines.append("held out for validation: \(validationImages)") }
     lines.append("batches per epoch: \(batchesPerEpoch)")

@@ -25,9 +25,9 @@ extension Tensor {
     return transposed(pixels, channels, [channels] + shape.dimensions.dropLast())
   }
 
-  /// `[channels, height, width]` as `[height, width, channels]`.
+  /// `[channels, …]` as `[…, channels]`.
   func channelsLast() -> Tensor {
-    let (pixels, channels) = (shape.dimensions[1] * shape.dimensions[2], shape.dimensions[0])
+    let (pixels, channels) = (shape.columns, shape.rows)
     return transposed(channels, pixels, Array(shape.dimensions.dropFirst()) + [channels])
   }
 

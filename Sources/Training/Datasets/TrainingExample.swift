@@ -15,10 +15,18 @@ package struct TrainingExample: Equatable, Sendable {
   /// Where the mask of the loss is.
   package let mask: FilePath?
   package let choice: BucketRule.Choice
+  /// Where latents and caption come encoded, with `path` that of the latents.
+  package var prepared: PreparedItem?
   /// Number of its first sample: repeats of all examples are numbered through, so that each has
   /// random numbers of its own.
   package var firstSample = 0
 
   /// The resolution it is trained in.
   package var bucket: Resolution { choice.bucket }
+
+  /// What it has in common with the others of its batch.
+  var kind: BatchKind {
+    BatchKind(
+      resolution: bucket, frames: prepared?.frames ?? 1, arrays: prepared?.arrays ?? [])
+  }
 }

@@ -1,4 +1,6 @@
 package import Images
+package import ModelFamilies
+package import Pipelines
 
 /// All images of a run: which are trained, which are held out, in what resolution each is trained, and in
 /// what batches.
@@ -11,6 +13,8 @@ package struct TrainingSet: Sendable {
   package let notices: [String]
   /// What subsets count, by dataset.
   package let subsets: [[SubsetSummary]]
+  /// What is asked of the files of items that come encoded; nil where pictures and captions are read.
+  let demands: PreparedDemands?
 
   /// Reads folders, captions and the heads of images.
   /// - Parameter seed: of the run; it decides what is held out where the dataset has no seed for that
@@ -29,6 +33,31 @@ package struct TrainingSet: Sendable {
     validation = Self.numbered(scan.validation)
     notices = configuration.notices + scan.notices
     subsets = scan.subsets
+    demands = nil
+  }
+
+  /// Reads the headers of encoded items.
+  /// - Parameters:
+  ///   - latents: what the model is trained on.
+  ///   - seed: as for pictures.
+  /// - Throws: `DatasetError` for files that are missing, of another model or of other settings.
+  package init(
+    _ configuration: DatasetConfiguration, seed: UInt64, prepared: PreparedItems,
+    latents: LatentLayout
+  ) throws(DatasetError) {
+    self.configuration = configuration
+    let demands = PreparedDemands(items: prepared, latents: latents)
+    var scan = PreparedScan(demands, seed: seed)
+    for index in configuration.datasets.indices {
+      try scan.add(configuration.datasets[index], at: index)
+    }
+    try scan.finish()
+    guard !scan.training.isEmpty else { throw .noTrainingItems }
+    examples = Self.numbered(scan.training)
+    validation = Self.numbered(scan.validation)
+    notices = configuration.notices
+    subsets = scan.subsets
+    self.demands = demands
   }
 
   private static func numbered(_ examples: [TrainingExample]) -> [TrainingExample] {

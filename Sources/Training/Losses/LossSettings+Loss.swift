@@ -20,39 +20,62 @@ package struct Loss {
 }
 
 extension LossSettings {
+  /// What of the loss is each sample's own.
+  struct Sample {
+    /// c of `huber` and `smooth_l1`.
+    let threshold: Double
+    /// What the mean over its elements is multiplied by.
+    let weight: Double
+  }
+
   /// The mean over elements for each sample, weighted, and the mean over the samples.
   /// - Parameters:
-  ///   - prediction, target: `[batch, height, width, channels]`
-  ///   - weights: a factor for each sample, as `prior_loss_weight`
-  ///   - mask: `[batch, height', width']`, what each place counts; brought to the size of the prediction by
-  ///     areas
-  package func loss(
-    _ prediction: Variable, target: Tensor, timesteps: [Int], _ schedule: NoiseSchedule,
-    weights: [Float], mask: Tensor? = nil
+  ///   - prediction, target: `[batch, …, channels]`
+  ///   - samples: one for each of the batch.
+  ///   - mask: `[batch, height', width']`, what each place counts; brought to the size of the prediction
+  ///     `[batch, height, width, channels]` by areas
+  func loss(
+    _ prediction: Variable, target: Tensor, _ samples: [Sample], mask: Tensor? = nil
   ) -> Loss {
     let shape = prediction.shape
     precondition(
-      target.shape == shape && timesteps.count == shape.rows && weights.count == shape.rows,
-      "a loss of \(shape) and \(target.shape), \(timesteps.count) timesteps, \(weights.count) weights"
-    )
+      target.shape == shape && samples.count == shape.rows,
+      "a loss of \(shape) and \(target.shape), \(samples.count) samples")
     let (width, channels) = (shape.columns, shape.dimensions.last ?? 1)
     let mask = mask?.averaged(toward: shape)
-    var (samples, gradient) = ([Double](), Tensor(zeros: shape))
-    for (sample, timestep) in timesteps.enumerated() {
-      let element = ElementLoss(kind, threshold: threshold(at: timestep, schedule))
-      let weight = weight(at: timestep, schedule) * Double(weights[sample]) / Double(width)
-      let range = sample * width..<(sample + 1) * width
+    var (losses, gradient) = ([Double](), Tensor(zeros: shape))
+    for (index, sample) in samples.enumerated() {
+      let element = ElementLoss(kind, threshold: sample.threshold)
+      let weight = sample.weight / Double(width)
+      let range = index * width..<(index + 1) * width
       let sum = element.sum(
         prediction.value, target, range, times: Float(weight / Double(shape.rows)),
         gradient: &gradient, mask: mask, channels: channels)
-      samples.append(sum * weight)
+      losses.append(sum * weight)
     }
-    let total = samples.reduce(0, +) / Double(samples.count)
+    let total = losses.reduce(0, +) / Double(losses.count)
     return Loss(
       total: .record(Tensor(scalar: Float(total)), from: [prediction]) { seed in
         guard let factor = seed.elements.first, factor != 1 else { return [gradient] }
         return [gradient * factor]
-      }, samples: samples)
+      }, samples: losses)
+  }
+
+  /// The same at timesteps of a schedule.
+  /// - Parameter weights: a factor for each sample, as `prior_loss_weight`
+  package func loss(
+    _ prediction: Variable, target: Tensor, timesteps: [Int], _ schedule: NoiseSchedule,
+    weights: [Float], mask: Tensor? = nil
+  ) -> Loss {
+    precondition(
+      timesteps.count == weights.count,
+      "\(timesteps.count) timesteps, \(weights.count) weights")
+    let samples = zip(timesteps, weights).map { timestep, weight in
+      Sample(
+        threshold: threshold(at: timestep, schedule),
+        weight: self.weight(at: timestep, schedule) * Double(weight))
+    }
+    return loss(prediction, target: target, samples, mask: mask)
   }
 
   /// c of `huber` and `smooth_l1`.
@@ -66,6 +89,14 @@ extension LossSettings {
       let deviation = ((1 - alpha) / alpha).squareRoot()
       return (1 - huberC) / ((1 + deviation) * (1 + deviation)) + huberC
     }
+  }
+}
+
+extension LossSettings {
+  /// c where there is no schedule of noise; that of `snr` is one.
+  /// - Parameter share: of noise, 0 to 1.
+  func threshold(atShare share: Double) -> Double {
+    huberSchedule == .exponential ? pow(huberC, share) * huberScale : huberC * huberScale
   }
 }
 

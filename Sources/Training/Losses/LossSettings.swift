@@ -10,6 +10,9 @@ package struct LossSettings: Equatable, Sendable {
     case huber
     /// 2 (√(d² + c²) − c)
     case smoothL1 = "smooth_l1"
+
+    /// Whether it turns from squares to distances somewhere.
+    var hasThreshold: Bool { self == .huber || self == .smoothL1 }
   }
 
   /// How the threshold c of `huber` and `smooth_l1` depends on the timestep.

@@ -53,7 +53,7 @@ package final class AdaptedLayer: LayerAdaptation {
   ) -> Route {
     let ofWeight: Route = layer.compute == .f32 ? .weight : .difference
     switch layer.operation {
-    case .groupNorm, .layerNorm: return .weight
+    case .groupNorm, .layerNorm, .rmsNorm: return .weight
     case .linear, .convolution: break
     }
     if isDecomposed { return ofWeight }

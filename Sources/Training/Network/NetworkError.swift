@@ -1,12 +1,14 @@
 package import Adapters
 package import Checkpoints
-import ModelFamilies
+package import ModelFamilies
 package import Tensors
 
 /// What keeps a network from being made, loaded or saved.
 package enum NetworkError: Error, Equatable {
   case moduleName(String, known: [String])
   case moduleUnsupported(String, instead: String)
+  /// A module for other families than that of the checkpoint.
+  case moduleOfFamily(String, [ModelFamily], found: ModelFamily)
   case argumentForm(String)
   case unknownArgument(String, module: String, nearest: String?)
   case value(String, expected: String, found: String)
@@ -31,6 +33,9 @@ extension NetworkError: CustomStringConvertible {
       "'--network_module': expected \(known.joined(separator: ", ")), found '\(name)'"
     case .moduleUnsupported(let name, let instead):
       "'--network_module \(name)' is not known here; say \(instead)"
+    case .moduleOfFamily(let name, let families, let found):
+      "'--network_module \(name)' is for \(families.map(\.title).joined(separator: ", ")), the checkpoint is "
+        + "\(found.title): say networks.lora or lycoris.kohya"
     case .argumentForm(let text):
       "'--network_args': expected key=value, found '\(text)'"
     case .unknownArgument(let key, let module, let nearest):

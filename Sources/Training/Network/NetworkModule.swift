@@ -1,9 +1,10 @@
 package import Adapters
+import ModelFamilies
 
 /// What `--network_module` names: a trainer's module, with the arguments and the selection that it has.
 package enum NetworkModule: Sendable {
-  /// `networks.lora` of kohya's scripts: LoRA on transformers and text encoders.
-  case kohya
+  /// `networks.lora` of kohya's scripts: LoRA on transformers and text encoders; or that of one family alone.
+  case kohya(String)
   /// `lycoris.kohya`: every algorithm, selected by presets.
   case lycoris
   /// `networks.loha`, `networks.lokr` of kohya's scripts: another algorithm, selected as LoRA is.
@@ -12,7 +13,8 @@ package enum NetworkModule: Sendable {
   /// - Throws: `NetworkError.moduleName`, `.moduleUnsupported`
   package init(named name: String) throws(NetworkError) {
     switch name {
-    case "networks.lora", "lora", "networks.lora_sd": self = .kohya
+    case "networks.lora", "lora", "networks.lora_sd": self = .kohya("networks.lora")
+    case _ where !ModelFamily.all(withModule: name).isEmpty: self = .kohya(name)
     case "lycoris.kohya", "lycoris", "lycoris.kohya_utils": self = .lycoris
     case "networks.loha", "loha": self = .musubi(LoHa.self)
     case "networks.lokr", "lokr": self = .musubi(LoKr.self)
@@ -33,11 +35,14 @@ package enum NetworkModule: Sendable {
 
   package var name: String {
     switch self {
-    case .kohya: "networks.lora"
+    case .kohya(let name): name
     case .lycoris: "lycoris.kohya"
     case .musubi(let algorithm): "networks.\(algorithm.name)"
     }
   }
+
+  /// Families that it is for and no others; empty where it is for all.
+  var families: [ModelFamily] { ModelFamily.all(withModule: name) }
 
   /// Whether modules are selected and neurons dropped as `networks.lora` does.
   var followsKohya: Bool { if case .lycoris = self { false } else { true } }

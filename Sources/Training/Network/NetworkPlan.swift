@@ -31,10 +31,17 @@ package struct NetworkPlan {
     textEncoders = family.textEncoders
     notices = settings.notices
     if stored == nil { try settings.preset?.check(for: family) }
+    let families = settings.module.families
+    guard families.isEmpty || families.contains(family) else {
+      throw NetworkError.moduleOfFamily(settings.module.name, families, found: family)
+    }
+    let filter =
+      settings.module.followsKohya
+      ? try settings.filter.excluding(family.trainedClasses.kohya?.excluded ?? []) : settings.filter
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
     where module.kind != .embedding && module.role != .autoencoder {
       switch try stored.map({ try Self.decision(on: module, settings, $0) })
-        ?? Self.decision(on: module, family, settings)
+        ?? Self.decision(on: module, family, settings, filter)
       {
       case .train(let planned):
         try planned.check()
@@ -71,13 +78,14 @@ package struct NetworkPlan {
   }
 
   private static func decision(
-    on module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings
+    on module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings,
+    _ filter: ModuleFilter
   ) throws -> Decision {
     if module.isTextEncoder ? !settings.flags.trainsTextEncoders : !settings.flags.trainsUNet {
       return .omit("this part of the model is not trained")
     }
     if let reason = selectionReason(module, family, settings) { return .omit(reason) }
-    guard settings.filter.keeps(module.path) else { return .omit("an exclude pattern matches") }
+    guard filter.keeps(module.path) else { return .omit("an exclude pattern matches") }
     if module.kind == .norm { return .train(norm(module, settings)) }
     var options = settings.options
     if let preset = settings.preset, let override = preset.override(for: module) {

@@ -22,6 +22,8 @@ package enum RandomPurpose: Hashable, Sendable {
   case moduleDropout(module: Int)
   case validationSplit
   case validationLatent
+  /// The parts of the range from which the timesteps of an epoch are drawn.
+  case timestepOrder
 
   /// A number of its own for every purpose, which never changes: the kind in the upper 8 bits, the module in the lower 24.
   /// - Precondition: modules are numbered below 2²⁴.
@@ -47,6 +49,7 @@ package enum RandomPurpose: Hashable, Sendable {
       case .moduleDropout(let module): (18, module)
       case .validationSplit: (19, 0)
       case .validationLatent: (22, 0)
+      case .timestepOrder: (23, 0)
       }
     precondition(0..<(1 << 24) ~= module, "module \(module) of a random purpose")
     return kind << 24 | UInt32(module)

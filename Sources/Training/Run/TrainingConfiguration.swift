@@ -116,6 +116,11 @@ package struct TrainingConfiguration: Sendable {
   package var cache = Cache()
   package var textCaching = TextCaching.none
   package var noise = NoiseSettings()
+  /// For models that find a flow.
+  package var flow = FlowSettings()
+  /// Between which timesteps samples lie, as options give it; nil for all.
+  package var firstTimestep: Int?
+  package var lastTimestep: Int?
   package var hasZeroTerminalSNR = false
   package var loss = LossSettings()
   /// Whether images are expected to have masks.

@@ -64,6 +64,8 @@ extension TrainingPlan {
     var settings = configuration.noise.metadata(zeroTerminal: configuration.hasZeroTerminalSNR)
     settings.merge(configuration.loss.metadata) { $1 }
     let summary = images.summary
+    let isOfMusubi = FamilyMetadata(of: base.layout.family)?.trainer == .musubi
+    settings["num_train_items"] = PythonText(summary.trainingSamples)
     settings["num_train_images"] = PythonText(summary.trainingSamples)
     settings["num_reg_images"] = PythonText(summary.regularizationImages)
     settings["num_validation_images"] = PythonText(summary.validationImages)
@@ -77,11 +79,13 @@ extension TrainingPlan {
       settings[String(key.dropFirst("ss_".count))] = PythonText(value)
     }
     if !configuration.network.arguments.isEmpty {
-      settings["network_args"] = PythonText(JSONValue.object(givenNetworkArguments).pythonText)
+      settings["network_args"] = PythonText(
+        JSONValue.object(givenNetworkArguments(isDropoutAdded: !isOfMusubi)).pythonText)
     }
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
-    // Whole files are read for hashes: not for metadata that nobody wants.
-    let hashes = !configuration.output.omitsMetadata
+    // Whole files are read for hashes: not for metadata that nobody wants, nor where the trainer of the family has
+    // none.
+    let hashes = !configuration.output.omitsMetadata && !isOfMusubi
     if hashes, let hash = CheckpointHash(of: configuration.model.base) {
       settings["sd_model_hash"] = PythonText(hash.short)
       settings["new_sd_model_hash"] = PythonText(hash.whole)
@@ -93,16 +97,18 @@ extension TrainingPlan {
         settings["new_vae_hash"] = PythonText(hash.whole)
       }
     }
-    let range = configuration.noise.timesteps
+    let given = [configuration.firstTimestep, configuration.lastTimestep]
     return TrainingMetadata(
       settings, of: configuration, seed: seed, family: base.layout.family,
       resolution: summary.datasets.first.map { "\($0.resolution)" }, steps: arithmetic,
-      timesteps: range == 0..<NoiseSchedule.timestepCount
-        ? nil : range.lowerBound...range.upperBound, startedAt: time)
+      timesteps: given == [nil, nil]
+        ? nil : (given[0] ?? 0)...(given[1] ?? NoiseSchedule.timestepCount), startedAt: time)
   }
 
   /// `--network_args` as they were given, with the dropout that sd-scripts adds to them.
-  private var givenNetworkArguments: [(key: String, value: JSONValue)] {
+  private func givenNetworkArguments(
+    isDropoutAdded: Bool
+  ) -> [(key: String, value: JSONValue)] {
     var members: [(key: String, value: JSONValue)] = []
     for text in configuration.network.arguments {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -114,7 +120,8 @@ extension TrainingPlan {
       }
     }
     let isAdded =
-      !configuration.network.takesRanksFromWeights && !members.contains { $0.key == "dropout" }
+      isDropoutAdded && !configuration.network.takesRanksFromWeights
+      && !members.contains { $0.key == "dropout" }
     if isAdded {
       let dropout = configuration.network.flags.dropout
       members.append(("dropout", dropout.map { .number("\($0)") } ?? .null))

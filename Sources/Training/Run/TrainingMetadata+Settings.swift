@@ -26,3 +26,17 @@ extension LossSettings {
     ]
   }
 }
+
+extension FlowSettings {
+  var metadata: [String: PythonText] {
+    [
+      "timestep_sampling": PythonText(sampling.rawValue),
+      "weighting_scheme": PythonText(weighting.rawValue),
+      "discrete_flow_shift": PythonText(shift),
+      "sigmoid_scale": PythonText(sigmoidScale),
+      "logit_mean": PythonText(logitMean),
+      "logit_std": PythonText(logitDeviation),
+      "mode_scale": PythonText(modeScale),
+    ]
+  }
+}

@@ -8,7 +8,8 @@ import Pipelines
 /// What a trained adapter says about itself, in the words of kohya's scripts: `ss_*` for the settings,
 /// `modelspec.*` for what loaders show. `sshs_*` are added where it is written.
 ///
-/// Source: sd-scripts `train_network.py`, `library/sai_model_spec.py`.
+/// Source: sd-scripts `train_network.py`, `library/sai_model_spec.py`; musubi-tuner `training/trainer_base.py`,
+/// `utils/sai_model_spec.py`, for families that it trains.
 package struct TrainingMetadata: Sendable {
   /// Settings that do not change while training.
   private let settings: [String: String]
@@ -19,6 +20,19 @@ package struct TrainingMetadata: Sendable {
   private static let least: Set<String> = [
     "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha",
     "ss_network_args",
+  ]
+
+  /// The settings that musubi-tuner writes.
+  private static let musubi: Set<String> = [
+    "session_id", "training_started_at", "output_name", "learning_rate", "num_train_items",
+    "num_batches_per_epoch", "num_epochs", "gradient_checkpointing",
+    "gradient_checkpointing_cpu_offload", "gradient_accumulation_steps", "max_train_steps",
+    "lr_warmup_steps", "lr_scheduler", "base_model_version", "network_module", "network_dim",
+    "network_alpha", "network_dropout", "network_args", "mixed_precision", "seed",
+    "training_comment", "optimizer", "max_grad_norm", "fp8_base", "full_fp16", "full_bf16",
+    "weighting_scheme", "logit_mean", "logit_std", "mode_scale", "guidance_scale",
+    "timestep_sampling", "sigmoid_scale", "discrete_flow_shift", "datasets", "sd_model_name",
+    "vae_name",
   ]
 
   /// - Parameters:
@@ -77,6 +91,15 @@ package struct TrainingMetadata: Sendable {
       "validate_every_n_steps": PythonText(run.validationSteps),
     ]
     all.merge(settings) { $1 }
+    let isOfMusubi = facts?.trainer == .musubi
+    if !isOfMusubi { all["num_train_items"] = nil }
+    if isOfMusubi {
+      all.merge(configuration.flow.metadata) { $1 }
+      all["guidance_scale"] = PythonText(model.guidance ?? 1)
+      all["fp8_base"] = PythonText(model.asksFP8)
+      for name in ["full_bf16", "gradient_checkpointing_cpu_offload"] { all[name] = "False" }
+      all = all.filter { Self.musubi.contains($0.key) }
+    }
     // How many steps there are is counted anew.
     for (name, text) in configuration.spellings where all[name] != nil && name != "max_train_steps"
     {
@@ -85,13 +108,17 @@ package struct TrainingMetadata: Sendable {
     self.settings = Dictionary(
       uniqueKeysWithValues: all.map { ("ss_" + $0.key, $0.value.text) })
     var description = [
-      "sai_model_spec": "1.0.1", "title": output.description["title"] ?? output.name,
+      "sai_model_spec": isOfMusubi ? "1.0.0" : "1.0.1",
+      "title": output.description["title"] ?? output.name,
       "architecture": (facts?.architecture ?? family.name) + "/lora",
       "implementation": facts?.trainedImplementation ?? "",
       "implementation_version": output.writer,
-      "resolution": resolution ?? facts?.resolution ?? "512x512",
-      "prediction_type": configuration.loss.predictsVelocity ? "v" : "epsilon",
+      // Sizes of a dataset of videos say little of the model.
+      "resolution": (isOfMusubi ? nil : resolution) ?? facts?.resolution ?? "512x512",
     ]
+    if !isOfMusubi {
+      description["prediction_type"] = configuration.loss.predictsVelocity ? "v" : "epsilon"
+    }
     if let timesteps {
       description["timestep_range"] = "\(timesteps.lowerBound),\(timesteps.upperBound)"
     }

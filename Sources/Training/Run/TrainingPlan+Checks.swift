@@ -9,9 +9,10 @@ extension TrainingPlan {
   /// Refuses what would stop the run at its first step, so that a plan is not printed for it.
   /// - Throws: `SettingError` for rates that the optimizer cannot follow, `TrainingError.missingVAE`,
   ///   `.finished`, `StateError` for a state of another run, `ModelLoadingError` for a model, a VAE or adapters
-  ///   to merge that do not fit, `DatasetError` for caches that cannot be written, `NetworkError` for an adapter to go on from that does not, and what opening
-  ///   them throws.
+  ///   to merge that do not fit, `DatasetError` for caches that cannot be written, `NetworkError` for an adapter to
+  ///   go on from that does not fit, and what opening them throws.
   func checkStart() throws {
+    try checkObjective()
     let rates = network.rates(
       unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     guard !rates.isEmpty else {
@@ -22,13 +23,33 @@ extension TrainingPlan {
     try optimizer.optimizer.check(rates: rates)
     try checkKeptText()
     try checkCacheFolders()
-    guard outline.hasEncoder || configuration.cache.place?.isDisk ?? false else {
+    guard
+      outline.hasEncoder || outline.prepared != nil || configuration.cache.place?.isDisk ?? false
+    else {
       throw TrainingError.missingVAE(base.file.path)
     }
     if let weights { try FilePlacement(of: weights, in: network, base.layout).check(network) }
     guard let state, let folder = configuration.run.resumed else { return }
     try state.check(resumedSettings, optimizer: optimizer.className, arithmetic, in: folder)
     try checkNotFinished(at: state.progress.step)
+  }
+
+  /// - Throws: `SettingError` for noise, times and losses that cannot be followed.
+  private func checkObjective() throws(SettingError) {
+    try configuration.noise.check()
+    try configuration.flow.check()
+    try configuration.loss.check()
+    guard case .flow = outline.prediction else { return }
+    if configuration.loss.kind.hasThreshold, configuration.loss.huberSchedule == .snr {
+      throw .combination(
+        "'--huber_schedule snr' needs a schedule of noise, which \(base.layout.family.title) has not: give "
+          + "'constant' or 'exponential'")
+    }
+    guard !configuration.loss.predictsVelocity else {
+      throw .combination(
+        "'--v_parameterization': \(base.layout.family.title) finds the flow from latents to noise: remove it"
+      )
+    }
   }
 
   /// Refuses kept captions that vary or whose encoders are trained.

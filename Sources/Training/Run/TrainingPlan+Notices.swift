@@ -66,6 +66,19 @@ extension TrainingPlan {
         "the checkpoint says that its last timestep is noise alone: trained as with '--zero_terminal_snr'"
       )
     }
+    notices += objectiveNotices
+    if outline.prepared == nil {
+      let model = given.model
+      let names =
+        (model.asksFP8 ? ["--fp8_base"] : [])
+        + (model.streamedBlocks > 0 ? ["--blocks_to_swap"] : [])
+      if !names.isEmpty {
+        notices.append(
+          names.map { "'\($0)'" }.joined(separator: ", ")
+            + (names.count > 1 ? " have" : " has")
+            + " no effect: '--base_weights_dtype int8' is what saves memory with \(family.title)")
+      }
+    }
     if configuration.model.clipSkip ?? 1 > 1, outline.skippableTextLayers == nil {
       notices.append(
         "'--clip_skip' has no effect: of \(base.layout.family.title) always the same layers are read"
@@ -78,7 +91,17 @@ extension TrainingPlan {
         "'--text_encoder_lr': \(family.title) has \(encoders == 1 ? "one text encoder" : "\(encoders) text encoders"): "
           + "\(left) has no effect")
     }
-    if given.textCaching != .none, configuration.textCaching == .none {
+    if outline.prepared != nil {
+      let flags = [
+        ("--cache_latents", given.cache.place != nil),
+        ("--cache_text_encoder_outputs", given.textCaching != .none),
+      ].filter(\.1).map { "'\($0.0)'" }
+      if !flags.isEmpty {
+        notices.append(
+          "\(flags.joined(separator: ", ")) \(flags.count == 1 ? "has" : "have") no effect: latents and captions "
+            + "come encoded")
+      }
+    } else if given.textCaching != .none, configuration.textCaching == .none {
       notices.append(
         "'--cache_text_encoder_outputs' has no effect: there are no such files for \(family.title); what its text "
           + "encoder makes of captions is kept in memory, up to 1 GiB")
@@ -95,6 +118,30 @@ extension TrainingPlan {
     return
       "'--resume': the state was saved with learning rates \(text(before)); what is given now counts from here on: "
       + text(rates)
+  }
+
+  /// Settings of the other way to learn.
+  private var objectiveNotices: [String] {
+    let (noise, loss, flow) = (configuration.noise, configuration.loss, configuration.flow)
+    var (names, reason) = ([String](), "")
+    if case .flow = outline.prediction {
+      reason = "finds the flow from latents to noise, which has no schedule of noise"
+      names += noise.offset == nil ? [] : ["--noise_offset"]
+      names += noise.multiresIterations == nil ? [] : ["--multires_noise_iterations"]
+      names += noise.inputPerturbation == nil ? [] : ["--ip_noise_gamma"]
+      names += loss.minSNRGamma == nil ? [] : ["--min_snr_gamma"]
+      names += loss.isDebiased ? ["--debiased_estimation_loss"] : []
+      names += loss.velocityLike == nil ? [] : ["--v_pred_like_loss"]
+      names += configuration.hasZeroTerminalSNR ? ["--zero_terminal_snr"] : []
+    } else if flow != FlowSettings() {
+      reason = "has a schedule of noise; these belong to models that find a flow"
+      names = ["--timestep_sampling", "--weighting_scheme", "and what goes with them"]
+    }
+    guard !names.isEmpty else { return [] }
+    return [
+      "\(names.map { $0.hasPrefix("-") ? "'\($0)'" : $0 }.joined(separator: ", ")) have no effect: "
+        + "\(base.layout.family.title) \(reason)"
+    ]
   }
 
   private var scheduleNotices: [String] {

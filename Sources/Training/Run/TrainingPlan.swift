@@ -41,20 +41,23 @@ package struct TrainingPlan {
   /// What the user should know before it starts.
   package private(set) var notices: [String]
 
+  /// - Parameter pipelines: those that a checkpoint may be for.
   /// - Throws: whatever is wrong with checkpoint, network, images or settings.
-  package init(_ given: TrainingConfiguration) throws {
+  package init(
+    _ given: TrainingConfiguration, among pipelines: [any ModelPipeline.Type] = ModelPipelines.all
+  ) throws {
     state = try given.run.resumed.map { try TrainingState(opening: $0) }
     seed = given.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
     optimizer = try OptimizerChoice(named: given.optimizer, arguments: given.optimizerArguments)
     let arguments = try NetworkArguments(parsing: given.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
-      given.model.base, as: given.model.family, supposed: given.model.supposed)
+      given.model.base, as: given.model.family, supposed: given.model.supposed,
+      among: pipelines)
     let settings = try NetworkSettings(
       given.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)
     let (modules, configuration) = (outline.modules, configuration)
-    images = try TrainingSet(
-      DatasetConfiguration(configuration.images, latents: outline.latents), seed: seed)
+    images = try Self.images(configuration, outline, seed: seed)
     let images = images
     textCache =
       try configuration.textCaching == .disk
@@ -66,8 +69,6 @@ package struct TrainingPlan {
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
-    try configuration.noise.check()
-    try configuration.loss.check()
     if let clipSkip = configuration.model.clipSkip, let layers = outline.skippableTextLayers,
       clipSkip > layers
     {
@@ -97,12 +98,21 @@ package struct TrainingPlan {
       textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
     estimate = Self.estimate(
       configuration, outline, network, images,
-      encodesText: textCache == nil || !missingText.isEmpty,
+      encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty),
       captionBytes: captionBytes)
     // The checks ask a plan that is whole.
     notices = []
     notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
     try checkStart()
+  }
+
+  private static func images(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, seed: UInt64
+  ) throws -> TrainingSet {
+    let datasets = try DatasetConfiguration(
+      configuration.images, latents: outline.latents, prepared: outline.prepared?.layout)
+    guard let prepared = outline.prepared else { return try TrainingSet(datasets, seed: seed) }
+    return try TrainingSet(datasets, seed: seed, prepared: prepared, latents: outline.latents)
   }
 
   /// The settings as far as they are of a checkpoint's family, with what the checkpoint says of itself; and what it
@@ -118,8 +128,26 @@ package struct TrainingPlan {
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
     let outline = try pipeline.outline(of: base, model)
+    if outline.prepared != nil {
+      (configuration.cache.place, configuration.textCaching) = (nil, .none)
+    }
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    if outline.prepared != nil {
+      // What the trainers of transformers call by names of their own.
+      configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
+      if let compute = given.model.transformerCompute, given.model.compute == .f32 {
+        configuration.model.compute = compute
+      }
+    }
+    let (first, last) = (given.firstTimestep, given.lastTimestep)
+    if first != nil || last != nil {
+      if case .flow = outline.prediction {
+        configuration.flow.range = try FlowSettings.range(from: first, to: last)
+      } else {
+        configuration.noise.timesteps = try NoiseSettings.timesteps(from: first, to: last)
+      }
+    }
     return (configuration, outline)
   }
 
@@ -139,7 +167,12 @@ package struct TrainingPlan {
 
   /// What is minimized.
   var objective: any Objective {
-    DiscreteObjective(
+    if case .flow(let offset) = outline.prediction {
+      return FlowObjective(
+        settings: configuration.flow, loss: configuration.loss, offset: offset,
+        sampleCount: images.examples.reduce(0) { $0 + $1.repeats })
+    }
+    return DiscreteObjective(
       schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),
       noise: configuration.noise, settings: configuration.loss)
   }
@@ -196,9 +229,7 @@ package struct TrainingPlan {
     }
     let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
     let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
-    let largest = images.summary.datasets.max {
-      $0.batchSize * $0.resolution.area < $1.batchSize * $1.resolution.area
-    }
+    let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
       $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
     }
@@ -210,14 +241,16 @@ package struct TrainingPlan {
       unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
     let encoder = outline.encoderCount * MemoryLayout<Float>.stride
+    let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
     return StepEstimate(
       units: outline.units
         + LayerUnit.units(
           of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
-      size: StepSize(height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.batchSize ?? 1,
+      size: StepSize(
+        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
+      batch: largest?.size ?? 1,
       loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.
       frozen: others + (captionBytes ?? texts) + (configuration.cache.place == nil ? encoder : 0),

@@ -24,7 +24,7 @@ extension ScriptOption {
         """,
       values: """
         dynamo_backend dynamo_mode compile_backend compile_mode compile_dynamic compile_cache_size_limit
-        blocks_to_swap single_blocks_to_swap double_blocks_to_swap block_swap_ring_size device t5xxl_device
+        single_blocks_to_swap double_blocks_to_swap block_swap_ring_size device t5xxl_device
         fused_optimizer_groups gpu_ids
         """),
     Group(
@@ -36,8 +36,15 @@ extension ScriptOption {
       flags: "full_fp16 full_bf16 fp16_master_weights_and_gradients"),
     Group(
       fate: .withoutEffect, reason: "'--base_weights_dtype int8' is what saves memory here",
-      flags: "fp8_base fp8_base_unet fp8_scaled fp8_vl fp8_t5 fp8_llm fp8_te fp8_text_encoder",
-      values: "dit_dtype text_encoder_dtype t5xxl_dtype"),
+      flags: "fp8_base_unet fp8_vl fp8_t5 fp8_llm fp8_te fp8_text_encoder",
+      values: "text_encoder_dtype t5xxl_dtype"),
+    Group(
+      fate: .withoutEffect,
+      reason: "captions and pictures of this model come encoded, in the caches of the dataset",
+      values: "text_encoder text_encoder1 text_encoder2 image_encoder t5 clip"),
+    Group(
+      fate: .withoutEffect, reason: "the model is recognized by its file",
+      flags: "force_v2_1_time_embedding", values: "task dit_in_channels"),
     Group(
       fate: .withoutEffect, reason: single,
       flags: """
@@ -108,12 +115,7 @@ extension ScriptOption {
       values: "conditioning_data_dir"),
     Group(
       fate: .withoutEffect, reason: flow,
-      flags: "preserve_distribution_shape",
-      values: """
-        weighting_scheme logit_mean logit_std mode_scale discrete_flow_shift timestep_sampling sigmoid_scale
-        guidance_scale training_shift model_prediction_type num_timestep_buckets timestep_boundary
-        initial_sigma
-        """),
+      values: "training_shift model_prediction_type timestep_boundary initial_sigma"),
   ]
 
   private static let refused: [Group] = [
@@ -126,6 +128,11 @@ extension ScriptOption {
     Group(
       fate: .refused, reason: "models for inpainting are not trained here",
       flags: "train_inpainting"),
+    Group(
+      fate: .refused,
+      reason:
+        "an adapter is trained for one network at a time: give that of high noise as '--dit' with "
+        + "'--min_timestep', that of low noise with '--max_timestep'", values: "dit_high_noise"),
   ]
 
   private static let ofOtherScripts: [Group] = [
@@ -180,13 +187,6 @@ extension ScriptOption {
         qwen3 qwen3_max_token_length llm_adapter_path llm_adapter_lr t5_tokenizer_path t5_max_token_length
         self_attn_lr cross_attn_lr mlp_lr mod_lr
         """),
-    Group(
-      fate: .ofOtherModel, reason: "HunyuanVideo, Wan and the other models of musubi-tuner",
-      values: "dit dit_in_channels text_encoder text_encoder1 text_encoder2 image_encoder task"),
-    Group(
-      fate: .ofOtherModel, reason: "Wan",
-      flags: "force_v2_1_time_embedding",
-      values: "t5 clip dit_high_noise"),
     Group(
       fate: .ofOtherModel, reason: "FramePack",
       flags: "f1 one_frame one_frame_no_2x one_frame_no_4x bulk_decode",

@@ -12,7 +12,11 @@ struct ScriptVocabulary: Sendable {
 
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
-    "base", "base_weights_dtype", "dry_run", "ema_decay", "family", "help", "json",
+    "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype", "fp8_scaled", "guidance_scale",
+    "logit_mean", "logit_std", "mode_scale",
+    "num_timestep_buckets", "preserve_distribution_shape", "sigmoid_scale", "timestep_sampling",
+    "weighting_scheme", "base", "base_weights_dtype", "dry_run", "ema_decay", "family", "help",
+    "json",
     "latent_cache_format", "log_csv", "plan", "quiet", "raise_limits", "threads", "verbose",
     "version",
   ]
@@ -100,22 +104,22 @@ extension ScriptOption {
   /// Options of musubi-tuner and accelerate that it does not have, so that its own may be shortened as there.
   private static let elsewhere = Set(
     """
-    attn_mode block_swap_h2d_only block_swap_ring_size blocks_to_swap blockwise_fused_optimizers
+    attn_mode block_swap_h2d_only block_swap_ring_size blockwise_fused_optimizers
     cache_text_encoder_outputs cache_text_encoder_outputs_to_disk compile compile_backend
     compile_cache_size_limit compile_dynamic compile_fullgraph compile_mode cuda_allow_tf32 cuda_cudnn_benchmark
-    device diffusers_xformers disable_mmap_load_safetensors disable_numpy_memmap discrete_flow_shift dit_dtype
+    device diffusers_xformers disable_mmap_load_safetensors disable_numpy_memmap
     double_blocks_to_swap dynamo_dynamic dynamo_fullgraph dynamo_mode dynamo_use_dynamic dynamo_use_fullgraph
-    flash3 flash_attn fp8_llm fp8_scaled fp8_t5 fp8_te fp8_text_encoder fp8_vl fused_optimizer_groups gpu_ids
-    gradient_checkpointing_cpu_offload guidance_scale img_in_txt_in_offloading initial_sigma log_loss_stats
-    logit_mean logit_std lowvram machine_rank main_process_ip main_process_port mem_eff_save metadata_arch
-    metadata_reso mode_scale model_prediction_type multi_gpu no_vae_load num_cpu_threads_per_process num_machines
-    num_processes num_timestep_buckets offload_dit_during_sampling offload_inactive_dit
-    preserve_distribution_shape sage_attn sample_batch_size sampler_preset save_merged_model show_timesteps
-    show_timesteps_resolution sigmoid_scale single_blocks_to_swap split_attn t5xxl_device t5xxl_dtype
-    text_encoder_batch_size text_encoder_cpu text_encoder_dtype timestep_boundary timestep_sampling
+    flash3 flash_attn fp8_llm fp8_t5 fp8_te fp8_text_encoder fp8_vl fused_optimizer_groups gpu_ids
+    gradient_checkpointing_cpu_offload img_in_txt_in_offloading initial_sigma log_loss_stats
+    lowvram machine_rank main_process_ip main_process_port mem_eff_save metadata_arch
+    metadata_reso model_prediction_type multi_gpu no_vae_load num_cpu_threads_per_process num_machines
+    num_processes offload_dit_during_sampling offload_inactive_dit
+    sage_attn sample_batch_size sampler_preset save_merged_model show_timesteps
+    show_timesteps_resolution single_blocks_to_swap split_attn t5xxl_device t5xxl_dtype
+    text_encoder_batch_size text_encoder_cpu text_encoder_dtype timestep_boundary
     train_inpainting training_shift unsloth_offload_checkpointing use_32bit_attention use_flash_attn
     use_pinned_memory_for_block_swap use_safetensors use_sage_attn use_wandb vae_cache_cpu vae_chunk_size
-    vae_disable_cache vae_dtype vae_spatial_tile_sample_min_size vae_tiling weighting_scheme
+    vae_disable_cache vae_dtype vae_spatial_tile_sample_min_size vae_tiling
     """.split(whereSeparator: \.isWhitespace).map(String.init))
 }
 

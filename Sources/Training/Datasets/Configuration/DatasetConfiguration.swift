@@ -16,11 +16,15 @@ package struct DatasetConfiguration: Sendable {
     self.isFromFile = isFromFile
   }
 
-  /// - Parameter latents: what is trained, to which sizes of pictures are rounded.
+  /// - Parameters:
+  ///   - latents: what is trained, to which sizes of pictures are rounded.
+  ///   - prepared: how files of items are known that come encoded; nil where pictures and captions are read.
   /// - Throws: `DatasetError` of the configuration's file, or of a value that does not fit another
-  package init(_ defaults: DatasetDefaults, latents: LatentLayout) throws(DatasetError) {
+  package init(
+    _ defaults: DatasetDefaults, latents: LatentLayout, prepared: PreparedLayout? = nil
+  ) throws(DatasetError) {
     if let file = defaults.configuration {
-      let reading = try DatasetFile(reading: file)
+      let reading = try DatasetFile(reading: file, isPrepared: prepared != nil)
       self.init(datasets: [], isFromFile: true)
       for (path, flag) in [
         (defaults.trainFolder, "--train_data_dir"), (defaults.metadataFile, "--in_json"),
@@ -30,10 +34,15 @@ package struct DatasetConfiguration: Sendable {
       }
       for dataset in reading.datasets {
         let levels = [dataset.values, reading.general, defaults.values]
-        datasets.append(
-          try Self.dataset(
-            levels, dataset.subsets.map { Self.subset([$0] + levels, defaults) }, defaults))
+        let subsets = dataset.subsets.map { Self.subset([$0] + levels, defaults) }
+        if let prepared {
+          datasets.append(Self.prepared(levels, subsets, prepared))
+        } else {
+          datasets.append(try Self.dataset(levels, subsets, defaults))
+        }
       }
+    } else if prepared != nil {
+      throw .noPreparedFolder
     } else {
       self.init(datasets: [], isFromFile: false)
       let subsets =
@@ -44,7 +53,11 @@ package struct DatasetConfiguration: Sendable {
         }
       datasets = [try Self.dataset([defaults.values], subsets, defaults)]
     }
-    round(toLatentsOf: latents.stride)
+    if prepared == nil {
+      round(toLatentsOf: latents.stride)
+    } else {
+      noticePreparation()
+    }
     try checkSettings(latentsOf: latents.stride)
   }
 
@@ -164,7 +177,7 @@ package struct DatasetConfiguration: Sendable {
       ] where !(1...Self.largest).contains(value) {
         throw .setting(name, expected: "1 to \(Self.largest)", found: "\(value)")
       }
-      guard let buckets = dataset.buckets else { continue }
+      guard dataset.prepared == nil, let buckets = dataset.buckets else { continue }
       guard buckets.step % stride == 0 else {
         throw .setting(
           "bucket_reso_steps", expected: "a multiple of \(stride), the pixels of a latent",

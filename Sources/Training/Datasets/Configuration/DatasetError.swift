@@ -43,6 +43,16 @@ package enum DatasetError: Error {
   /// Two images of different captions whose text would be kept in one file.
   case sharedText(FilePath, String, String)
   case imageChanged(FilePath, expected: Resolution, found: Resolution)
+  /// A file of an encoded item that cannot be trained with.
+  case prepared(FilePath, expected: String, found: String, remedy: String)
+  /// One that cannot be read; `detail` names the file.
+  case damaged(detail: String, remedy: String)
+  /// A folder without encoded items; words of other models whose items are there.
+  case noPrepared(FilePath, ending: String, others: [String], command: String)
+  case unusableItems(count: Int, first: [String])
+  /// No configuration, and items that come encoded.
+  case noPreparedFolder
+  case noTrainingItems
 }
 
 extension DatasetError: CustomStringConvertible {
@@ -108,6 +118,21 @@ extension DatasetError: CustomStringConvertible {
         + "or leave out '--cache_text_encoder_outputs_to_disk'"
     case .imageChanged(let file, let expected, let found):
       "\(file): expected an image of \(expected) as when the run began, found \(found)"
+    case .prepared(let file, let expected, let found, let remedy):
+      "\(file): expected \(expected), found \(found); \(remedy)"
+    case .damaged(let detail, let remedy): "\(detail); \(remedy)"
+    case .noPrepared(let folder, let ending, let others, let command):
+      "\(folder): expected caches of latents '*\(ending)', found "
+        + (others.isEmpty
+          ? "none" : "those of other models, " + others.map { "'\($0)'" }.joined(separator: ", "))
+        + "; make them with musubi-tuner's '\(command)', or name their folder by 'cache_directory'"
+    case .unusableItems(let count, let first):
+      "\(count) caches cannot be used: \(first.joined(separator: "; "))"
+        + (count > first.count ? "; and \(count - first.count) more" : "")
+    case .noPreparedFolder:
+      "no caches: expected '--dataset_config', since latents and captions of this model come encoded by "
+        + "musubi-tuner, found none"
+    case .noTrainingItems: "no items to train on: all are held out for validation"
     }
   }
 }

@@ -10,14 +10,18 @@ struct DatasetFile {
     var subsets: [DatasetValues] = []
   }
 
-  private let path: FilePath
+  let path: FilePath
+  /// Whether items come encoded.
+  private let isPrepared: Bool
   private(set) var general = DatasetValues()
   private(set) var datasets: [Dataset] = []
 
+  /// - Parameter isPrepared: whether it is of items that come encoded, whose keys are musubi-tuner's.
   /// - Throws: `DatasetError.io`, `.syntax`, `.unknownKey`, `.refusedKey`, `.wrongValue`,
   ///   `.missingKey`, `.mixedSubsets`
-  init(reading path: FilePath) throws(DatasetError) {
+  init(reading path: FilePath, isPrepared: Bool = false) throws(DatasetError) {
     self.path = path
+    self.isPrepared = isPrepared
     var root = try Self.table(of: path)
     if let page = Self.datasets(ofPage: root) { root = page }
     for key in root.keys.sorted() where key != "general" && key != "datasets" {
@@ -30,9 +34,14 @@ struct DatasetFile {
     let list = try tables(root["datasets"], "top level", "datasets")
     guard !list.isEmpty else { throw .missingKey(path, section: "top level", key: "datasets") }
     for (i, table) in list.enumerated() {
-      datasets.append(try dataset(table, "[[datasets]] \(i + 1)"))
+      let section = Self.section(i)
+      datasets.append(
+        try isPrepared ? preparedDataset(table, section) : dataset(table, section))
     }
+    if isPrepared { try checkFolders() }
   }
+
+  static func section(_ index: Int) -> String { "[[datasets]] \(index + 1)" }
 
   private static func isJSON(_ path: FilePath) -> Bool {
     path.extension?.lowercased() == "json"
@@ -95,27 +104,26 @@ struct DatasetFile {
     return dataset
   }
 
-  private func values(
+  func values(
     _ table: [String: ConfigurationValue], _ level: DatasetKey.Levels, _ section: String
   ) throws(DatasetError) -> DatasetValues {
     var values = DatasetValues()
     for name in table.keys.sorted() {
       guard let value = table[name], value != .null else { continue }
-      if let why = DatasetKey.refused[name] {
+      if let why = DatasetKey.refusal(of: name, isPrepared: isPrepared) {
         throw .refusedKey(path, section: section, key: name, why: why)
       }
-      let spelled = DatasetKey.aliases[name] ?? name
-      guard let key = DatasetKey.all.first(where: { $0.name == spelled }) else {
-        let known = DatasetKey.all.filter { $0.levels.contains(level) }.map(\.name)
+      let keys = isPrepared ? DatasetKey.prepared : DatasetKey.all
+      let spelled = isPrepared ? name : DatasetKey.aliases[name] ?? name
+      guard let key = keys.first(where: { $0.name == spelled }) else {
+        let known = keys.filter { $0.levels.contains(level) }.map(\.name)
         throw .unknownKey(
           path, section: section, key: name,
-          near: (known + (level == .dataset ? ["subsets"] : [])).nearest(to: name))
+          near: (known + (level == .dataset && !isPrepared ? ["subsets"] : [])).nearest(to: name))
       }
       guard key.levels.contains(level) else {
         throw .refusedKey(
-          path, section: section, key: name,
-          why: key.levels == .subset
-            ? "belongs into [[datasets.subsets]]" : "belongs into [general] or [[datasets]]")
+          path, section: section, key: name, why: "belongs into \(key.place)")
       }
       if key.isPath, let text = value.string, text.isMisquotedWindowsPath,
         !Self.isJSON(path)

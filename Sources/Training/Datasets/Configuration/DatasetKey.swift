@@ -17,18 +17,29 @@ struct DatasetKey: Sendable {
   let read: @Sendable (ConfigurationValue, inout DatasetValues) -> Bool
 
   /// Whether the value names a file or a folder.
-  var isPath: Bool { name.hasSuffix("_dir") || name.hasSuffix("_file") }
+  var isPath: Bool {
+    ["_dir", "_directory", "_file"].contains { name.hasSuffix($0) }
+  }
 
-  private typealias Place<Value> = any WritableKeyPath<DatasetValues, Value?> & Sendable
+  /// The tables that it may stand in, for messages.
+  var place: String {
+    switch levels {
+    case .subset: "[[datasets.subsets]]"
+    case .dataset: "[[datasets]]"
+    default: "[general] or [[datasets]]"
+    }
+  }
 
-  private init(
+  typealias Place<Value> = any WritableKeyPath<DatasetValues, Value?> & Sendable
+
+  init(
     _ name: String, _ levels: Levels, _ expected: String,
     _ read: @escaping @Sendable (ConfigurationValue, inout DatasetValues) -> Bool
   ) {
     (self.name, self.levels, self.expected, self.read) = (name, levels, expected, read)
   }
 
-  private static func key<Value>(
+  static func key<Value>(
     _ name: String, _ levels: Levels, _ place: Place<Value>, _ expected: String,
     _ parse: @escaping @Sendable (ConfigurationValue) -> Value?
   ) -> DatasetKey {
@@ -43,11 +54,11 @@ struct DatasetKey: Sendable {
     key(name, levels, place, "true or false", \.bool)
   }
 
-  private static func text(_ name: String, _ levels: Levels, _ place: Place<String>) -> DatasetKey {
+  static func text(_ name: String, _ levels: Levels, _ place: Place<String>) -> DatasetKey {
     key(name, levels, place, "a text", \.string)
   }
 
-  private static func count(
+  static func count(
     _ name: String, _ levels: Levels, _ place: Place<Int>, from least: Int = 1
   ) -> DatasetKey {
     key(name, levels, place, "a whole number, \(least) or more") { value in
@@ -130,9 +141,9 @@ struct DatasetKey: Sendable {
   static let refused: [String: String] = [
     "face_crop_aug_range": "cropping around faces is not supported; crop the images beforehand",
     "cache_directory": "caches lie beside the images, and only latents are kept there",
-    "video_directory": "videos are not trained here yet",
-    "video_jsonl_file": "videos are not trained here yet",
-    "target_frames": "videos are not trained here yet",
+    "video_directory": "this model is trained on pictures, not on videos",
+    "video_jsonl_file": "this model is trained on pictures, not on videos",
+    "target_frames": "this model is trained on pictures, not on videos",
     "control_directory":
       "control images are not supported; masks for the loss are 'conditioning_data_dir' of a subset",
   ]

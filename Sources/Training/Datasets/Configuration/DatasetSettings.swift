@@ -13,6 +13,8 @@ package struct DatasetSettings: Equatable, Sendable {
   package var interpolation: Interpolation?
   package var priorLossWeight: Float = 1
   package var subsets: [SubsetSettings] = []
+  /// nil where pictures and captions are read; else there is one subset.
+  package var prepared: PreparedSettings?
 
   package init(resolution: Resolution) { self.resolution = resolution }
 }

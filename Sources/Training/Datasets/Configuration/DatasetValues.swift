@@ -50,6 +50,10 @@ package struct DatasetValues: Equatable, Sendable {
   package var conditioningDataDir: String?
   package var isReg: Bool?
 
+  // MARK: Of one dataset alone
+
+  package var prepared = PreparedValues()
+
   /// The value of the first level that has one.
   static func first<Value>(
     _ key: KeyPath<DatasetValues, Value?>, of levels: [DatasetValues]

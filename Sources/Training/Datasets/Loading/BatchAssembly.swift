@@ -11,6 +11,8 @@ struct BatchAssembly: Sendable {
   /// A sample on its way into a batch.
   private struct Part {
     let content: Tensor
+    /// What else comes encoded.
+    var kept: [String: Tensor] = [:]
     /// At the size of latents.
     let mask: Tensor?
     let isFlipped: Bool
@@ -33,8 +35,9 @@ struct BatchAssembly: Sendable {
     let dataset = set.configuration.datasets[plan.dataset]
     let content = Tensor(stacking: parts.map(\.content))
     return TrainingBatch(
-      plan: plan, content: cache == nil ? .pixels(content) : .latents(content),
-      captions: captions, kept: try kept(places),
+      plan: plan,
+      content: cache == nil && set.demands == nil ? .pixels(content) : .latents(content),
+      captions: captions, kept: try kept(places, parts),
       lossWeights: examples.map { $0.isRegularization ? dataset.priorLossWeight : 1 },
       sizes: zip(examples, parts).map { PictureSize($0, isMirrored: $1.isFlipped) },
       mask: mask(of: parts, plan.bucket),
@@ -42,8 +45,9 @@ struct BatchAssembly: Sendable {
   }
 
   private func kept(
-    _ places: [TrainingSet.Place]
+    _ places: [TrainingSet.Place], _ parts: [Part]
   ) throws(DatasetError) -> [[String: Tensor]]? {
+    if set.demands != nil { return parts.map(\.kept) }
     guard let text else { return nil }
     var kept: [[String: Tensor]] = []
     for place in places { kept.append(try text.read(place)) }
@@ -66,6 +70,10 @@ struct BatchAssembly: Sendable {
     _ place: TrainingSet.Place, _ moment: CaptionPipeline.Moment
   ) throws(DatasetError) -> Part {
     let example = set[place]
+    if let demands = set.demands, let item = example.prepared {
+      let read = try demands.read(example, item)
+      return Part(content: read.latents, kept: read.kept, mask: nil, isFlipped: false)
+    }
     let preparation = ImagePreparation(example, of: set)
     var flip = moment.generator(.flip)
     let isFlipped =

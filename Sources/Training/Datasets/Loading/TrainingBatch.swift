@@ -9,7 +9,8 @@ package struct TrainingBatch: Equatable, Sendable {
   package enum Content: Equatable, Sendable {
     /// `[batch, height, width, 3]` from -1 to 1, to be encoded; see `sampled(_:)`.
     case pixels(Tensor)
-    /// `[batch, height, width, channels]`, samples that are not scaled.
+    /// `[batch, height, width, channels]`, with frames behind the batch where there are any; samples that are
+    /// not scaled.
     case latents(Tensor)
   }
 
@@ -17,7 +18,8 @@ package struct TrainingBatch: Equatable, Sendable {
   package let content: Content
   /// After the pipeline.
   package let captions: [String]
-  /// What text encoders made of each caption, where that is kept in files.
+  /// What text encoders made of each caption, where that is kept in files; of items that come encoded all but the
+  /// latents.
   package let kept: [[String: Tensor]]?
   /// 1, or the prior loss weight for regularization images.
   package let lossWeights: [Float]

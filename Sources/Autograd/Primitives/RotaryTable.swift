@@ -1,0 +1,59 @@
+package import Tensors
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+/// By which angles the pairs of every head are turned at each token of a grid, so that products of queries and keys
+/// know how far their places are apart.
+///
+/// Source: Su et al., RoFormer, arXiv 2104.09864; with several axes, as Wan's and HunyuanVideo's transformers have it,
+/// each turns pairs of its own.
+package struct RotaryTable: Sendable {
+  /// `[tokens, pairs]`
+  package let cosines: Tensor
+  /// `[tokens, pairs]`
+  package let sines: Tensor
+
+  /// Tokens that are turned.
+  package var tokens: Int { cosines.shape.rows }
+  /// Pairs of numbers in a head, half of its width.
+  package var pairs: Int { cosines.shape.columns }
+
+  /// A grid whose tokens go row by row, the last extent fastest; places on an axis are 0, 1, ….
+  ///
+  /// Pair i of an axis is turned by place · theta^(−2i / width of the axis). Angles are formed in double precision,
+  /// what is stored is f32.
+  /// - Parameters:
+  ///   - extents: of the grid, as frames, rows, columns.
+  ///   - axes: numbers of a head that each of them turns, even; together they are the width of a head.
+  package init(extents: [Int], axes: [Int], theta: Double) {
+    precondition(
+      extents.count == axes.count && extents.allSatisfy { $0 >= 0 }
+        && axes.allSatisfy { $0 >= 0 && $0 % 2 == 0 },
+      "a grid of \(extents) turning \(axes) numbers of a head")
+    let tokens = extents.reduce(1, *)
+    let pairs = axes.reduce(0, +) / 2
+    var (cosines, sines) = (Tensor(zeros: [tokens, pairs]), Tensor(zeros: [tokens, pairs]))
+    var (offset, stride) = (0, tokens)
+    for (extent, axis) in zip(extents, axes) {
+      // Tokens from one place of this axis to the next.
+      stride /= max(extent, 1)
+      for pair in 0..<axis / 2 {
+        let frequency = pow(theta, -2 * Double(pair) / Double(axis))
+        let turns = (0..<extent).map { place in
+          (Float(cos(Double(place) * frequency)), Float(sin(Double(place) * frequency)))
+        }
+        for token in 0..<tokens {
+          let turn = turns[token / stride % extent]
+          cosines.elements[token * pairs + offset + pair] = turn.0
+          sines.elements[token * pairs + offset + pair] = turn.1
+        }
+      }
+      offset += axis / 2
+    }
+    (self.cosines, self.sines) = (cosines, sines)
+  }
+}

@@ -1,0 +1,114 @@
+package import Autograd
+import LinearAlgebra
+import Tensors
+
+/// The transformer of HunyuanVideo, which finds the flow of a video.
+///
+/// Source: Tencent/HunyuanVideo `hyvideo/modules/models.py`; musubi-tuner `hunyuan_model/models.py` trains the same
+/// graph. Rows of text beyond the caption are not seen by anything, so they may be cut.
+package struct HunyuanVideoTransformer {
+  /// Whether blocks keep only their inputs for the backward pass.
+  package var checkpointsBlocks = false
+  package let layers: [Layer]
+  package let configuration: HunyuanVideoConfiguration
+
+  private let patch: Layer
+  private let refiner: HunyuanVideoRefiner
+  private let time, vector: PerceptronEmbedding
+  private let guidance: PerceptronEmbedding?
+  private let doubleBlocks: [HunyuanVideoDoubleBlock]
+  private let singleBlocks: [HunyuanVideoSingleBlock]
+  private let modulation, output: Layer
+  private let rotation: RotaryGrid
+  private let width: Int
+
+  private static let patchExtents = PatchExtents(frames: 1, height: 2, width: 2)
+
+  /// - Throws: `ModelError`, and what the source throws.
+  package init(
+    _ source: any ParameterSource, configuration: HunyuanVideoConfiguration,
+    compute: ComputeType = .f32, storage: FrozenStorage = .compute
+  ) throws {
+    let epsilon = configuration.epsilon
+    var builder = LayerBuilder(source, component: "unet", compute: compute, storage: storage)
+    patch = try builder.patchEmbedding("img_in.proj", Self.patchExtents)
+    width = patch.weightShape.rows
+    let width = width
+    let head = try builder.shape(of: "double_blocks.0.img_attn_q_norm").count
+    let heads = try builder.heads(.width(head), of: width, at: "img_in.proj")
+    refiner = try HunyuanVideoRefiner(&builder, width: width, heads: heads, epsilon)
+    time = try PerceptronEmbedding(&builder, "time_in.mlp.0", "time_in.mlp.2", to: width)
+    vector = try PerceptronEmbedding(
+      &builder, "vector_in.in_layer", "vector_in.out_layer", to: width)
+    guidance =
+      builder.has("guidance_in.mlp.0")
+      ? try PerceptronEmbedding(&builder, "guidance_in.mlp.0", "guidance_in.mlp.2", to: width) : nil
+    doubleBlocks = try
+      (0..<builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj"))
+      .map { try HunyuanVideoDoubleBlock(&builder, $0, width: width, head: head, epsilon) }
+    singleBlocks = try (0..<builder.count("single_blocks", having: "linear2", "modulation.linear"))
+      .map { try HunyuanVideoSingleBlock(&builder, $0, width: width, head: head, epsilon) }
+    modulation = try builder.linear(
+      "final_layer.adaLN_modulation.1", from: width, to: 2 * width)
+    output = try builder.linear("final_layer.linear", from: width)
+    rotation = RotaryGrid(axes: configuration.axes(ofHead: head), theta: configuration.theta)
+    layers = builder.layers
+    self.configuration = configuration
+  }
+
+  /// Channels of what is seen of the video.
+  package var channels: Int { patch.weightShape.dimensions[1] }
+
+  /// Channels of the flow, those of the latents.
+  package var outputs: Int { output.weightShape.rows / Self.patchExtents.count }
+
+  /// - Parameters:
+  ///   - latents: `[batch, frames, height, width, channels]`, noisy, and what is known of them behind.
+  ///   - times: from 0 to 1000.
+  ///   - text: `[batch, rows, columns]`, of a language model.
+  ///   - counts: rows of each sample that are text, at least one.
+  ///   - caption: `[batch, columns]`, of CLIP.
+  ///   - guidance: what a model that was distilled is told.
+  /// - Returns: `[batch, frames, height, width, out]`
+  package func callAsFunction(
+    _ latents: Variable, at times: [Float], text: Variable, counts: [Int], caption: Variable,
+    guidance strength: Float
+  ) -> Variable {
+    let (extents, grid) = (latents.shape.dimensions, Self.patchExtents.grid(of: latents.shape))
+    let table = rotation[grid]
+    var moment =
+      time(Variable(Tensor.waves(of: times, width: time.inputs))) + vector(caption)
+    if let guidance {
+      let strengths = [Float](repeating: strength, count: times.count)
+      moment =
+        moment + guidance(Variable(Tensor.waves(of: strengths, width: guidance.inputs)))
+    }
+    let condition = moment.activated(.silu)
+    let seen = counts.map { table.tokens + $0 }
+    var video = patch(latents.patched(Self.patchExtents))
+    var words = refiner(text, counts, at: times)
+    for block in doubleBlocks {
+      let both = BlockCheckpoint(isActive: checkpointsBlocks, block.layers)
+        .run([video, words, condition]) {
+          let (video, words) = block($0[0], $0[1], $0[2], table, seen)
+          return video.appendingTokens(words)
+        }
+      let count = both.shape.dimensions[1]
+      (video, words) = (both.tokens(0..<table.tokens), both.tokens(table.tokens..<count))
+    }
+    var x = video.appendingTokens(words)
+    for block in singleBlocks {
+      x = BlockCheckpoint(isActive: checkpointsBlocks, block.layers).run([x, condition]) {
+        block($0[0], $0[1], table, seen)
+      }
+    }
+    let parts = modulation(condition)
+    let (a, b) = (parts.channels(0..<width), parts.channels(width..<2 * width))
+    let (shift, scale) = configuration.scalesFirst ? (b, a) : (a, b)
+    let flow = output(
+      x.tokens(0..<table.tokens).layerNormalized(epsilon: configuration.epsilon)
+        .modulated(scale: scale, shift: shift))
+    return flow.unpatched(
+      Self.patchExtents, to: Shape(extents.dropLast() + [outputs]), .channelsFirst)
+  }
+}

@@ -1,0 +1,63 @@
+package import ModelFamilies
+
+/// What a denoiser needs of files that its makers prepared, besides the latents that are trained. Where a pipeline has
+/// it, no picture, tokenizer, text encoder or autoencoder is opened.
+package struct PreparedItems: Sendable {
+  /// The file that an array lies in.
+  package enum Source: Sendable {
+    case latents, text
+  }
+
+  /// Extents of an array as it is stored.
+  package enum Extents: Hashable, Sendable {
+    /// One for each axis; nil for any.
+    case axes([Int?])
+    /// `[channels, …]`, the rest as the latents have it.
+    case likeLatents(channels: Int)
+  }
+
+  package struct Array: Sendable {
+    /// Without size, dtype and `varlen_`: `t5`.
+    package let name: String
+    package let extents: Extents
+    package let source: Source
+    package let isRequired: Bool
+    /// What the program that makes it is to be told: `--i2v`.
+    package let option: String?
+  }
+
+  package let layout: PreparedLayout
+  package let arrays: [Array]
+
+  package init(_ layout: PreparedLayout, _ arrays: [Array]) {
+    self.layout = layout
+    self.arrays = arrays
+  }
+}
+
+extension PreparedItems.Array {
+  /// What a text encoder made of a caption.
+  package static func text(
+    _ name: String, _ extents: [Int?], isRequired: Bool = true, option: String? = nil
+  ) -> Self {
+    Self(
+      name: name, extents: .axes(extents), source: .text, isRequired: isRequired, option: option)
+  }
+
+  /// Something else that was made of the picture.
+  package static func picture(
+    _ name: String, _ extents: [Int?], isRequired: Bool = true, option: String? = nil
+  ) -> Self {
+    Self(
+      name: name, extents: .axes(extents), source: .latents, isRequired: isRequired, option: option)
+  }
+
+  /// Further latents of the same places: `latents_image`.
+  package static func latents(
+    _ name: String, channels: Int, isRequired: Bool = true, option: String? = nil
+  ) -> Self {
+    Self(
+      name: name, extents: .likeLatents(channels: channels), source: .latents,
+      isRequired: isRequired, option: option)
+  }
+}

@@ -1,0 +1,122 @@
+import Checkpoints
+import ModelFamilies
+import Pipelines
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// What a model asks of files that hold encoded items. It is held against their headers before anything is
+/// computed, and once more when they are read.
+struct PreparedDemands: Sendable {
+  let items: PreparedItems
+  let latents: LatentLayout
+
+  var layout: PreparedLayout { items.layout }
+
+  /// The name of the array that is trained.
+  private static let trained = "latents"
+
+  /// Opens the file of an item's latents.
+  /// - Throws: `DatasetError.prepared` for one that the model cannot be trained with, `.damaged`.
+  func latentsFile(_ path: FilePath) throws(DatasetError) -> PreparedFile {
+    let file = try PreparedFile(opening: path, of: layout, command: layout.latentsCommand)
+    try check(file, .latents, latents: extents(of: file))
+    return file
+  }
+
+  /// Opens the file of a caption.
+  /// - Throws: as `latentsFile(_:)`.
+  func textFile(_ path: FilePath) throws(DatasetError) -> PreparedFile {
+    let file = try PreparedFile(opening: path, of: layout, command: layout.textCommand)
+    try check(file, .text, latents: [])
+    return file
+  }
+
+  /// Extents of the latents that are trained, as they are stored.
+  /// - Throws: `DatasetError.prepared` where there are none, or none of the model.
+  func extents(of file: PreparedFile) throws(DatasetError) -> Shape {
+    guard let view = file.views[Self.trained] else {
+      throw file.fault("latents 'latents_{frames}x{height}x{width}_{dtype}'", file.names)
+    }
+    let extents = view.shape.dimensions
+    guard (3...4).contains(extents.count), extents.allSatisfy({ $0 > 0 }) else {
+      throw file.fault(
+        "latents [channels, frames, height, width] in '\(view.name)'", "\(view.shape)")
+    }
+    guard extents[0] == latents.channels else {
+      throw file.fault(
+        "latents of \(latents.channels) channels, as the model has them",
+        "\(extents[0]) in '\(view.name)' \(view.shape)")
+    }
+    return view.shape
+  }
+
+  /// What an item is, numbers apart.
+  func item(_ file: PreparedFile, text: FilePath) throws(DatasetError) -> PreparedItem {
+    let extents = try extents(of: file)
+    let alike = file.views.filter { ($0.key + "_").hasPrefix(PreparedArrayName.latents) }
+      .map { "\($0.key) \($0.value.shape)" }
+    return PreparedItem(
+      text: text, extents: extents, frames: frames(of: extents), arrays: alike.sorted())
+  }
+
+  /// Frames of the video that latents stand for, as many as they can.
+  func frames(of extents: Shape) -> Int {
+    guard extents.dimensions.count == 4 else { return 1 }
+    return (extents.dimensions[1] - 1) * latents.frameStride + 1
+  }
+
+  /// Pixels that latents stand for.
+  func resolution(of extents: Shape) -> Resolution {
+    let sides = extents.dimensions.suffix(2).map { $0 * latents.stride }
+    return Resolution(sides[1], sides[0])
+  }
+
+  /// The latents of an item and all else that was prepared of it.
+  /// - Returns: latents `[frames, height, width, channels]`, or without frames, and the other arrays by the names
+  ///   that they have without size, dtype and `varlen_`; where both files have one, that of the text counts.
+  /// - Throws: `DatasetError.prepared` for numbers that are not finite, and for a file that is not what it was
+  ///   when the run began.
+  func read(_ example: TrainingExample, _ item: PreparedItem) throws(DatasetError)
+    -> (latents: Tensor, kept: [String: Tensor])
+  {
+    let file = try latentsFile(example.path)
+    let found = try extents(of: file)
+    guard found == item.extents else {
+      throw file.fault("latents \(item.extents) as when the run began", "\(found)")
+    }
+    var kept = try file.tensors()
+    guard let latents = kept.removeValue(forKey: Self.trained) else {
+      preconditionFailure("no latents in \(example.path)")
+    }
+    kept.merge(try textFile(item.text).tensors()) { $1 }
+    return (latents, kept)
+  }
+
+  // MARK: Arrays
+
+  private func check(
+    _ file: PreparedFile, _ source: PreparedItems.Source, latents: Shape
+  ) throws(DatasetError) {
+    for array in items.arrays where array.source == source {
+      let extents: [Int?] =
+        switch array.extents {
+        case .axes(let extents): extents
+        case .likeLatents(let channels): [channels] + latents.dimensions.dropFirst().map { $0 }
+        }
+      let text = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
+      guard let view = file.views[array.name] else {
+        guard array.isRequired else { continue }
+        throw file.fault("array '\(array.name)' [\(text)]", file.names, option: array.option)
+      }
+      let found = view.shape.dimensions
+      guard found.count == extents.count,
+        zip(found, extents).allSatisfy({ $0 > 0 && $1 ?? $0 == $0 })
+      else {
+        throw file.fault(
+          "array '\(array.name)' [\(text)], as the model reads it", "\(view.shape)",
+          option: array.option)
+      }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/// How times are drawn and weighed where a model finds the flow from latents to noise.
+package struct FlowSettings: Equatable, Sendable {
+  package var sampling = TimestepSampling.sigma
+  package var weighting = FlowWeighting.none
+  /// Of `TimestepSampling.shift`.
+  package var shift = 1.0
+  /// What normal numbers are multiplied by before the sigmoid.
+  package var sigmoidScale = 1.0
+  package var logitMean = 0.0
+  package var logitDeviation = 1.0
+  package var modeScale = 1.29
+  /// Shares of noise in thousandths between which samples lie: 0 is no noise.
+  package var range = 0.0...1000.0
+  /// Whether the distribution is cut off at the range rather than pressed into it.
+  package var keepsShape = false
+  /// Equal parts of 0 to 1 from each of which as many samples of an epoch are drawn; nil for none.
+  package var bucketCount: Int?
+
+  package init() {}
+
+  /// Bounds of `range` as options give them.
+  /// - Throws: `SettingError.value`
+  package static func range(from first: Int?, to last: Int?) throws(SettingError) -> ClosedRange<
+    Double
+  > {
+    let (first, last) = (first ?? 0, last ?? 1000)
+    guard 0...1000 ~= first else {
+      throw .value(option: "--min_timestep", expected: "0 to 1000", found: "\(first)")
+    }
+    guard first...1000 ~= last else {
+      throw .value(
+        option: "--max_timestep", expected: "--min_timestep (\(first)) to 1000", found: "\(last)")
+    }
+    return Double(first)...Double(last)
+  }
+
+  /// - Throws: `SettingError` for what cannot be followed.
+  package func check() throws(SettingError) {
+    let positive: [(name: String, value: Double)] = [
+      ("discrete_flow_shift", shift), ("logit_std", logitDeviation),
+    ]
+    for (name, value) in positive where !(value > 0 && value.isFinite) {
+      throw .value(option: "--\(name)", expected: "a number above 0", found: "\(value)")
+    }
+    let finite: [(name: String, value: Double)] = [
+      ("sigmoid_scale", sigmoidScale), ("logit_mean", logitMean), ("mode_scale", modeScale),
+    ]
+    for (name, value) in finite where !value.isFinite {
+      throw .value(option: "--\(name)", expected: "a number", found: "\(value)")
+    }
+    if let bucketCount, bucketCount < 1 {
+      throw .value(option: "--num_timestep_buckets", expected: "1 or more", found: "\(bucketCount)")
+    }
+  }
+}

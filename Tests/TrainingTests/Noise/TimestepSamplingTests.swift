@@ -1,0 +1,166 @@
+import Foundation
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Times of flow matching as musubi-tuner's own code draws them: `scripts/fixtures/training/make-timestep-fixtures.py`.
+struct TimestepSamplingTests {
+  struct Golden: Decodable {
+    struct Case: Decodable {
+      let settings: [String: Setting]
+      /// Of a million draws: smallest, …, largest.
+      let quantiles: [Double]
+    }
+
+    enum Setting: Decodable {
+      case text(String)
+      case number(Double)
+      case flag(Bool)
+
+      init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let text = try? container.decode(String.self) {
+          self = .text(text)
+        } else if let flag = try? container.decode(Bool.self) {
+          self = .flag(flag)
+        } else {
+          self = .number(try container.decode(Double.self))
+        }
+      }
+
+      var text: String { if case .text(let text) = self { text } else { "" } }
+      var number: Double { if case .number(let number) = self { number } else { 0 } }
+    }
+
+    let height, width: Int
+    let cases: [String: Case]
+    let weightTimes: [Double]
+    let weights: [String: [Double]]
+  }
+
+  static let golden: Golden = {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let url = URL(filePath: Fixtures.path("training/numerics/timesteps.json").string)
+    return try! decoder.decode(Golden.self, from: Data(contentsOf: url))
+  }()
+
+  private static func settings(_ given: [String: Golden.Setting]) -> FlowSettings {
+    var settings = FlowSettings()
+    for (key, value) in given {
+      switch key {
+      case "timestepSampling", "timestep_sampling":
+        settings.sampling = TimestepSampling(rawValue: value.text)!
+      case "weightingScheme", "weighting_scheme":
+        settings.weighting = FlowWeighting(rawValue: value.text)!
+      case "discreteFlowShift", "discrete_flow_shift": settings.shift = value.number
+      case "sigmoidScale", "sigmoid_scale": settings.sigmoidScale = value.number
+      case "logitMean", "logit_mean": settings.logitMean = value.number
+      case "logitStd", "logit_std": settings.logitDeviation = value.number
+      case "minTimestep", "min_timestep":
+        settings.range = value.number...settings.range.upperBound
+      case "maxTimestep", "max_timestep":
+        settings.range = settings.range.lowerBound...value.number
+      case "preserveDistributionShape", "preserve_distribution_shape": settings.keepsShape = true
+      default: Issue.record("no setting '\(key)'")
+      }
+    }
+    return settings
+  }
+
+  /// Kolmogorov and Smirnov: of 100000 draws, at a level of 0.1 %.
+  @Test(arguments: golden.cases.keys.sorted()) func timesLieAsThere(_ name: String) throws {
+    let golden = Self.golden
+    let found = try #require(golden.cases[name])
+    let settings = Self.settings(found.settings)
+    let count = 100_000
+    let times = (0..<count).map {
+      settings.moment(
+        height: golden.height, width: golden.width, offset: 1,
+        SampleRandomness(seed: 7, epoch: 0, sample: $0)
+      ).time
+    }.sorted()
+    var largest = 0.0
+    let last = Double(found.quantiles.count - 1)
+    for (index, quantile) in found.quantiles.enumerated() {
+      // Whole timesteps are on both sides of a quantile: of equal times all, and none.
+      let shares = (
+        Double(times.partition(below: quantile - 0.001)) / Double(count),
+        Double(times.partition(below: quantile + 0.001)) / Double(count)
+      )
+      let expected = (
+        Double(found.quantiles.partition(below: quantile - 0.001)) / last,
+        Double(found.quantiles.partition(below: quantile + 0.001) - 1) / last
+      )
+      guard index > 0, index < found.quantiles.count - 1 else { continue }
+      // The steps of the table are its own error.
+      largest = max(largest, expected.0 - 1 / last - shares.0, shares.0 - expected.0 - 1 / last)
+      largest = max(largest, expected.1 - 1 / last - shares.1, shares.1 - expected.1 - 1 / last)
+    }
+    print(name, "largest distance", largest)
+    #expect(largest <= 1.95 / Double(count).squareRoot() + 0.002)
+    // The same for every t: the share is what the model is told.
+    let moment = settings.moment(
+      height: golden.height, width: golden.width, offset: 1,
+      SampleRandomness(seed: 7, epoch: 0, sample: 5))
+    let offset = settings.sampling == .sigma ? 0.0 : 1
+    #expect(abs(moment.share * 1000 + offset - moment.time) < 1e-9)
+  }
+
+  @Test func weightsAreThoseOfTheNearestTimestep() throws {
+    let golden = Self.golden
+    for (name, expected) in golden.weights {
+      let scheme = try #require(
+        FlowWeighting(rawValue: name == "sigmaSqrt" ? "sigma_sqrt" : name))
+      for (time, weight) in zip(golden.weightTimes, expected) {
+        let found = scheme.weight(at: FlowObjective.sigma(at: Float(time)))
+        // f32 there.
+        #expect(abs(found - weight) <= 1e-5 * weight, "\(name) at \(time)")
+      }
+    }
+  }
+
+  /// Each part of 0 to 1 has as many samples of an epoch, whatever the seed.
+  @Test func bucketsShareAnEpoch() {
+    var settings = FlowSettings()
+    settings.sampling = .uniform
+    settings.bucketCount = 4
+    for epoch in 0..<3 {
+      var counts = [0, 0, 0, 0]
+      for sample in 0..<22 {
+        let moment = SampleRandomness(seed: 3, epoch: epoch, sample: sample)
+        let place = ShuffledOrder(22, moment).place(of: sample)
+        let share = settings.moment(height: 8, width: 8, offset: 1, moment, place: (place, 22)).share
+        counts[Int(share * 4)] += 1
+      }
+      #expect(counts == [6, 6, 5, 5])
+    }
+  }
+
+  @Test(arguments: [1, 2, 3, 17, 64, 1000]) func anOrderHasEveryNumberOnce(_ count: Int) {
+    let order = ShuffledOrder(count, SampleRandomness(seed: 9, epoch: 2, sample: 0))
+    #expect(Set((0..<count).map { order.place(of: $0) }) == Set(0..<count))
+  }
+
+  /// The inverse of the normal distribution against its own definition.
+  @Test func quantilesOfTheNormalDistribution() {
+    for (q, x) in [(0.5, 0.0), (0.975, 1.959_963_984_540_054), (0.001, -3.090_232_306_167_813)] {
+      #expect(abs(FlowSettings.normal(atQuantile: q) - x) <= 1e-9)
+    }
+  }
+}
+
+extension [Double] {
+  /// How many of ascending numbers are below one.
+  fileprivate func partition(below bound: Double) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] < bound { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
