@@ -21,13 +21,18 @@ package struct PipelineOutline: Sendable {
   package let hasEncoder: Bool
   /// Whether there may be another network for much noise.
   package let takesHighNoise: Bool
+  /// Weights of that encoder, which is held in f32.
+  package let encoderCount: Int
+  /// What the user should know of the checkpoint.
+  package let notices: [String]
   /// What is needed of items that come encoded; nil where pictures and captions are read.
   package let prepared: PreparedItems?
 
   package init(
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, takesHighNoise: Bool = false,
+    captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = [],
+    takesHighNoise: Bool = false,
     prepared: PreparedItems? = nil
   ) {
     self.modules = modules
@@ -40,6 +45,8 @@ package struct PipelineOutline: Sendable {
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
     self.takesHighNoise = takesHighNoise
+    self.encoderCount = encoderCount
+    self.notices = notices
     self.prepared = prepared
   }
 }

@@ -77,6 +77,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
       try state.restore(groups, &optimizer, &average, from: folder)
       progress = state.progress
     }
+    progress.rates = plan.rates
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
       configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)

@@ -16,6 +16,8 @@ extension TrainingPlan {
         "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
           + "epoch \(state.progress.epoch), step \(state.progress.step)")
     }
+    if let notice = rateNotice { notices.append(notice) }
+    notices += outline.notices
     notices += familyNotices(on: given)
     notices += scheduleNotices
     if configuration.network.normLimit != nil {
@@ -105,6 +107,17 @@ extension TrainingPlan {
           + "encoder makes of captions is kept in memory, up to 1 GiB")
     }
     return notices
+  }
+
+  /// Where a run goes on with other rates than it had.
+  private var rateNotice: String? {
+    guard let before = state?.progress.rates, before != rates else { return nil }
+    func text(_ rates: [String: Double]) -> String {
+      rates.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+    return
+      "'--resume': the state was saved with learning rates \(text(before)); what is given now counts from here on: "
+      + text(rates)
   }
 
   /// Settings of the other way to learn.

@@ -192,6 +192,13 @@ package struct TrainingPlan {
       noise: configuration.noise, settings: configuration.loss)
   }
 
+  /// The learning rates of groups by their names.
+  var rates: [String: Double] {
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    return Dictionary(groups.map { ($0.name, $0.rate) }, uniquingKeysWith: { $1 })
+  }
+
   /// Components with a learning rate.
   var trainedComponents: Set<String> {
     let groups = network.rateGroups(
@@ -246,16 +253,24 @@ package struct TrainingPlan {
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
     let extents = outline.latents.extents(
       ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
+    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
     let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
     return StepEstimate(
-      units: outline.units,
+      units: outline.units
+        + LayerUnit.units(
+          of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       size: StepSize(
         frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.size ?? 1, loaded: encodesText ? texts + (captionBytes ?? 0) : 0,
+      batch: largest?.size ?? 1,
+      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.
-      frozen: others + (captionBytes ?? texts), parameters: trained, copies: copies,
+      frozen: others + (captionBytes ?? texts) + (configuration.cache.place == nil ? encoder : 0),
+      parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }
