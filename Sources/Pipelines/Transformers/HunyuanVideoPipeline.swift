@@ -64,9 +64,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     let blocks = [
       "double_blocks.", "single_blocks.", "transformer_blocks.", "single_transformer_blocks.",
     ]
-    return LayerUnit.units(
-      ofTransformer: modules, isBlock: { path in blocks.contains { path.hasPrefix($0) } }
-    ) { path in
+    return LayerUnit.units(ofTransformer: modules, blocks: blocks) { path in
       let isSingle = path.hasPrefix("single_")
       let ofText =
         path.contains(".txt_") || path.hasPrefix("txt_in") || path.contains(".add_")

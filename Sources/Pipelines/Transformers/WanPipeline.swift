@@ -77,7 +77,7 @@ package final class WanPipeline: PreparedFamily {
   private static let maskChannels = 4
 
   private static func units(of modules: [FamilyModule]) -> [LayerUnit] {
-    LayerUnit.units(ofTransformer: modules, isBlock: { $0.hasPrefix("blocks.") }) { path in
+    LayerUnit.units(ofTransformer: modules, blocks: ["blocks."]) { path in
       switch path.split(separator: ".").dropFirst(2).joined(separator: ".") {
       case "self_attn.o": .init(kind: .video, keys: .video)
       case "cross_attn.o": .init(kind: .video, keys: .text)
