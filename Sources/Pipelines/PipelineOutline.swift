@@ -19,6 +19,8 @@ package struct PipelineOutline: Sendable {
   package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
+  /// Whether the denoiser is told a strength of guidance.
+  package let takesGuidance: Bool
   /// Whether there may be another network for much noise.
   package let takesHighNoise: Bool
   /// Weights of that encoder, which is held in f32.
@@ -32,7 +34,7 @@ package struct PipelineOutline: Sendable {
     modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
     captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = [],
-    takesHighNoise: Bool = false,
+    takesGuidance: Bool = false, takesHighNoise: Bool = false,
     prepared: PreparedItems? = nil
   ) {
     self.modules = modules
@@ -44,6 +46,7 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
+    self.takesGuidance = takesGuidance
     self.takesHighNoise = takesHighNoise
     self.encoderCount = encoderCount
     self.notices = notices

@@ -55,6 +55,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     return PipelineOutline(
       modules: modules, units: units(of: modules), latents: latents,
       prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256, hasEncoder: false,
+      takesGuidance: parameters.shape("unet", "guidance_in.mlp.0", "weight") != nil,
       prepared: PreparedItems(
         family.commonCaches,
         [.text("llm", [nil, columns]), .text("llm_mask", [nil]), .text("clipL", [pooled])]))

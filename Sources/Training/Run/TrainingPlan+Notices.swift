@@ -137,8 +137,19 @@ extension TrainingPlan {
       reason = "has a schedule of noise; these belong to models that find a flow"
       names = ["--timestep_sampling", "--weighting_scheme", "and what goes with them"]
     }
-    guard !names.isEmpty else { return [] }
-    return [
+    var notices: [String] = []
+    if configuration.model.guidance != nil, !outline.takesGuidance {
+      notices.append("'--guidance_scale' has no effect: \(base.layout.family.title) is told none")
+    }
+    if case .flow = outline.prediction, flow.sampling == .sigma,
+      configuration.firstTimestep != nil || configuration.lastTimestep != nil
+    {
+      notices.append(
+        "'--min_timestep', '--max_timestep': 0 is no noise here, as with all ways of sampling; musubi-tuner counts "
+          + "from the noise with 'sigma'")
+    }
+    guard !names.isEmpty else { return notices }
+    return notices + [
       "\(names.map { $0.hasPrefix("-") ? "'\($0)'" : $0 }.joined(separator: ", ")) have no effect: "
         + "\(base.layout.family.title) \(reason)"
     ]
