@@ -27,6 +27,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
   private let transformer: HunyuanVideoTransformer
   /// Told to a model that was distilled: as musubi-tuner trains, 1, and not a thousandfold.
   private let guidance: Float
+  private let latents: LatentLayout
 
   package static func fits(_ base: BaseModel) -> Bool {
     let parameters = CheckpointParameters(base)
@@ -54,6 +55,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     return PipelineOutline(
       modules: modules, units: units(of: modules), latents: latents,
       prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256, hasEncoder: false,
+      takesGuidance: parameters.shape("unet", "guidance_in.mlp.0", "weight") != nil,
       prepared: PreparedItems(
         family.commonCaches,
         [.text("llm", [nil, columns]), .text("llm_mask", [nil]), .text("clipL", [pooled])]))
@@ -63,9 +65,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     let blocks = [
       "double_blocks.", "single_blocks.", "transformer_blocks.", "single_transformer_blocks.",
     ]
-    return LayerUnit.units(
-      ofTransformer: modules, isBlock: { path in blocks.contains { path.hasPrefix($0) } }
-    ) { path in
+    return LayerUnit.units(ofTransformer: modules, blocks: blocks) { path in
       let isSingle = path.hasPrefix("single_")
       let ofText =
         path.contains(".txt_") || path.hasPrefix("txt_in") || path.contains(".add_")
@@ -94,6 +94,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     transformer.checkpointsBlocks = checkpointsBlocks
     self.transformer = transformer
     guidance = Float(settings.guidance ?? 1)
+    latents = base.layout.family.commonLatents
   }
 
   package var layers: [Layer] { transformer.layers }
@@ -109,7 +110,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     return Condition(
       text: Variable(.stacked(texts.map { $0.rows(filledTo: most) })), counts: counts,
       caption: Variable(.stacked(captions)),
-      known: transformer.channels > transformer.outputs ? Self.firstFrames(of: kept) : nil)
+      known: transformer.channels > transformer.outputs ? firstFrames(of: kept) : nil)
   }
 
   /// The rows of text that the mask leaves; one of what is no caption at all, as musubi-tuner shows it.
@@ -123,8 +124,10 @@ package final class HunyuanVideoPipeline: PreparedFamily {
   }
 
   /// Latents of which all frames but the first are zero.
-  private static func firstFrames(of kept: [[String: Tensor]]) -> Variable? {
-    guard var latents = kept.stacked("latents") else { return nil }
+  private func firstFrames(of kept: [[String: Tensor]]) -> Variable? {
+    guard var latents = kept.stacked("latents").map({ self.latents.scaled($0) }) else {
+      return nil
+    }
     let d = latents.shape.dimensions
     let (sample, frame) = (d[1] * d[2] * d[3] * d[4], d[2] * d[3] * d[4])
     for index in 0..<d[0] {

@@ -33,16 +33,16 @@ extension LayerUnit {
   /// The blocks of a transformer, and what lies outside of them.
   /// - Parameters:
   ///   - modules: of the denoiser.
-  ///   - isBlock: whether a path is of a block, `blocks.0.…`.
+  ///   - blocks: beginnings of the paths of blocks, `blocks.`
   static func units(
-    ofTransformer modules: [FamilyModule], isBlock: (String) -> Bool, role: (String) -> Role
+    ofTransformer modules: [FamilyModule], blocks: [String], role: (String) -> Role
   ) -> [LayerUnit] {
     var (units, places) = ([LayerUnit](), [String: Int]())
     for module in modules where module.kind != .embedding {
       let path = module.graphPath
       let parts = path.split(separator: ".")
       // Those of diffusers have other names for what a graph has as one.
-      let isOfBlock = isBlock(path) && parts.count > 2
+      let isOfBlock = parts.count > 2 && blocks.contains { path.hasPrefix($0) }
       let name = isOfBlock ? "\(parts[0]).\(parts[1])" : String(parts[0])
       let (role, shape) = (role(path), module.shape)
       let isFirst = isOfBlock && places[name] == nil
@@ -59,7 +59,7 @@ extension LayerUnit {
             operations: isNorm
               ? 0
               : 2 * Double(tokens)
-                * (Double(shape.count) + 2 * Double(keys) * Double(shape.columns)),
+                * (Double(shape.count) + 2 * Double(keys) * Double(shape.rows)),
             // What comes behind keeps what a layer made, and turned or activated.
             kept: isNorm ? 0 : 2 * tokens * shape.rows, keptIfAdapted: tokens * shape.columns,
             boundary: isFirst ? tokens * shape.columns : 0)

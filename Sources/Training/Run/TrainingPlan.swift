@@ -4,6 +4,7 @@ package import Checkpoints
 import FoundationEssentials
 import Machine
 import ModelFamilies
+import OrderedCollections
 package import Pipelines
 import Safetensors
 import SystemPackage
@@ -128,16 +129,30 @@ package struct TrainingPlan {
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
     let outline = try pipeline.outline(of: base, model)
+    if given.model.highNoise != nil, !outline.takesHighNoise {
+      throw SettingError.combination(
+        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
+      )
+    }
     if outline.prepared != nil {
       (configuration.cache.place, configuration.textCaching) = (nil, .none)
     }
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    if given.model.highNoise != nil, !outline.takesHighNoise {
+      throw SettingError.combination(
+        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
+      )
+    }
     if outline.prepared != nil {
       // What the trainers of transformers call by names of their own.
       configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
-      if let compute = given.model.transformerCompute, given.model.compute == .f32 {
-        configuration.model.compute = compute
+      if given.model.compute == .f32 {
+        // Those of a large model would take twice their file.
+        let stored = base.file.tensors.values.max { $0.byteCount < $1.byteCount }?.dtype
+        let isNarrow = [.bf16, .f8e4m3, .f8e5m2].contains(stored)
+        configuration.model.compute =
+          given.model.transformerCompute ?? (isNarrow ? .bf16 : .f32)
       }
     }
     let (first, last) = (given.firstTimestep, given.lastTimestep)
@@ -175,6 +190,13 @@ package struct TrainingPlan {
     return DiscreteObjective(
       schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),
       noise: configuration.noise, settings: configuration.loss)
+  }
+
+  /// The learning rates of groups by their names.
+  var rates: [String: Double] {
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    return Dictionary(groups.map { ($0.name, $0.rate) }, uniquingKeysWith: { $1 })
   }
 
   /// Components with a learning rate.
@@ -221,7 +243,8 @@ package struct TrainingPlan {
       }
     }
     let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
-    let others = bytes(of: outline.modules.lazy.filter { $0.role != .text })
+    let networks = configuration.model.highNoise == nil ? 1 : 2
+    let others = networks * bytes(of: outline.modules.lazy.filter { $0.role != .text })
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
       $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
@@ -230,16 +253,24 @@ package struct TrainingPlan {
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
     let extents = outline.latents.extents(
       ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
+    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
     let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
     return StepEstimate(
-      units: outline.units,
+      units: outline.units
+        + LayerUnit.units(
+          of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       size: StepSize(
         frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.size ?? 1, loaded: encodesText ? texts + (captionBytes ?? 0) : 0,
+      batch: largest?.size ?? 1,
+      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.
-      frozen: others + (captionBytes ?? texts), parameters: trained, copies: copies,
+      frozen: others + (captionBytes ?? texts) + (configuration.cache.place == nil ? encoder : 0),
+      parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }
