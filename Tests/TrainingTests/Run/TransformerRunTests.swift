@@ -40,7 +40,7 @@ struct TransformerRunTests {
     func configuration(
       _ path: FilePath, in folder: borrowing TemporaryFolder, name: String
     ) throws -> TrainingConfiguration {
-      let data = Fixtures.path("training/\(caches)-oracle")
+      let data = Fixtures.path("training/oracles/\(caches)")
       let text = String(
         decoding: try contents(of: data.appending("dataset.toml")), as: UTF8.self
       ).replacingOccurrences(of: "\"cache\"", with: "\"\(data.appending("cache"))\"")
