@@ -6,8 +6,9 @@ package enum TrainingError: Error, Equatable {
   case uncacheable
   /// What text encoders make of captions is to be kept, and captions vary.
   case varyingCaptions(option: String)
-  /// The run cannot fit, in bytes.
-  case memory(needed: Int, available: Int, checkpointsBlocks: Bool, isNarrow: Bool)
+  /// The run cannot fit, in bytes; with `fittingBlocks` blocks not kept it would.
+  case memory(
+    needed: Int, available: Int, fittingBlocks: Int?, checkpointsBlocks: Bool, isNarrow: Bool)
   /// The loss or a gradient is no number.
   case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
   /// There is nothing to encode images with.
@@ -32,8 +33,10 @@ extension TrainingError: CustomStringConvertible {
       "'\(option)': captions that are shuffled, dropped or drawn anew in every epoch cannot be kept; remove it, or "
         + "shuffle_caption, caption_dropout_rate, caption_dropout_every_n_epochs, caption_tag_dropout_rate, "
         + "token_warmup_step and enable_wildcard of every subset"
-    case .memory(let needed, let available, let checkpointsBlocks, let isNarrow):
+    case .memory(
+      let needed, let available, let fittingBlocks, let checkpointsBlocks, let isNarrow):
       "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
+        + (fittingBlocks.map { "'--blocks_to_swap \($0)' would fit; " } ?? "")
         + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")
         + (isNarrow ? "" : "'--mixed_precision bf16', ")
         + "a smaller '--resolution' or '--train_batch_size' take less"

@@ -33,16 +33,16 @@ extension LayerUnit {
   /// The blocks of a transformer, and what lies outside of them.
   /// - Parameters:
   ///   - modules: of the denoiser.
-  ///   - isBlock: whether a path is of a block, `blocks.0.…`.
+  ///   - rows: of blocks.
   static func units(
-    ofTransformer modules: [FamilyModule], isBlock: (String) -> Bool, role: (String) -> Role
+    ofTransformer modules: [FamilyModule], _ rows: BlockRows, role: (String) -> Role
   ) -> [LayerUnit] {
     var (units, places) = ([LayerUnit](), [String: Int]())
     for module in modules where module.kind != .embedding {
       let path = module.graphPath
       let parts = path.split(separator: ".")
       // Those of diffusers have other names for what a graph has as one.
-      let isOfBlock = isBlock(path) && parts.count > 2
+      let isOfBlock = rows.place(of: path) != nil && parts.count > 2
       let name = isOfBlock ? "\(parts[0]).\(parts[1])" : String(parts[0])
       let (role, shape) = (role(path), module.shape)
       let isFirst = isOfBlock && places[name] == nil
