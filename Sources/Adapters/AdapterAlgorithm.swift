@@ -80,7 +80,7 @@ package protocol AdapterAlgorithm: Sendable {
   /// Factors with which training starts, and which change nothing.
   /// - Throws: `AdapterError.settings` where the settings do not suit the weight.
   static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor>
 }
 

@@ -52,7 +52,7 @@ extension StoredDifference {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     Factors([difference: Tensor(zeros: base.shape)])
   }

@@ -9,8 +9,9 @@ package enum FrozenStorage: Sendable {
   case int8
 }
 
-/// A weight `[out, in]` that is not trained, in the form in which it is multiplied.
-@safe package final class FrozenMatrix {
+/// A weight `[out, in]` that is not trained, in the form in which it is multiplied. Nothing changes in it, so that
+/// threads may share it.
+@safe package final class FrozenMatrix: @unchecked Sendable {
   package let shape: Shape
   package let compute: ComputeType
   package let storage: FrozenStorage

@@ -18,6 +18,7 @@ package final class Layer {
 
   private enum Weight {
     case matrix(FrozenMatrix)
+    case streamed(StreamedMatrix)
     case kernel(FrozenKernel)
     case vector(Tensor)
   }
@@ -57,6 +58,21 @@ package final class Layer {
     }
   }
 
+  /// A linear layer whose weight is not kept.
+  /// - Parameter shape: of the weight, as the checkpoint has it.
+  package init(
+    component: String, path: String, shape: Shape, streaming weight: StreamedMatrix, bias: Tensor?,
+    compute: ComputeType
+  ) {
+    self.component = component
+    self.path = path
+    operation = .linear
+    weightShape = shape
+    self.bias = bias
+    self.compute = compute
+    self.weight = .streamed(weight)
+  }
+
   package func callAsFunction(_ x: Variable) -> Variable {
     let y = adaptation?.output(of: self, for: x) ?? frozen(x)
     LayerTrace.current?.check(y.value, of: self)
@@ -67,6 +83,7 @@ package final class Layer {
   package func frozen(_ x: Variable) -> Variable {
     switch (operation, weight) {
     case (.linear, .matrix(let matrix)): x.linear(matrix, bias: bias)
+    case (.linear, .streamed(let matrix)): x.linear(matrix, bias: bias)
     case (.convolution(let geometry), .kernel(let kernel)):
       x.convolved(kernel, bias: bias, geometry)
     case (.groupNorm, .vector(let vector)), (.layerNorm, .vector(let vector)),
@@ -96,10 +113,11 @@ package final class Layer {
     }
   }
 
-  /// Bytes of the weight in memory.
+  /// Bytes of the weight in memory; 0 where it is not kept.
   package var byteCount: Int {
     switch weight {
     case .matrix(let matrix): matrix.byteCount
+    case .streamed: 0
     case .kernel(let kernel): kernel.byteCount
     case .vector(let vector): vector.count * MemoryLayout<Float>.stride
     }
@@ -109,6 +127,7 @@ package final class Layer {
   package var weightValue: Tensor {
     switch weight {
     case .matrix(let matrix): matrix.value.reshaped(weightShape)
+    case .streamed(let streamed): streamed.matrix.value.reshaped(weightShape)
     case .kernel(let kernel): kernel.value
     case .vector(let vector): vector
     }

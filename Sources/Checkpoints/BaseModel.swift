@@ -126,14 +126,23 @@ public struct BaseModel: Sendable {
   /// - Throws: `CheckpointError.notConvertible`, `.quantized`
   /// - Precondition: the checkpoint has the key.
   package func tensor(forKey key: String) throws(CheckpointError) -> Tensor {
+    let view = try requireReadable(key: key)
+    return quantized.weights[key]?.values() ?? view.tensor()
+  }
+
+  /// Finds out whether a tensor's numbers can be read.
+  /// - Throws: `CheckpointError.notConvertible`, `.quantized`
+  /// - Precondition: the checkpoint has the key.
+  @discardableResult
+  package func requireReadable(key: String) throws(CheckpointError) -> TensorView {
     guard let view = file.tensors[key] else { preconditionFailure("no tensor '\(key)'") }
     if let weight = quantized.weights[key] {
       guard weight.refusal == nil else { throw quantized.refusal(in: view.file) }
-      return weight.values()
+      return view
     }
     guard view.dtype.isConvertible else {
       throw .notConvertible(view.file, tensor: key, view.dtype)
     }
-    return view.tensor()
+    return view
   }
 }

@@ -8,13 +8,21 @@ struct LayerBuilder {
   let compute: ComputeType
   /// Of linear layers.
   let storage: FrozenStorage
+  /// How many of a model's blocks, the last ones, are not kept in memory.
+  private let streamedBlocks: Int
+  /// Takes the matrices of those blocks.
+  private let stream: BlockStream
+  /// Whether the layers that are made are of such a block.
+  private var isStreaming = false
   /// In the order in which they were made.
   private(set) var layers: [Layer] = []
 
   init(
     _ source: any ParameterSource, component: String, compute: ComputeType,
-    storage: FrozenStorage = .compute
+    storage: FrozenStorage = .compute, streamedBlocks: Int = 0
   ) {
+    self.streamedBlocks = streamedBlocks
+    stream = BlockStream()
     self.storage = storage
     self.source = source
     self.component = component
@@ -30,6 +38,19 @@ struct LayerBuilder {
     var count = 0
     while modules.contains(where: { has("\(prefix).\(count).\($0)") }) { count += 1 }
     return count
+  }
+
+  /// Makes a block of a row of them, which is computed as one. Of the last `streamedBlocks` the linear layers are read
+  /// whenever they are computed.
+  /// - Parameter index: in the order in which blocks are computed, of `count`.
+  mutating func block<Block>(
+    _ index: Int, of count: Int, _ make: (inout Self) throws -> Block
+  ) rethrows -> Block {
+    guard index >= count - streamedBlocks else { return try make(&self) }
+    stream.beginBlock()
+    isStreaming = true
+    defer { isStreaming = false }
+    return try make(&self)
   }
 
   /// `[…, inputs]` to `[…, outputs]`, nil for any width. The weight may be a 1×1 kernel.
@@ -123,6 +144,9 @@ struct LayerBuilder {
   private mutating func layer(
     _ path: String, _ operation: Layer.Operation, _ expected: [Int?], hasBias: Bool = true
   ) throws -> Layer {
+    if isStreaming, case .linear = operation {
+      return try streamedLayer(path, expected, hasBias: hasBias)
+    }
     let weight = try parameter(path, "weight", expected)
     let bias = hasBias ? try parameter(path, "bias", [weight.shape.rows]) : nil
     let layer = Layer(
@@ -132,18 +156,43 @@ struct LayerBuilder {
     return layer
   }
 
+  private mutating func streamedLayer(
+    _ path: String, _ expected: [Int?], hasBias: Bool
+  ) throws -> Layer {
+    let shape = try shape(of: path)
+    try require(shape, path + ".weight", expected)
+    try source.check(component, path, "weight")
+    let (source, component, compute, storage) = (source, component, compute, storage)
+    let matrix = stream.add(shape.asMatrix) {
+      guard let weight = try? source.parameter(component, path, "weight") else {
+        preconditionFailure("\(component).\(path): a weight that could be read before")
+      }
+      return FrozenMatrix(weight, storage: storage, compute: compute)
+    }
+    let layer = Layer(
+      component: component, path: source.modulePath(component, path), shape: shape,
+      streaming: matrix, bias: hasBias ? try parameter(path, "bias", [shape.rows]) : nil,
+      compute: compute)
+    layers.append(layer)
+    return layer
+  }
+
   private func parameter(_ path: String, _ kind: String, _ expected: [Int?]) throws -> Tensor {
     let name = "\(path).\(kind)"
     guard let tensor = try source.parameter(component, path, kind) else {
       throw ModelError.missingParameter(component: component, name: name)
     }
-    let extents = tensor.shape.dimensions
+    try require(tensor.shape, name, expected)
+    return tensor
+  }
+
+  private func require(_ shape: Shape, _ name: String, _ expected: [Int?]) throws {
+    let extents = shape.dimensions
     guard extents.count == expected.count,
       zip(extents, expected).allSatisfy({ $1 == nil || $0 == $1 })
     else {
       throw ModelError.parameterShape(
-        component: component, name: name, expected: expected, found: tensor.shape)
+        component: component, name: name, expected: expected, found: shape)
     }
-    return tensor
   }
 }

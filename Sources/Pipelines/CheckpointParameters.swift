@@ -29,6 +29,12 @@ package struct CheckpointParameters: ParameterSource {
     }
   }
 
+  /// - Throws: `CheckpointError.notConvertible`, `.quantized`
+  package func check(_ component: String, _ path: String, _ parameter: String) throws {
+    guard let slot = slot(component, path, parameter) else { return }
+    try base.requireReadable(key: slot.key)
+  }
+
   package func shape(_ component: String, _ path: String, _ parameter: String) -> Shape? {
     slot(component, path, parameter).map { base.shape(of: $0) }
   }

@@ -87,6 +87,11 @@ struct MergedParameters: ParameterSource {
     source.shape(component, path, parameter)
   }
 
+  /// That adapters fit was found out when their files were opened.
+  func check(_ component: String, _ path: String, _ parameter: String) throws {
+    try source.check(component, path, parameter)
+  }
+
   func parameter(_ component: String, _ path: String, _ parameter: String) throws -> Tensor? {
     let base = try source.parameter(component, path, parameter)
     guard let base, let changes = changes["\(component)/\(path)"] else { return base }

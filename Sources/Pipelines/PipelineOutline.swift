@@ -6,6 +6,8 @@ package struct PipelineOutline: Sendable {
   package let modules: [FamilyModule]
   /// The denoiser's parts, in the order of the checkpoint.
   package let units: [LayerUnit]
+  /// Those of its blocks that need not be kept in memory, in the order in which they are computed.
+  package let blocks: [[FamilyModule]]
   package let latents: LatentLayout
   /// nil where nothing in the checkpoint says it.
   package let prediction: Prediction?
@@ -31,7 +33,8 @@ package struct PipelineOutline: Sendable {
   package let prepared: PreparedItems?
 
   package init(
-    modules: [FamilyModule], units: [LayerUnit], latents: LatentLayout, prediction: Prediction?,
+    modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
+    latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
     captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
@@ -39,6 +42,7 @@ package struct PipelineOutline: Sendable {
   ) {
     self.modules = modules
     self.units = units
+    self.blocks = blocks
     self.latents = latents
     self.prediction = prediction
     self.hasZeroTerminalSNR = hasZeroTerminalSNR

@@ -8,8 +8,9 @@ package enum TrainingError: Error, Equatable {
   case varyingCaptions(option: String)
   /// The place that an option names cannot be written to.
   case output(option: String, reason: String)
-  /// The run cannot fit, in bytes.
-  case memory(needed: Int, available: Int, checkpointsBlocks: Bool, isNarrow: Bool)
+  /// The run cannot fit, in bytes; with `fittingBlocks` blocks not kept it would.
+  case memory(
+    needed: Int, available: Int, fittingBlocks: Int?, checkpointsBlocks: Bool, isNarrow: Bool)
   /// The loss or a gradient is no number.
   case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
   /// There is nothing to encode images with.
@@ -35,8 +36,10 @@ extension TrainingError: CustomStringConvertible {
         + "shuffle_caption, caption_dropout_rate, caption_dropout_every_n_epochs, caption_tag_dropout_rate, "
         + "token_warmup_step and enable_wildcard of every subset"
     case .output(let option, let reason): "'\(option)': \(reason)"
-    case .memory(let needed, let available, let checkpointsBlocks, let isNarrow):
+    case .memory(
+      let needed, let available, let fittingBlocks, let checkpointsBlocks, let isNarrow):
       "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
+        + (fittingBlocks.map { "'--blocks_to_swap \($0)' would fit; " } ?? "")
         + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")
         + (isNarrow ? "" : "'--mixed_precision bf16', ")
         + "a smaller '--resolution' or '--train_batch_size' take less"

@@ -45,6 +45,11 @@ struct RunSummary {
       "about \(ByteCount(estimate.bytes)) of memory: \(ByteCount(estimate.frozen)) frozen weights, "
         + "\(ByteCount(estimate.trained)) adapter and optimizer, \(ByteCount(estimate.kept)) for a "
         + "step")
+    if estimate.read > 0 {
+      lines.append(
+        "\(plan.blocks.streamed) of \(plan.blocks.all) blocks are not kept: "
+          + "\(ByteCount(estimate.read)) of the checkpoint are read for every batch")
+    }
     let speed = plan.speed
     let seconds = estimate.seconds(at: speed)
     lines.append(
@@ -94,6 +99,8 @@ private struct PlanFacts: Encodable {
   let images, validationImages: Int
   let batchesPerEpoch, epochs, steps: Int
   let memoryBytes: Int
+  /// Of the checkpoint, for every batch.
+  let readBytes: Int
   let operationsPerStep: Double
 
   init(_ plan: TrainingPlan) {
@@ -107,6 +114,7 @@ private struct PlanFacts: Encodable {
     epochs = plan.arithmetic.epochs
     steps = plan.arithmetic.steps
     memoryBytes = plan.estimate.bytes
+    readBytes = plan.estimate.read
     operationsPerStep = plan.estimate.operations
   }
 }

@@ -15,7 +15,7 @@ import Testing
     var generator = SeededGenerator(seed: 7)
     var settings = AdapterSettings(rank: 4, alpha: 2)
     settings.factor = 4
-    var factors = try algorithm.initialFactors(for: base, settings, using: &generator)
+    var factors = try algorithm.initialFactors(for: BaseWeight(base), settings, using: &generator)
     for (index, suffix) in factors.values.keys.sorted().enumerated() {
       let noise = Tensor(random: factors.values[suffix]!.shape, seed: UInt64(50 + index))
       factors.values[suffix]!.add(noise, times: 0.2)

@@ -133,7 +133,8 @@ import Testing
         // BOFT needs an even block that leaves a power of two.
         if algorithm == BOFT.self && BOFT.blocks(for: shape.rows, atMost: rank) == nil { continue }
         var generator = SeededGenerator(seed: 5)
-        let factors = try algorithm.initialFactors(for: base, settings, using: &generator)
+        let factors = try algorithm.initialFactors(
+          for: BaseWeight(base), settings, using: &generator)
         let shapes = factors.values.mapValues(\.shape)
         let isRecognized = algorithm.recognizes(shapes)
         #expect(isRecognized || algorithm == IA3.self)

@@ -196,7 +196,7 @@ import Testing
     settings.factor = 4
     settings.usesFullMatrix = true
     var generator = SeededGenerator(seed: 122)
-    var factors = try algorithm.initialFactors(for: base, settings, using: &generator)
+    var factors = try algorithm.initialFactors(for: BaseWeight(base), settings, using: &generator)
     for (index, suffix) in factors.values.keys.sorted().enumerated() {
       let shape = factors.values[suffix]!.shape
       factors.values[suffix] = Tensor(random: shape, seed: 123 + UInt64(index)) * 0.2

@@ -160,7 +160,8 @@ struct AlgebraGradientTests {
   @Test(arguments: cases) func formulas(_ test: Case) throws {
     var generator = SeededGenerator(seed: 5)
     let base = random(test.weight, seed: 7)
-    var factors = try test.algorithm.initialFactors(for: base, test.settings, using: &generator)
+    var factors = try test.algorithm.initialFactors(
+      for: BaseWeight(base), test.settings, using: &generator)
     let suffixes = factors.values.keys.sorted()
     for (index, suffix) in suffixes.enumerated() {
       let change = random(factors.values[suffix]!.shape, seed: UInt64(index + 20))

@@ -34,8 +34,8 @@ package enum Replacement: AdapterAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
-    Factors([weight: base])
+    Factors([weight: base.tensor])
   }
 }

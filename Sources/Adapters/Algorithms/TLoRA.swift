@@ -69,9 +69,9 @@ package enum TLoRA: AdapterAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
-    let matrix = base.reshaped(base.shape.asMatrix)
+    let matrix = base.tensor.reshaped(base.shape.asMatrix)
     let svd: SVD
     do {
       svd = try matrix.truncatedSVD(rank: settings.rank)

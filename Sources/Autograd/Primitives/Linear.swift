@@ -5,11 +5,22 @@ package import Tensors
 extension Variable {
   /// x `[…, in]` · Wᵀ + b = `[…, out]` for a frozen W `[out, in]`.
   package func linear(_ weight: FrozenMatrix, bias: Tensor? = nil) -> Variable {
+    linear(of: weight.shape, bias: bias) { weight }
+  }
+
+  /// The same with a weight that is not kept: it is asked for again on the way back.
+  package func linear(_ weight: StreamedMatrix, bias: Tensor? = nil) -> Variable {
+    linear(of: weight.shape, bias: bias) { weight.matrix }
+  }
+
+  private func linear(
+    of weightShape: Shape, bias: Tensor?, _ weight: @escaping () -> FrozenMatrix
+  ) -> Variable {
     let input = shape
-    let output = Shape(input.dimensions.dropLast() + [weight.shape.rows])
+    let output = Shape(input.dimensions.dropLast() + [weightShape.rows])
     return .record(
-      weight.forward(value, bias: bias).reshaped(output),
-      (self, { weight.backward($0).reshaped(input) }))
+      weight().forward(value, bias: bias).reshaped(output),
+      (self, { weight().backward($0).reshaped(input) }))
   }
 
   /// x `[…, in]` · Wᵀ + b = `[…, out]` for a W `[out, in]` that may be trained, and b likewise.

@@ -24,13 +24,16 @@ package struct HunyuanVideoTransformer {
 
   private static let patchExtents = PatchExtents(frames: 1, height: 2, width: 2)
 
+  /// - Parameter streamedBlocks: how many of the blocks, the last ones, are not kept in memory.
   /// - Throws: `ModelError`, and what the source throws.
   package init(
     _ source: any ParameterSource, configuration: HunyuanVideoConfiguration,
-    compute: ComputeType = .f32, storage: FrozenStorage = .compute
+    compute: ComputeType = .f32, storage: FrozenStorage = .compute, streamedBlocks: Int = 0
   ) throws {
     let epsilon = configuration.epsilon
-    var builder = LayerBuilder(source, component: "unet", compute: compute, storage: storage)
+    var builder = LayerBuilder(
+      source, component: "unet", compute: compute, storage: storage,
+      streamedBlocks: streamedBlocks)
     patch = try builder.patchEmbedding("img_in.proj", Self.patchExtents)
     width = patch.weightShape.rows
     let width = width
@@ -43,11 +46,18 @@ package struct HunyuanVideoTransformer {
     guidance =
       builder.has("guidance_in.mlp.0")
       ? try PerceptronEmbedding(&builder, "guidance_in.mlp.0", "guidance_in.mlp.2", to: width) : nil
-    doubleBlocks = try
-      (0..<builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj"))
-      .map { try HunyuanVideoDoubleBlock(&builder, $0, width: width, head: head, epsilon) }
-    singleBlocks = try (0..<builder.count("single_blocks", having: "linear2", "modulation.linear"))
-      .map { try HunyuanVideoSingleBlock(&builder, $0, width: width, head: head, epsilon) }
+    let doubles = builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj")
+    let singles = builder.count("single_blocks", having: "linear2", "modulation.linear")
+    doubleBlocks = try (0..<doubles).map { index in
+      try builder.block(index, of: doubles + singles) {
+        try HunyuanVideoDoubleBlock(&$0, index, width: width, head: head, epsilon)
+      }
+    }
+    singleBlocks = try (0..<singles).map { index in
+      try builder.block(doubles + index, of: doubles + singles) {
+        try HunyuanVideoSingleBlock(&$0, index, width: width, head: head, epsilon)
+      }
+    }
     modulation = try builder.linear(
       "final_layer.adaLN_modulation.1", from: width, to: 2 * width)
     output = try builder.linear("final_layer.linear", from: width)

@@ -25,12 +25,15 @@ package struct WanTransformer {
 
   private static let patchExtents = PatchExtents(frames: 1, height: 2, width: 2)
 
+  /// - Parameter streamedBlocks: how many of the blocks, the last ones, are not kept in memory.
   /// - Throws: `ModelError`, and what the source throws.
   package init(
     _ source: any ParameterSource, configuration: WanConfiguration, compute: ComputeType = .f32,
-    storage: FrozenStorage = .compute
+    storage: FrozenStorage = .compute, streamedBlocks: Int = 0
   ) throws {
-    var builder = LayerBuilder(source, component: "unet", compute: compute, storage: storage)
+    var builder = LayerBuilder(
+      source, component: "unet", compute: compute, storage: storage,
+      streamedBlocks: streamedBlocks)
     patch = try builder.patchEmbedding("patch_embedding", Self.patchExtents)
     width = patch.weightShape.rows
     let width = width
@@ -41,8 +44,11 @@ package struct WanTransformer {
     projection = try builder.linear("time_projection.1", from: width, to: 6 * width)
     picture =
       builder.has("img_emb.proj.1") ? try WanPictureEmbedding(&builder, to: width) : nil
-    blocks = try (0..<builder.count("blocks", having: "norm3", "ffn.0")).map {
-      try WanBlock(&builder, "blocks.\($0)", width: width, heads: heads, configuration)
+    let count = builder.count("blocks", having: "norm3", "ffn.0")
+    blocks = try (0..<count).map { index in
+      try builder.block(index, of: count) {
+        try WanBlock(&$0, "blocks.\(index)", width: width, heads: heads, configuration)
+      }
     }
     head = try builder.linear("head.head", from: width)
     modulation = Variable(

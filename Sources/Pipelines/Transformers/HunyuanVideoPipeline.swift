@@ -53,19 +53,21 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
     let modules = base.layout.modules.filter { $0.role == .denoiser }
     return PipelineOutline(
-      modules: modules, units: units(of: modules), latents: latents,
-      prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256, hasEncoder: false,
+      modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
+      latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256,
+      hasEncoder: false,
       takesGuidance: parameters.shape("unet", "guidance_in.mlp.0", "weight") != nil,
       prepared: PreparedItems(
         family.commonCaches,
         [.text("llm", [nil, columns]), .text("llm_mask", [nil]), .text("clipL", [pooled])]))
   }
 
+  private static let rows: BlockRows = [
+    ["double_blocks", "transformer_blocks"], ["single_blocks", "single_transformer_blocks"],
+  ]
+
   private static func units(of modules: [FamilyModule]) -> [LayerUnit] {
-    let blocks = [
-      "double_blocks.", "single_blocks.", "transformer_blocks.", "single_transformer_blocks.",
-    ]
-    return LayerUnit.units(ofTransformer: modules, blocks: blocks) { path in
+    LayerUnit.units(ofTransformer: modules, rows) { path in
       let isSingle = path.hasPrefix("single_")
       let ofText =
         path.contains(".txt_") || path.hasPrefix("txt_in") || path.contains(".add_")
@@ -89,7 +91,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     var transformer = try ModelLoadingError.inFile(base.file.path) {
       try HunyuanVideoTransformer(
         weights, configuration: configuration, compute: settings.compute,
-        storage: settings.holdsInt8 ? .int8 : .compute)
+        storage: settings.storage, streamedBlocks: settings.streamedBlocks)
     }
     transformer.checkpointsBlocks = checkpointsBlocks
     self.transformer = transformer

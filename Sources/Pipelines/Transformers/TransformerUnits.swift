@@ -33,16 +33,16 @@ extension LayerUnit {
   /// The blocks of a transformer, and what lies outside of them.
   /// - Parameters:
   ///   - modules: of the denoiser.
-  ///   - blocks: beginnings of the paths of blocks, `blocks.`
+  ///   - rows: of blocks.
   static func units(
-    ofTransformer modules: [FamilyModule], blocks: [String], role: (String) -> Role
+    ofTransformer modules: [FamilyModule], _ rows: BlockRows, role: (String) -> Role
   ) -> [LayerUnit] {
     var (units, places) = ([LayerUnit](), [String: Int]())
     for module in modules where module.kind != .embedding {
       let path = module.graphPath
       let parts = path.split(separator: ".")
       // Those of diffusers have other names for what a graph has as one.
-      let isOfBlock = parts.count > 2 && blocks.contains { path.hasPrefix($0) }
+      let isOfBlock = rows.place(of: path) != nil && parts.count > 2
       let name = isOfBlock ? "\(parts[0]).\(parts[1])" : String(parts[0])
       let (role, shape) = (role(path), module.shape)
       let isFirst = isOfBlock && places[name] == nil

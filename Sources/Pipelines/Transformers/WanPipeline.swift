@@ -64,8 +64,8 @@ package final class WanPipeline: PreparedFamily {
     }
     let modules = base.layout.modules.filter { $0.role == .denoiser }
     return PipelineOutline(
-      modules: modules, units: units(of: modules), latents: latents,
-      prediction: .flow(timeOffset: 1), skippableTextLayers: nil,
+      modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
+      latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil,
       tokens: WanConfiguration().textLength, hasEncoder: false, takesHighNoise: true,
       prepared: PreparedItems(family.commonCaches, arrays))
   }
@@ -76,8 +76,10 @@ package final class WanPipeline: PreparedFamily {
   /// Of where the first picture is.
   private static let maskChannels = 4
 
+  private static let rows: BlockRows = [["blocks"]]
+
   private static func units(of modules: [FamilyModule]) -> [LayerUnit] {
-    LayerUnit.units(ofTransformer: modules, blocks: ["blocks."]) { path in
+    LayerUnit.units(ofTransformer: modules, rows) { path in
       switch path.split(separator: ".").dropFirst(2).joined(separator: ".") {
       case "self_attn.o": .init(kind: .video, keys: .video)
       case "cross_attn.o": .init(kind: .video, keys: .text)
@@ -126,7 +128,7 @@ package final class WanPipeline: PreparedFamily {
     var transformer = try ModelLoadingError.inFile(base.file.path) {
       try WanTransformer(
         weights, configuration: configuration, compute: settings.compute,
-        storage: settings.holdsInt8 ? .int8 : .compute)
+        storage: settings.storage, streamedBlocks: settings.streamedBlocks)
     }
     transformer.checkpointsBlocks = checkpointsBlocks
     return transformer

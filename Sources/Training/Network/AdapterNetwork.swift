@@ -1,3 +1,4 @@
+import Adapters
 package import Autograd
 import LinearAlgebra
 import ModelFamilies
@@ -35,7 +36,8 @@ package final class AdapterNetwork {
         seed: seed, epoch: 0, sample: 0, purpose: .initialization(module: index))
       var generator = SeededGenerator(seed: draws.next())
       let factors = try TrainedFactors(
-        for: planned, base: layer.weightValue, bias: layer.bias, using: &generator)
+        for: planned, base: BaseWeight(layer.weightShape) { layer.weightValue }, bias: layer.bias,
+        using: &generator)
       modules.append(
         AdaptedLayer(
           planned, factors, index: index, layer: layer, state: state,

@@ -81,11 +81,13 @@ struct FilePlacement {
         }
         continue
       }
-      let base = Tensor(zeros: planned.module.shape)
+      let shape = planned.module.shape
       let bias = planned.module.biasShape.map { Tensor(zeros: $0) }
-      let factors = try TrainedFactors(for: planned, base: base, bias: bias, using: &generator)
+      let factors = try TrainedFactors(
+        for: planned, base: BaseWeight(shape) { Tensor(zeros: shape) }, bias: bias,
+        using: &generator)
       try factors.take(
-        module, named: planned.name, shape: planned.module.shape, base: base, bias: bias)
+        module, named: planned.name, shape: shape, base: Tensor(zeros: shape), bias: bias)
     }
   }
 }

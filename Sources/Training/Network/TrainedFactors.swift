@@ -38,10 +38,10 @@ package struct TrainedFactors {
   static let biasSuffix = "bias"
 
   /// First factors of a module, which change nothing.
-  /// - Parameter base: the weight in f32.
+  /// - Parameter base: the weight in f32, which is read only where it counts.
   /// - Throws: `NetworkError.settings`
   package init(
-    for plan: PlannedModule, base: Tensor, bias baseBias: Tensor?,
+    for plan: PlannedModule, base: BaseWeight, bias baseBias: Tensor?,
     using generator: inout SeededGenerator
   ) throws(NetworkError) {
     let options = plan.options
@@ -51,7 +51,7 @@ package struct TrainedFactors {
       Parameter("\(plan.name).\(suffix)", value)
     }
     guard !algorithm.trainsWeight else {
-      parameters = [(Self.weightSuffix, parameter(Self.weightSuffix, base))]
+      parameters = [(Self.weightSuffix, parameter(Self.weightSuffix, base.tensor))]
       (constants, scale, alpha, scalar, magnitude, blocks) = ([:], 1, nil, nil, nil, nil)
       magnitudeAxis = .outputs
       bias = baseBias.map { parameter(Self.biasSuffix, $0) }
@@ -88,7 +88,7 @@ package struct TrainedFactors {
       ? parameter(
         WeightDecomposition<Tensor>.suffix.name,
         WeightDecomposition.lengths(
-          of: base, along: options.decomposesOutputs ? .outputs : .inputs)) : nil
+          of: base.tensor, along: options.decomposesOutputs ? .outputs : .inputs)) : nil
     bias = algorithm.trainedBias.flatMap { suffix in
       baseBias.map { parameter(suffix, Tensor(zeros: $0.shape)) }
     }

@@ -7,6 +7,8 @@ package struct StepEstimate: Equatable, Sendable {
   package let loaded: Int
   /// Bytes of frozen weights.
   package let frozen: Int
+  /// Bytes of the checkpoint that are read for every batch, as not all of its blocks are kept.
+  package let read: Int
   /// Bytes of adapter, gradients, optimizer and average.
   package let trained: Int
   /// Bytes that wait for the backward pass.
@@ -27,11 +29,12 @@ package struct StepEstimate: Equatable, Sendable {
   ///   - size: of one sample.
   ///   - loaded: bytes of what is read before the other weights.
   ///   - frozen: bytes of all frozen weights that stay in memory.
+  ///   - read: bytes of those that do not, for every batch.
   ///   - parameters: numbers that are trained.
   ///   - copies: how often the run holds each of them: value, gradient, state of the optimizer, average.
   package init(
     units: [LayerUnit], adapted: Set<String>, size: StepSize, batch: Int, loaded: Int,
-    frozen: Int, parameters: Int, copies: Int, checkpointsBlocks: Bool
+    frozen: Int, read: Int = 0, parameters: Int, copies: Int, checkpointsBlocks: Bool
   ) {
     var (operations, kept, largest, boundaries) = (0.0, 0, 0, 0)
     for unit in units {
@@ -53,6 +56,7 @@ package struct StepEstimate: Equatable, Sendable {
     self.kept = batch * waiting * MemoryLayout<Float>.stride * 5 / 4
     self.loaded = loaded
     self.frozen = frozen
+    self.read = read
     trained = parameters * copies * MemoryLayout<Float>.stride
   }
 }

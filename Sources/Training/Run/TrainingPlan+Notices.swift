@@ -67,17 +67,20 @@ extension TrainingPlan {
       )
     }
     notices += objectiveNotices
-    if outline.prepared == nil {
-      let model = given.model
-      let names =
-        (model.asksFP8 ? ["--fp8_base"] : [])
-        + (model.streamedBlocks > 0 ? ["--blocks_to_swap"] : [])
-      if !names.isEmpty {
-        notices.append(
-          names.map { "'\($0)'" }.joined(separator: ", ")
-            + (names.count > 1 ? " have" : " has")
-            + " no effect: '--base_weights_dtype int8' is what saves memory with \(family.title)")
-      }
+    let model = given.model
+    let unused =
+      (model.asksFP8 && outline.prepared == nil ? ["--fp8_base"] : [])
+      + (model.streamedBlocks > 0 && outline.blocks.isEmpty ? ["--blocks_to_swap"] : [])
+    if !unused.isEmpty {
+      notices.append(
+        unused.map { "'\($0)'" }.joined(separator: ", ")
+          + (unused.count > 1 ? " have" : " has")
+          + " no effect: '--base_weights_dtype int8' is what saves memory with \(family.title)")
+    }
+    if 1...2 ~= model.streamedBlocks, !outline.blocks.isEmpty {
+      notices.append(
+        "'--blocks_to_swap \(model.streamedBlocks)' saves no memory: two blocks are always there, the one that is "
+          + "computed and the next")
     }
     if configuration.model.clipSkip ?? 1 > 1, outline.skippableTextLayers == nil {
       notices.append(

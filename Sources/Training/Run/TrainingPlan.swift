@@ -39,6 +39,8 @@ package struct TrainingPlan {
   package let optimizer: OptimizerChoice
   package let schedule: RateSchedule
   package let estimate: StepEstimate
+  /// Of the weights beside text encoders.
+  let frozen: FrozenWeights
   /// What the user should know before it starts.
   package private(set) var notices: [String]
 
@@ -97,8 +99,17 @@ package struct TrainingPlan {
       schedulesItself: optimizer.optimizer.schedulesItself)
     captionBytes =
       textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
+    frozen = FrozenWeights(
+      outline.modules.filter { $0.role != .text }, outline, in: base,
+      bytes: { [model = configuration.model] in Self.bytes(of: $0, model) })
+    let blockCount = outline.blocks.count
+    guard blockCount == 0 || configuration.model.streamedBlocks <= blockCount else {
+      throw SettingError.value(
+        option: "--blocks_to_swap", expected: "0 to \(blockCount), the blocks of the model",
+        found: "\(configuration.model.streamedBlocks)")
+    }
     estimate = Self.estimate(
-      configuration, outline, network, images,
+      configuration, outline, network, images, frozen,
       encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty),
       captionBytes: captionBytes)
     // The checks ask a plan that is whole.
@@ -213,6 +224,11 @@ package struct TrainingPlan {
       ?? (estimate.operations < 2e10 ? 1 : ProcessInfo.processInfo.activeProcessorCount)
   }
 
+  /// How many of the model's blocks are not kept in memory, and how many there are.
+  package var blocks: (streamed: Int, all: Int) {
+    (configuration.model.streamedBlocks, outline.blocks.count)
+  }
+
   /// Multiplications and additions per second of this processor, measured.
   package var speed: Double {
     ComputeThreads.set(threads)
@@ -222,10 +238,23 @@ package struct TrainingPlan {
   /// - Throws: `TrainingError.memory` for a run that cannot fit.
   package func checkMemory() throws {
     guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
+    let others = estimate.bytes - estimate.frozen
+    let most = frozen.blockCount
+    let networks = configuration.model.networkCount
+    let fitting =
+      most == 0
+      ? nil : (0...most).first { networks * frozen.kept(streaming: $0) + others <= available }
     throw TrainingError.memory(
-      needed: estimate.bytes, available: available,
+      needed: estimate.bytes, available: available, fittingBlocks: fitting,
       checkpointsBlocks: configuration.run.checkpointsBlocks,
       isNarrow: configuration.model.compute == .bf16)
+  }
+
+  /// Of a frozen weight, as it is multiplied.
+  private static func bytes(of module: FamilyModule, _ model: ModelSettings) -> Int {
+    let width = model.compute == .bf16 ? 2 : 4
+    let bytes = model.holdsInt8 && module.kind == .linear ? 1 : width
+    return module.shape.count * (module.kind == .embedding ? 4 : bytes)
   }
 
   /// - Parameters:
@@ -233,18 +262,13 @@ package struct TrainingPlan {
   ///   - captionBytes: what is kept of captions; nil where text encoders stay.
   private static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet, encodesText: Bool, captionBytes: Int?
+    _ images: TrainingSet, _ frozen: FrozenWeights, encodesText: Bool, captionBytes: Int?
   ) -> StepEstimate {
-    let width = configuration.model.compute == .bf16 ? 2 : 4
-    func bytes(of modules: some Sequence<FamilyModule>) -> Int {
-      modules.reduce(0) { sum, module in
-        let bytes = configuration.model.holdsInt8 && module.kind == .linear ? 1 : width
-        return sum + module.shape.count * (module.kind == .embedding ? 4 : bytes)
-      }
+    let texts = outline.modules.reduce(0) {
+      $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
     }
-    let texts = bytes(of: outline.modules.lazy.filter { $0.role == .text })
-    let networks = configuration.model.highNoise == nil ? 1 : 2
-    let others = networks * bytes(of: outline.modules.lazy.filter { $0.role != .text })
+    let networks = configuration.model.networkCount
+    let streamed = configuration.model.streamedBlocks
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
       $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
@@ -269,8 +293,9 @@ package struct TrainingPlan {
       batch: largest?.size ?? 1,
       loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.
-      frozen: others + (captionBytes ?? texts) + (configuration.cache.place == nil ? encoder : 0),
-      parameters: trained, copies: copies,
+      frozen: networks * frozen.kept(streaming: streamed) + (captionBytes ?? texts)
+        + (configuration.cache.place == nil ? encoder : 0),
+      read: frozen.read(streaming: streamed), parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }

@@ -119,7 +119,7 @@ package enum GLoRA: AdapterAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let (shape, rank) = (base.shape, settings.rank)
     func last(_ shape: Shape) -> Tensor {

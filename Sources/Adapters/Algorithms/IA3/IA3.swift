@@ -76,7 +76,7 @@ package enum IA3: AdapterAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let shape: Shape = settings.scalesInput ? [base.shape.inputs] : [base.shape.rows, 1]
     return Factors([weight: Tensor(zeros: shape)])

@@ -87,7 +87,7 @@ package enum LoHa: AdditiveAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let shape = base.shape
     let isTucker = settings.usesTucker && shape.kernel.contains { $0 != 1 }

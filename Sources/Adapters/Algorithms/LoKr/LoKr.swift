@@ -115,7 +115,7 @@ package enum LoKr: AdditiveAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let layout = KroneckerLayout(
       for: base.shape, factor: settings.factor, isUnbalanced: settings.isUnbalanced)

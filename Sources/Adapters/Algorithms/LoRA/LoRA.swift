@@ -131,7 +131,7 @@ package enum LoRA: AdditiveAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let (shape, rank) = (base.shape, settings.rank)
     let ones = shape.kernel.map { _ in 1 }

@@ -84,7 +84,7 @@ package enum BOFT: AdapterAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     Rotation.initialFactors(try firstBlocks(for: base.shape, settings), for: base, settings)
   }

@@ -106,7 +106,7 @@ package enum DiagOFT: AdapterAlgorithm {
   }
 
   package static func initialFactors(
-    for base: Tensor, _ settings: AdapterSettings, using generator: inout SeededGenerator
+    for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
     let (b, n) = evenFactors(of: base.shape.rows, factor: settings.rank)
     return Rotation.initialFactors([n, b, b], for: base, settings)

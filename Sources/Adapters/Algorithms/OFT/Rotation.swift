@@ -35,7 +35,7 @@ package enum Rotation {
 
   /// The blocks and, where asked for, the row factors with which training starts.
   static func initialFactors(
-    _ blocks: Shape, for base: Tensor, _ settings: AdapterSettings
+    _ blocks: Shape, for base: BaseWeight, _ settings: AdapterSettings
   ) -> Factors<Tensor> {
     var values = [Self.blocks: Tensor(zeros: blocks)]
     if settings.rescales {

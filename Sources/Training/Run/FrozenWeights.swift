@@ -1,0 +1,55 @@
+import Checkpoints
+import ModelFamilies
+import Pipelines
+import Safetensors
+import Tensors
+
+/// Bytes of the weights that are not trained, by how many of a model's blocks are not kept in memory.
+struct FrozenWeights {
+  /// As they are multiplied: of all that is always kept, and of the linear layers of each block.
+  private let others: Int
+  private let blocks: [Int]
+  /// Of the same layers, as the checkpoint has them.
+  private let stored: [Int]
+  /// Of the largest of these layers in f32, as which it is read.
+  private let largest: Int
+
+  /// - Parameters:
+  ///   - modules: of all that stays in memory together.
+  ///   - bytes: of a module, as it is multiplied.
+  init(
+    _ modules: [FamilyModule], _ outline: PipelineOutline, in base: BaseModel,
+    bytes: (FamilyModule) -> Int
+  ) {
+    let layers = outline.blocks.map { block in block.filter { $0.kind == .linear } }
+    blocks = layers.map { $0.reduce(0) { $0 + bytes($1) } }
+    stored = layers.map { block in
+      block.reduce(0) { sum, module in
+        guard let view = base.file[module.weight.key] else { return sum }
+        let rows = module.weight.rows?.count ?? view.shape.rows
+        return sum + view.byteCount / max(view.shape.rows, 1) * rows
+      }
+    }
+    largest = layers.joined().reduce(0) { max($0, $1.shape.count * MemoryLayout<Float>.stride) }
+    others = modules.reduce(0) { $0 + bytes($1) } - blocks.reduce(0, +)
+  }
+
+  var blockCount: Int { blocks.count }
+
+  /// What is in memory at most while that many blocks, the last ones, are read when they are computed: two at a time.
+  func kept(streaming count: Int) -> Int {
+    let all = others + blocks.reduce(0, +)
+    guard count > 2 else { return all }
+    let last = blocks.suffix(count)
+    let pairs = zip(last, last.dropFirst()).map { $0 + $1 }
+    return others + blocks.dropLast(count).reduce(0, +) + (pairs.max() ?? 0) + largest
+  }
+
+  /// What is read of the checkpoint for one pass forward and one back: where they meet, two blocks are still there,
+  /// and so are the first two when the next pass begins.
+  func read(streaming count: Int) -> Int {
+    let last = stored.suffix(count)
+    guard count > 2 else { return 0 }
+    return last.dropFirst(2).reduce(0, +) + last.dropLast(2).reduce(0, +)
+  }
+}

@@ -1,0 +1,200 @@
+import Autograd
+import Checkpoints
+import LinearAlgebra
+import ModelFamilies
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Pipelines
+@testable import Training
+
+/// Models whose blocks are not kept in memory: the same bits as where they are.
+struct StreamedBlocksTests {
+  struct Case: CustomTestStringConvertible {
+    let model: String
+    let family: String
+    let compute: ComputeType
+    let isInt8: Bool
+
+    var testDescription: String { "\(model) \(compute)\(isInt8 ? " int8" : "")" }
+
+    static let all = [("wan-t2v-128", "wan"), ("hunyuan-video", "hunyuan-video")].flatMap {
+      model, family in
+      [(ComputeType.f32, false), (.bf16, false), (.f32, true)].map {
+        Case(model: model, family: family, compute: $0, isInt8: $1)
+      }
+    }
+  }
+
+  /// Loss and gradients of a step.
+  private struct Step: Equatable {
+    let prediction: Tensor
+    let gradients: [String: Tensor]
+  }
+
+  /// A tiny model of which each row of blocks is four long, all different.
+  private static func base(
+    _ test: Case, change: (inout [String: EncodedTensor]) -> Void = { _ in }
+  ) throws -> BaseModel {
+    let file = try TensorFile(
+      opening: Fixtures.path("training/oracles/\(test.model)/model.safetensors.zst"))
+    var tensors: [String: EncodedTensor] = [:]
+    for (key, view) in file.tensors {
+      tensors[key] = view.stored
+      let parts = key.split(separator: ".", maxSplits: 2)
+      guard parts[0].hasSuffix("blocks"), parts[1] == "0" else { continue }
+      for number in 1..<4 {
+        tensors["\(parts[0]).\(number).\(parts[2])"] = EncodedTensor(
+          view.tensor() * (1 + 0.1 * Float(number)), as: .f32)
+      }
+    }
+    change(&tensors)
+    let folder = TemporaryFolder()
+    try folder.write("model.safetensors", tensors)
+    return try BaseModel(
+      TensorFile(opening: folder.file("model.safetensors")), as: .named(test.family))
+  }
+
+  private static func outline(_ test: Case, _ base: BaseModel) throws -> PipelineOutline {
+    test.family == "wan"
+      ? try WanPipeline.outline(of: base, settings(test, base, blocks: 0))
+      : try HunyuanVideoPipeline.outline(of: base, settings(test, base, blocks: 0))
+  }
+
+  private static func settings(_ test: Case, _ base: BaseModel, blocks: Int) -> ModelSettings {
+    var settings = ModelSettings(base: base.file.path)
+    (settings.compute, settings.holdsInt8) = (test.compute, test.isInt8)
+    settings.streamedBlocks = blocks
+    return settings
+  }
+
+  /// Two steps with an adapter of that algorithm; gradients of both add up.
+  private static func step<Pipeline: ModelPipeline>(
+    _ pipeline: Pipeline, _ base: BaseModel, _ kept: [[String: Tensor]], _ arguments: [String],
+    quantized: Bool
+  ) throws -> Step {
+    var flags = NetworkSettings.Flags()
+    flags.module = "lycoris.kohya"
+    (flags.rank, flags.alpha, flags.hasQuantizedBase) = (2, 2, quantized)
+    let plan = try NetworkPlan(
+      modules: base.layout.modules, family: base.layout.family,
+      settings: NetworkSettings(flags, NetworkArguments(parsing: arguments)))
+    let network = try AdapterNetwork(plan, layers: pipeline.layers, seed: 1)
+    for (index, parameter) in network.parameters.enumerated() where parameter.value.count > 1 {
+      let noise = Tensor(random: parameter.value.shape, seed: UInt64(index))
+      parameter.value = parameter.value.adding(noise, times: 0.02)
+    }
+    let noisy = Tensor(random: [2, 2, 4, 6, 16], seed: 9)
+    var prediction = noisy
+    for _ in 0..<2 {
+      prediction = Recording().record {
+        let output = pipeline.predict(
+          Variable(noisy), at: [300, 700], pipeline.condition(kept: kept, []))
+        output.backpropagate(Tensor(random: output.shape, seed: 10))
+        return output.value
+      }
+    }
+    return Step(
+      prediction: prediction,
+      gradients: Dictionary(
+        uniqueKeysWithValues: network.parameters.compactMap { parameter in
+          parameter.gradient.map { (parameter.name, $0) }
+        }))
+  }
+
+  private static func step(
+    _ test: Case, blocks: Int, checkpoints: Bool, _ arguments: [String] = ["algo=lora"]
+  ) throws -> Step {
+    let base = try base(test)
+    let settings = settings(test, base, blocks: blocks)
+    func width(_ path: String) throws -> Int {
+      try #require(CheckpointParameters(base).shape("unet", path, "weight")).columns
+    }
+    if test.family == "wan" {
+      let text = try width("text_embedding.0")
+      return try step(
+        WanPipeline(base, settings, checkpointsBlocks: checkpoints), base,
+        (3...4).map { ["t5": Tensor(random: [$0, text], seed: UInt64($0))] }, arguments,
+        quantized: test.isInt8)
+    }
+    let (text, caption) = (try width("txt_in.input_embedder"), try width("vector_in.in_layer"))
+    return try step(
+      HunyuanVideoPipeline(base, settings, checkpointsBlocks: checkpoints), base,
+      (3...4).map { rows in
+        [
+          "llm": Tensor(random: [rows, text], seed: UInt64(rows)),
+          "llm_mask": Tensor([rows], Array(repeating: 1, count: rows)),
+          "clipL": Tensor(random: [caption], seed: 5),
+        ]
+      }, arguments, quantized: test.isInt8)
+  }
+
+  @Test(arguments: Case.all, [false, true])
+  func sameBits(_ test: Case, _ checkpoints: Bool) throws {
+    let count = try Self.outline(test, Self.base(test)).blocks.count
+    #expect(count == (test.family == "wan" ? 4 : 8))
+    let kept = try Self.step(test, blocks: 0, checkpoints: checkpoints)
+    #expect(kept.gradients.count > count && kept.gradients.values.contains { $0.sumOfSquares > 0 })
+    for blocks in [1, 3, count] {
+      #expect(
+        try Self.step(test, blocks: blocks, checkpoints: checkpoints) == kept, "\(blocks) blocks")
+    }
+  }
+
+  /// Where adapters ask for the weight itself, forward and for their first factors.
+  @Test(arguments: [
+    ["algo=lora", "dora_wd=True"], ["algo=full"], ["algo=lokr", "bypass_mode=False"],
+  ])
+  func adaptersOfTheWeight(_ arguments: [String]) throws {
+    for test in Case.all where test.compute == .f32 && !test.isInt8 {
+      let kept = try Self.step(test, blocks: 0, checkpoints: true, arguments)
+      #expect(!kept.gradients.isEmpty)
+      let streamed = try Self.step(test, blocks: 3, checkpoints: true, arguments)
+      #expect(streamed == kept, "\(test.model)")
+    }
+  }
+
+  /// Layers that are not kept take nothing, and keep what adapters see of them.
+  @Test func layers() throws {
+    let test = Case.all[0]
+    let base = try Self.base(test)
+    let kept = try WanPipeline(
+      base, Self.settings(test, base, blocks: 0), checkpointsBlocks: false
+    ).layers
+    let streamed = try WanPipeline(
+      base, Self.settings(test, base, blocks: 2), checkpointsBlocks: false
+    ).layers
+    #expect(kept.map(\.path) == streamed.map(\.path))
+    #expect(kept.map(\.weightShape) == streamed.map(\.weightShape))
+    #expect(kept.map(\.bias) == streamed.map(\.bias))
+    let gone = Set(zip(kept, streamed).filter { $0.byteCount != $1.byteCount }.map(\.0.path))
+    #expect(!gone.isEmpty)
+    let blocks = try Self.outline(test, base).blocks
+    #expect(
+      gone == Set(blocks.suffix(2).joined().filter { $0.kind == .linear }.map(\.path)))
+    for (layer, other) in zip(kept, streamed) {
+      #expect(layer.weightValue == other.weightValue, "\(layer.path)")
+    }
+  }
+
+  /// A checkpoint whose numbers cannot be read is refused when the model is made, not in its first step.
+  @Test func unreadable() throws {
+    let test = Case.all[0]
+    let base = try Self.base(test) { tensors in
+      let key = "blocks.3.ffn.0.weight"
+      guard let weight = tensors[key] else { return }
+      tensors[key] = EncodedTensor(
+        .f8e8m0, weight.shape, [UInt8](repeating: 127, count: weight.shape.count))
+    }
+    for blocks in [0, 2] {
+      #expect(throws: CheckpointError.self, "\(blocks) blocks") {
+        try WanPipeline(
+          base, Self.settings(test, base, blocks: blocks), checkpointsBlocks: false)
+      }
+    }
+  }
+}
