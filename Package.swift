@@ -21,7 +21,7 @@ let tests: [SwiftSetting] =
 let lifetimes: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
 
 /// A file of that example; elsewhere there is no such family.
-func unlessTested(_ file: String) -> [String] { isTested ? [] : [file] }
+func unlessTested(_ files: String...) -> [String] { isTested ? [] : files }
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -129,7 +129,7 @@ let package = Package(
       swiftSettings: house),
     .target(
       name: "DiffusionModels", dependencies: ["Tensors", "Autograd", heaps],
-      exclude: unlessTested("PebbleModel.swift"), swiftSettings: house),
+      exclude: unlessTested("PebbleModel.swift", "PebbleText.swift"), swiftSettings: house),
     .target(
       name: "Pipelines",
       dependencies: [

@@ -49,6 +49,10 @@ package protocol TrainableAlgorithm: Sendable {
   /// How many numbers the factors of a weight hold, about.
   static func parameterCount(for weight: Shape, rank: Int) -> Int
 
+  /// That a weight of that shape can have first factors.
+  /// - Throws: `AdapterError.settings`
+  static func checkFirstFactors(for weight: Shape, _ settings: AdapterSettings) throws(AdapterError)
+
   /// Tensors of the formula that are never trained nor stored, made from the first factors.
   static func constants(of first: Factors<Tensor>) -> [String: Tensor]
 
@@ -112,6 +116,10 @@ extension TrainableAlgorithm {
   package static func parameterCount(for weight: Shape, rank: Int) -> Int {
     rank * (weight.rows + weight.columns)
   }
+
+  package static func checkFirstFactors(
+    for weight: Shape, _ settings: AdapterSettings
+  ) throws(AdapterError) {}
 
   package static func constants(of first: Factors<Tensor>) -> [String: Tensor] { [:] }
 

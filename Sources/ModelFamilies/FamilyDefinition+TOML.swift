@@ -1,3 +1,5 @@
+import Tensors
+
 extension FamilyDefinition {
   init(_ table: EmbeddedTable) {
     name = table.string("name")
@@ -66,11 +68,17 @@ extension TrainedClasses {
 
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("channels", "stride", "frame_stride", "shift", "scale", "cache")
+    table.expect("channels", "stride", "frame_stride", "shift", "scale", "scaled_format", "cache")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
       frameStride: table.integer(ifAny: "frame_stride") ?? 1,
       shift: Float(table.number(ifAny: "shift") ?? 0), scale: Float(table.number("scale")),
+      scaledFormat: table.string(ifAny: "scaled_format").map { format in
+        guard let dtype = DType(rawValue: format) else {
+          preconditionFailure("embedded table: no format '\(format)'")
+        }
+        return dtype
+      },
       cacheName: table.string("cache"))
   }
 }

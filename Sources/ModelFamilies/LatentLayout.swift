@@ -1,3 +1,5 @@
+package import Tensors
+
 /// What latents of a model are: how they lie, and what brings them to about unit variance.
 ///
 /// It belongs to the autoencoder, whose `config.json` counts before what the family has in common.
@@ -11,18 +13,21 @@ package struct LatentLayout: Hashable, Sendable {
   /// What is taken off before the scale.
   package let shift: Float
   package let scale: Float
+  /// The format in which the family's trainer scales, and so rounds; nil for none.
+  package let scaledFormat: DType?
   /// The word for the family in names of caches: `sd`.
   package let cacheName: String
 
   package init(
     channels: Int, stride: Int, frameStride: Int = 1, shift: Float = 0, scale: Float,
-    cacheName: String
+    scaledFormat: DType? = nil, cacheName: String
   ) {
     self.channels = channels
     self.stride = stride
     self.frameStride = frameStride
     self.shift = shift
     self.scale = scale
+    self.scaledFormat = scaledFormat
     self.cacheName = cacheName
   }
 

@@ -30,10 +30,10 @@ package final class KnownCaptions {
   /// What is kept of captions where nobody asked to keep them all.
   package static let commonBytes = 1 << 30
 
-  /// - Parameter keepsAll: whether captions are kept however many there are.
-  package init(_ encoders: [any CaptionEncoder], keepsAll: Bool) {
+  /// - Parameter mostBytes: of what is kept of captions.
+  package init(_ encoders: [any CaptionEncoder], atMost mostBytes: Int = commonBytes) {
     self.encoders = encoders.map { Encoder(model: $0) }
-    mostBytes = keepsAll ? .max : Self.commonBytes
+    self.mostBytes = mostBytes
   }
 
   /// Those of the encoders that are there.

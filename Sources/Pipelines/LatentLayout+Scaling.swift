@@ -6,6 +6,11 @@ extension LatentLayout {
   /// What the autoencoder makes, as the denoiser sees it: (z − shift) · scale.
   /// - Parameter latents: `[…, channels]`
   package func scaled(_ latents: Tensor) -> Tensor {
+    let scaled = unrounded(latents)
+    return scaledFormat.map { EncodedTensor(scaled, as: $0).decoded() } ?? scaled
+  }
+
+  private func unrounded(_ latents: Tensor) -> Tensor {
     guard shift != 0 else { return latents * scale }
     let (shift, scale) = (shift, scale)
     return Tensor(latents.shape, latents.elements.map { ($0 - shift) * scale })

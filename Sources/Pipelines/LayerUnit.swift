@@ -1,3 +1,6 @@
+package import ModelFamilies
+import Tensors
+
 /// A part of a denoiser that is computed as one: what gradient checkpointing computes twice at a time, and
 /// what costs are counted by. It is made where a model's layers are known, so that nothing else reads paths.
 package struct LayerUnit: Sendable {
@@ -19,6 +22,28 @@ package struct LayerUnit: Sendable {
   package init(path: String) { self.path = path }
 
   package mutating func add(_ layer: Member) { layers.append(layer) }
+}
+
+extension LayerUnit {
+  /// Units of text encoders through which gradients go: what has the same first number in its path.
+  package static func units(of modules: [FamilyModule]) -> [LayerUnit] {
+    var units: [LayerUnit] = []
+    for module in modules where module.kind == .linear {
+      let parts = module.path.split(separator: ".", omittingEmptySubsequences: false)
+      let number = parts.firstIndex { Int($0) != nil } ?? 0
+      let path = ([module.component] + parts[...number].map(String.init)).joined(separator: ".")
+      if units.last?.path != path { units.append(LayerUnit(path: path)) }
+      let (shape, isFirst) = (module.shape, units[units.count - 1].layers.isEmpty)
+      units[units.count - 1].add(
+        Member(path: "\(module.component).\(module.path)") { size in
+          LayerCost(
+            operations: 2 * Double(size.tokens) * Double(shape.count),
+            kept: size.tokens * (shape.rows + shape.columns), keptIfAdapted: 0,
+            boundary: isFirst ? size.tokens * shape.columns : 0)
+        })
+    }
+    return units
+  }
 }
 
 /// The extents of what one sample of a step is.

@@ -18,6 +18,10 @@ package struct ModelSettings: Sendable {
   package var weighsCaptions = false
   /// Whether captions come encoded, so that no text encoders are asked for.
   package var textIsKept = false
+  /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for
+  /// what the model was trained with.
+  package var highNoise: FilePath?
+  package var boundary: Double?
   /// What a model with a guidance input is told; nil for what its trainers tell it.
   package var guidance: Double?
   package var compute = ComputeType.f32

@@ -21,6 +21,14 @@ package struct PipelineOutline: Sendable {
   package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
+  /// Whether the denoiser is told a strength of guidance.
+  package let takesGuidance: Bool
+  /// Whether there may be another network for much noise.
+  package let takesHighNoise: Bool
+  /// Weights of that encoder, which is held in f32.
+  package let encoderCount: Int
+  /// What the user should know of the checkpoint.
+  package let notices: [String]
   /// What is needed of items that come encoded; nil where pictures and captions are read.
   package let prepared: PreparedItems?
 
@@ -28,7 +36,9 @@ package struct PipelineOutline: Sendable {
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, prepared: PreparedItems? = nil
+    captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = [],
+    takesGuidance: Bool = false, takesHighNoise: Bool = false,
+    prepared: PreparedItems? = nil
   ) {
     self.modules = modules
     self.units = units
@@ -40,6 +50,10 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
+    self.takesGuidance = takesGuidance
+    self.takesHighNoise = takesHighNoise
+    self.encoderCount = encoderCount
+    self.notices = notices
     self.prepared = prepared
   }
 }

@@ -6,6 +6,8 @@ package enum TrainingError: Error, Equatable {
   case uncacheable
   /// What text encoders make of captions is to be kept, and captions vary.
   case varyingCaptions(option: String)
+  /// The place that an option names cannot be written to.
+  case output(option: String, reason: String)
   /// The run cannot fit, in bytes; with `fittingBlocks` blocks not kept it would.
   case memory(
     needed: Int, available: Int, fittingBlocks: Int?, checkpointsBlocks: Bool, isNarrow: Bool)
@@ -33,6 +35,7 @@ extension TrainingError: CustomStringConvertible {
       "'\(option)': captions that are shuffled, dropped or drawn anew in every epoch cannot be kept; remove it, or "
         + "shuffle_caption, caption_dropout_rate, caption_dropout_every_n_epochs, caption_tag_dropout_rate, "
         + "token_warmup_step and enable_wildcard of every subset"
+    case .output(let option, let reason): "'\(option)': \(reason)"
     case .memory(
       let needed, let available, let fittingBlocks, let checkpointsBlocks, let isNarrow):
       "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "

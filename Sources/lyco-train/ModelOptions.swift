@@ -45,6 +45,20 @@ struct ModelOptions: ParsableArguments {
   var mixedPrecision = "no"
 
   @Option(
+    name: .customLong("dit_high_noise"),
+    help: ArgumentHelp(
+      "The network for much noise of a model that has two, as Wan 2.2; the adapter is trained for both.",
+      valueName: "path"), completion: .file())
+  var highNoise: String?
+
+  @Option(
+    name: .customLong("timestep_boundary"),
+    help: ArgumentHelp(
+      "From which timestep on it counts, of 1000. Default: as the model was trained.",
+      valueName: "t"))
+  var boundary: Double?
+
+  @Option(
     name: .customLong("dit_dtype"),
     help: ArgumentHelp(
       "Format of the weights of a transformer: bfloat16 or float32; --mixed_precision bf16 is the same as bfloat16.",

@@ -72,6 +72,8 @@ extension Train {
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
+    settings.highNoise = model.highNoise.map { FilePath(named: $0) }
+    settings.boundary = model.boundary
     settings.transformerCompute = model.transformerFormat.map { $0 == "float32" ? .f32 : .bf16 }
     settings.asksFP8 = model.holdsFP8
     settings.streamedBlocks = model.streamedBlocks ?? 0

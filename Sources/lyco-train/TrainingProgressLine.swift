@@ -18,6 +18,7 @@ final class TrainingProgressLine {
     observer.begin = { [self] in begin($0) }
     observer.progress = { [self] phase, done, total in
       switch phase {
+      case .readingItems: draw("reading caches  \(done) / \(total)")
       case .encodingImages: draw("encoding images  \(done) / \(total)")
       case .encodingCaptions: draw("encoding captions  \(done) / \(total)")
       case .loading, .training: break
@@ -44,7 +45,7 @@ final class TrainingProgressLine {
     case .loading: draw("reading the checkpoint")
     case .training(let from, _):
       (started, first, lastWritten) = (.now, from, nil)
-    case .encodingImages, .encodingCaptions: break
+    case .readingItems, .encodingImages, .encodingCaptions: break
     }
   }
 

@@ -143,6 +143,41 @@ import Testing
     #expect(output.shape == [1, 8, 8, 4])
   }
 
+  /// What lies beside a single file counts where it is its UNet's; where it cannot be read, that is said.
+  @Test func aDamagedConfigurationBesideAFileIsSaid() throws {
+    let folder = TemporaryFolder()
+    let base = try BaseModel(
+      opening: TinyPipeline("tiny-sd1").writeSingleFile(in: folder), as: .named("sd1"))
+    func notices() -> [String] { StableDiffusionConfiguration.notices(on: base) }
+    #expect(notices() == [])
+    try folder.write("config.json", text: #"{"of": "another program"}"#)
+    #expect(notices() == [])
+    try folder.write("config.json", text: "{")
+    #expect(
+      notices() == [
+        "\(folder.file("config.json")): expected a JSON object; it is passed over, and what the family has in common "
+          + "counts"
+      ])
+  }
+
+  /// The autoencoder that SDXL shares with Stable Diffusion 1 does not make a tiny one that; names do.
+  @Test func aTinyXLIsNotTakenForAnother() throws {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sdxl").writeSingleFile(in: folder)
+    let base = try BaseModel(opening: path)
+    #expect(base.layout.family == .generic)
+    #expect(
+      base.layout.evidence.contains {
+        $0 == "not sd1: nothing but its vae, which other models may have too"
+      }, "\(base.layout.evidence)")
+    let names = try BaseModel(opening: path, as: .named("sdxl")).layout.modules
+      .filter { $0.component == "unet" && $0.path.contains("attn2") }
+      .map { NamedModule($0.adapterName) }
+    #expect(
+      base.misfit(ofModules: names, metadata: [:])?.hasSuffix("'--family sdxl' reads it as that")
+        == true, "\(base.misfit(ofModules: names, metadata: [:]) ?? "")")
+  }
+
   @Test func whatIsWrongIsSaid() throws {
     let folder = TemporaryFolder()
     let pipeline = TinyPipeline("tiny-sd1")

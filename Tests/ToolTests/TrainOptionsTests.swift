@@ -182,6 +182,16 @@ struct TrainOptionsTests {
     #expect(gate.notices.count == 1, "\(gate.notices)")
   }
 
+  @Test(arguments: [["1e-5,5e-6"], ["1e-5", "5e-6"], ["1e-5,", "5e-6"]])
+  func listsOfNumbersMayHaveCommas(values: [String]) throws {
+    let rates = [1e-5, 5e-6]
+    #expect(try options(["--text_encoder_lr"] + values).optimizer.textEncoderRates == rates)
+    if values.count == 1 {
+      let attached = try options(["--text_encoder_lr=\(values[0])"])
+      #expect(attached.optimizer.textEncoderRates == rates)
+    }
+  }
+
   @Test func shortenedOptions() throws {
     let line = try gate(["--max_train_epoch", "3", "--network_arg", "a=1", "b=2", "--xform"])
     #expect(
@@ -227,6 +237,12 @@ struct TrainOptionsTests {
     (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),
     (["accelerate", "launch", "flux_train_network.py"], "'flux_train_network.py': of FLUX.1"),
     (["python", "wan_train_network.py", "--sdpa"], "of Wan"),
+    (["accelerate", "launch", "sdxl_train.py"], "'sdxl_train.py': it trains whole models"),
+    (
+      ["accelerate", "launch", "--num_processes=1", "./train_db.py"], "name 'sdxl_train_network.py'"
+    ),
+    (["python", "train_control_net.py", "--seed", "1"], "it trains ControlNets"),
+    (["python", "my_train.py"], "'my_train.py': no script that is known"),
   ])
   func otherModelsAndScripts(_ arguments: [String], _ says: String) {
     #expect(refusal(arguments).contains(says), "\(refusal(arguments))")

@@ -52,6 +52,8 @@ extension OptionTable {
       in: OptionWords(
         "bfloat16 float16 float32",
         equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
+    .value("dit_high_noise"),
+    .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
     .flag("fp8_base"), .flag("fp8_scaled"), .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(
@@ -126,18 +128,27 @@ extension OptionTable {
     .number("v_pred_like_loss"), .flag("debiased_estimation_loss"), .flag("masked_loss"),
   ]
 
+  private static let drawsLogits =
+    "timestep_sampling=logsnr|qinglong_flux or weighting_scheme=logit_normal"
+
   private static let flowRows: [OptionRow] = [
     .value(
       "timestep_sampling",
       in: """
         sigma uniform sigmoid shift flux_shift flux2_shift qwen_shift krea2_shift logsnr qinglong_flux qinglong_qwen
         """, standard: "sigma"),
-    .number("discrete_flow_shift", OptionRow.fromZero, standard: "1"),
-    .number("sigmoid_scale", standard: "1"),
+    .number(
+      "discrete_flow_shift", OptionRow.fromZero, standard: "1", read: "timestep_sampling=shift",
+      noted: true),
+    .number(
+      "sigmoid_scale", standard: "1",
+      read: "timestep_sampling!=sigma|uniform|logsnr", noted: true),
     .value(
       "weighting_scheme", in: "none uniform logit_normal mode cosmap sigma_sqrt", standard: "none"),
-    .number("logit_mean", standard: "0"), .number("logit_std", OptionRow.fromZero, standard: "1"),
-    .number("mode_scale", standard: "1.29"), .flag("preserve_distribution_shape"),
+    .number("logit_mean", standard: "0", read: drawsLogits, noted: true),
+    .number("logit_std", OptionRow.fromZero, standard: "1", read: drawsLogits, noted: true),
+    .number("mode_scale", standard: "1.29", read: "weighting_scheme=mode", noted: true),
+    .flag("preserve_distribution_shape", read: "timestep_sampling!=sigma", noted: true),
     .value("num_timestep_buckets"), .number("guidance_scale"),
   ]
 

@@ -46,6 +46,16 @@ struct Autoencoder {
       cacheName: common.cacheName)
   }
 
+  /// Weights of the encoder.
+  var encoderCount: Int {
+    source.base.layout.modules.reduce(0) { sum, module in
+      let isPart =
+        module.component == "vae"
+        && ["encoder.", "quant_conv"].contains(where: module.graphPath.hasPrefix)
+      return sum + (isPart ? module.shape.count : 0)
+    }
+  }
+
   func encoder(compute: ComputeType) throws -> VAEEncoder {
     try ModelLoadingError.inFile(source.base.file.path) {
       try VAEEncoder(source, configuration: configuration, compute: compute)

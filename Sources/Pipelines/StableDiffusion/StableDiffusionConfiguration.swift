@@ -72,12 +72,26 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
 }
 
 extension StableDiffusionConfiguration {
+  private static func path(beside base: BaseModel) -> FilePath? {
+    guard base.file.path.kind == .regular else { return nil }
+    return base.file.path.removingLastComponent().appending("config.json")
+  }
+
+  /// What is wrong with a file that may have been meant for a checkpoint, and is passed over.
+  static func notices(on base: BaseModel) -> [String] {
+    guard let path = path(beside: base) else { return [] }
+    do {
+      _ = try ModelConfigurationFile(path)
+      return []
+    } catch {
+      return ["\(error); it is passed over, and what the family has in common counts"]
+    }
+  }
+
   /// That of a UNet, beside a single file whose widths it has.
   private static func unet(beside base: BaseModel) -> ModelConfigurationFile? {
-    guard base.file.path.kind == .regular else { return nil }
-    let path = base.file.path.removingLastComponent().appending("config.json")
     // Whatever else lies there is nobody's business.
-    guard let file = try? ModelConfigurationFile(path),
+    guard let path = path(beside: base), let file = try? ModelConfigurationFile(path),
       (try? file.string("_class_name")) == "UNet2DConditionModel"
     else { return nil }
     let parameters = CheckpointParameters(base)

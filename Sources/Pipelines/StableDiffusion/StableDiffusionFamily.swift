@@ -36,7 +36,8 @@ extension StableDiffusionFamily {
       tokens: settings.maxTokenLength + 2,
       captionBytes: (settings.maxTokenLength + 2) * MemoryLayout<Float>.stride
         * (StableDiffusionModel.contextWidth(of: parameters) ?? 0),
-      hasEncoder: autoencoder != nil)
+      hasEncoder: autoencoder != nil, encoderCount: autoencoder?.encoderCount ?? 0,
+      notices: StableDiffusionConfiguration.notices(on: base))
   }
 
   package static func encoder(

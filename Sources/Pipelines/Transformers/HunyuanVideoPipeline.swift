@@ -27,6 +27,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
   private let transformer: HunyuanVideoTransformer
   /// Told to a model that was distilled: as musubi-tuner trains, 1, and not a thousandfold.
   private let guidance: Float
+  private let latents: LatentLayout
 
   package static func fits(_ base: BaseModel) -> Bool {
     let parameters = CheckpointParameters(base)
@@ -55,6 +56,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256,
       hasEncoder: false,
+      takesGuidance: parameters.shape("unet", "guidance_in.mlp.0", "weight") != nil,
       prepared: PreparedItems(
         family.commonCaches,
         [.text("llm", [nil, columns]), .text("llm_mask", [nil]), .text("clipL", [pooled])]))
@@ -94,6 +96,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     transformer.checkpointsBlocks = checkpointsBlocks
     self.transformer = transformer
     guidance = Float(settings.guidance ?? 1)
+    latents = base.layout.family.commonLatents
   }
 
   package var layers: [Layer] { transformer.layers }
@@ -109,7 +112,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     return Condition(
       text: Variable(.stacked(texts.map { $0.rows(filledTo: most) })), counts: counts,
       caption: Variable(.stacked(captions)),
-      known: transformer.channels > transformer.outputs ? Self.firstFrames(of: kept) : nil)
+      known: transformer.channels > transformer.outputs ? firstFrames(of: kept) : nil)
   }
 
   /// The rows of text that the mask leaves; one of what is no caption at all, as musubi-tuner shows it.
@@ -123,8 +126,10 @@ package final class HunyuanVideoPipeline: PreparedFamily {
   }
 
   /// Latents of which all frames but the first are zero.
-  private static func firstFrames(of kept: [[String: Tensor]]) -> Variable? {
-    guard var latents = kept.stacked("latents") else { return nil }
+  private func firstFrames(of kept: [[String: Tensor]]) -> Variable? {
+    guard var latents = kept.stacked("latents").map({ self.latents.scaled($0) }) else {
+      return nil
+    }
     let d = latents.shape.dimensions
     let (sample, frame) = (d[1] * d[2] * d[3] * d[4], d[2] * d[3] * d[4])
     for index in 0..<d[0] {

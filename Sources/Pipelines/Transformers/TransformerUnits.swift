@@ -59,7 +59,7 @@ extension LayerUnit {
             operations: isNorm
               ? 0
               : 2 * Double(tokens)
-                * (Double(shape.count) + 2 * Double(keys) * Double(shape.columns)),
+                * (Double(shape.count) + 2 * Double(keys) * Double(shape.rows)),
             // What comes behind keeps what a layer made, and turned or activated.
             kept: isNorm ? 0 : 2 * tokens * shape.rows, keptIfAdapted: tokens * shape.columns,
             boundary: isFirst ? tokens * shape.columns : 0)

@@ -20,9 +20,18 @@ package final class WanPipeline: PreparedFamily {
     let picture: Variable?
     /// `[batch, frames, height, width, channels]`, the first picture as latents and where it is.
     let known: Variable?
+
+    /// That of one sample.
+    subscript(_ sample: Int) -> Condition {
+      let rows = sample..<sample + 1
+      return Condition(
+        text: text.rows(rows), picture: picture?.rows(rows), known: known?.rows(rows))
+    }
   }
 
   private let transformer: WanTransformer
+  /// The network of Wan 2.2 for much noise, and the time from which on it counts; nil where there is one for all.
+  private let highNoise: (transformer: WanTransformer, from: Float)?
 
   package static func fits(_ base: BaseModel) -> Bool {
     let parameters = CheckpointParameters(base)
@@ -57,9 +66,12 @@ package final class WanPipeline: PreparedFamily {
     return PipelineOutline(
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil,
-      tokens: WanConfiguration().textLength, hasEncoder: false,
+      tokens: WanConfiguration().textLength, hasEncoder: false, takesHighNoise: true,
       prepared: PreparedItems(family.commonCaches, arrays))
   }
+
+  /// Where the network for much noise takes over, by what the model sees: as Wan 2.2 was trained.
+  private static func boundary(ofImages: Bool) -> Double { ofImages ? 0.9 : 0.875 }
 
   /// Of where the first picture is.
   private static let maskChannels = 4
@@ -83,6 +95,30 @@ package final class WanPipeline: PreparedFamily {
   }
 
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
+    let transformer = try Self.transformer(base, settings, checkpointsBlocks: checkpointsBlocks)
+    self.transformer = transformer
+    highNoise = try settings.highNoise.map { path in
+      let other = try BaseModel(opening: path, as: base.layout.family)
+      try other.requireReadable()
+      let shapes = [base, other].map { model in
+        Dictionary(
+          model.layout.modules.map { ($0.path, $0.shape) }, uniquingKeysWith: { first, _ in first })
+      }
+      guard shapes[0] == shapes[1] else {
+        throw ModelLoadingError.otherNetwork(path, of: base.file.path)
+      }
+      let given =
+        settings.boundary ?? Self.boundary(ofImages: transformer.channels > transformer.outputs)
+      return (
+        try Self.transformer(other, settings, checkpointsBlocks: checkpointsBlocks),
+        Float(given > 1 ? given : given * 1000)
+      )
+    }
+  }
+
+  private static func transformer(
+    _ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> WanTransformer {
     let parameters = CheckpointParameters(base)
     var configuration = WanConfiguration()
     if let heads = try TransformerConfiguration(of: base)?.heads {
@@ -95,10 +131,11 @@ package final class WanPipeline: PreparedFamily {
         storage: settings.storage, streamedBlocks: settings.streamedBlocks)
     }
     transformer.checkpointsBlocks = checkpointsBlocks
-    self.transformer = transformer
+    return transformer
   }
 
-  package var layers: [Layer] { transformer.layers }
+  /// Those of both networks, which share their adapters.
+  package var layers: [Layer] { transformer.layers + (highNoise?.transformer.layers ?? []) }
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
     Condition(
@@ -111,6 +148,22 @@ package final class WanPipeline: PreparedFamily {
 
   package func predict(
     _ noisy: Variable, at times: [Float], _ condition: Condition
+  ) -> Variable {
+    guard let highNoise else { return predict(noisy, at: times, condition, transformer) }
+    let isHigh = times.map { $0 >= highNoise.from }
+    if Set(isHigh).count == 1 {
+      return predict(noisy, at: times, condition, isHigh[0] ? highNoise.transformer : transformer)
+    }
+    return .stacked(
+      times.indices.map { i in
+        predict(
+          noisy.rows(i..<i + 1), at: [times[i]], condition[i],
+          isHigh[i] ? highNoise.transformer : transformer)
+      })
+  }
+
+  private func predict(
+    _ noisy: Variable, at times: [Float], _ condition: Condition, _ transformer: WanTransformer
   ) -> Variable {
     transformer(
       condition.known.map { noisy.appendingChannels($0) } ?? noisy, at: times,

@@ -19,13 +19,14 @@ package final class AdapterNetwork {
   ///   - seed: of the numbers that first factors are drawn by.
   /// - Throws: `NetworkError.missingLayer`, `.layerShape`, `.settings`
   package init(_ plan: NetworkPlan, layers: [Layer], seed: UInt64) throws(NetworkError) {
-    var found: [String: Layer] = [:]
-    for layer in layers { found["\(layer.component)/\(layer.path)"] = layer }
+    // Two networks of one model, for little noise and for much, share what is trained.
+    let found = Dictionary(grouping: layers) { "\($0.component)/\($0.path)" }
     var attached: [Layer] = []
     var modules: [AdaptedLayer] = []
+    var others: [(Layer, AdaptedLayer)] = []
     for (index, planned) in plan.modules.enumerated() {
       let module = planned.module
-      guard let layer = found["\(module.component)/\(module.path)"] else {
+      guard let twins = found["\(module.component)/\(module.path)"], let layer = twins.first else {
         throw .missingLayer(component: module.component, path: module.path)
       }
       guard layer.weightShape.count == module.shape.count else {
@@ -42,11 +43,13 @@ package final class AdapterNetwork {
           planned, factors, index: index, layer: layer, state: state,
           hasQuantizedBase: plan.settings.flags.hasQuantizedBase))
       attached.append(layer)
+      others += twins.dropFirst().map { ($0, modules[modules.count - 1]) }
     }
     self.plan = plan
     self.modules = modules
     self.layers = attached
     for (layer, module) in zip(attached, modules) { layer.adaptation = module }
+    for (layer, module) in others { layer.adaptation = module }
   }
 
   /// The strength of the adapter: 1 in training, 0 for the model without it.

@@ -86,15 +86,9 @@ package struct BlockSettings: Sendable {
     _ arguments: NetworkArguments, _ numbers: BlockNumbers
   ) throws(NetworkError) -> [Float]? {
     let down = try side(arguments, "down_lr_weight", numbers.down.count)
-    let middle = try arguments.numbers("mid_lr_weight")
+    let middle = try list(arguments, "mid_lr_weight", numbers.middle.count)
     let up = try side(arguments, "up_lr_weight", numbers.up.count)
     guard down != nil || middle != nil || up != nil else { return nil }
-    if let middle, middle.count != numbers.middle.count {
-      throw .value(
-        "mid_lr_weight",
-        expected: numbers.middle.count == 1 ? "one number" : "\(numbers.middle.count) numbers",
-        found: arguments["mid_lr_weight"] ?? "")
-    }
     let threshold =
       try arguments.number(
         "block_lr_zero_threshold", 0...Float.greatestFiniteMagnitude, "a number of at least 0")
@@ -120,8 +114,17 @@ package struct BlockSettings: Sendable {
       }
       return (0..<count).map { curve(Float($0) / Float(count - 1)) + base }
     }
+    return try list(arguments, key, count)
+  }
+
+  /// A number for every block, missing ones 1.
+  private static func list(
+    _ arguments: NetworkArguments, _ key: String, _ count: Int
+  ) throws(NetworkError) -> [Float]? {
+    guard let text = arguments[key] else { return nil }
     guard let numbers = try arguments.numbers(key), numbers.count <= count else {
-      throw .value(key, expected: "at most \(count) numbers", found: text)
+      throw .value(
+        key, expected: count == 1 ? "one number" : "at most \(count) numbers", found: text)
     }
     return numbers + [Float](repeating: 1, count: count - numbers.count)
   }

@@ -21,7 +21,7 @@ package struct NetworkPlan {
   /// - Parameters:
   ///   - family: whose modules they are, as far as that matters to presets and blocks.
   ///   - stored: modules of a file, which are then those that are trained, whatever else selects.
-  /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`,
+  /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`, `.settings`,
   ///   `.fileWithoutModules`, `.fileAlgorithm`, `CheckpointError.presetWithoutClasses`
   package init(
     modules candidates: [FamilyModule], family: ModelFamily, settings: NetworkSettings,
@@ -43,7 +43,9 @@ package struct NetworkPlan {
       switch try stored.map({ try Self.decision(on: module, settings, $0) })
         ?? Self.decision(on: module, family, settings, filter)
       {
-      case .train(let planned): modules.append(planned)
+      case .train(let planned):
+        try planned.check()
+        modules.append(planned)
       case .omit(let reason): omitted.append(OmittedModule(module: module, reason: reason))
       }
     }

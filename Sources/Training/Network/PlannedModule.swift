@@ -20,6 +20,17 @@ package struct PlannedModule: Sendable {
 
   package var isTextEncoder: Bool { module.isTextEncoder }
 
+  /// That its weight can have first factors.
+  /// - Throws: `NetworkError.settings`
+  func check() throws(NetworkError) {
+    guard !algorithm.trainsWeight else { return }
+    do throws(AdapterError) {
+      try algorithm.checkFirstFactors(for: module.shape, options.adapterSettings)
+    } catch {
+      throw .settings(module: name, error)
+    }
+  }
+
   /// `lora_unet_…: lokr, rank 8, alpha 4`
   package var summary: String {
     let alpha = options.alpha.map { $0 == 0 ? Float(options.rank) : $0 } ?? Float(options.rank)

@@ -17,7 +17,7 @@ extension Trainer {
         : try pipeline.captionEncoders(
           of: plan.base, configuration.model,
           checkpointsBlocks: configuration.run.checkpointsBlocks),
-      keepsAll: configuration.textCaching == .memory)
+      atMost: configuration.textCaching == .memory ? .max : KnownCaptions.commonBytes)
     if let cache = plan.textCache {
       try keep(plan.missingText, in: cache, captions, observer)
       settle(captions, for: [], observer)

@@ -44,6 +44,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
     self.observer = observer
     files = TrainingFiles(plan)
     self.outputs = try outputs ?? TrainingOutputs(configuration.output)
+    try Self.checkItems(plan, observer)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
     let isPrepared = plan.outline.prepared != nil
@@ -76,9 +77,23 @@ package final class Trainer<Pipeline: ModelPipeline> {
       try state.restore(groups, &optimizer, &average, from: folder)
       progress = state.progress
     }
+    progress.rates = plan.rates
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
       configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)
+  }
+
+  /// Looks at the numbers of items that come encoded, unless they are to be trusted.
+  private static func checkItems(_ plan: TrainingPlan, _ observer: TrainingObserver) throws {
+    guard !plan.configuration.cache.isTrusted else { return }
+    do {
+      try plan.images.checkNumbers { done, total in
+        observer.progress(.readingItems, done, total)
+        return !Task.isCancelled
+      }
+    } catch is CancellationError {
+      throw TrainingError.interrupted(state: nil)
+    }
   }
 
   private static func cache(

@@ -4,6 +4,8 @@ package import SystemPackage
 package struct TrainingObserver {
   /// What is being done.
   package enum Phase: Equatable, Sendable {
+    /// Encoded items, before the checkpoint.
+    case readingItems
     case loading
     case encodingImages
     case encodingCaptions

@@ -8,7 +8,8 @@ import SystemPackage
 package struct TrainingOutputs: Sendable {
   private let places: [OutputPlace]
 
-  /// - Throws: `SettingError` for a table in the place of the adapter; `SafetensorsError`, see `OutputPlace`
+  /// - Throws: `SettingError` for a table in the place of the adapter; `TrainingError.output` where the system lets
+  ///   nothing be written; `SafetensorsError`, see `OutputPlace`
   package init(_ output: TrainingConfiguration.Output) throws {
     let names = SaveNames(folder: output.folder, name: output.name)
     if let table = output.table,
@@ -17,18 +18,32 @@ package struct TrainingOutputs: Sendable {
       throw SettingError.value(
         option: "--log_csv", expected: "another file than the adapter's", found: path.string)
     }
-    var places = [try OutputPlace(output.folder, .folder)]
-    places.append(try OutputPlace(names.adapter(.end), .tensors))
+    var places = [try Self.place(output.folder, .folder, "--output_dir")]
+    places.append(try Self.place(names.adapter(.end), .tensors, "--output_dir"))
     let state = names.state(.end)
     if output.savesState || output.savesStateAtEnd, state.kind != nil {
-      places.append(try OutputPlace(state, .folder))
+      places.append(try Self.place(state, .folder, "--output_dir"))
     }
-    if let folder = output.logFolder { places.append(try OutputPlace(folder, .folder)) }
-    if let table = output.table { places.append(try OutputPlace(table, .text)) }
+    if let folder = output.logFolder {
+      places.append(try Self.place(folder, .folder, "--logging_dir"))
+    }
+    if let table = output.table { places.append(try Self.place(table, .text, "--log_csv")) }
     // What is left of states whose writing or removal was interrupted.
     for name in (try? output.folder.names()) ?? [] where names.isState(name) {
       TrainingState.removeRemains(output.folder.appending(named: name))
     }
     self.places = places
+  }
+
+  /// - Parameter option: that names the place.
+  private static func place(
+    _ path: FilePath, _ kind: OutputPlace.Kind, _ option: String
+  ) throws -> OutputPlace {
+    do throws(SafetensorsError) {
+      return try OutputPlace(path, kind)
+    } catch {
+      guard case .io = error else { throw error }
+      throw TrainingError.output(option: option, reason: "\(error)")
+    }
   }
 }

@@ -9,8 +9,8 @@ extension TrainingPlan {
   /// Refuses what would stop the run at its first step, so that a plan is not printed for it.
   /// - Throws: `SettingError` for rates that the optimizer cannot follow, `TrainingError.missingVAE`,
   ///   `.finished`, `StateError` for a state of another run, `ModelLoadingError` for a model, a VAE or adapters
-  ///   to merge that do not fit, `NetworkError` for an adapter to go on from that does not, and what opening
-  ///   them throws.
+  ///   to merge that do not fit, `DatasetError` for caches that cannot be written, `NetworkError` for an adapter to
+  ///   go on from that does not fit, and what opening them throws.
   func checkStart() throws {
     try checkObjective()
     let rates = network.rates(
@@ -22,6 +22,7 @@ extension TrainingPlan {
     }
     try optimizer.optimizer.check(rates: rates)
     try checkKeptText()
+    try checkCacheFolders()
     guard
       outline.hasEncoder || outline.prepared != nil || configuration.cache.place?.isDisk ?? false
     else {
@@ -66,6 +67,17 @@ extension TrainingPlan {
     guard !missingText.isEmpty else { return }
     // What the outline did not ask for: encoders that can make what is missing.
     _ = try pipeline.outline(of: base, configuration.model)
+  }
+
+  /// Refuses folders in which caches are to be made and nothing can be written.
+  private func checkCacheFolders() throws {
+    var paths = missingText.map(\.path)
+    if case .disk(let format) = configuration.cache.place {
+      paths += images.places.lazy.map {
+        LatentFile(of: images[$0], format, of: outline.latents).path
+      }.filter { !FileListing.exists($0) }
+    }
+    _ = try OutputPlace.folders(of: paths)
   }
 
   /// Refuses to go on from the last step, unless what is saved at the end is missing or older than the state: the

@@ -16,6 +16,8 @@ extension TrainingPlan {
         "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
           + "epoch \(state.progress.epoch), step \(state.progress.step)")
     }
+    if let notice = rateNotice { notices.append(notice) }
+    notices += outline.notices
     notices += familyNotices(on: given)
     notices += scheduleNotices
     if configuration.network.normLimit != nil {
@@ -33,8 +35,8 @@ extension TrainingPlan {
         "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
           + "or from '--alpha_mask'")
     }
-    if configuration.network.flags.trainsTextEncoders,
-      network.textEncoderCount == 0
+    if configuration.network.flags.trainsTextEncoders, network.textEncoderCount == 0,
+      outline.prepared == nil
     {
       notices.append("no module of the text encoder is trained")
     }
@@ -110,6 +112,17 @@ extension TrainingPlan {
     return notices
   }
 
+  /// Where a run goes on with other rates than it had.
+  private var rateNotice: String? {
+    guard let before = state?.progress.rates, before != rates else { return nil }
+    func text(_ rates: [String: Double]) -> String {
+      rates.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+    return
+      "'--resume': the state was saved with learning rates \(text(before)); what is given now counts from here on: "
+      + text(rates)
+  }
+
   /// Settings of the other way to learn.
   private var objectiveNotices: [String] {
     let (noise, loss, flow) = (configuration.noise, configuration.loss, configuration.flow)
@@ -127,8 +140,19 @@ extension TrainingPlan {
       reason = "has a schedule of noise; these belong to models that find a flow"
       names = ["--timestep_sampling", "--weighting_scheme", "and what goes with them"]
     }
-    guard !names.isEmpty else { return [] }
-    return [
+    var notices: [String] = []
+    if configuration.model.guidance != nil, !outline.takesGuidance {
+      notices.append("'--guidance_scale' has no effect: \(base.layout.family.title) is told none")
+    }
+    if case .flow = outline.prediction, flow.sampling == .sigma,
+      configuration.firstTimestep != nil || configuration.lastTimestep != nil
+    {
+      notices.append(
+        "'--min_timestep', '--max_timestep': 0 is no noise here, as with all ways of sampling; musubi-tuner counts "
+          + "from the noise with 'sigma'")
+    }
+    guard !names.isEmpty else { return notices }
+    return notices + [
       "\(names.map { $0.hasPrefix("-") ? "'\($0)'" : $0 }.joined(separator: ", ")) have no effect: "
         + "\(base.layout.family.title) \(reason)"
     ]

@@ -4,6 +4,7 @@ package import Checkpoints
 import FoundationEssentials
 import Machine
 import ModelFamilies
+import OrderedCollections
 package import Pipelines
 import Safetensors
 import SystemPackage
@@ -100,6 +101,7 @@ package struct TrainingPlan {
       textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
     frozen = FrozenWeights(
       outline.modules.filter { $0.role != .text }, outline, in: base,
+      networks: configuration.model.highNoise == nil ? 1 : 2,
       bytes: { [model = configuration.model] in Self.bytes(of: $0, model) })
     let blockCount = outline.blocks.count
     guard blockCount == 0 || configuration.model.streamedBlocks <= blockCount else {
@@ -139,16 +141,30 @@ package struct TrainingPlan {
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
     let outline = try pipeline.outline(of: base, model)
+    if given.model.highNoise != nil, !outline.takesHighNoise {
+      throw SettingError.combination(
+        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
+      )
+    }
     if outline.prepared != nil {
       (configuration.cache.place, configuration.textCaching) = (nil, .none)
     }
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
+    if given.model.highNoise != nil, !outline.takesHighNoise {
+      throw SettingError.combination(
+        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
+      )
+    }
     if outline.prepared != nil {
       // What the trainers of transformers call by names of their own.
       configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
-      if let compute = given.model.transformerCompute, given.model.compute == .f32 {
-        configuration.model.compute = compute
+      if given.model.compute == .f32 {
+        // Those of a large model would take twice their file.
+        let stored = base.file.tensors.values.max { $0.byteCount < $1.byteCount }?.dtype
+        let isNarrow = [.bf16, .f8e4m3, .f8e5m2].contains(stored)
+        configuration.model.compute =
+          given.model.transformerCompute ?? (isNarrow ? .bf16 : .f32)
       }
     }
     let (first, last) = (given.firstTimestep, given.lastTimestep)
@@ -188,6 +204,13 @@ package struct TrainingPlan {
       noise: configuration.noise, settings: configuration.loss)
   }
 
+  /// The learning rates of groups by their names.
+  var rates: [String: Double] {
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    return Dictionary(groups.map { ($0.name, $0.rate) }, uniquingKeysWith: { $1 })
+  }
+
   /// Components with a learning rate.
   var trainedComponents: Set<String> {
     let groups = network.rateGroups(
@@ -216,10 +239,11 @@ package struct TrainingPlan {
   /// - Throws: `TrainingError.memory` for a run that cannot fit.
   package func checkMemory() throws {
     guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
-    let others = estimate.bytes - estimate.frozen
-    let most = frozen.blockCount
+    let others =
+      estimate.frozen + estimate.trained + estimate.kept - frozen.kept(streaming: blocks.streamed)
     let fitting =
-      most == 0 ? nil : (0...most).first { frozen.kept(streaming: $0) + others <= available }
+      blocks.all == 0 || estimate.loaded > available
+      ? nil : (0...blocks.all).first { frozen.kept(streaming: $0) + others <= available }
     throw TrainingError.memory(
       needed: estimate.bytes, available: available, fittingBlocks: fitting,
       checkpointsBlocks: configuration.run.checkpointsBlocks,
@@ -252,16 +276,24 @@ package struct TrainingPlan {
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
     let extents = outline.latents.extents(
       ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
+    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
     let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
     return StepEstimate(
-      units: outline.units,
+      units: outline.units
+        + LayerUnit.units(
+          of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
       adapted: Set(
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       size: StepSize(
         frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.size ?? 1, loaded: encodesText ? texts + (captionBytes ?? 0) : 0,
+      batch: largest?.size ?? 1,
+      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.
-      frozen: frozen.kept(streaming: streamed) + (captionBytes ?? texts),
+      frozen: frozen.kept(streaming: streamed) + (captionBytes ?? texts)
+        + (configuration.cache.place == nil ? encoder : 0),
       read: frozen.read(streaming: streamed), parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }

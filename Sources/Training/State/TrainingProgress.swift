@@ -24,6 +24,8 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
   package var optimizer: String
   /// Options that a resumed run must have as they were, by their names.
   package var settings: [String: String]
+  /// The learning rates of groups by their names; nil in a state of an earlier release.
+  var rates: [String: Double]?
   /// `OptimizerState.numbers`
   package internal(set) var optimizerNumbers: [String: Double] = [:]
   /// `ParameterAverage.count`
@@ -38,7 +40,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     case step = "current_step"
     case batchInEpoch = "batch_in_epoch"
     case givenStart = "start"
-    case seed, losses, optimizer, settings
+    case seed, losses, optimizer, settings, rates
     case optimizerNumbers = "optimizer_numbers"
     case averageCount = "average_count"
     case digests

@@ -54,7 +54,9 @@ struct ScriptArguments {
         set(name, [value])
       case .several:
         if entries.contains(where: { $0.name == name }) { repeated.append(name) }
-        set(name, attached.map { [$0] } ?? Self.list(&remaining, options.isNumeric(name)))
+        let isNumeric = options.isNumeric(name)
+        let values = attached.map { [$0] } ?? Self.list(&remaining, isNumeric)
+        set(name, isNumeric ? values.flatMap { Self.parts(of: $0) } : values)
       }
     }
   }
@@ -77,7 +79,13 @@ struct ScriptArguments {
   }
 
   private static func isNumberOrNone(_ text: String) -> Bool {
-    Double(text) != nil || text.lowercased() == "none"
+    parts(of: text).allSatisfy { Double($0) != nil || $0.lowercased() == "none" }
+  }
+
+  /// Numbers may have commas between them as well.
+  private static func parts(of text: String) -> [String] {
+    let parts = text.split(separator: ",").map(String.init)
+    return parts.isEmpty ? [text] : parts
   }
 
   /// Sets an option, in place of what was said of it before.
@@ -93,7 +101,7 @@ struct ScriptArguments {
   }
 
   /// The script of a command that is pasted whole stands for this tool, whatever starts it.
-  /// - Throws: `ValidationError` for a script that trains another model
+  /// - Throws: `ValidationError` for a script that trains another model, or none that is known
   mutating func dropScript() throws {
     func name(_ word: String) -> String {
       word.split { $0 == "/" || $0 == "\\" }.last.map(String.init) ?? ""
@@ -113,8 +121,11 @@ struct ScriptArguments {
     }
     guard let script = words.first.map(name) else { return }
     guard !ModelFamily.all(trainedBy: script).isEmpty else {
-      guard let model = OtherModel.model(ofScript: script) else { return }
-      throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))
+      if let model = OtherModel.model(ofScript: script) {
+        throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))
+      }
+      guard script.hasSuffix(".py") else { return }
+      throw ValidationError(OtherScript.refusal(of: script))
     }
     rest = Array(words.dropFirst())
     set("script", [script])

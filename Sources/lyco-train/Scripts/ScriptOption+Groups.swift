@@ -115,7 +115,7 @@ extension ScriptOption {
       values: "conditioning_data_dir"),
     Group(
       fate: .withoutEffect, reason: flow,
-      values: "training_shift model_prediction_type timestep_boundary initial_sigma"),
+      values: "training_shift model_prediction_type initial_sigma"),
   ]
 
   private static let refused: [Group] = [
@@ -128,11 +128,6 @@ extension ScriptOption {
     Group(
       fate: .refused, reason: "models for inpainting are not trained here",
       flags: "train_inpainting"),
-    Group(
-      fate: .refused,
-      reason:
-        "an adapter is trained for one network at a time: give that of high noise as '--dit' with "
-        + "'--min_timestep', that of low noise with '--max_timestep'", values: "dit_high_noise"),
   ]
 
   private static let ofOtherScripts: [Group] = [

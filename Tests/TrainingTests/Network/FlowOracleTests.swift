@@ -111,11 +111,7 @@ struct FlowOracleTests {
     }
     let raw = try input("latents")
     let family = base.layout.family
-    var latents = family.commonLatents.scaled(raw.samplesChannelsLast)
-    // There latents are scaled in the format of the cache.
-    if oracle.family == "hunyuan-video" {
-      latents = Tensor(latents.shape, latents.elements.map { Float(Float16($0)) })
-    }
+    let latents = family.commonLatents.scaled(raw.samplesChannelsLast)
     let (noises, shares) = (try input("noise"), try input("t").elements)
     let objective = FlowObjective(
       settings: FlowSettings(), loss: LossSettings(), offset: 1, sampleCount: 2)
@@ -123,7 +119,9 @@ struct FlowOracleTests {
     let parameters = network.parameters
     let group = ParameterGroup(name: "all", parameters: parameters, rate: 1e-3)
     let start = parameters.map(\.value)
-    var worst = (loss: 0.0, gradient: 0.0, prediction: 0.0, target: 0.0)
+    var worst = (
+      loss: 0.0, gradient: (cancelling: 0.0, others: 0.0), prediction: 0.0, target: 0.0
+    )
     for (step, expected) in golden.losses.enumerated() {
       let noise = noises.rows(step..<step + 1).reshaped(raw.shape).samplesChannelsLast
       let moments = (0...1).map { i in
@@ -146,7 +144,7 @@ struct FlowOracleTests {
       }
       worst.loss = max(
         worst.loss, abs(Double(loss.total.value.elements[0]) - expected) / expected)
-      if step == 0 { worst.gradient = try gradientError(of: parameters, in: file, golden) }
+      if step == 0 { worst.gradient = try gradientErrors(of: parameters, in: file, golden) }
       _ = [group].clipGradients(to: 1)
       optimizer.step(parameters)
       [group].clearGradients()
@@ -164,27 +162,30 @@ struct FlowOracleTests {
     #expect(worst.target <= 1e-6)
     #expect(worst.prediction <= 1e-5)
     #expect(worst.loss <= 1e-5)
-    #expect(worst.gradient <= 1e-4)
+    #expect(worst.gradient.others <= 1e-4)
+    #expect(worst.gradient.cancelling <= 3e-4)
     #expect(way <= 1e-3)
   }
 
-  /// The largest error of a gradient, as a share of its norm. Rows of text beyond a caption are alike, so that what
-  /// they give to queries and keys all but cancels: what is below a hundredth of the largest norm is a share of that.
-  private func gradientError(
+  /// The largest errors of gradients, as shares of their norms: of queries and keys of text, and of all others.
+  ///
+  /// Of Wan's 512 rows of text some 500 are alike, so that what they give to queries and keys cancels to a few
+  /// hundredths: the rounding of f32, there and here, is as much larger.
+  private func gradientErrors(
     of parameters: [Parameter], in file: TensorFile, _ golden: Golden
-  ) throws -> Double {
-    let expected = parameters.map { file.tensors["grad." + $0.name]?.tensor() }
-    let least = expected.compactMap { $0?.sumOfSquares.squareRoot() }.max()! / 100
-    var worst = 0.0
-    for (parameter, expected) in zip(parameters, expected) {
-      guard let expected else {
+  ) throws -> (cancelling: Double, others: Double) {
+    var worst = (cancelling: 0.0, others: 0.0)
+    for parameter in parameters {
+      guard let expected = file.tensors["grad." + parameter.name]?.tensor() else {
         #expect(golden.withoutGradient.contains(parameter.name), "\(parameter.name)")
         continue
       }
-      let gradient = try #require(parameter.gradient, "\(parameter.name)")
-      let missed = gradient.adding(expected.reshaped(gradient.shape), times: -1).sumOfSquares
-      worst = max(
-        worst, missed.squareRoot() / max(expected.sumOfSquares.squareRoot(), least))
+      let error = try #require(parameter.gradient, "\(parameter.name)").relativeError(to: expected)
+      if ["cross_attn_q.", "cross_attn_k."].contains(where: { parameter.name.contains($0) }) {
+        worst.cancelling = max(worst.cancelling, error)
+      } else {
+        worst.others = max(worst.others, error)
+      }
     }
     return worst
   }

@@ -126,13 +126,30 @@ struct NetworkPlanTests {
     #expect((middle.block, middle.rateWeight) == (12, 0.5))
     #expect(throws: NetworkError.self) { try Self.plan("networks.lora", ["block_dims=1,2,3"]) }
     #expect(throws: NetworkError.self) { try Self.plan("networks.lora", ["up_lr_weight=bump"]) }
-    // SDXL has three blocks in the middle, and Flux none that kohya's scripts number.
+    // SDXL has three blocks in the middle: as in sd-scripts' `get_block_lr_weight` missing numbers are 1. Flux has none
+    // that kohya's scripts number.
+    let middles = try Self.plan(
+      "networks.lora", ["mid_lr_weight=2", "conv_dim=4"], list: "sdxl.sgm"
+    ).modules.filter { $0.module.path.hasPrefix("middle_block") }
+    #expect(Set(middles.map(\.rateWeight)) == [1, 2])
+    #expect(
+      middles.allSatisfy { ($0.rateWeight == 2) == $0.module.path.hasPrefix("middle_block.0") })
     #expect(throws: NetworkError.self) {
-      try Self.plan("networks.lora", ["mid_lr_weight=1"], list: "sdxl.sgm")
+      try Self.plan("networks.lora", ["mid_lr_weight=1,1,1,1"], list: "sdxl.sgm")
     }
     #expect(throws: NetworkError.self) {
       try Self.plan("networks.lora", ["mid_lr_weight=1"], list: "flux1.native")
     }
+  }
+
+  /// 3 · 1024 outputs are no even block of at most 4 times a power of two.
+  @Test func widthsThatAButterflyCannotDivide() throws {
+    #expect {
+      try Self.plan("lycoris.kohya", ["algo=boft", "preset=attn-mlp"]) { $0.rank = 4 }
+    } throws: {
+      "\($0)".hasSuffix("even block of at most 4 times a power of two, found 3072")
+    }
+    _ = try Self.plan("lycoris.kohya", ["algo=boft", "preset=attn-mlp"]) { $0.rank = 10 }
   }
 
   /// Everything that LyCORIS' modules take can stand in the maps of a preset.

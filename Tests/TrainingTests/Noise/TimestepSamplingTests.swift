@@ -133,7 +133,8 @@ struct TimestepSamplingTests {
       for sample in 0..<22 {
         let moment = SampleRandomness(seed: 3, epoch: epoch, sample: sample)
         let place = ShuffledOrder(22, moment).place(of: sample)
-        let share = settings.moment(height: 8, width: 8, offset: 1, moment, place: (place, 22)).share
+        let share = settings.moment(height: 8, width: 8, offset: 1, moment, place: (place, 22))
+          .share
         counts[Int(share * 4)] += 1
       }
       #expect(counts == [6, 6, 5, 5])

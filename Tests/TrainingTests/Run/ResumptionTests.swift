@@ -51,6 +51,50 @@ import Testing
     }
   }
 
+  /// The rate that is given counts, and is said where it is another.
+  @Test func otherRatesAreSaid() throws {
+    var run = try SmallRun("rates")
+    defer { run.remove() }
+    run.configuration.run.steps = 1
+    run.configuration.output.savesStateAtEnd = true
+    _ = try run.run()
+    run.configuration.run.steps = 2
+    run.configuration.run.resumed = run.folder.appending("rates-state")
+    func notices() throws -> [String] {
+      try TrainingPlan(run.configuration).notices.filter { $0.contains("learning rates") }
+    }
+    #expect(try notices() == [])
+    run.configuration.rates.common = 5e-3
+    #expect(
+      try notices() == [
+        "'--resume': the state was saved with learning rates textencoder 0.01, unet 0.01; what is given now counts "
+          + "from here on: textencoder 0.005, unet 0.005"
+      ])
+  }
+
+  /// Places of outputs by the options that name them.
+  @Test func placesThatCannotBeWrittenNameTheirOption() {
+    let none = FilePath("/proc/none")
+    func option(_ output: TrainingConfiguration.Output) -> String? {
+      do {
+        _ = try TrainingOutputs(output)
+        return nil
+      } catch TrainingError.output(let option, let reason) {
+        return reason.contains("/proc/none") ? option : reason
+      } catch { return "\(error)" }
+    }
+    let folder = SmallRun.makeFolder()
+    defer { removeTree(folder) }
+    var output = TrainingConfiguration.Output(folder: none, name: "a")
+    #expect(option(output) == "--output_dir")
+    output.folder = folder
+    output.logFolder = none
+    #expect(option(output) == "--logging_dir")
+    output.logFolder = nil
+    output.table = none.appending("table.csv")
+    #expect(option(output) == "--log_csv")
+  }
+
   /// Adapters and states of the step that are missing, torn or of another run are written when the run goes on.
   @Test(arguments: ["missing", "torn", "other"]) func savesOfTheStepAreMadeGood(fault: String)
     throws

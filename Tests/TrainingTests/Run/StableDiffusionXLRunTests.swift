@@ -126,7 +126,7 @@ import Testing
     #expect(missing.frozen == plain.frozen - captions && missing.loaded == adapted.loaded)
     _ = try run.run()
     let found = try estimate()
-    #expect(found.frozen == missing.frozen && found.loaded == 0)
+    #expect(found.frozen == missing.frozen && found.loaded < missing.loaded)
   }
 
   /// A transformer's blocks are computed again one by one.

@@ -86,12 +86,24 @@ package enum BOFT: AdapterAlgorithm {
   package static func initialFactors(
     for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
-    guard let blocks = blocks(for: base.shape.rows, atMost: settings.rank) else {
+    Rotation.initialFactors(try firstBlocks(for: base.shape, settings), for: base, settings)
+  }
+
+  private static func firstBlocks(
+    for weight: Shape, _ settings: AdapterSettings
+  ) throws(AdapterError) -> Shape {
+    guard let blocks = blocks(for: weight.rows, atMost: settings.rank) else {
       throw .settings(
         "boft",
         expected: "outputs that are an even block of at most \(settings.rank) times a power "
-          + "of two", found: "\(base.shape.rows)")
+          + "of two", found: "\(weight.rows)")
     }
-    return Rotation.initialFactors(blocks, for: base, settings)
+    return blocks
+  }
+
+  package static func checkFirstFactors(
+    for weight: Shape, _ settings: AdapterSettings
+  ) throws(AdapterError) {
+    _ = try firstBlocks(for: weight, settings)
   }
 }

@@ -86,7 +86,7 @@ struct PreparedDemands: Sendable {
       throw file.fault("latents \(item.extents) as when the run began", "\(found)")
     }
     var kept = try file.tensors()
-    guard let latents = kept.removeValue(forKey: Self.trained) else {
+    guard let latents = kept[Self.trained] else {
       preconditionFailure("no latents in \(example.path)")
     }
     kept.merge(try textFile(item.text).tensors()) { $1 }

@@ -62,15 +62,25 @@ struct PreparedFile {
   func tensors() throws(DatasetError) -> [String: Tensor] {
     var tensors: [String: Tensor] = [:]
     for (name, view) in views {
-      let tensor = view.tensor()
-      guard tensor.elements.allSatisfy(\.isFinite) else {
-        throw fault("finite numbers in '\(view.name)'", "NaN or infinity")
-      }
+      let tensor = try finite(view)
       let isLatents =
         (name + "_").hasPrefix(PreparedArrayName.latents) && tensor.shape.dimensions.count > 2
       tensors[name] = isLatents ? tensor.channelsLast() : tensor
     }
     return tensors
+  }
+
+  /// - Throws: as `tensors()`.
+  func checkNumbers() throws(DatasetError) {
+    for view in views.values { _ = try finite(view) }
+  }
+
+  private func finite(_ view: TensorView) throws(DatasetError) -> Tensor {
+    let tensor = view.tensor()
+    guard tensor.elements.allSatisfy(\.isFinite) else {
+      throw fault("finite numbers in '\(view.name)'", "NaN or infinity")
+    }
+    return tensor
   }
 
   /// The error that says how the file is to be made.

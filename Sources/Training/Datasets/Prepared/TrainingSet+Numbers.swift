@@ -1,0 +1,22 @@
+import SystemPackage
+
+extension TrainingSet {
+  /// Reads all numbers of encoded items once, so that what is none is found before the first step and not on the way.
+  /// Does nothing where pictures are read.
+  /// - Parameter progress: told of items that are read, and of all; returns whether to go on.
+  /// - Throws: `DatasetError` that names file and array; `CancellationError`
+  package func checkNumbers(progress: (Int, Int) -> Bool) throws {
+    guard let demands else { return }
+    var texts: Set<FilePath> = []
+    let places = places
+    for (number, place) in places.enumerated() {
+      let example = self[place]
+      try demands.latentsFile(example.path).checkNumbers()
+      // Parts of one video share theirs.
+      if let text = example.prepared?.text, texts.insert(text).inserted {
+        try demands.textFile(text).checkNumbers()
+      }
+      guard progress(number + 1, places.count) else { throw CancellationError() }
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/// Programs of sd-scripts that train something else than adapters.
+enum OtherScript {
+  private static let purposes: [String: String] = [
+    "train_db.py": models, "fine_tune.py": models, "sdxl_train.py": models, "flux_train.py": models,
+    "sd3_train.py": models, "lumina_train.py": models, "anima_train.py": models,
+    "train_textual_inversion.py": embeddings, "train_textual_inversion_XTI.py": embeddings,
+    "sdxl_train_textual_inversion.py": embeddings,
+    "train_control_net.py": controls, "train_controlnet.py": controls,
+    "sdxl_train_control_net.py": controls, "sdxl_train_control_net_lllite.py": controls,
+    "sdxl_train_control_net_lllite_old.py": controls, "flux_train_control_net.py": controls,
+  ]
+
+  private static let models = "it trains whole models"
+  private static let embeddings = "it trains embeddings"
+  private static let controls = "it trains ControlNets"
+
+  /// - Parameter script: that nothing here takes the place of.
+  static func refusal(of script: String) -> String {
+    "'\(script)': \(purposes[script] ?? "no script that is known"); what is trained here are adapters: name "
+      + "'sdxl_train_network.py' or 'train_network.py' and its options, or leave the script out"
+  }
+}
