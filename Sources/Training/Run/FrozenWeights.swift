@@ -11,8 +11,6 @@ struct FrozenWeights {
   private let blocks: [Int]
   /// Of the same layers, as the checkpoint has them.
   private let stored: [Int]
-  /// Of the largest of these layers in f32, as which it is read.
-  private let largest: Int
   /// How many networks of these shapes there are.
   private let networks: Int
 
@@ -33,7 +31,6 @@ struct FrozenWeights {
         return sum + view.byteCount / max(view.shape.rows, 1) * rows
       }
     }
-    largest = layers.joined().reduce(0) { max($0, $1.shape.count * MemoryLayout<Float>.stride) }
     self.networks = networks
     others = modules.reduce(0) { $0 + bytes($1) } - blocks.reduce(0, +)
   }
@@ -46,7 +43,7 @@ struct FrozenWeights {
     guard count > 2 else { return networks * all }
     let last = blocks.suffix(count)
     let pairs = zip(last, last.dropFirst()).map { $0 + $1 }
-    return networks * (others + blocks.dropLast(count).reduce(0, +) + (pairs.max() ?? 0)) + largest
+    return networks * (others + blocks.dropLast(count).reduce(0, +) + (pairs.max() ?? 0))
   }
 
   /// What is read of one network for one pass forward and one back: where they meet, two blocks are still there,
