@@ -18,21 +18,41 @@ package enum FrozenStorage: Sendable {
   private let handle: OpaquePointer
 
   /// - Parameter storage: numbers of 8 bits are widened for every product.
-  package init(_ weight: Tensor, storage: FrozenStorage = .compute, compute: ComputeType) {
-    shape = weight.shape.asMatrix
+  package convenience init(
+    _ weight: Tensor, storage: FrozenStorage = .compute, compute: ComputeType
+  ) {
+    self.init(weight.shape, storage: storage, compute: compute) { set in set(0, weight) }
+  }
+
+  /// A weight that comes in parts, so that a large one is never there in f32 as a whole.
+  /// - Parameters:
+  ///   - shape: `[out, …]`
+  ///   - parts: gives every row once, by calling what it is given with the number of the first and `[rows, …]`.
+  package init(
+    _ shape: Shape, storage: FrozenStorage = .compute, compute: ComputeType,
+    parts: ((Int, Tensor) -> Void) throws -> Void
+  ) rethrows {
+    self.shape = shape.asMatrix
     self.compute = compute
     self.storage = storage
-    let (outputs, inputs) = (shape.rows, shape.columns)
+    let (outputs, inputs) = (self.shape.rows, self.shape.columns)
     let stored =
       storage == .int8
       ? LYCO_STORED_INT8 : compute == .bf16 ? LYCO_STORED_BF16 : LYCO_STORED_F32
-    let created = unsafe weight.elements.withUnsafeBufferPointer {
-      unsafe lyco_matrix_create($0.baseAddress, outputs, inputs, stored, compute.oneDNN)
-    }
+    let created = unsafe lyco_matrix_create(nil, outputs, inputs, stored, compute.oneDNN)
     guard let created = unsafe created else {
       preconditionFailure("no memory for a weight \(shape)")
     }
     unsafe handle = created
+    var rows = 0
+    try parts { first, part in
+      let count = part.count / max(inputs, 1)
+      precondition(
+        first + count <= outputs, "rows \(first) to \(first + count) of a weight \(shape)")
+      unsafe part.reading { unsafe lyco_matrix_set_rows(created, first, count, $0) }
+      rows += count
+    }
+    precondition(rows == outputs || inputs == 0, "\(rows) rows of a weight \(shape)")
   }
 
   deinit { unsafe lyco_matrix_destroy(handle) }

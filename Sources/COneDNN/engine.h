@@ -45,6 +45,10 @@ typedef enum {
 /// At least `size` bytes that stay until the next call for the same purpose; NULL without memory.
 void *lyco_kept_memory(lyco_purpose purpose, size_t size);
 
+/// Memory for `free`, in large pages where it is large: to be filled it is asked for page by page. NULL without memory.
+/// Needs no engine.
+void *lyco_large_memory(size_t size);
+
 // MARK: Conversion, on all threads
 
 void lyco_narrow(const float *source, uint16_t *target, size_t count);

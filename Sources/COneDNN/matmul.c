@@ -116,6 +116,8 @@ struct rows {
   // One of both.
   float *wide;
   uint16_t *narrow;
+  // Where those of `weight` begin in the matrix.
+  size_t first;
 };
 
 // Rows to 8 bits, the largest magnitude to 127.
@@ -123,13 +125,13 @@ static void quantize_row(size_t row, void *context) {
   const struct rows *work = context;
   const size_t count = work->matrix->inputs;
   const float *source = work->weight + row * count;
-  int8_t *target = (int8_t *)work->matrix->values + row * count;
+  int8_t *target = (int8_t *)work->matrix->values + (work->first + row) * count;
   float largest = 0;
   for (size_t i = 0; i < count; i++) {
     const float magnitude = source[i] < 0 ? -source[i] : source[i];
     largest = magnitude > largest ? magnitude : largest;
   }
-  work->matrix->scales[row] = largest / 127;
+  work->matrix->scales[work->first + row] = largest / 127;
   const float factor = largest > 0 ? 127 / largest : 0;
   for (size_t i = 0; i < count; i++) {
     const float scaled = source[i] * factor;
@@ -157,7 +159,7 @@ static LYCO_CLONED void restore_row(size_t row, void *context) {
 }
 
 static void restore(const lyco_matrix *matrix, float *wide, uint16_t *narrow) {
-  struct rows work = {matrix, NULL, wide, narrow};
+  struct rows work = {matrix, NULL, wide, narrow, 0};
   lyco_parallel(matrix->outputs, restore_row, &work);
 }
 
@@ -167,19 +169,26 @@ lyco_matrix *lyco_matrix_create(const float *weight, size_t outputs, size_t inpu
   if (!matrix) return NULL;
   const size_t count = outputs * inputs;
   *matrix = (lyco_matrix){.outputs = outputs, .inputs = inputs, .storage = storage, .compute = compute};
-  matrix->values = malloc((count ? count : 1) * width_of(storage));
+  matrix->values = lyco_large_memory(count * width_of(storage));
   if (storage == LYCO_STORED_INT8) matrix->scales = malloc((outputs ? outputs : 1) * sizeof(float));
   if (!matrix->values || (storage == LYCO_STORED_INT8 && !matrix->scales)) {
     lyco_matrix_destroy(matrix);
     return NULL;
   }
-  struct rows work = {matrix, weight, NULL, NULL};
-  switch (storage) {
-    case LYCO_STORED_F32: memcpy(matrix->values, weight, count * sizeof(float)); break;
-    case LYCO_STORED_BF16: lyco_narrow(weight, matrix->values, count); break;
-    case LYCO_STORED_INT8: lyco_parallel(outputs, quantize_row, &work); break;
-  }
+  if (weight) lyco_matrix_set_rows(matrix, 0, outputs, weight);
   return matrix;
+}
+
+void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const float *weight) {
+  const size_t start = first * matrix->inputs, count = rows * matrix->inputs;
+  struct rows work = {matrix, weight, NULL, NULL, first};
+  switch (matrix->storage) {
+    case LYCO_STORED_F32:
+      memcpy((float *)matrix->values + start, weight, count * sizeof(float));
+      break;
+    case LYCO_STORED_BF16: lyco_narrow(weight, (uint16_t *)matrix->values + start, count); break;
+    case LYCO_STORED_INT8: lyco_parallel(rows, quantize_row, &work); break;
+  }
 }
 
 void lyco_matrix_destroy(lyco_matrix *matrix) {

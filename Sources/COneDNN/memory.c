@@ -22,15 +22,19 @@ void *lyco_kept_memory(lyco_purpose purpose, size_t size) {
   free(kept[purpose].start);
   kept[purpose].size = 0;
   size_t rounded = (size + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
-  if (posix_memalign(&kept[purpose].start, HUGE_PAGE, rounded) != 0) {
-    kept[purpose].start = NULL;
-    return NULL;
-  }
-  kept[purpose].size = rounded;
-#ifdef __linux__
-  madvise(kept[purpose].start, rounded, MADV_HUGEPAGE);
-#endif
+  kept[purpose].start = lyco_large_memory(rounded);
+  if (kept[purpose].start) kept[purpose].size = rounded;
   return kept[purpose].start;
+}
+
+void *lyco_large_memory(size_t size) {
+  if (size < HUGE_PAGE) return malloc(size ? size : 1);
+  void *start = NULL;
+  if (posix_memalign(&start, HUGE_PAGE, size) != 0) return NULL;
+#ifdef __linux__
+  madvise(start, size, MADV_HUGEPAGE);
+#endif
+  return start;
 }
 
 // MARK: Conversion

@@ -164,10 +164,13 @@ struct LayerBuilder {
     try source.check(component, path, "weight")
     let (source, component, compute, storage) = (source, component, compute, storage)
     let matrix = stream.add(shape.asMatrix) {
-      guard let weight = try? source.parameter(component, path, "weight") else {
-        preconditionFailure("\(component).\(path): a weight that could be read before")
+      FrozenMatrix(shape, storage: storage, compute: compute) { set in
+        do {
+          try source.readRows(component, path, "weight", set)
+        } catch {
+          preconditionFailure("\(component).\(path): a weight that could be read: \(error)")
+        }
       }
-      return FrozenMatrix(weight, storage: storage, compute: compute)
     }
     let layer = Layer(
       component: component, path: source.modulePath(component, path), shape: shape,

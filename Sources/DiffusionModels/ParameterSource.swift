@@ -13,6 +13,13 @@ package protocol ParameterSource: Sendable {
   /// The shape of a parameter; nil if the checkpoint does not have it.
   func shape(_ component: String, _ path: String, _ parameter: String) -> Shape?
 
+  /// Gives the rows of a parameter in parts, from the first on, so that a large one is never there as a whole; nothing
+  /// if the checkpoint does not have it.
+  /// - Parameter part: takes the number of a first row, and `[rows, …]` in f32.
+  func readRows(
+    _ component: String, _ path: String, _ parameter: String, _ part: (Int, Tensor) -> Void
+  ) throws
+
   /// Finds out without reading it whether a parameter that is there can be read, any number of times.
   /// - Throws: what `parameter` would throw.
   func check(_ component: String, _ path: String, _ parameter: String) throws
@@ -22,6 +29,12 @@ package protocol ParameterSource: Sendable {
 }
 
 extension ParameterSource {
+  package func readRows(
+    _ component: String, _ path: String, _ name: String, _ part: (Int, Tensor) -> Void
+  ) throws {
+    if let whole = try parameter(component, path, name) { part(0, whole) }
+  }
+
   package func check(_ component: String, _ path: String, _ parameter: String) throws {}
 
   package func modulePath(_ component: String, _ path: String) -> String { path }

@@ -8,6 +8,8 @@ package import Tensors
 /// The weights of a checkpoint by the names that models know, one tensor at a time.
 package struct CheckpointParameters: ParameterSource {
   package let base: BaseModel
+  /// Numbers of a part of a weight: as f32 they stay in a core's cache until they are packed.
+  var partSize = 1 << 18
   /// By component and path in the graph.
   private let modules: [String: FamilyModule]
 
@@ -27,6 +29,24 @@ package struct CheckpointParameters: ParameterSource {
       base.file.tensors[slot.key]?.releasePages()
       return tensor
     }
+  }
+
+  /// - Throws: `CheckpointError.notConvertible`
+  package func readRows(
+    _ component: String, _ path: String, _ parameter: String, _ part: (Int, Tensor) -> Void
+  ) throws {
+    guard let slot = slot(component, path, parameter) else { return }
+    let shape = base.shape(of: slot)
+    // Codes of several numbers, and what is stored by columns, are read as a whole.
+    let isPlain = !slot.isTransposed && base.quantized.weights[slot.key] == nil
+    let count = isPlain ? max(partSize / max(shape.columns, 1), 1) : shape.rows
+    let first = slot.rows?.lowerBound ?? 0
+    for start in stride(from: 0, to: shape.rows, by: max(count, 1)) {
+      let rows = first + start..<first + min(start + count, shape.rows)
+      part(
+        start, try base.tensor(isPlain ? ParameterSlot(key: slot.key, rows: rows) : slot))
+    }
+    base.file.tensors[slot.key]?.releasePages()
   }
 
   /// - Throws: `CheckpointError.notConvertible`, `.quantized`

@@ -87,6 +87,15 @@ struct MergedParameters: ParameterSource {
     source.shape(component, path, parameter)
   }
 
+  func readRows(
+    _ component: String, _ path: String, _ name: String, _ part: (Int, Tensor) -> Void
+  ) throws {
+    guard changes["\(component)/\(path)"] != nil else {
+      return try source.readRows(component, path, name, part)
+    }
+    if let whole = try parameter(component, path, name) { part(0, whole) }
+  }
+
   /// That adapters fit was found out when their files were opened.
   func check(_ component: String, _ path: String, _ parameter: String) throws {
     try source.check(component, path, parameter)

@@ -81,6 +81,18 @@ struct BlockStreamTests {
     #expect(log.blocks.withLock { $0.count } == 2)
   }
 
+  /// A weight that comes in parts is the one that comes as a whole.
+  @Test(arguments: [ComputeType.f32, .bf16], [FrozenStorage.compute, .int8])
+  func parts(_ compute: ComputeType, _ storage: FrozenStorage) {
+    let weight = Tensor(random: [11, 5], seed: 3)
+    let whole = FrozenMatrix(weight, storage: storage, compute: compute)
+    let parts = FrozenMatrix(weight.shape, storage: storage, compute: compute) { set in
+      for range in [7..<11, 0..<3, 3..<7] { set(range.lowerBound, weight.rows(range)) }
+    }
+    #expect(parts.value == whole.value && parts.shape == whole.shape)
+    #expect(parts.value.sumOfSquares > 0)
+  }
+
   /// The same bits forward and backward as with weights that are kept.
   @Test(arguments: [ComputeType.f32, .bf16], [FrozenStorage.compute, .int8])
   func sameBits(_ compute: ComputeType, _ storage: FrozenStorage) throws {

@@ -41,9 +41,11 @@ typedef enum {
 /// A weight `[out, in]` that does not change; what is not stored as it is multiplied is converted for
 /// every product.
 typedef struct lyco_matrix lyco_matrix;
-/// NULL where memory does not suffice.
+/// NULL where memory does not suffice. Without a weight (NULL) all its rows are to be set.
 lyco_matrix *lyco_matrix_create(const float *weight, size_t outputs, size_t inputs,
                                 lyco_storage storage, lyco_compute compute);
+/// Sets rows from `first` on to those of `weight` `[rows, in]`, before the first product.
+void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const float *weight);
 void lyco_matrix_destroy(lyco_matrix *matrix);
 /// Bytes of its numbers.
 size_t lyco_matrix_size(const lyco_matrix *matrix);

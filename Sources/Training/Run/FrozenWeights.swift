@@ -11,15 +11,16 @@ struct FrozenWeights {
   private let blocks: [Int]
   /// Of the same layers, as the checkpoint has them.
   private let stored: [Int]
-  /// Of the largest of these layers in f32, as which it is read.
-  private let largest: Int
+  /// How many networks of these shapes there are.
+  private let networks: Int
 
   /// - Parameters:
   ///   - modules: of all that stays in memory together.
+  ///   - networks: how many of these shapes there are.
   ///   - bytes: of a module, as it is multiplied.
   init(
     _ modules: [FamilyModule], _ outline: PipelineOutline, in base: BaseModel,
-    bytes: (FamilyModule) -> Int
+    networks: Int, bytes: (FamilyModule) -> Int
   ) {
     let layers = outline.blocks.map { block in block.filter { $0.kind == .linear } }
     blocks = layers.map { $0.reduce(0) { $0 + bytes($1) } }
@@ -30,7 +31,7 @@ struct FrozenWeights {
         return sum + view.byteCount / max(view.shape.rows, 1) * rows
       }
     }
-    largest = layers.joined().reduce(0) { max($0, $1.shape.count * MemoryLayout<Float>.stride) }
+    self.networks = networks
     others = modules.reduce(0) { $0 + bytes($1) } - blocks.reduce(0, +)
   }
 
@@ -39,13 +40,13 @@ struct FrozenWeights {
   /// What is in memory at most while that many blocks, the last ones, are read when they are computed: two at a time.
   func kept(streaming count: Int) -> Int {
     let all = others + blocks.reduce(0, +)
-    guard count > 2 else { return all }
+    guard count > 2 else { return networks * all }
     let last = blocks.suffix(count)
     let pairs = zip(last, last.dropFirst()).map { $0 + $1 }
-    return others + blocks.dropLast(count).reduce(0, +) + (pairs.max() ?? 0) + largest
+    return networks * (others + blocks.dropLast(count).reduce(0, +) + (pairs.max() ?? 0))
   }
 
-  /// What is read of the checkpoint for one pass forward and one back: where they meet, two blocks are still there,
+  /// What is read of one network for one pass forward and one back: where they meet, two blocks are still there,
   /// and so are the first two when the next pass begins.
   func read(streaming count: Int) -> Int {
     let last = stored.suffix(count)

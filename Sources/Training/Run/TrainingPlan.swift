@@ -101,6 +101,7 @@ package struct TrainingPlan {
       textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
     frozen = FrozenWeights(
       outline.modules.filter { $0.role != .text }, outline, in: base,
+      networks: configuration.model.highNoise == nil ? 1 : 2,
       bytes: { [model = configuration.model] in Self.bytes(of: $0, model) })
     let blockCount = outline.blocks.count
     guard blockCount == 0 || configuration.model.streamedBlocks <= blockCount else {
@@ -238,12 +239,14 @@ package struct TrainingPlan {
   /// - Throws: `TrainingError.memory` for a run that cannot fit.
   package func checkMemory() throws {
     guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
-    let others = estimate.bytes - estimate.frozen
-    let most = frozen.blockCount
     let networks = configuration.model.networkCount
+    let others =
+      estimate.frozen + estimate.trained + estimate.kept
+      - networks * frozen.kept(streaming: blocks.streamed)
     let fitting =
-      most == 0
-      ? nil : (0...most).first { networks * frozen.kept(streaming: $0) + others <= available }
+      blocks.all == 0 || estimate.loaded > available
+      ? nil
+      : (0...blocks.all).first { networks * frozen.kept(streaming: $0) + others <= available }
     throw TrainingError.memory(
       needed: estimate.bytes, available: available, fittingBlocks: fitting,
       checkpointsBlocks: configuration.run.checkpointsBlocks,

@@ -181,6 +181,29 @@ struct StreamedBlocksTests {
     }
   }
 
+  /// Weights that are read in parts, whole ones and rows of fused ones.
+  @Test func parts() throws {
+    for test in [Case.all[0], try #require(Case.all.last)] {
+      let base = try Self.base(test)
+      var parameters = CheckpointParameters(base)
+      parameters.partSize = 100
+      var most = 0
+      for module in base.layout.modules where module.kind == .linear {
+        let path = module.graphPath
+        let whole = try #require(try parameters.parameter("unet", path, "weight"))
+        var (elements, parts) = ([Float](), 0)
+        try parameters.readRows("unet", path, "weight") { first, rows in
+          #expect(first * whole.shape.columns == elements.count)
+          elements += rows.elements
+          parts += 1
+        }
+        #expect(elements == whole.elements, "\(path)")
+        most = max(most, parts)
+      }
+      #expect(most > 10)
+    }
+  }
+
   /// A checkpoint whose numbers cannot be read is refused when the model is made, not in its first step.
   @Test func unreadable() throws {
     let test = Case.all[0]
