@@ -111,8 +111,8 @@ def main():
           "| reading the file once |")
     print("| --- " * 8 + "|")
     print(f"| {options.blocks} | {each:.1f} | {found['seconds']:.0f} s | {anonymous / 1e9:.2f} GB "
-          f"| {plan['memoryBytes'] / 1e9:.2f} GB | {found['peak_resident_bytes'] / 1e9:.2f} GB "
-          f"| {plan['readBytes'] / 1e9:.1f} GB | {once:.1f} s |")
+          f"| {plan['memory_bytes'] / 1e9:.2f} GB | {found['peak_resident_bytes'] / 1e9:.2f} GB "
+          f"| {plan['read_bytes'] / 1e9:.1f} GB | {once:.1f} s |")
     if options.memory and anonymous > options.memory * 1e9:
         sys.exit(f"benchmark-streamed.py: {anonymous / 1e9:.2f} GB, bar {options.memory:g}")
 
