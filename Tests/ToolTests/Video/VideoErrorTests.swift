@@ -146,6 +146,7 @@ import Testing
     (["--min_timestep", "700", "--max_timestep", "200"], "--max_timestep"),
     (["--num_timestep_buckets", "-1"], "--num_timestep_buckets"),
     (["--dit_dtype", "int4"], "--dit_dtype"),
+    (["--fp8_scaled"], "'--fp8_scaled' is only valid with '--fp8_base'"),
     (["--train_data_dir", "images", "--dataset_config", ""], "--dataset_config"),
   ])
   func options(arguments: [String], says: String) throws {
