@@ -20,6 +20,8 @@ package enum ModelLoadingError: Error, Equatable {
   case latentChannels(FilePath, found: Int)
   /// A transformer of videos that sees something else besides.
   case videoChannels(FilePath, expected: [Int], found: Int)
+  /// One with parts of which nothing is read.
+  case videoParts(FilePath, found: String)
   /// A network for much noise that is of another model.
   case otherNetwork(FilePath, of: FilePath)
   /// A text encoder and a UNet that do not belong together.
@@ -57,6 +59,9 @@ extension ModelLoadingError: CustomStringConvertible {
     case .videoChannels(let file, let expected, let found):
       "\(file): expected a transformer that sees \(expected.map { "\($0)" }.joined(separator: " or ")) channels, "
         + "found \(found): models with controls, references or sound cannot be trained"
+    case .videoParts(let file, let found):
+      "\(file): expected a transformer that sees text and at most a first picture, found '\(found)': models with "
+        + "controls, references or sound cannot be trained"
     case .otherNetwork(let file, let base):
       "\(file): '--dit_high_noise': expected a network with the layers and shapes of \(base), found another"
     case .contextWidth(let file, let unet, let text):

@@ -16,7 +16,7 @@ extension DatasetError {
   /// Whether the error lies in what an option says or leaves out, whatever the files.
   package var isOfOptions: Bool {
     switch self {
-    case .nothingGiven, .setting: true
+    case .nothingGiven, .noPreparedFolder, .setting: true
     default: false
     }
   }

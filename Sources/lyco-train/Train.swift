@@ -11,9 +11,9 @@ import Training
 struct Train: Tool {
   static let configuration = CommandConfiguration(
     commandName: "lyco-train",
-    abstract: "Train an adapter on images.",
+    abstract: "Train an adapter on images, or on videos that come encoded.",
     discussion: """
-      Options are those of kohya's scripts; files of theirs are read with '--config_file'.
+      Options are those of kohya's scripts and musubi-tuner; files of theirs are read with '--config_file'.
 
       EXAMPLES
         lyco-train --pretrained_model_name_or_path model.safetensors \\
@@ -22,6 +22,9 @@ struct Train: Tool {
           --learning_rate 1e-4 --max_train_epochs 10 --cache_latents --plan
         lyco-train --config_file training.toml --dataset_config dataset.toml \\
           --network_module lycoris.kohya --network_args "algo=lokr" "factor=8"
+        lyco-train --dit wan.safetensors --dataset_config videos.toml \\
+          --network_module networks.lora_wan --network_dim 16 \\
+          --timestep_sampling shift --discrete_flow_shift 3 --max_train_epochs 10
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted (resume with '--resume')

@@ -226,17 +226,17 @@ struct TrainOptionsTests {
   }
 
   @Test(arguments: [
-    (["--dit", "wan.safetensors", "--t5", "t5.pth"], "HunyuanVideo, Wan and the other models"),
+    (["--dit", "framepack.safetensors", "--latent_window_size", "9"], "of FramePack"),
     (["--t5xxl", "a", "--clip_l", "b", "--ae", "c"], "'--t5xxl', '--clip_l': of FLUX.1"),
     (["--network_module", "networks.lora_flux"], "of FLUX.1"),
-    (["--network_module", "networks.lora_wan"], "of Wan"),
+    (["--network_module", "networks.lora_framepack"], "of FramePack"),
     (["--network_module=networks.lora_qwen_image", "--sdpa"], "of Qwen-Image"),
     (["--clip_g", "x"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),
     (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),
     (["accelerate", "launch", "flux_train_network.py"], "'flux_train_network.py': of FLUX.1"),
-    (["python", "wan_train_network.py", "--sdpa"], "of Wan"),
+    (["python", "fpack_train_network.py", "--sdpa"], "of FramePack"),
     (["accelerate", "launch", "sdxl_train.py"], "'sdxl_train.py': it trains whole models"),
     (
       ["accelerate", "launch", "--num_processes=1", "./train_db.py"], "name 'sdxl_train_network.py'"

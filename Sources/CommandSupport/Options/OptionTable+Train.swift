@@ -54,7 +54,8 @@ extension OptionTable {
         equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
-    .flag("fp8_base"), .flag("fp8_scaled"), .number("blocks_to_swap", OptionRow.fromZero),
+    .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
+    .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(
       "base_weights_multiplier", within: OptionRow.finite, read: "base_weights", noted: true),

@@ -63,6 +63,12 @@ package final class WanPipeline: PreparedFamily {
       arrays.append(.picture("clip", [nil, seen], option: "--i2v --clip PATH"))
     }
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    let embedsFrames = parameters.shape("unet", "img_emb", "emb_pos") != nil
+    if let other = modules.first(where: { !isRead($0) })?.path
+      ?? (embedsFrames ? "img_emb.emb_pos" : nil)
+    {
+      throw ModelLoadingError.videoParts(base.file.path, found: other)
+    }
     return PipelineOutline(
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil,
@@ -72,6 +78,16 @@ package final class WanPipeline: PreparedFamily {
 
   /// Where the network for much noise takes over, by what the model sees: as Wan 2.2 was trained.
   private static func boundary(ofImages: Bool) -> Double { ofImages ? 0.9 : 0.875 }
+
+  /// Whether a module is one of the graph: what else a file has (blocks of VACE, what reads sound or cameras) would be
+  /// left out without a word.
+  private static func isRead(_ module: FamilyModule) -> Bool {
+    let root = module.graphPath.prefix { $0 != "." }
+    return [
+      "patch_embedding", "text_embedding", "time_embedding", "time_projection", "img_emb", "blocks",
+      "head",
+    ].contains(root)
+  }
 
   /// Of where the first picture is.
   private static let maskChannels = 4

@@ -106,18 +106,19 @@ extension ScriptOption {
   private static let elsewhere = Set(
     """
     attn_mode block_swap_h2d_only block_swap_ring_size blockwise_fused_optimizers
-    cache_text_encoder_outputs cache_text_encoder_outputs_to_disk compile compile_backend
+    cache_text_encoder_outputs cache_text_encoder_outputs_to_disk clip compile compile_backend
     compile_cache_size_limit compile_dynamic compile_fullgraph compile_mode cuda_allow_tf32 cuda_cudnn_benchmark
-    device diffusers_xformers disable_mmap_load_safetensors disable_numpy_memmap
+    device diffusers_xformers dit_in_channels disable_mmap_load_safetensors disable_numpy_memmap
     double_blocks_to_swap dynamo_dynamic dynamo_fullgraph dynamo_mode dynamo_use_dynamic dynamo_use_fullgraph
-    flash3 flash_attn fp8_llm fp8_t5 fp8_te fp8_text_encoder fp8_vl fused_optimizer_groups gpu_ids
-    gradient_checkpointing_cpu_offload img_in_txt_in_offloading initial_sigma log_loss_stats
+    flash3 flash_attn force_v2_1_time_embedding fp8_llm fp8_t5 fp8_te fp8_text_encoder
+    fp8_vl fused_optimizer_groups gpu_ids
+    gradient_checkpointing_cpu_offload image_encoder img_in_txt_in_offloading initial_sigma log_loss_stats
     lowvram machine_rank main_process_ip main_process_port mem_eff_save metadata_arch
     metadata_reso model_prediction_type multi_gpu no_vae_load num_cpu_threads_per_process num_machines
     num_processes offload_dit_during_sampling offload_inactive_dit
     sage_attn sample_batch_size sampler_preset save_merged_model show_timesteps
-    show_timesteps_resolution single_blocks_to_swap split_attn t5xxl_device t5xxl_dtype
-    text_encoder_batch_size text_encoder_cpu text_encoder_dtype
+    show_timesteps_resolution single_blocks_to_swap split_attn t5 t5xxl_device t5xxl_dtype task
+    text_encoder text_encoder1 text_encoder2 text_encoder_batch_size text_encoder_cpu text_encoder_dtype
     train_inpainting training_shift unsloth_offload_checkpointing use_32bit_attention use_flash_attn
     use_pinned_memory_for_block_swap use_safetensors use_sage_attn use_wandb vae_cache_cpu vae_chunk_size
     vae_disable_cache vae_dtype vae_spatial_tile_sample_min_size vae_tiling
