@@ -69,7 +69,7 @@ extension TrainingPlan {
     _ = try pipeline.outline(of: base, configuration.model)
   }
 
-  /// Refuses folders in which caches are to be made and nothing can be written.
+  /// Refuses folders in which caches are to be made and nothing can be written. A plan itself writes nothing.
   private func checkCacheFolders() throws {
     var paths = missingText.map(\.path)
     if case .disk(let format) = configuration.cache.place {
@@ -77,7 +77,12 @@ extension TrainingPlan {
         LatentFile(of: images[$0], format, of: outline.latents).path
       }.filter { !FileListing.exists($0) }
     }
-    _ = try OutputPlace.folders(of: paths)
+    var known: Set<FilePath> = []
+    for path in paths where known.insert(path.folder).inserted {
+      if let error = FileListing.refusal(ofWritingIn: path.folder) {
+        throw DatasetError.writing(path, error)
+      }
+    }
   }
 
   /// Refuses to go on from the last step, unless what is saved at the end is missing or older than the state: the
