@@ -1,47 +1,55 @@
 import Autograd
 
-/// Attention among tokens that know their places; queries and keys are normalized over the whole width.
-struct WanSelfAttention {
-  private let q, k, v, o, normQ, normK: Layer
-  private let heads: Int
+/// The four projections of an attention of Wan; queries and keys are normalized over the whole width.
+struct WanProjections {
+  let q, k, v, o, normQ, normK: Layer
 
-  init(
-    _ builder: inout LayerBuilder, _ path: String, width: Int, heads: Int, _ epsilon: Float
-  ) throws {
+  init(_ builder: inout LayerBuilder, _ path: String, width: Int, _ epsilon: Float) throws {
     q = try builder.linear(path + ".q", from: width, to: width)
     k = try builder.linear(path + ".k", from: width, to: width)
     v = try builder.linear(path + ".v", from: width, to: width)
     o = try builder.linear(path + ".o", from: width, to: width)
     normQ = try builder.rmsNorm(path + ".norm_q", width, epsilon: epsilon)
     normK = try builder.rmsNorm(path + ".norm_k", width, epsilon: epsilon)
-    self.heads = heads
   }
 
   var layers: [Layer] { [q, k, v, o, normQ, normK] }
+}
+
+/// Attention among tokens that know their places.
+struct WanSelfAttention {
+  private let projections: WanProjections
+  private let heads: Int
+
+  init(
+    _ builder: inout LayerBuilder, _ path: String, width: Int, heads: Int, _ epsilon: Float
+  ) throws {
+    projections = try WanProjections(&builder, path, width: width, epsilon)
+    self.heads = heads
+  }
+
+  var layers: [Layer] { projections.layers }
 
   func callAsFunction(_ x: Variable, _ table: RotaryTable) -> Variable {
-    o(
+    let p = projections
+    return p.o(
       .attention(
-        normQ(q(x)).rotated(by: table, heads: heads), normK(k(x)).rotated(by: table, heads: heads),
-        v(x), heads: heads, compute: q.compute))
+        p.normQ(p.q(x)).rotated(by: table, heads: heads),
+        p.normK(p.k(x)).rotated(by: table, heads: heads), p.v(x), heads: heads,
+        compute: p.q.compute))
   }
 }
 
 /// Attention to a text, and to a picture where the model has seen one; both are added up.
 struct WanCrossAttention {
-  private let q, k, v, o, normQ, normK: Layer
+  private let projections: WanProjections
   private let picture: (k: Layer, v: Layer, normK: Layer)?
   private let heads: Int
 
   init(
     _ builder: inout LayerBuilder, _ path: String, width: Int, heads: Int, _ epsilon: Float
   ) throws {
-    q = try builder.linear(path + ".q", from: width, to: width)
-    k = try builder.linear(path + ".k", from: width, to: width)
-    v = try builder.linear(path + ".v", from: width, to: width)
-    o = try builder.linear(path + ".o", from: width, to: width)
-    normQ = try builder.rmsNorm(path + ".norm_q", width, epsilon: epsilon)
-    normK = try builder.rmsNorm(path + ".norm_k", width, epsilon: epsilon)
+    projections = try WanProjections(&builder, path, width: width, epsilon)
     picture =
       builder.has(path + ".k_img")
       ? (
@@ -53,16 +61,17 @@ struct WanCrossAttention {
   }
 
   var layers: [Layer] {
-    [q, k, v, o, normQ, normK] + (picture.map { [$0.k, $0.v, $0.normK] } ?? [])
+    projections.layers + (picture.map { [$0.k, $0.v, $0.normK] } ?? [])
   }
 
   func callAsFunction(_ x: Variable, text: Variable, picture seen: Variable?) -> Variable {
-    let queries = normQ(q(x))
+    let p = projections
+    let queries = p.normQ(p.q(x))
     let told = Variable.attention(
-      queries, normK(k(text)), v(text), heads: heads, compute: q.compute)
-    guard let picture, let seen else { return o(told) }
+      queries, p.normK(p.k(text)), p.v(text), heads: heads, compute: p.q.compute)
+    guard let picture, let seen else { return p.o(told) }
     let shown = Variable.attention(
-      queries, picture.normK(picture.k(seen)), picture.v(seen), heads: heads, compute: q.compute)
-    return o(told + shown)
+      queries, picture.normK(picture.k(seen)), picture.v(seen), heads: heads, compute: p.q.compute)
+    return p.o(told + shown)
   }
 }
