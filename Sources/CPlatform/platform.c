@@ -52,7 +52,6 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count) {
 
 #ifdef __GLIBC__
 
-#include <limits.h>
 #include <malloc.h>
 
 void lyco_keep_freed_memory(void) {
@@ -61,8 +60,9 @@ void lyco_keep_freed_memory(void) {
 }
 
 void lyco_keep_all_freed_memory(void) {
+  mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TRIM_THRESHOLD, -1);
 }
 
 #else

@@ -89,7 +89,6 @@ struct Train: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
-    lyco_keep_all_freed_memory()
     BLASThreads.set(1)
     let summary = RunSummary(isQuiet: run.quiet, asJSON: run.asJSON)
     if model.mixedPrecision == "fp16" {
@@ -136,5 +135,8 @@ struct Train: Tool {
     }
   }
 
-  static func main() async { await start() }
+  static func main() async {
+    lyco_keep_all_freed_memory()
+    await start()
+  }
 }
