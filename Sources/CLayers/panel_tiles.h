@@ -8,12 +8,7 @@ INLINE void multiply_tile(const unit *restrict a, size_t row_stride, size_t unit
                           size_t c_stride, int accumulates, const int rows, const int panels) {
   vector sums[24];
 #pragma clang loop unroll(full)
-  for (int i = 0; i < rows; i++)
-#pragma clang loop unroll(full)
-    for (int j = 0; j < panels; j++)
-      sums[i * panels + j] = accumulates
-                                 ? *(const vector *)(c + (size_t)i * c_stride + (size_t)j * LANES)
-                                 : (vector){0};
+  for (int i = 0; i < rows * panels; i++) sums[i] = (vector){0};
   for (size_t k = 0; k < depth; k++) {
     vector factors[3];
 #pragma clang loop unroll(full)
@@ -29,8 +24,11 @@ INLINE void multiply_tile(const unit *restrict a, size_t row_stride, size_t unit
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
-    for (int j = 0; j < panels; j++)
-      *(vector *)(c + (size_t)i * c_stride + (size_t)j * LANES) = sums[i * panels + j];
+    for (int j = 0; j < panels; j++) {
+      vector *target = (vector *)(c + (size_t)i * c_stride + (size_t)j * LANES);
+      // Last, not first: what is there may be large beside each product, and all their roundings alike.
+      *target = accumulates ? *target + sums[i * panels + j] : sums[i * panels + j];
+    }
 }
 
 // All rows of a strip of panels: tiles of `tall` rows, then of 4, then of 1.
