@@ -20,35 +20,10 @@ python="${PYTHON:-python3}"
 # Spinning OpenMP threads of the peer would slow down everything measured beside it.
 export OMP_WAIT_POLICY=PASSIVE
 
-case "${FAMILY:-sd1}" in
-  sd1)
-    # shellcheck source=prepare-benchmark.sh
-    source "$root/scripts/benchmarks/prepare-benchmark.sh"
-    base="$work/base.safetensors" ;;
-  sdxl)
-    # shellcheck source=prepare-tools.sh
-    source "$root/scripts/benchmarks/prepare-tools.sh"
-    base="$work/sdxl-bf16.safetensors"
-    if [[ ! -e "$base" ]]; then
-      echo "generating a checkpoint of 6.9 GB in $work" >&2
-      # The published list leaves out what does not act on pictures, and what reads the second encoder.
-      cat "$root/Fixtures/families/sdxl.sgm.txt" "$root/scripts/benchmarks/sdxl-rest.txt" >"$work/sdxl.txt"
-      "$python" "$root/scripts/benchmarks/make-checkpoint.py" --bf16 "$work/sdxl.txt" "$base.part"
-      mv "$base.part" "$base"
-    fi ;;
-  wan)
-    # shellcheck source=prepare-tools.sh
-    source "$root/scripts/benchmarks/prepare-tools.sh"
-    base="$work/wan-bf16.safetensors"
-    if [[ ! -e "$base" ]]; then
-      echo "generating a checkpoint of 2.8 GB in $work" >&2
-      "$python" "$root/scripts/benchmarks/make-checkpoint.py" --bf16 \
-        "$root/Fixtures/families/wan2.1-t2v-1.3B.native.txt" "$base.part"
-      mv "$base.part" "$base"
-    fi ;;
-  *) echo "benchmark-train.sh: FAMILY is '$FAMILY', expected sd1, sdxl or wan" >&2; exit 64 ;;
-esac
-options=(--family "${FAMILY:-sd1}" --runs "${RUNS:-2}" --steps "${STEPS:-6}" --size "${SIZE:-512}")
+FAMILY="${FAMILY:-sd1}"
+# shellcheck source=prepare-base.sh
+source "$root/scripts/benchmarks/prepare-base.sh"
+options=(--family "$FAMILY" --runs "${RUNS:-2}" --steps "${STEPS:-6}" --size "${SIZE:-512}")
 [[ -z "${ONLY:-}" ]] || read -ra only <<<"--precisions $ONLY"
 [[ -z "${PROGRAMS:-}" ]] || read -ra programs <<<"--programs $PROGRAMS"
 [[ -z "${MEMORY:-}" ]] || options+=(--memory "$MEMORY")
