@@ -142,10 +142,14 @@ let package = Package(
       name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
       swiftSettings: house),
     .target(
+      name: "Sampling", dependencies: ["Tensors", "LinearAlgebra", "ModelFamilies", "Pipelines"],
+      swiftSettings: house),
+    .target(
       name: "Training",
       dependencies: [
         "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
-        "Checkpoints", "Autograd", "Pipelines", "Images", "Machine", "CPlatform", "CKernels",
+        "Checkpoints", "Autograd", "Pipelines", "Images", "Sampling", "Machine", "CPlatform",
+        "CKernels",
         "TOML",
         orderedCollections,
         systemPackage,
@@ -257,9 +261,17 @@ let package = Package(
       dependencies: ["Images", "Machine", "Safetensors", "Tensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
+      name: "SamplingTests",
+      dependencies: [
+        "Sampling", "Pipelines", "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors",
+        "TestSupport", systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints", "Adapters",
+        "Training", "Sampling", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints",
+        "Adapters",
         "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
         orderedCollections,
       ],
