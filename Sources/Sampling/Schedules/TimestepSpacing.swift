@@ -2,7 +2,7 @@
 enum TimestepSpacing: Hashable, Sendable {
   /// Multiples of the distance, from 0 on: the last timestep is never asked.
   case leading
-  /// Behind the last timestep they begin: where it is noise alone, it must be asked (Lin et al. 2023).
+  /// From the last timestep on: where it is noise alone, it must be asked (Lin et al. 2023).
   case trailing
 
   /// Falling.
