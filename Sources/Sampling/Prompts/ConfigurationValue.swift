@@ -71,7 +71,9 @@ extension ConfigurationValue {
   package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
   package var integer: Int? { if case .integer(let value) = self { value } else { nil } }
   package var string: String? { if case .string(let value) = self { value } else { nil } }
-  package var array: [ConfigurationValue]? { if case .array(let value) = self { value } else { nil } }
+  package var array: [ConfigurationValue]? {
+    if case .array(let value) = self { value } else { nil }
+  }
   package var table: [String: ConfigurationValue]? {
     if case .table(let value) = self { value } else { nil }
   }
