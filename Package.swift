@@ -50,6 +50,7 @@ let package = Package(
     .executable(name: "lyco-convert", targets: ["lyco-convert"]),
     .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
     .executable(name: "lyco-train", targets: ["lyco-train"]),
+    .executable(name: "lyco-sample", targets: ["lyco-sample"]),
     // For other packages: what is public in them is said in CONTRIBUTING.md.
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "Safetensors", targets: ["Safetensors", "TorchFiles"]),
@@ -142,7 +143,11 @@ let package = Package(
       name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
       swiftSettings: house),
     .target(
-      name: "Sampling", dependencies: ["Tensors", "LinearAlgebra", "ModelFamilies", "Pipelines"],
+      name: "Sampling",
+      dependencies: [
+        "Machine", "Tensors", "LinearAlgebra", "TOML", "Safetensors", "ModelFamilies",
+        "Checkpoints", "Autograd", "Pipelines", orderedCollections, systemPackage,
+      ],
       swiftSettings: house),
     .target(
       name: "Training",
@@ -181,9 +186,18 @@ let package = Package(
     .executableTarget(
       name: "lyco-train",
       dependencies: [
-        "CommandSupport", "Operations", "Training", "Pipelines", "Autograd", "Images",
+        "CommandSupport", "Operations", "Training", "Sampling", "Pipelines", "Autograd", "Images",
         "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
         "Tensors", "CPlatform", "Machine", "TOML",
+        argumentParser, systemPackage,
+      ],
+      swiftSettings: house),
+
+    .executableTarget(
+      name: "lyco-sample",
+      dependencies: [
+        "CommandSupport", "Operations", "Sampling", "Pipelines", "Autograd", "Images",
+        "Checkpoints", "Safetensors", "ModelFamilies", "LinearAlgebra", "CPlatform", "Machine",
         argumentParser, systemPackage,
       ],
       swiftSettings: house),
@@ -263,8 +277,8 @@ let package = Package(
     .testTarget(
       name: "SamplingTests",
       dependencies: [
-        "Sampling", "Pipelines", "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors",
-        "TestSupport", systemPackage, orderedCollections,
+        "Sampling", "Pipelines", "Images", "Checkpoints", "ModelFamilies", "LinearAlgebra",
+        "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(
@@ -289,9 +303,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "TestSupport", "Machine", "Safetensors", "Tensors", "CommandSupport", argumentParser,
-        systemPackage, orderedCollections, "lyco-extract",
-        "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train",
+        "TestSupport", "Machine", "Images", "Safetensors", "Tensors", "CommandSupport",
+        argumentParser, systemPackage, orderedCollections, "lyco-extract",
+        "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train", "lyco-sample",
       ],
       swiftSettings: tests),
   ],

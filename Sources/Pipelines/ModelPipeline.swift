@@ -30,6 +30,9 @@ package protocol ModelPipeline: AnyObject {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)?
 
+  /// Whether pictures can be drawn of captions: text encoders and decoder are built.
+  static var drawsPictures: Bool { get }
+
   /// What turns latents into pictures, from the file of its own that the settings name or the checkpoint; nil
   /// where there is none.
   /// - Throws: `ModelLoadingError`, and what opening throws.
@@ -80,6 +83,8 @@ package protocol ModelPipeline: AnyObject {
 
 /// A family whose pictures are not drawn.
 extension ModelPipeline {
+  package static var drawsPictures: Bool { false }
+
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? { nil }

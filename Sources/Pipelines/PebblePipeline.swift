@@ -47,6 +47,8 @@ package final class PebblePipeline: ModelPipeline {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)? { PebbleEncoder() }
 
+  package static let drawsPictures = true
+
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? { PebbleDecoder() }

@@ -47,6 +47,8 @@ extension StableDiffusionFamily {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
   }
 
+  package static var drawsPictures: Bool { true }
+
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? {

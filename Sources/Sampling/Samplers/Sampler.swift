@@ -4,8 +4,13 @@ package struct Sampler: Hashable, Sendable {
   /// Whether steps grow toward noise as in Karras et al. 2022.
   package let usesKarrasSigmas: Bool
 
+  /// What is taken where nobody says.
+  package static let standard = Sampler(.euler)
+
+  package init(_ name: SamplerName) { (self.name, usesKarrasSigmas) = (name, false) }
+
   /// - Throws: `SamplerError.karras` for solvers of whole timesteps.
-  package init(_ name: SamplerName, usesKarrasSigmas: Bool = false) throws(SamplerError) {
+  package init(_ name: SamplerName, usesKarrasSigmas: Bool) throws(SamplerError) {
     guard !usesKarrasSigmas || name.takesKarrasSigmas else { throw .karras(name) }
     self.name = name
     self.usesKarrasSigmas = usesKarrasSigmas
