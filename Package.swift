@@ -266,8 +266,8 @@ let package = Package(
     .testTarget(
       name: "DiffusionModelsTests",
       dependencies: [
-        "DiffusionModels", "Pipelines", "Autograd", "Checkpoints", "ModelFamilies", "Safetensors",
-        "Tensors", "TestSupport", systemPackage, orderedCollections,
+        "DiffusionModels", "Pipelines", "Autograd", "Checkpoints", "ModelFamilies", "Images",
+        "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(

@@ -9,6 +9,9 @@ package final class VAEDecoder {
   /// Channels of the latents.
   package let channels: Int
 
+  /// How much is in memory at a time.
+  package var plan = BandPlan()
+
   /// nil in Stable Diffusion 3 and Flux.
   private let unquantize: Layer?
   private let convIn, normOut, convOut: Layer
@@ -49,17 +52,40 @@ package final class VAEDecoder {
   package var stride: Int { 1 << levels.count { $0.upsampler != nil } }
 
   /// Pictures `[batch, height · stride, width · stride, 3]`, about from -1 to 1. Nothing is recorded.
+  ///
+  /// One after the other, in bands of rows: as if whole, but for the rounding of sums.
   /// - Parameter latents: `[batch, height, width, channels]`, without the scale.
   package func decode(_ latents: Tensor) -> Tensor {
+    let d = latents.shape.dimensions
+    precondition(
+      d.count == 4 && d[3] == channels, "latents \(latents.shape) of \(channels) channels")
+    let (height, width) = (d[1] * stride, d[2] * stride)
+    var pixels: [Float] = []
+    pixels.reserveCapacity(d[0] * height * width * 3)
     Recording.pause {
-      var hidden = convIn(unquantize?(Variable(latents)) ?? Variable(latents))
-      hidden = middle(hidden)
-      for level in levels {
-        for block in level.blocks { hidden = block(hidden) }
-        if let upsampler = level.upsampler { hidden = upsampler(hidden.upsampled()) }
+      for sample in 0..<d[0] {
+        let sample = latents.rows(sample..<sample + 1)
+        let last = lastLayer(of: middle(convIn(unquantize?(Variable(sample)) ?? Variable(sample))))
+        for band in plan.bands(of: last) {
+          pixels += last.rows(band).elements
+          last.release(before: band.upperBound)
+        }
       }
-      return convOut(normOut(hidden)).value
     }
+    return Tensor([d[0], height, width, 3], pixels)
+  }
+
+  /// All that follows upon the middle, of one sample.
+  private func lastLayer(of hidden: Variable) -> ConvolvedImage {
+    var image: any BandedImage = HeldImage(hidden.value)
+    for level in levels {
+      for block in level.blocks { image = plan.applying(block, to: image) }
+      if let upsampler = level.upsampler {
+        image = plan.heldIfItFits(
+          ConvolvedImage(image, upsampler, .doubling), releases: true)
+      }
+    }
+    return ConvolvedImage(image, convOut, .norm(normOut, plan.moments(of: image, for: normOut)))
   }
 }
 
