@@ -50,6 +50,7 @@ let package = Package(
     .executable(name: "lyco-convert", targets: ["lyco-convert"]),
     .executable(name: "lyco-inspect", targets: ["lyco-inspect"]),
     .executable(name: "lyco-train", targets: ["lyco-train"]),
+    .executable(name: "lyco-sample", targets: ["lyco-sample"]),
     // For other packages: what is public in them is said in CONTRIBUTING.md.
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "Safetensors", targets: ["Safetensors", "TorchFiles"]),
@@ -142,10 +143,18 @@ let package = Package(
       name: "Images", dependencies: ["Machine", "Tensors", "CImages", systemPackage],
       swiftSettings: house),
     .target(
+      name: "Sampling",
+      dependencies: [
+        "Machine", "Tensors", "LinearAlgebra", "TOML", "Safetensors", "ModelFamilies",
+        "Checkpoints", "Autograd", "Pipelines", orderedCollections, systemPackage,
+      ],
+      swiftSettings: house),
+    .target(
       name: "Training",
       dependencies: [
         "Tensors", "LinearAlgebra", "Patterns", "Safetensors", "Adapters", "ModelFamilies",
-        "Checkpoints", "Autograd", "Pipelines", "Images", "Machine", "CPlatform", "CKernels",
+        "Checkpoints", "Autograd", "Pipelines", "Images", "Sampling", "Machine", "CPlatform",
+        "CKernels",
         "TOML",
         orderedCollections,
         systemPackage,
@@ -177,9 +186,18 @@ let package = Package(
     .executableTarget(
       name: "lyco-train",
       dependencies: [
-        "CommandSupport", "Operations", "Training", "Pipelines", "Autograd", "Images",
+        "CommandSupport", "Operations", "Training", "Sampling", "Pipelines", "Autograd", "Images",
         "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
         "Tensors", "CPlatform", "Machine", "TOML",
+        argumentParser, systemPackage,
+      ],
+      swiftSettings: house),
+
+    .executableTarget(
+      name: "lyco-sample",
+      dependencies: [
+        "CommandSupport", "Operations", "Sampling", "Pipelines", "Autograd", "Images",
+        "Checkpoints", "Safetensors", "ModelFamilies", "LinearAlgebra", "CPlatform", "Machine",
         argumentParser, systemPackage,
       ],
       swiftSettings: house),
@@ -248,8 +266,8 @@ let package = Package(
     .testTarget(
       name: "DiffusionModelsTests",
       dependencies: [
-        "DiffusionModels", "Pipelines", "Autograd", "Checkpoints", "ModelFamilies", "Safetensors",
-        "Tensors", "TestSupport", systemPackage, orderedCollections,
+        "DiffusionModels", "Pipelines", "Autograd", "Checkpoints", "ModelFamilies", "Images",
+        "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(
@@ -257,9 +275,17 @@ let package = Package(
       dependencies: ["Images", "Machine", "Safetensors", "Tensors", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
+      name: "SamplingTests",
+      dependencies: [
+        "Sampling", "Pipelines", "Images", "Checkpoints", "ModelFamilies", "LinearAlgebra",
+        "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
+      ],
+      swiftSettings: tests),
+    .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints", "Adapters",
+        "Training", "Sampling", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints",
+        "Adapters",
         "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
         orderedCollections,
       ],
@@ -277,9 +303,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "TestSupport", "Machine", "Safetensors", "Tensors", "CommandSupport", argumentParser,
-        systemPackage, orderedCollections, "lyco-extract",
-        "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train",
+        "TestSupport", "Machine", "Images", "Safetensors", "Tensors", "CommandSupport",
+        argumentParser, systemPackage, orderedCollections, "lyco-extract",
+        "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train", "lyco-sample",
       ],
       swiftSettings: tests),
   ],

@@ -113,6 +113,9 @@ package final class Layer {
     }
   }
 
+  /// The kernel of a convolution.
+  var kernel: FrozenKernel? { if case .kernel(let kernel) = weight { kernel } else { nil } }
+
   /// Bytes of the weight in memory; 0 where it is not kept.
   package var byteCount: Int {
     switch weight {

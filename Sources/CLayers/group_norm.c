@@ -10,6 +10,7 @@ struct pass {
   const lyco_group_norm *extents;
   const float *x, *dy, *weight, *bias;
   float *y, *statistics;
+  double *moments;
   size_t rows, chunks;
   // [batch, chunks, 2, channels]
   float *sums;
@@ -105,6 +106,11 @@ static void describe(size_t index, void *context) {
   }
   const double count = (double)(width * e->positions), mean = total / count;
   const double variance = (within + between - mean * mean * count) / count;
+  if (pass->moments) {
+    pass->moments[2 * index] = mean + origin;
+    pass->moments[2 * index + 1] = variance;
+  }
+  if (!pass->statistics) return;
   pass->statistics[2 * index] = (float)(mean + origin);
   pass->statistics[2 * index + 1] =
       (float)(1 / sqrt((variance > 0 ? variance : variance < 0 ? 0 : variance) + e->epsilon));
@@ -152,6 +158,33 @@ int lyco_group_norm_forward(const lyco_group_norm *extents, const float *x, cons
   if (!failed) {
     over_pieces(&pass, gather);
     over_groups(&pass, describe);
+    spread(&pass);
+    over_pieces(&pass, normalize);
+  }
+  finish(&pass);
+  return failed;
+}
+
+int lyco_group_norm_moments(const lyco_group_norm *extents, const float *x, double *moments) {
+  struct pass pass = {.x = x, .moments = moments};
+  const int failed = prepare(&pass, extents);
+  if (!failed) {
+    over_pieces(&pass, gather);
+    over_groups(&pass, describe);
+  }
+  finish(&pass);
+  return failed;
+}
+
+int lyco_group_norm_apply(const lyco_group_norm *extents, const float *x, const float *weight,
+                          const float *bias, const float *statistics, float *y) {
+  struct pass pass = {.x = x,
+                      .weight = weight,
+                      .bias = bias,
+                      .y = y,
+                      .statistics = (float *)(uintptr_t)statistics};
+  const int failed = prepare(&pass, extents);
+  if (!failed) {
     spread(&pass);
     over_pieces(&pass, normalize);
   }

@@ -5,7 +5,10 @@ package import Operations
 /// How strongly each adapter is added.
 package struct StrengthOptions: ParsableArguments {
   @Option(
-    name: [.customLong("ratio"), .customLong("ratios"), .customLong("weight")],
+    name: [
+      .customLong("ratio"), .customLong("ratios"), .customLong("weight"),
+      .customLong("network_mul"),
+    ],
     help: ArgumentHelp(
       "Multiplier of each adapter, or one for all; may be negative. Default: 1.",
       valueName: "number"))
@@ -45,12 +48,16 @@ package struct StrengthOptions: ParsableArguments {
   }
 
   package func weighted(_ file: AdapterFile, at index: Int) -> WeightedAdapter {
+    let (denoiser, text) = ratios(at: index)
+    return WeightedAdapter(file: file, denoiserRatio: denoiser, textEncoderRatio: text)
+  }
+
+  /// Of the modules of an adapter in the denoiser, and of those in text encoders.
+  package func ratios(at index: Int) -> (denoiser: Float, text: Float) {
     func value(_ values: [Float]) -> Float {
       values.isEmpty ? 1 : values[values.count == 1 ? 0 : index]
     }
     let ratio = value(ratios)
-    return WeightedAdapter(
-      file: file, denoiserRatio: ratio * value(denoiserRatios),
-      textEncoderRatio: ratio * value(textEncoderRatios))
+    return (ratio * value(denoiserRatios), ratio * value(textEncoderRatios))
   }
 }

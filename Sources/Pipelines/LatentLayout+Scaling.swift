@@ -10,6 +10,13 @@ extension LatentLayout {
     return scaledFormat.map { EncodedTensor(scaled, as: $0).decoded() } ?? scaled
   }
 
+  /// The inverse: what the decoder is given of what the denoiser made, z / scale + shift.
+  /// - Parameter latents: `[…, channels]`
+  package func unscaled(_ latents: Tensor) -> Tensor {
+    let (shift, scale) = (shift, scale)
+    return Tensor(latents.shape, latents.elements.map { $0 / scale + shift })
+  }
+
   private func unrounded(_ latents: Tensor) -> Tensor {
     guard shift != 0 else { return latents * scale }
     let (shift, scale) = (shift, scale)

@@ -17,9 +17,10 @@ struct MergedParameters: ParameterSource {
 
   /// - Throws: `ModelLoadingError.unmatchedAdapter` for a file of which a module has no single place in the
   ///   checkpoint, or does not fit the weight there, and what opening throws.
-  init(_ source: CheckpointParameters, _ adapters: [(path: FilePath, ratio: Float)]) throws {
+  init(_ source: CheckpointParameters, _ adapters: [MergedAdapter]) throws {
     self.source = source
-    for (path, ratio) in adapters {
+    for adapter in adapters {
+      let path = adapter.path
       let file = try AdapterFile(opening: path)
       var unmatched: [UnmatchedModule] = []
       for module in file.modules {
@@ -28,32 +29,35 @@ struct MergedParameters: ParameterSource {
           unmatched.append(
             UnmatchedModule(file: path.string, module: module.name, reason: reason))
         } else if let place {
+          let ratio = place.role == .text ? adapter.textRatio : adapter.denoiserRatio
+          guard ratio != 0 else { continue }
           changes["\(place.component)/\(place.graphPath)", default: []].append((module, ratio))
         }
       }
       guard unmatched.isEmpty else {
         throw ModelLoadingError.unmatchedAdapter(
-          path, unmatched, total: file.modules.count, misfit: source.base.misfit(of: file))
+          path, unmatched, total: file.modules.count, misfit: source.base.misfit(of: file),
+          option: adapter.option)
       }
     }
   }
 
-  /// Another one for other adapters or strengths; empty where there are none.
+  /// Of what text encoders make of captions: another one for other adapters or strengths, empty where there are none.
   /// - Throws: what opening a file throws.
   /// - Complexity: O(bytes of the files).
-  static func identity(of adapters: [(path: FilePath, ratio: Float)]) throws -> String {
+  static func identity(of adapters: [MergedAdapter]) throws -> String {
     guard !adapters.isEmpty else { return "" }
     let hash = SHA256()
-    for (path, ratio) in adapters {
+    for adapter in adapters {
       // Alphas may stand beside the tensors, as PEFT keeps them.
-      for module in try AdapterFile(opening: path).modules {
+      for module in try AdapterFile(opening: adapter.path).modules {
         hash.update("\(module.name) \(module.alpha ?? 0) \(module.scale ?? 0)\n")
         for (suffix, view) in module.views.sorted(by: { $0.key < $1.key }) {
           hash.update("\(suffix) \(view.dtype) \(view.shape)\n")
           hash.update(view.bytes)
         }
       }
-      hash.update("\(ratio)\n")
+      hash.update("\(adapter.textRatio)\n")
     }
     return " with " + hash.finish()
   }

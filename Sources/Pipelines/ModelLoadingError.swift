@@ -12,7 +12,8 @@ package enum ModelLoadingError: Error, Equatable {
   case unknownStructure(FilePath, supported: [String])
   case missingComponent(FilePath, component: String)
   /// An adapter to be merged that has modules without a place.
-  case unmatchedAdapter(FilePath, [UnmatchedModule], total: Int, misfit: String?)
+  case unmatchedAdapter(
+    FilePath, [UnmatchedModule], total: Int, misfit: String?, option: String?)
   case model(FilePath, ModelError)
   /// A module of the UNet for which the model has no place.
   case unknownModule(FilePath, module: String)
@@ -37,8 +38,8 @@ package enum ModelLoadingError: Error, Equatable {
 extension ModelLoadingError: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .unmatchedAdapter(let path, let modules, let total, let misfit):
-      "\(path): '--base_weights': " + (misfit.map { $0 + ": " } ?? "")
+    case .unmatchedAdapter(let path, let modules, let total, let misfit, let option):
+      "\(path): " + (option.map { "'\($0)': " } ?? "") + (misfit.map { $0 + ": " } ?? "")
         + "\(modules.count) of \(total) modules have no place in the checkpoint: "
         + modules.examples
     case .unsupportedFamily(let file, let family, let supported):

@@ -30,6 +30,16 @@ package protocol ModelPipeline: AnyObject {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)?
 
+  /// Whether pictures can be drawn of captions: text encoders and decoder are built.
+  static var drawsPictures: Bool { get }
+
+  /// What turns latents into pictures, from the file of its own that the settings name or the checkpoint; nil
+  /// where there is none.
+  /// - Throws: `ModelLoadingError`, and what opening throws.
+  static func decoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentDecoder)?
+
   /// The text encoders alone, in the order of the family: where all captions are known they are gone when the
   /// denoiser comes. None where captions come encoded.
   /// - Parameter checkpointsBlocks: whether blocks keep only their inputs for the backward pass.
@@ -69,6 +79,15 @@ package protocol ModelPipeline: AnyObject {
   ///   - times: one for every sample, as the objective counts them.
   /// - Returns: of the shape of `noisy`.
   func predict(_ noisy: Variable, at times: [Float], _ condition: Condition) -> Variable
+}
+
+/// A family whose pictures are not drawn.
+extension ModelPipeline {
+  package static var drawsPictures: Bool { false }
+
+  package static func decoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentDecoder)? { nil }
 }
 
 /// A family whose captions are not kept.

@@ -14,8 +14,13 @@ package struct ModelSettings: Sendable {
   package var clipSkip: Int?
   /// 75, 150 or 225.
   package var maxTokenLength = 75
+  /// Whether captions are never cut: those that are encoded together take as many tokens as the longest needs, in
+  /// steps of 75.
+  package var takesWholeCaptions = false
   /// Whether captions say how much their parts count.
   package var weighsCaptions = false
+  /// Whether the mean of a caption's vectors is then put right, as web UIs do it.
+  package var restoresMeans = false
   /// Whether captions come encoded, so that no text encoders are asked for.
   package var textIsKept = false
   /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for
@@ -34,7 +39,7 @@ package struct ModelSettings: Sendable {
   /// Whether frozen linear layers are held in 8 bits.
   package var holdsInt8 = false
   /// Adapters that are merged into the base first, with their strengths.
-  package var merged: [(path: FilePath, ratio: Float)] = []
+  package var merged: [MergedAdapter] = []
 
   /// Denoisers that are in memory together.
   package var networkCount: Int { highNoise == nil ? 1 : 2 }

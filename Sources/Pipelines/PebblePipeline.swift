@@ -21,7 +21,8 @@ package final class PebblePipeline: ModelPipeline {
     return PipelineOutline(
       modules: modules, units: units(of: modules), latents: base.layout.family.commonLatents,
       prediction: .noise,
-      skippableTextLayers: nil, tokens: PebbleText.captionLength, hasEncoder: true)
+      skippableTextLayers: nil, tokens: PebbleText.captionLength, hasEncoder: true,
+      hasDecoder: true)
   }
 
   /// Each stone is a unit; every layer sees all places of the latents.
@@ -45,6 +46,12 @@ package final class PebblePipeline: ModelPipeline {
   package static func encoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)? { PebbleEncoder() }
+
+  package static let drawsPictures = true
+
+  package static func decoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentDecoder)? { PebbleDecoder() }
 
   package static func captionEncoders(
     of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
@@ -101,5 +108,14 @@ private struct PebbleEncoder: LatentEncoder {
     }
     // The variance of a number that is known.
     return (mean, Tensor(mean.shape, Array(repeating: -30, count: mean.count)))
+  }
+}
+
+/// Every place as 8 × 8 pixels.
+private struct PebbleDecoder: LatentDecoder {
+  func decode(_ latents: Tensor) -> Tensor {
+    var pictures = Variable(latents)
+    for _ in 0..<3 { pictures = pictures.upsampled() }
+    return pictures.value
   }
 }

@@ -21,6 +21,8 @@ package struct PipelineOutline: Sendable {
   package let captionBytes: Int
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
+  /// Whether there is what turns latents into pictures.
+  package let hasDecoder: Bool
   /// Whether the denoiser is told a strength of guidance.
   package let takesGuidance: Bool
   /// Whether there may be another network for much noise.
@@ -36,7 +38,8 @@ package struct PipelineOutline: Sendable {
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, encoderCount: Int = 0, notices: [String] = [],
+    captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
+    notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     prepared: PreparedItems? = nil
   ) {
@@ -50,6 +53,7 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
+    self.hasDecoder = hasDecoder
     self.takesGuidance = takesGuidance
     self.takesHighNoise = takesHighNoise
     self.encoderCount = encoderCount

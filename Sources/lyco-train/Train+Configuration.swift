@@ -79,7 +79,10 @@ extension Train {
     settings.streamedBlocks = model.streamedBlocks ?? 0
     settings.holdsInt8 = model.baseWeightsFormat == "int8"
     settings.merged = model.mergedAdapters.enumerated().map { index, path in
-      (FilePath(named: path), index < model.mergedRatios.count ? model.mergedRatios[index] : 1)
+      MergedAdapter(
+        FilePath(named: path),
+        ratio: index < model.mergedRatios.count ? model.mergedRatios[index] : 1,
+        option: "--base_weights")
     }
     return settings
   }

@@ -50,5 +50,10 @@ import Testing
       $0.component == "vae" && ($0.path.hasPrefix("encoder.") || $0.path == "quant_conv")
     }
     #expect(Set(vae.layers.map(\.path)) == Set(encoding.map(\.path)))
+    let decoder = try VAEDecoder(
+      source, configuration: VAEConfiguration(groups: 2), channels: 4, compute: .f32)
+    let all = layout.modules.filter { $0.component == "vae" }
+    #expect(decoder.layers.count == all.count - encoding.count)
+    #expect(Set((vae.layers + decoder.layers).map(\.path)) == Set(all.map(\.path)))
   }
 }

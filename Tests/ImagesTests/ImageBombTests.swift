@@ -110,12 +110,7 @@ struct ImageBombTests {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
       }
       let body = Array(name.utf8) + bytes
-      let sum = body.reduce(~UInt32(0)) { sum, byte in
-        (0..<8).reduce(sum ^ UInt32(byte)) { value, _ in
-          value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1
-        }
-      }
-      return number(UInt32(bytes.count)) + body + number(~sum)
+      return number(UInt32(bytes.count)) + body + number(PNGChunks.checksum(body))
     }
     let folder = TemporaryFolder()
     let header: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]

@@ -96,6 +96,7 @@ import Testing
       ("lyco-merge --save_precision bf", "bf16"), ("lyco-inspect mod", "model.safetensors"),
       ("lyco-extract --report rep", "report.json"), ("lyco-train --config_file con", "config.toml"),
       ("lyco-merge -o mod", "model.safetensors"),
+      ("lyco-sample --sampler dpmsolver", "dpmsolver++"),
     ]
     for (line, expected) in cases {
       let found = try completions(

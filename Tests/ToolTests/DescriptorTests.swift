@@ -50,7 +50,9 @@ import Testing
     #expect(try FileTree(folder.path) == start)
   }
 
-  @Test(arguments: ["lyco-inspect", "lyco-merge", "lyco-extract", "lyco-convert", "lyco-train"])
+  @Test(arguments: [
+    "lyco-inspect", "lyco-merge", "lyco-extract", "lyco-convert", "lyco-train", "lyco-sample",
+  ])
   func fewFiles(tool: String) throws {
     let folder = TemporaryFolder()
     let run = try ShellRun("ulimit -n 5; exec $B/\(tool) x.safetensors", in: folder.path)

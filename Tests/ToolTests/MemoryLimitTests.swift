@@ -12,7 +12,9 @@ struct MemoryLimitTests {
 
   @Test(
     .timeLimit(.minutes(60)),
-    arguments: ["lyco-inspect", "lyco-merge", "lyco-extract", "lyco-convert", "lyco-train"])
+    arguments: [
+      "lyco-inspect", "lyco-merge", "lyco-extract", "lyco-convert", "lyco-train", "lyco-sample",
+    ])
   func tooLittleIsSaid(_ tool: String) throws {
     for kilobytes in [300_000, 600_000, 1_000_000] {
       let run = try run(kilobytes: kilobytes, tool)

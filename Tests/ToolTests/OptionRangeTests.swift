@@ -21,7 +21,9 @@ struct OptionRangeTests {
 
   @Test(
     .timeLimit(.minutes(60)),
-    arguments: ["lyco-extract", "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train"])
+    arguments: [
+      "lyco-extract", "lyco-merge", "lyco-convert", "lyco-inspect", "lyco-train", "lyco-sample",
+    ])
   func hugeNumbers(_ tool: String) throws {
     let folder = TemporaryFolder()
     let weight = EncodedTensor(.f32, [8, 6], [UInt8](repeating: 0, count: 192))
@@ -42,6 +44,11 @@ struct OptionRangeTests {
       case "lyco-merge": [base, adapter, "-o", "o.safetensors"]
       case "lyco-convert": [adapter, "-o", "o.safetensors"]
       case "lyco-inspect": [adapter]
+      case "lyco-sample":
+        [
+          "--base", tiny, "--prompt", "a", "--width", "64", "--height", "64", "--steps", "1", "-o",
+          "o.png",
+        ]
       default:
         [
           "--pretrained_model_name_or_path", tiny, "--train_data_dir", "\(tiny)/images",

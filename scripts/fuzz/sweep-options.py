@@ -76,6 +76,8 @@ def commands(folder, runs):
         "lyco-convert": [adapter, "-o", "out/o.safetensors"],
         "lyco-inspect": [adapter],
         "lyco-train": train + ([] if runs else ["--dry_run"]),
+        "lyco-sample": ["--base", tiny, "--prompt", "a bag", "--width", "64", "--height", "64", "--steps", "1",
+                        "-o", "out/o.png"] + ([] if runs else ["--dry_run"]),
     }
 
 

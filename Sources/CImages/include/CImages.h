@@ -29,6 +29,18 @@ int lyco_png_header(const uint8_t *bytes, size_t count, lyco_image_header *heade
 int lyco_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height,
                     int channels, uint8_t *pixels, char *message);
 
+/// A file in memory, for `lyco_png_free`.
+typedef struct {
+  uint8_t *bytes;
+  size_t count;
+} lyco_png_file;
+
+/// Writes pixels of 3 or 4 channels. `level` is zlib's, 0 to 9. `chunks` are what the file says besides, one behind the
+/// other: a name of four letters, the number of bytes in four, the highest first, and the bytes.
+int lyco_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int level,
+                    const uint8_t *chunks, size_t chunk_bytes, lyco_png_file *file, char *message);
+void lyco_png_free(lyco_png_file *file);
+
 int lyco_jpeg_header(const uint8_t *bytes, size_t count, lyco_image_header *header, char *message);
 int lyco_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height,
                      int channels, uint8_t *pixels, char *message);

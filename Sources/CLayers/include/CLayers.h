@@ -92,6 +92,11 @@ typedef struct {
 /// `statistics` `[batch, groups, 2]` gets the means and inverse deviations. 0, or 1 without memory.
 int lyco_group_norm_forward(const lyco_group_norm *extents, const float *x, const float *weight,
                             const float *bias, float *y, float *statistics);
+/// Its two halves, for a sample that comes in parts: means and variances, `[batch, groups, 2]`, and y by means and
+/// inverse deviations that are given.
+int lyco_group_norm_moments(const lyco_group_norm *extents, const float *x, double *moments);
+int lyco_group_norm_apply(const lyco_group_norm *extents, const float *x, const float *weight,
+                          const float *bias, const float *statistics, float *y);
 /// Any of the gradients may be NULL.
 int lyco_group_norm_backward(const lyco_group_norm *extents, const float *x, const float *dy,
                              const float *weight, const float *bias, const float *statistics,

@@ -101,7 +101,8 @@ extension OptionTable {
     .value("base base_model", read: adapter),
     .list("initial_adapter path_initial_model_for_weight_conversion", read: adapter),
     .flag("lenient", read: adapter),
-    .numbers("ratio ratios weight", read: "input=adapter or inputs=several and !ema"),
+    .numbers(
+      "ratio ratios weight network_mul", read: "input=adapter or inputs=several and !ema"),
     .numbers("unet_ratio", read: "input=adapter or inputs=several and !ema"),
     .numbers("te_ratio", read: "input=adapter or inputs=several and !ema"),
     .value(

@@ -35,7 +35,7 @@ extension OptionTable {
     ],
     [
       .output,
-      .numbers("ratio ratios weight"), .numbers("unet_ratio"), .numbers("te_ratio"),
+      .numbers("ratio ratios weight network_mul"), .numbers("unet_ratio"), .numbers("te_ratio"),
       .list("block_weights lbws lbw"),
       .value(
         "tlora_sig",

@@ -71,7 +71,7 @@ package struct OptionTable: Sendable {
   }
 
   /// The tables of the suite.
-  package static let all = [extract, merge, convert, inspect, train]
+  package static let all = [extract, merge, convert, inspect, train, sample]
 }
 
 extension OptionTable {

@@ -1,10 +1,25 @@
 extension CLIPTokenizer {
-  /// The rows of 77 in which a text encoder reads a text: one, two or three of them, each between a start
+  /// Tokens of a row without its marks.
+  package static let rowWidth = rowLength - 2
+
+  /// The shortest length with which `chunks` cuts nothing: 75, 150, 225 and so on.
+  package func wholeLength(of text: String) -> Int { Self.wholeLength(tokens(text).count - 2) }
+
+  /// The same of a text with weights.
+  package func wholeLength(of text: WeightedText) -> Int {
+    Self.wholeLength(text.parts.reduce(0) { $0 + tokens($1.text).count - 2 })
+  }
+
+  private static func wholeLength(_ count: Int) -> Int {
+    max((count + rowWidth - 1) / rowWidth, 1) * rowWidth
+  }
+
+  /// The rows of 77 in which a text encoder reads a text: one or several of them, each between a start
   /// mark and an end mark or padding. What is too long is cut off.
   ///
   /// As sd-scripts makes them (`strategy_base.py`, `_get_input_ids`): where padding is not the end mark,
   /// a row that is full ends with the end mark, and one that would be all padding begins with it.
-  /// - Parameter maxTokenLength: without the marks: 75, 150 or 225.
+  /// - Parameter maxTokenLength: without the marks: 75, 150, 225 and so on.
   package func chunks(_ text: String, maxTokenLength: Int = 75) -> [[Int]] {
     rows(of: tokens(text).dropFirst().dropLast(), maxTokenLength: maxTokenLength)
   }
@@ -29,7 +44,7 @@ extension CLIPTokenizer {
 
   /// - Parameter inner: tokens without marks.
   private func rows(of inner: ArraySlice<Int>, maxTokenLength: Int) -> [[Int]] {
-    let width = Self.rowLength - 2
+    let width = Self.rowWidth
     let length = maxTokenLength + 2
     var tokens = [Self.start] + inner.prefix(maxTokenLength) + [Self.end]
     tokens += [Int](repeating: padding, count: length - tokens.count)

@@ -4,11 +4,11 @@ import Tensors
 /// Two convolutions, each behind a group norm and SiLU, added to their input; a timestep's vector comes
 /// in between them.
 struct ResidualBlock {
-  private let norm1, conv1, norm2, conv2: Layer
+  let norm1, conv1, norm2, conv2: Layer
   /// nil in a VAE.
   private let timeProjection: Layer?
   /// Where the widths differ.
-  private let shortcut: Layer?
+  let shortcut: Layer?
 
   /// - Parameters:
   ///   - inputs: channels that come in.

@@ -42,6 +42,9 @@ struct VAEMiddle {
     last = try ResidualBlock(vae: &builder, "\(path).resnets.1", from: width, groups: groups)
   }
 
+  /// Channels that go out.
+  var outputs: Int { last.outputs }
+
   func callAsFunction(_ x: Variable) -> Variable { last(attention(first(x))) }
 }
 

@@ -61,4 +61,17 @@ struct Autoencoder {
       try VAEEncoder(source, configuration: configuration, compute: compute)
     }
   }
+
+  /// Whether pictures can be made of latents: some files hold an encoder alone.
+  var hasDecoder: Bool { source.shape("vae", "decoder.conv_in", "weight") != nil }
+
+  /// nil where there is none.
+  func decoder(compute: ComputeType) throws -> VAEDecoder? {
+    guard hasDecoder else { return nil }
+    return try ModelLoadingError.inFile(source.base.file.path) {
+      try VAEDecoder(
+        source, configuration: configuration,
+        channels: source.base.layout.family.commonLatents.channels, compute: compute)
+    }
+  }
 }

@@ -15,10 +15,11 @@ struct CLIPCaptionEncoder: CaptionEncoder {
 
   func encode(_ captions: [String]) -> [Variable] {
     let read = CLIPCaptions(
-      captions, tokenizer, maxTokenLength: settings.maxTokenLength,
+      captions, tokenizer,
+      maxTokenLength: settings.takesWholeCaptions ? nil : settings.maxTokenLength,
       readsWeights: settings.weighsCaptions)
     var outputs = outputs(model, read.rows)
-    outputs[0] = read.weighted(outputs[0])
+    outputs[0] = read.weighted(outputs[0], restoresMeans: settings.restoresMeans)
     return outputs
   }
 }

@@ -36,7 +36,8 @@ extension StableDiffusionFamily {
       tokens: settings.maxTokenLength + 2,
       captionBytes: (settings.maxTokenLength + 2) * MemoryLayout<Float>.stride
         * (StableDiffusionModel.contextWidth(of: parameters) ?? 0),
-      hasEncoder: autoencoder != nil, encoderCount: autoencoder?.encoderCount ?? 0,
+      hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
+      encoderCount: autoencoder?.encoderCount ?? 0,
       notices: StableDiffusionConfiguration.notices(on: base))
   }
 
@@ -44,6 +45,14 @@ extension StableDiffusionFamily {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)? {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
+  }
+
+  package static var drawsPictures: Bool { true }
+
+  package static func decoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentDecoder)? {
+    try Autoencoder(of: base, settings.vae)?.decoder(compute: settings.compute)
   }
 
   package static func captionEncoders(

@@ -58,10 +58,14 @@ extension FilePath {
 
   /// Writes a file that appears whole or not at all. Devices and pipes are written to.
   /// - Throws: `notAFile`, `io`
-  package func write(_ text: String) throws(SafetensorsError) {
-    if let stream = try OutputStream(self) { return try stream.write(Array(text.utf8)) }
+  package func write(_ text: String) throws(SafetensorsError) { try write(Array(text.utf8)) }
+
+  /// The same for bytes.
+  /// - Throws: `notAFile`, `io`
+  package func write(_ bytes: [UInt8]) throws(SafetensorsError) {
+    if let stream = try OutputStream(self) { return try stream.write(bytes) }
     var set = OutputSet()
-    try set.add(Array(text.utf8), at: self)
+    try set.add(bytes, at: self)
     try set.commit()
   }
 }

@@ -1,5 +1,6 @@
 package import Autograd
 import LinearAlgebra
+package import Sampling
 package import Tensors
 
 #if canImport(Darwin)

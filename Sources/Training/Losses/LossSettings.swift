@@ -1,3 +1,5 @@
+package import Sampling
+
 /// What is made of the difference between a prediction and its target.
 package struct LossSettings: Equatable, Sendable {
   /// The measure of one element.

@@ -1,4 +1,5 @@
 import LinearAlgebra
+package import Sampling
 package import Tensors
 
 /// Latents as a model sees them, and what was done to them.

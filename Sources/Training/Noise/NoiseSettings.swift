@@ -1,3 +1,5 @@
+import Sampling
+
 /// How noise and timesteps are drawn.
 package struct NoiseSettings: Equatable, Sendable {
   /// Deviation of what is added to a whole channel.

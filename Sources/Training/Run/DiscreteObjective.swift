@@ -1,4 +1,5 @@
 import Autograd
+import Sampling
 import Tensors
 
 /// Noise, or velocity, of a schedule of whole timesteps (Ho et al. 2020; Salimans and Ho 2022).

@@ -5,6 +5,7 @@ import Machine
 import ModelFamilies
 import Pipelines
 import Safetensors
+import Sampling
 import SystemPackage
 import Tensors
 

@@ -7,6 +7,7 @@ import ModelFamilies
 import OrderedCollections
 package import Pipelines
 import Safetensors
+import Sampling
 import SystemPackage
 import Tensors
 

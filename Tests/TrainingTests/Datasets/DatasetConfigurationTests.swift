@@ -1,4 +1,5 @@
 import Images
+import Sampling
 import SystemPackage
 import TestSupport
 import Testing

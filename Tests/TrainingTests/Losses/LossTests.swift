@@ -1,6 +1,7 @@
 import Autograd
 import OrderedCollections
 import Safetensors
+import Sampling
 import Tensors
 import TestSupport
 import Testing

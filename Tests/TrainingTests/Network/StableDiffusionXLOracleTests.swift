@@ -5,6 +5,7 @@ import LinearAlgebra
 import ModelFamilies
 import OrderedCollections
 import Safetensors
+import Sampling
 import SystemPackage
 import Tensors
 import TestSupport

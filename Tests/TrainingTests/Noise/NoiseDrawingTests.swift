@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Sampling
 import Tensors
 import Testing
 

@@ -152,7 +152,9 @@ import Testing
     run.configuration.output.name = "kept"
     _ = try run.run()
     #expect(try TrainingPlan(run.configuration).missingText.isEmpty)
-    run.configuration.model.merged = [(run.folder.appending("text.safetensors"), 0.5)]
+    run.configuration.model.merged = [
+      MergedAdapter(run.folder.appending("text.safetensors"), ratio: 0.5)
+    ]
     #expect(try !TrainingPlan(run.configuration).missingText.isEmpty)
     run.configuration.model.merged = []
     run.configuration.model.weighsCaptions = true

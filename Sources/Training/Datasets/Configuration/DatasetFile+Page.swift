@@ -1,3 +1,5 @@
+import Sampling
+
 extension DatasetFile {
   /// The datasets of a page as LoRA_Easy_Training_Scripts saves it, in the form of kohya's configuration: its
   /// `[[subsets]]` are one dataset, the keys of `[….dataset_args]` hold for all. nil for other files.

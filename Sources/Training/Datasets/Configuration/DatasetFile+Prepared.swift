@@ -1,4 +1,5 @@
 import Machine
+import Sampling
 import SystemPackage
 
 /// Datasets whose items come encoded, as musubi-tuner's configuration has them.

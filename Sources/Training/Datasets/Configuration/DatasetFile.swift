@@ -1,5 +1,6 @@
 import ModelFamilies
 import Safetensors
+import Sampling
 import SystemPackage
 import TOML
 

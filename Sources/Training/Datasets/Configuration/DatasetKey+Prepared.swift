@@ -1,3 +1,5 @@
+import Sampling
+
 /// Keys of datasets whose items come encoded: those of musubi-tuner (dataset/config_utils.py, `ConfigSanitizer`), and
 /// what is held out.
 extension DatasetKey {

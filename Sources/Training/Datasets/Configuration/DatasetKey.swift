@@ -1,4 +1,5 @@
 import Images
+import Sampling
 
 /// A key of a dataset configuration: where it may stand, what it takes, where the value goes.
 struct DatasetKey: Sendable {

@@ -1,4 +1,5 @@
 package import Images
+package import Sampling
 
 /// What one level of the configuration says: a subset, its dataset, `[general]`, or the command line.
 /// Everything may be left to the level above. Names are those of sd-scripts' keys.

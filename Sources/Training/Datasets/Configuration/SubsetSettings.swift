@@ -1,4 +1,5 @@
 package import Images
+package import Sampling
 package import SystemPackage
 
 /// A folder or list of images with everything that is said of it, all levels applied.

@@ -1,5 +1,5 @@
-import Safetensors
-import TOML
+package import Safetensors
+package import TOML
 
 /// A value of a configuration file, whichever of TOML and JSON it was written in.
 package indirect enum ConfigurationValue: Equatable, Sendable {
@@ -14,7 +14,7 @@ package indirect enum ConfigurationValue: Equatable, Sendable {
   /// A date or a time of day, which no key takes.
   case other
 
-  init(_ value: TOMLValue) {
+  package init(_ value: TOMLValue) {
     switch value {
     case .bool(let bool): self = .bool(bool)
     case .integer(let integer): self = .integer(integer)
@@ -26,14 +26,14 @@ package indirect enum ConfigurationValue: Equatable, Sendable {
     }
   }
 
-  init(_ table: TOMLTable) {
+  package init(_ table: TOMLTable) {
     self = .table(
       Dictionary(
         table.keys.compactMap { key in table[key].map { (key, ConfigurationValue($0)) } },
         uniquingKeysWith: { $1 }))
   }
 
-  init(_ value: JSONValue) {
+  package init(_ value: JSONValue) {
     switch value {
     case .null: self = .null
     case .bool(let bool): self = .bool(bool)
@@ -53,7 +53,7 @@ package indirect enum ConfigurationValue: Equatable, Sendable {
   }
 
   /// As it is named in an error.
-  var description: String {
+  package var description: String {
     switch self {
     case .bool(let bool): "\(bool)"
     case .integer(let integer): "\(integer)"
@@ -68,28 +68,22 @@ package indirect enum ConfigurationValue: Equatable, Sendable {
 }
 
 extension ConfigurationValue {
-  var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-  var integer: Int? { if case .integer(let value) = self { value } else { nil } }
-  var string: String? { if case .string(let value) = self { value } else { nil } }
-  var array: [ConfigurationValue]? { if case .array(let value) = self { value } else { nil } }
-  var table: [String: ConfigurationValue]? {
+  package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  package var integer: Int? { if case .integer(let value) = self { value } else { nil } }
+  package var string: String? { if case .string(let value) = self { value } else { nil } }
+  package var array: [ConfigurationValue]? {
+    if case .array(let value) = self { value } else { nil }
+  }
+  package var table: [String: ConfigurationValue]? {
     if case .table(let value) = self { value } else { nil }
   }
 
   /// A number, written with or without a fraction.
-  var number: Double? {
+  package var number: Double? {
     switch self {
     case .integer(let value): Double(value)
     case .number(let value): value
     default: nil
     }
-  }
-
-  /// One number for both sides, or `[width, height]`.
-  var resolution: Resolution? {
-    if let side = integer { return Resolution(side, side) }
-    guard let array, array.count == 2, let width = array[0].integer, let height = array[1].integer
-    else { return nil }
-    return Resolution(width, height)
   }
 }

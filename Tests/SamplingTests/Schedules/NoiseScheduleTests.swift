@@ -1,11 +1,10 @@
-import LinearAlgebra
 import OrderedCollections
 import Safetensors
 import Tensors
 import TestSupport
 import Testing
 
-@testable import Training
+@testable import Sampling
 
 /// Against diffusers' DDPMScheduler and torch, see `scripts/fixtures/training/make-numerics-fixtures.py`.
 @Suite struct NoiseScheduleTests {
@@ -55,23 +54,5 @@ import Testing
     expectClose(
       NoiseSchedule(zeroTerminal: true).noisy(latents, noise, at: t),
       try tensor("noisy.zero_terminal"), tolerance: 1e-6, "zero terminal")
-  }
-
-  @Test func offsetsFollowTheMeansOfChannels() throws {
-    let latent = try tensor("latents").rows(0..<1).reshaped([6, 5, 4])
-    let noise = try tensor("noise").rows(0..<1).reshaped([6, 5, 4])
-    for (name, scale) in [("plain", nil), ("grown", 0.3), ("shrunk", -1.5)] as [(String, Float?)] {
-      var result = noise
-      result.addOffset(
-        try tensor("offset.draws"), strength: 0.1, adaptiveScale: scale, latent: latent)
-      expectClose(result, try tensor("offset.\(name)"), tolerance: 1e-6, name)
-    }
-  }
-
-  @Test func pyramidIsThatOfBilinearLayers() throws {
-    let noise = try tensor("noise").rows(0..<1).reshaped([6, 5, 4])
-    let layers = try (0..<3).map { try tensor("pyramid.\($0)") }
-    expectClose(
-      NoisePyramid.sum(noise, layers, discount: 0.3), try tensor("pyramid"), tolerance: 1e-6)
   }
 }

@@ -25,6 +25,9 @@ package struct NoiseSchedule: Sendable {
     cumulativeAlphas = zeroTerminal ? Self.rescaled(alphas) : alphas
   }
 
+  /// Whether nothing of the image is left at the last timestep.
+  package var isZeroTerminal: Bool { cumulativeAlphas.last == 0 }
+
   /// What the model sees: √ᾱ x + √(1 − ᾱ) ε.
   /// - Parameters: tensors `[batch, …]`, a timestep for each sample.
   package func noisy(_ latents: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {

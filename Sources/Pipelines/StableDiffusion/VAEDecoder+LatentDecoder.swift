@@ -1,0 +1,3 @@
+package import DiffusionModels
+
+extension VAEDecoder: LatentDecoder {}

@@ -1,0 +1,34 @@
+import Autograd
+package import Pipelines
+import Tensors
+
+/// What text encoders make of the prompts of some pictures.
+///
+/// The negative prompt is encoded with the prompt, so that both have as many tokens as the longer of them takes.
+package struct EncodedPrompts {
+  /// Of the texts of a batch, in the order of the encoders.
+  private var outputs: [[String]: [Tensor]] = [:]
+
+  /// - Parameter progress: told of texts that are done, and of all; throws to stop.
+  package init(
+    _ requests: [PictureRequest], by encoders: [any CaptionEncoder],
+    progress: (Int, Int) throws -> Void = { _, _ in }
+  ) rethrows {
+    let batches = Set(requests.map(\.texts)).sorted { $0.lexicographicallyPrecedes($1) }
+    for (index, texts) in batches.enumerated() {
+      outputs[texts] = Recording.pause {
+        encoders.flatMap { $0.encode(texts).map(\.value) }
+      }
+      try progress(index + 1, batches.count)
+    }
+  }
+
+  /// Of a picture's texts.
+  /// - Precondition: it was among those that were encoded.
+  subscript(request: PictureRequest) -> [Variable] {
+    guard let outputs = outputs[request.texts] else {
+      preconditionFailure("prompts that were not encoded: \(request.texts)")
+    }
+    return outputs.map { Variable($0) }
+  }
+}

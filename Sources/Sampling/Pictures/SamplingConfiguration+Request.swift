@@ -1,0 +1,42 @@
+extension SamplingConfiguration {
+  /// The first picture of a prompt: what the prompt says, and the command for the rest.
+  /// - Parameters:
+  ///   - index: of the prompt.
+  ///   - notices: gets what is drawn otherwise than it was asked for.
+  func request(
+    of prompt: SamplePrompt, at index: Int, _ sizes: PictureSizes, seed: UInt64,
+    _ notices: inout [String]
+  ) -> PictureRequest {
+    let asked = (prompt.width ?? width, prompt.height ?? height)
+    let (width, height) = (asked.0 ?? sizes.usual.width, asked.1 ?? sizes.usual.height)
+    let fitted = (sizes.fitted(width), sizes.fitted(height))
+    if fitted != (width, height) {
+      notices.append(
+        "\(prompt.place): \(width)x\(height) becomes \(fitted.0)x\(fitted.1): sides are multiples of "
+          + "\(sizes.stride), and at least \(PictureSizes.smallest)")
+    }
+    if prompt.text.contains("<lora:") || prompt.text.contains("<lyco:") {
+      notices.append(
+        "\(prompt.place): '<lora:…>' is read as text: adapters are named on the command line, with '--ratio'"
+      )
+    }
+    if prompt.guidance != nil {
+      notices.append(
+        "\(prompt.place): '--g' has no effect: the model is told no strength of guidance")
+    }
+    return PictureRequest(
+      prompt.text, negative: prompt.negative ?? negative, width: fitted.0,
+      height: fitted.1, seed: prompt.seed ?? seed, steps: prompt.steps ?? steps,
+      scale: prompt.scale ?? scale,
+      sampler: prompt.sampler ?? sampler, promptIndex: index)
+  }
+}
+
+extension PictureRequest {
+  /// The same with a later seed.
+  func counted(by offset: Int) -> PictureRequest {
+    var request = self
+    request.seed &+= UInt64(offset)
+    return request
+  }
+}

@@ -1,0 +1,43 @@
+package import ModelFamilies
+package import SystemPackage
+
+/// Why pictures cannot be drawn.
+package enum SamplingError: Error, Equatable {
+  /// A checkpoint of a family that is known and not drawn.
+  case family(FilePath, ModelFamily, supported: [String])
+  /// One without the part that makes pictures of latents.
+  case noDecoder(FilePath)
+  /// A layer of a text encoder that is not there.
+  case clipSkip(layers: Int, found: Int)
+  /// A sampler that cannot draw what a prompt asks for.
+  case sampler(place: String, SamplerError)
+  case notFinite(prompt: String, seed: UInt64)
+}
+
+extension SamplingError {
+  /// Whether it is about what options say, and not about files.
+  package var isOfOptions: Bool {
+    switch self {
+    case .clipSkip, .sampler: true
+    default: false
+    }
+  }
+}
+
+extension SamplingError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .family(let file, let family, let supported):
+      "\(file): expected a checkpoint of \(supported.joined(separator: ", ")), found one of \(family.title), with which "
+        + "no pictures are drawn here; ComfyUI draws with others"
+    case .noDecoder(let file):
+      "\(file): no image autoencoder with a decoder in the checkpoint; give one with '--vae'"
+    case .clipSkip(let layers, let found):
+      "'--clip_skip': expected 1 to \(layers), the layers of the text encoder, found \(found)"
+    case .sampler(let place, let error): "\(place): \(error)"
+    case .notFinite(let prompt, let seed):
+      "prompt '\(prompt)', seed \(seed): expected finite latents, found NaN or infinity: the checkpoint or an adapter "
+        + "is damaged, or the scale or a strength too large"
+    }
+  }
+}

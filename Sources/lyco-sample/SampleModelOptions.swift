@@ -1,0 +1,53 @@
+import ArgumentParser
+import CommandSupport
+
+/// What pictures are drawn with.
+struct SampleModelOptions: ParsableArguments {
+  @Option(
+    name: [.customLong("base"), .customLong("ckpt"), .customLong("pretrained_model_name_or_path")],
+    help: ArgumentHelp(
+      "The checkpoint: a single file or a folder of diffusers.", valueName: "path"),
+    completion: .file())
+  var path: String?
+
+  @Option(
+    help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"),
+    completion: .file())
+  var vae: String?
+
+  @Option(
+    name: .customLong("clip_skip"),
+    help: ArgumentHelp(
+      "Use the text encoder's output so many layers from the end; 1 is the last.", valueName: "n"))
+  var clipSkip: Int?
+
+  @Flag(
+    name: .customLong("v_parameterization"),
+    help: "The model predicts v, not the noise. Folders of diffusers say it themselves.")
+  var predictsVelocity = false
+
+  @Flag(
+    name: .customLong("zero_terminal_snr"),
+    help: "The model was trained with noise alone at the last timestep.")
+  var hasZeroTerminalSNR = false
+
+  @Option(
+    name: .customLong("mixed_precision"),
+    help: ArgumentHelp(
+      "Format in which weights are held and multiplied: no (f32) or bf16.", valueName: "format"),
+    completion: .list(OptionTable.words(of: "mixed_precision", in: .sample)))
+  var mixedPrecision = "no"
+
+  /// Options of kohya's `gen_img.py` that need no counterpart.
+  static let ignored = KohyaOptions.ignored
+    .filter { $0.key != "v_parameterization" }
+    .merging([
+      "network_module": (true, "what an adapter is, its file says"),
+      "xformers": (false, "attention is computed in tiles"),
+      "diffusers_xformers": (false, "attention is computed in tiles"),
+      "sdpa": (false, "attention is computed in tiles"),
+      "no_half_vae": (false, "'--mixed_precision' says in what format numbers are"),
+      "opt_channels_last": (false, "the channels are last"),
+      "max_embeddings_multiples": (true, "a prompt is as long as it is"),
+    ]) { $1 }
+}
