@@ -5,7 +5,7 @@ usage: peer-sample.py [--family NAME] [--steps K] [--bf16] [--size PIXELS]
 
 The UNet and the autoencoder of Stable Diffusion 1.5 (sd1, default) or XL (sdxl) with random weights; the vectors of a
 prompt and of a negative one of 77 tokens given. K (20) steps of Euler with guidance, batch of two, then the decoder.
---bf16 holds all weights in bfloat16, but those of the decoder, as lyco-sample does. Prints one line of JSON: seconds of
+--bf16 holds all weights in bfloat16, as a pipeline of that type does. Prints one line of JSON: seconds of
 the steps, of the decoder and of both.
 """
 
@@ -53,7 +53,7 @@ def draw(options):
     dtype = torch.bfloat16 if options.bf16 else torch.float32
     shape = SHAPES[options.family]
     unet = randomized(UNet2DConditionModel, shape, dtype)
-    decoder = randomized(AutoencoderKL, AUTOENCODER, torch.float32)
+    decoder = randomized(AutoencoderKL, AUTOENCODER, dtype)
     del decoder.encoder
     scheduler = EulerDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="linspace")
@@ -71,7 +71,7 @@ def draw(options):
         away, towards = unet(batch, step, text, added_cond_kwargs=added).sample.chunk(2)
         latents = scheduler.step(away + 7.5 * (towards - away), step, latents).prev_sample
     stepped = time.perf_counter()
-    decoder.decode(latents.float() / 0.18215)
+    decoder.decode(latents.to(dtype) / 0.18215)
     ended = time.perf_counter()
     return stepped - start, ended - stepped
 
