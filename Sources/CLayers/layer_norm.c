@@ -2,9 +2,7 @@
 #include <stdlib.h>
 
 #include "CLayers.h"
-#include "chunks.h"
-
-#define ROWS ((size_t)32)
+#include "norm_rows.h"
 
 struct pass {
   size_t rows, width;
@@ -15,17 +13,10 @@ struct pass {
   float *sums;
 };
 
-INLINE size_t last_row(const struct pass *pass, size_t index) {
-  const size_t end = (index + 1) * ROWS;
-  return end < pass->rows ? end : pass->rows;
-}
-
-static size_t chunks(size_t rows) { return (rows + ROWS - 1) / ROWS; }
-
 static CLONED void normalize(size_t index, void *context) {
   const struct pass *pass = context;
   const size_t width = pass->width;
-  for (size_t row = index * ROWS; row < last_row(pass, index); row++) {
+  for (size_t row = index * ROWS; row < last_row(pass->rows, index); row++) {
     const float *x = pass->x + row * width;
     vector sum = {0}, squares = {0};
     // About the first element, so that a mean far from zero takes no digits away.
@@ -70,7 +61,7 @@ static CLONED void differentiate(size_t index, void *context) {
   const size_t width = pass->width;
   float *dweight = pass->sums ? pass->sums + index * 2 * width : NULL;
   if (dweight) memset(dweight, 0, 2 * width * sizeof(float));
-  for (size_t row = index * ROWS; row < last_row(pass, index); row++) {
+  for (size_t row = index * ROWS; row < last_row(pass->rows, index); row++) {
     const float *x = pass->x + row * width, *dy = pass->dy + row * width;
     const float mean = pass->statistics[2 * row], inverse = pass->statistics[2 * row + 1];
     vector sum = {0}, dot = {0};
@@ -115,16 +106,8 @@ int lyco_layer_norm_backward(size_t rows, size_t width, const float *x, const fl
     if (!pass.sums) return 1;
   }
   lyco_parallel(chunks(rows), differentiate, &pass);
-  for (int part = 0; part < 2; part++) {
-    float *target = part == 0 ? dweight : dbias;
-    if (!target) continue;
-    for (size_t i = 0; i < width; i++) {
-      double sum = 0;
-      for (size_t chunk = 0; chunk < chunks(rows); chunk++)
-        sum += pass.sums[(2 * chunk + (size_t)part) * width + i];
-      target[i] = (float)sum;
-    }
-  }
+  if (dweight) add_chunks(pass.sums, chunks(rows), 2 * width, width, dweight);
+  if (dbias) add_chunks(pass.sums + width, chunks(rows), 2 * width, width, dbias);
   free(pass.sums);
   return 0;
 }

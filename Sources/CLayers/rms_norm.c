@@ -2,9 +2,7 @@
 #include <stdlib.h>
 
 #include "CLayers.h"
-#include "chunks.h"
-
-#define ROWS ((size_t)32)
+#include "norm_rows.h"
 
 struct pass {
   size_t rows, width;
@@ -15,17 +13,10 @@ struct pass {
   float *sums;
 };
 
-INLINE size_t last_row(const struct pass *pass, size_t index) {
-  const size_t end = (index + 1) * ROWS;
-  return end < pass->rows ? end : pass->rows;
-}
-
-static size_t chunks(size_t rows) { return (rows + ROWS - 1) / ROWS; }
-
 static CLONED void normalize(size_t index, void *context) {
   const struct pass *pass = context;
   const size_t width = pass->width;
-  for (size_t row = index * ROWS; row < last_row(pass, index); row++) {
+  for (size_t row = index * ROWS; row < last_row(pass->rows, index); row++) {
     const float *x = pass->x + row * width;
     vector squares = {0};
     for (size_t i = 0; i < width; i += LANES) {
@@ -59,7 +50,7 @@ static CLONED void differentiate(size_t index, void *context) {
   const size_t width = pass->width;
   float *dweight = pass->sums ? pass->sums + index * width : NULL;
   if (dweight) memset(dweight, 0, width * sizeof(float));
-  for (size_t row = index * ROWS; row < last_row(pass, index); row++) {
+  for (size_t row = index * ROWS; row < last_row(pass->rows, index); row++) {
     const float *x = pass->x + row * width, *dy = pass->dy + row * width;
     const float inverse = pass->statistics[row];
     vector dot = {0};
@@ -96,11 +87,7 @@ int lyco_rms_norm_backward(size_t rows, size_t width, const float *x, const floa
   }
   lyco_parallel(chunks(rows), differentiate, &pass);
   if (!dweight) return 0;
-  for (size_t i = 0; i < width; i++) {
-    double sum = 0;
-    for (size_t chunk = 0; chunk < chunks(rows); chunk++) sum += pass.sums[chunk * width + i];
-    dweight[i] = (float)sum;
-  }
+  add_chunks(pass.sums, chunks(rows), width, width, dweight);
   free(pass.sums);
   return 0;
 }

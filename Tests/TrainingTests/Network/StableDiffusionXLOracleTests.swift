@@ -135,28 +135,13 @@ struct StableDiffusionXLOracleTests {
       worst.loss = max(
         worst.loss, abs(Double(loss.total.value.elements[0]) - expected) / expected)
       if step == 0 {
-        for parameter in parameters {
-          guard let tensor = file.tensors["grad." + parameter.name]?.tensor() else {
-            #expect(golden.withoutGradient.contains(parameter.name), "\(parameter.name)")
-            #expect(parameter.gradient == nil, "\(parameter.name)")
-            continue
-          }
-          let gradient = try #require(parameter.gradient, "\(parameter.name)")
-          worst.gradient = max(worst.gradient, gradient.relativeError(to: tensor))
-        }
+        worst.gradient = try file.worstGradient(of: parameters, without: golden.withoutGradient)
       }
       _ = [group].clipGradients(to: 1)
       optimizer.step(parameters)
       [group].clearGradients()
     }
-    var (missed, gone) = (0.0, 0.0)
-    for (parameter, first) in zip(parameters, start) {
-      let end = try #require(file.tensors["after." + parameter.name]).tensor()
-        .reshaped(first.shape)
-      missed += parameter.value.adding(end, times: -1).sumOfSquares
-      gone += end.adding(first, times: -1).sumOfSquares
-    }
-    let way = (missed / gone).squareRoot()
+    let way = try file.missedWay(of: parameters, from: start)
     print(name, worst, "of the way gone", way)
     #expect(worst.prediction <= 1e-5)
     #expect(worst.loss <= 1e-5)

@@ -146,7 +146,7 @@ struct TransformerParityTests {
       worst.end = max(
         worst.end, parameter.value.relativeError(to: try stored("\(test.name)/end.\(key)")))
     }
-    print(training, worst, worstName)
+    print(training.testDescription, worst, worstName)
     #expect(worst.loss <= 1e-5)
     #expect(worst.gradient <= 1e-4, "\(worstName)")
     #expect(worst.end <= 1e-4)
