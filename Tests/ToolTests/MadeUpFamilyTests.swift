@@ -1,4 +1,5 @@
 #if MADE_UP_FAMILY
+  import Images
   import Safetensors
   import SystemPackage
   import TestSupport
@@ -141,6 +142,16 @@
       }
       #expect(
         before["text_encoder.letters.weight"] == after["text_encoder.letters.weight"])
+
+      let picture = folder.file("picture.png")
+      let drawn = ToolRun(
+        "lyco-sample",
+        [
+          "--base", base, adapter, "--prompt", "a bag", "--width", "64", "--height", "64",
+          "--steps", "3", "--seed", "1", "--threads", "1", "-o", picture.string,
+        ])
+      #expect(drawn.status == 0, "\(drawn.errors)")
+      #expect(try RasterImage(decoding: picture).width == 64)
     }
   }
 #endif
