@@ -54,6 +54,7 @@ package final class WanPipeline: PreparedFamily {
         base.file.path, expected: [latents.channels, 2 * latents.channels + maskChannels],
         found: input[1])
     }
+    try ModelLoadingError.requireOutputs(of: "head.head", parameters, latents)
     let columns = parameters.shape("unet", "text_embedding.0", "weight")?.columns
     var arrays = [PreparedItems.Array.text("t5", [nil, columns])]
     if known > 0 {
