@@ -49,6 +49,9 @@ package protocol TrainableAlgorithm: Sendable {
   /// How many numbers the factors of a weight hold, about.
   static func parameterCount(for weight: Shape, rank: Int) -> Int
 
+  /// Matrices of the size of the weight that wait for the backward pass where ΔW or W' is formed, itself among them.
+  static func keptMatrices(for weight: Shape, rank: Int) -> Int
+
   /// That a weight of that shape can have first factors.
   /// - Throws: `AdapterError.settings`
   static func checkFirstFactors(for weight: Shape, _ settings: AdapterSettings) throws(AdapterError)
@@ -116,6 +119,8 @@ extension TrainableAlgorithm {
   package static func parameterCount(for weight: Shape, rank: Int) -> Int {
     rank * (weight.rows + weight.columns)
   }
+
+  package static func keptMatrices(for weight: Shape, rank: Int) -> Int { 1 }
 
   package static func checkFirstFactors(
     for weight: Shape, _ settings: AdapterSettings

@@ -267,11 +267,10 @@ static void add_chunk(size_t index, void *context) {
   for (size_t i = start; i < end; i++) sum->total[i] += sum->part[i];
 }
 
-// Image by image, summed in their order: with several images oneDNN sums as many parts as it has threads. In f32
-// whatever is asked for: with bf16 it does so for one image too.
+// Image by image, summed in their order: with several images oneDNN sums as many parts as it has threads. In f32:
+// with bf16 it does so for one image too.
 int lyco_convolution_backward_weight(const lyco_convolution *e, const float *x, const float *dy,
-                                     float *dweight, lyco_compute compute) {
-  (void)compute;
+                                     float *dweight) {
   const dnnl_data_type_t type = dnnl_f32;
   const size_t size = sizeof(float);
   lyco_convolution one = *e;

@@ -10,8 +10,13 @@ package struct PreparedArrayName: Hashable, Sendable {
   package let hasVariableLength: Bool
 
   private static let variable = "varlen_"
-  /// What further latents begin with.
-  package static let latents = "latents_"
+  /// What is trained, and what the names of further latents begin with.
+  package static let latents = "latents"
+
+  /// Whether an array of that content is latents: those that are trained, or further ones of the item.
+  package static func isLatents(_ content: String) -> Bool {
+    content == latents || content.hasPrefix(latents + "_")
+  }
 
   /// torch's names of formats; masks have none in their name.
   private static let endings = [
@@ -30,7 +35,7 @@ package struct PreparedArrayName: Hashable, Sendable {
     hasVariableLength = name.hasPrefix(Self.variable)
     if hasVariableLength { name.removeFirst(Self.variable.count) }
     var size: String?
-    if name.hasPrefix(Self.latents), let cut = name.lastIndex(of: "_") {
+    if Self.isLatents(name), let cut = name.lastIndex(of: "_") {
       let token = name[name.index(after: cut)...]
       let extents = token.split(separator: "x", omittingEmptySubsequences: false)
       if (2...3).contains(extents.count), extents.allSatisfy({ Int($0) != nil }) {

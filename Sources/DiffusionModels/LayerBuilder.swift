@@ -141,6 +141,16 @@ struct LayerBuilder {
     return count
   }
 
+  /// - Throws: `ModelError.unevenWidth`
+  func require(
+    _ what: String, _ width: Int, multipleOf step: Int, at path: String
+  ) throws(ModelError) {
+    guard width % step == 0 else {
+      throw .unevenWidth(
+        component: component, name: path, of: what, width: width, step: step)
+    }
+  }
+
   private mutating func layer(
     _ path: String, _ operation: Layer.Operation, _ expected: [Int?], hasBias: Bool = true
   ) throws -> Layer {

@@ -8,6 +8,8 @@ package enum ModelError: Error, Equatable {
   case parameterShape(component: String, name: String, expected: [Int?], found: Shape)
   /// A number of heads or groups that does not divide a width.
   case indivisible(component: String, name: String, width: Int, by: Int, of: String)
+  /// A width of which some numbers make one step.
+  case unevenWidth(component: String, name: String, of: String, width: Int, step: Int)
 }
 
 extension ModelError: CustomStringConvertible {
@@ -22,6 +24,8 @@ extension ModelError: CustomStringConvertible {
     case .indivisible(let component, let name, let width, let count, let what):
       "\(component): '\(name)' has width \(width), which \(count) \(what) do not divide; "
         + "'config.json' of a diffusers folder says how many there are"
+    case .unevenWidth(let component, let name, let what, let width, let step):
+      "\(component): '\(name)': expected \(what) of a width that is a multiple of \(step), found \(width)"
     }
   }
 }

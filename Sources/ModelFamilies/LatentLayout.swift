@@ -36,7 +36,18 @@ package struct LatentLayout: Hashable, Sendable {
     (height / stride, width / stride)
   }
 
+  /// Whether latents have an axis of frames, a picture one frame.
+  package var hasFrames: Bool { frameStride > 1 }
+
   /// Frames of the latents of a video; frames that do not fill a stride are dropped.
   /// - Parameter frames: 1 or more.
   package func frames(ofVideo frames: Int) -> Int { (frames - 1) / frameStride + 1 }
+
+  /// Frames of a video that as many of latents stand for.
+  package func videoFrames(of count: Int) -> Int { (count - 1) * frameStride + 1 }
+
+  /// Frames of a video that are left where those are dropped which do not fill a stride.
+  package func wholeFrames(of frames: Int) -> Int {
+    videoFrames(of: self.frames(ofVideo: frames))
+  }
 }

@@ -29,6 +29,18 @@ package struct ModelFamily: Hashable, Sendable {
     all.filter { $0.trainedClasses.kohya?.script == script }
   }
 
+  /// The programs of sd-scripts and musubi-tuner whose place is taken here, in the order of the families.
+  package static var trainingScripts: [String] {
+    var scripts: [String] = []
+    for family in all {
+      guard let script = family.trainedClasses.kohya?.script, !scripts.contains(script) else {
+        continue
+      }
+      scripts.append(script)
+    }
+    return scripts
+  }
+
   /// The families whose adapters a module of `--network_module` is for, and no others.
   package static func all(withModule name: String) -> [ModelFamily] {
     all.filter { $0.trainedClasses.kohya?.module == name }

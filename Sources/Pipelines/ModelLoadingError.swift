@@ -21,6 +21,8 @@ package enum ModelLoadingError: Error, Equatable {
   case latentChannels(FilePath, found: Int)
   /// A transformer of videos that sees something else besides.
   case videoChannels(FilePath, expected: [Int], found: Int)
+  /// One that makes something else than latents; numbers of a patch.
+  case videoOutputs(FilePath, expected: Int, found: Int)
   /// One with parts of which nothing is read.
   case videoParts(FilePath, found: String)
   /// A network for much noise that is of another model.
@@ -59,10 +61,13 @@ extension ModelLoadingError: CustomStringConvertible {
         + "upscaling models cannot be trained"
     case .videoChannels(let file, let expected, let found):
       "\(file): expected a transformer that sees \(expected.map { "\($0)" }.joined(separator: " or ")) channels, "
-        + "found \(found): models with controls, references or sound cannot be trained"
+        + "found \(found): models with other latents, controls, references or sound cannot be trained"
+    case .videoOutputs(let file, let expected, let found):
+      "\(file): expected a transformer that makes \(expected) numbers of a patch, as latents have, found "
+        + "\(found): it is none of those that are trained here"
     case .videoParts(let file, let found):
       "\(file): expected a transformer that sees text and at most a first picture, found '\(found)': models with "
-        + "controls, references or sound cannot be trained"
+        + "controls, references, sound or a last picture cannot be trained"
     case .otherNetwork(let file, let base):
       "\(file): '--dit_high_noise': expected a network with the layers and shapes of \(base), found another"
     case .contextWidth(let file, let unet, let text):

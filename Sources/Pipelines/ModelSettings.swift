@@ -41,9 +41,6 @@ package struct ModelSettings: Sendable {
   /// Adapters that are merged into the base first, with their strengths.
   package var merged: [MergedAdapter] = []
 
-  /// Denoisers that are in memory together.
-  package var networkCount: Int { highNoise == nil ? 1 : 2 }
-
   package init(base: FilePath) { self.base = base }
 
   /// How frozen layers are held.

@@ -1,3 +1,4 @@
+package import Checkpoints
 package import ModelFamilies
 
 /// What is known of a model before a weight is read.
@@ -27,6 +28,8 @@ package struct PipelineOutline: Sendable {
   package let takesGuidance: Bool
   /// Whether there may be another network for much noise.
   package let takesHighNoise: Bool
+  /// That network, where one is named.
+  package let highNoise: BaseModel?
   /// Weights of that encoder, which is held in f32.
   package let encoderCount: Int
   /// What the user should know of the checkpoint.
@@ -41,7 +44,7 @@ package struct PipelineOutline: Sendable {
     captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
     notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
-    prepared: PreparedItems? = nil
+    highNoise: BaseModel? = nil, prepared: PreparedItems? = nil
   ) {
     self.modules = modules
     self.units = units
@@ -56,6 +59,7 @@ package struct PipelineOutline: Sendable {
     self.hasDecoder = hasDecoder
     self.takesGuidance = takesGuidance
     self.takesHighNoise = takesHighNoise
+    self.highNoise = highNoise
     self.encoderCount = encoderCount
     self.notices = notices
     self.prepared = prepared

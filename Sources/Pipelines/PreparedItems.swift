@@ -21,7 +21,6 @@ package struct PreparedItems: Sendable {
     package let name: String
     package let extents: Extents
     package let source: Source
-    package let isRequired: Bool
     /// What the program that makes it is to be told: `--i2v`.
     package let option: String?
   }
@@ -38,26 +37,23 @@ package struct PreparedItems: Sendable {
 extension PreparedItems.Array {
   /// What a text encoder made of a caption.
   package static func text(
-    _ name: String, _ extents: [Int?], isRequired: Bool = true, option: String? = nil
+    _ name: String, _ extents: [Int?], option: String? = nil
   ) -> Self {
-    Self(
-      name: name, extents: .axes(extents), source: .text, isRequired: isRequired, option: option)
+    Self(name: name, extents: .axes(extents), source: .text, option: option)
   }
 
   /// Something else that was made of the picture.
   package static func picture(
-    _ name: String, _ extents: [Int?], isRequired: Bool = true, option: String? = nil
+    _ name: String, _ extents: [Int?], option: String? = nil
   ) -> Self {
-    Self(
-      name: name, extents: .axes(extents), source: .latents, isRequired: isRequired, option: option)
+    Self(name: name, extents: .axes(extents), source: .latents, option: option)
   }
 
   /// Further latents of the same places: `latents_image`.
   package static func latents(
-    _ name: String, channels: Int, isRequired: Bool = true, option: String? = nil
+    _ name: String, channels: Int, option: String? = nil
   ) -> Self {
     Self(
-      name: name, extents: .likeLatents(channels: channels), source: .latents,
-      isRequired: isRequired, option: option)
+      name: name, extents: .likeLatents(channels: channels), source: .latents, option: option)
   }
 }

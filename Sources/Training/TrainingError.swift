@@ -10,7 +10,8 @@ package enum TrainingError: Error, Equatable {
   case output(option: String, reason: String)
   /// The run cannot fit, in bytes; with `fittingBlocks` blocks not kept it would.
   case memory(
-    needed: Int, available: Int, fittingBlocks: Int?, checkpointsBlocks: Bool, isNarrow: Bool)
+    needed: Int, available: Int, fittingBlocks: Int?, checkpointsBlocks: Bool, isNarrow: Bool,
+    isPrepared: Bool)
   /// The loss or a gradient is no number.
   case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
   /// There is nothing to encode images with.
@@ -37,12 +38,15 @@ extension TrainingError: CustomStringConvertible {
         + "token_warmup_step and enable_wildcard of every subset"
     case .output(let option, let reason): "'\(option)': \(reason)"
     case .memory(
-      let needed, let available, let fittingBlocks, let checkpointsBlocks, let isNarrow):
+      let needed, let available, let fittingBlocks, let checkpointsBlocks, let isNarrow,
+      let isPrepared):
       "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
         + (fittingBlocks.map { "'--blocks_to_swap \($0)' would fit; " } ?? "")
         + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")
         + (isNarrow ? "" : "'--mixed_precision bf16', ")
-        + "a smaller '--resolution' or '--train_batch_size' take less"
+        + (isPrepared
+          ? "a smaller 'batch_size' in '--dataset_config', or caches of a smaller 'resolution', take less"
+          : "a smaller '--resolution' or '--train_batch_size' take less")
     case .notFinite(let what, let step, let layer, let images):
       "step \(step): \(what) is not a number"
         + (layer.map { ", first in layer '\($0)'" } ?? "")

@@ -2,6 +2,7 @@ import Checkpoints
 import CommandSupport
 import ModelFamilies
 import Operations
+import Pipelines
 import Safetensors
 import SystemPackage
 import Training
@@ -33,9 +34,10 @@ struct RunSummary {
   private func lines(of plan: TrainingPlan, verbose: Bool) -> [String] {
     let (arithmetic, estimate) = (plan.arithmetic, plan.estimate)
     var lines = [
-      "\(plan.base.file.path): \(plan.base.layout.family.title)",
-      plan.network.summary,
+      "\(plan.base.file.path): \(plan.base.layout.family.title)"
     ]
+    if let other = plan.outline.highNoise { lines.append("\(other.file.path): for much noise") }
+    lines.append(plan.network.summary)
     if verbose { lines += plan.network.details.map { "  " + $0 } }
     lines += plan.images.summary.lines
     lines.append(

@@ -96,7 +96,6 @@ extension Train {
     settings.flags.trainsUNet = !network.trainsTextEncoderOnly && optimizer.unetRate != 0
     settings.flags.trainsTextEncoders =
       !network.trainsUNetOnly && optimizer.trainsTextEncoders
-    settings.flags.hasQuantizedBase = model.baseWeightsFormat == "int8"
     settings.arguments = network.arguments
     settings.weights = network.weights.map { FilePath(named: $0) }
     settings.takesRanksFromWeights = network.takesRanksFromWeights

@@ -95,6 +95,9 @@ struct Train: Tool {
       summary.warn(
         "'--mixed_precision fp16': bf16 takes its place, whose range needs no scaling of the loss")
     }
+    if model.transformerFormat == "float16" {
+      summary.warn("'--dit_dtype float16': bf16 takes its place, which has its range and more")
+    }
     if log.format == "wandb" {
       summary.warn(
         "'--log_with wandb': nothing is uploaded; "

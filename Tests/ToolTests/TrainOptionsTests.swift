@@ -115,7 +115,10 @@ struct TrainOptionsTests {
   /// Values that mean that there is nothing of an option.
   @Test func offValues() throws {
     let gate = try gate(
-      ["--scale_weight_norms", "0", "--save_n_epoch_ratio=0", "--vae=", "--reg_data_dir", ""],
+      [
+        "--scale_weight_norms", "0", "--save_n_epoch_ratio=0", "--vae=", "--reg_data_dir", "",
+        "--num_timestep_buckets", "0", "--show_timesteps", "None",
+      ],
       toml: """
         weighted_captions = false
         lr_scheduler_type = ""
@@ -223,6 +226,8 @@ struct TrainOptionsTests {
     #expect(
       try self.gate(["--xformers"]).notices
         == ["'--xformers' has no effect: attention is always computed in tiles"])
+    // Of Wan it says how samples are drawn.
+    #expect(try self.gate(["--one_frame"]).notices[0].hasPrefix("'--one_frame' has no effect"))
   }
 
   @Test(arguments: [
@@ -239,10 +244,18 @@ struct TrainOptionsTests {
     (["python", "fpack_train_network.py", "--sdpa"], "of FramePack"),
     (["accelerate", "launch", "sdxl_train.py"], "'sdxl_train.py': it trains whole models"),
     (
-      ["accelerate", "launch", "--num_processes=1", "./train_db.py"], "name 'sdxl_train_network.py'"
+      ["accelerate", "launch", "--num_processes=1", "./train_db.py"], "'sdxl_train_network.py'"
     ),
     (["python", "train_control_net.py", "--seed", "1"], "it trains ControlNets"),
     (["python", "my_train.py"], "'my_train.py': no script that is known"),
+    (["python", "hv_train.py"], "'hv_train.py': it trains whole models"),
+    (["python", "zimage_train.py"], "or 'wan_train_network.py' and its options"),
+    (["python", "krea2_train_network.py"], "of Krea 2"),
+    (["uv", "run", "flux_2_train_network_self_flow.py"], "of FLUX.2"),
+    (["--self_flow_gamma", "1"], "of FLUX.2"),
+    (["--vae_sample_size", "128"], "of HunyuanVideo 1.5"),
+    (["--show_timesteps", "image"], "'--show_timesteps': it draws times and trains nothing"),
+    (["--resume_from_huggingface"], "name the folder by '--resume'"),
   ])
   func otherModelsAndScripts(_ arguments: [String], _ says: String) {
     #expect(refusal(arguments).contains(says), "\(refusal(arguments))")
@@ -255,6 +268,12 @@ struct TrainOptionsTests {
     "accelerate launch train_network.py",
     "accelerate launch --num_cpu_threads_per_process 1 train_network.py",
     "accelerate launch --mixed_precision bf16 --num_processes=1 train_network.py",
+    "uv run accelerate launch --num_cpu_threads_per_process 1 --mixed_precision bf16 train_network.py",
+    "uv run --extra cu124 accelerate launch --num_cpu_threads_per_process 1 src/musubi_tuner/wan_train_network.py",
+    "uv run --with accelerate python -m accelerate.commands.launch train_network.py",
+    "uv run --frozen train_network.py", "poetry run python train_network.py",
+    "/usr/bin/env python3 train_network.py",
+    "conda run -n musubi --no-capture-output python train_network.py",
     "python -m accelerate.commands.launch --num_cpu_threads_per_process=8 ./sd-scripts/train_network.py",
   ])
   func linesArePastedWhole(line: String) throws {

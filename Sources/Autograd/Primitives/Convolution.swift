@@ -26,7 +26,7 @@ extension Variable {
         weight,
         { gradient in
           guard let x else { preconditionFailure("an input was kept") }
-          return extents.backwardWeight(x, gradient, w.shape, compute)
+          return extents.backwardWeight(x, gradient, w.shape)
         }
       ))
     return bias.map { result.addingRow($0) } ?? result
@@ -46,11 +46,9 @@ extension ConvolutionExtents {
     }
   }
 
-  func backwardWeight(
-    _ x: Tensor, _ dy: Tensor, _ weight: Shape, _ compute: ComputeType
-  ) -> Tensor {
+  func backwardWeight(_ x: Tensor, _ dy: Tensor, _ weight: Shape) -> Tensor {
     unsafe call(weight, x, dy) {
-      unsafe lyco_convolution_backward_weight($0, $1, $2, $3, compute.oneDNN)
+      unsafe lyco_convolution_backward_weight($0, $1, $2, $3)
     }
   }
 

@@ -87,6 +87,6 @@ int lyco_convolution_forward(const lyco_convolution *extents, const float *x, co
 int lyco_convolution_backward_data(const lyco_convolution *extents, const float *dy,
                                    const float *weight, float *dx, lyco_compute compute);
 int lyco_convolution_backward_weight(const lyco_convolution *extents, const float *x,
-                                     const float *dy, float *dweight, lyco_compute compute);
+                                     const float *dy, float *dweight);
 
 #endif

@@ -7,6 +7,9 @@ package struct HunyuanVideoConfiguration: Hashable, Sendable {
 
   package init() {}
 
+  /// Widths of heads are multiples of it, so that each axis turns pairs.
+  static let headStep = 32
+
   /// Numbers of a head that frames, rows and columns turn: 16, 56 and 56 of 128.
   func axes(ofHead width: Int) -> [Int] {
     let frames = width / 8

@@ -12,7 +12,7 @@ struct HunyuanVideoRefiner {
     let path = "txt_in."
     input = try builder.linear(path + "input_embedder", from: nil, to: width)
     time = try PerceptronEmbedding(
-      &builder, path + "t_embedder.mlp.0", path + "t_embedder.mlp.2", to: width)
+      ofWaves: &builder, path + "t_embedder.mlp.0", path + "t_embedder.mlp.2", to: width)
     caption = try PerceptronEmbedding(
       &builder, path + "c_embedder.linear_1", path + "c_embedder.linear_2",
       from: input.weightShape.columns, to: width)

@@ -38,14 +38,19 @@ package struct HunyuanVideoTransformer {
     width = patch.weightShape.rows
     let width = width
     let head = try builder.shape(of: "double_blocks.0.img_attn_q_norm").count
+    try builder.require(
+      "heads", head, multipleOf: HunyuanVideoConfiguration.headStep,
+      at: "double_blocks.0.img_attn_q_norm")
     let heads = try builder.heads(.width(head), of: width, at: "img_in.proj")
     refiner = try HunyuanVideoRefiner(&builder, width: width, heads: heads, epsilon)
-    time = try PerceptronEmbedding(&builder, "time_in.mlp.0", "time_in.mlp.2", to: width)
+    time = try PerceptronEmbedding(
+      ofWaves: &builder, "time_in.mlp.0", "time_in.mlp.2", to: width)
     vector = try PerceptronEmbedding(
       &builder, "vector_in.in_layer", "vector_in.out_layer", to: width)
     guidance =
       builder.has("guidance_in.mlp.0")
-      ? try PerceptronEmbedding(&builder, "guidance_in.mlp.0", "guidance_in.mlp.2", to: width) : nil
+      ? try PerceptronEmbedding(
+        ofWaves: &builder, "guidance_in.mlp.0", "guidance_in.mlp.2", to: width) : nil
     let doubles = builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj")
     let singles = builder.count("single_blocks", having: "linear2", "modulation.linear")
     doubleBlocks = try (0..<doubles).map { index in

@@ -20,6 +20,15 @@ struct PerceptronEmbedding {
     self.activation = activation
   }
 
+  /// Of cosines and as many sines, see `Tensor.waves`.
+  /// - Throws: `ModelError.unevenWidth` where they cannot be as many, and as otherwise.
+  init(
+    ofWaves builder: inout LayerBuilder, _ first: String, _ second: String, to outputs: Int
+  ) throws {
+    try self.init(&builder, first, second, to: outputs)
+    try builder.require("waves", inputs, multipleOf: 2, at: first)
+  }
+
   var inputs: Int { first.weightShape.columns }
   var outputs: Int { second.weightShape.rows }
   var layers: [Layer] { [first, second] }

@@ -8,6 +8,9 @@ package struct WanConfiguration: Hashable, Sendable {
 
   package init() {}
 
+  /// Widths of heads are multiples of it: numbers are turned in pairs.
+  static let headStep = 2
+
   /// Numbers of a head that frames, rows and columns turn.
   func axes(ofHead width: Int) -> [Int] {
     let sixth = width / 6

@@ -38,9 +38,12 @@ package struct WanTransformer {
     width = patch.weightShape.rows
     let width = width
     let heads = try builder.heads(configuration.heads, of: width, at: "patch_embedding")
+    try builder.require(
+      "heads", width / heads, multipleOf: WanConfiguration.headStep, at: "blocks.0.self_attn")
     text = try PerceptronEmbedding(
       &builder, "text_embedding.0", "text_embedding.2", .tanhGELU, to: width)
-    time = try PerceptronEmbedding(&builder, "time_embedding.0", "time_embedding.2", to: width)
+    time = try PerceptronEmbedding(
+      ofWaves: &builder, "time_embedding.0", "time_embedding.2", to: width)
     projection = try builder.linear("time_projection.1", from: width, to: 6 * width)
     picture =
       builder.has("img_emb.proj.1") ? try WanPictureEmbedding(&builder, to: width) : nil

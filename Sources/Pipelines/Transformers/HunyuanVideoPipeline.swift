@@ -49,6 +49,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
       throw ModelLoadingError.videoChannels(
         base.file.path, expected: [latents.channels, 2 * latents.channels], found: input[1])
     }
+    try ModelLoadingError.requireOutputs(of: "final_layer.linear", parameters, latents)
     let columns = parameters.shape("unet", "txt_in.input_embedder", "weight")?.columns
     let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
     let modules = base.layout.modules.filter { $0.role == .denoiser }

@@ -54,6 +54,7 @@ package final class WanPipeline: PreparedFamily {
         base.file.path, expected: [latents.channels, 2 * latents.channels + maskChannels],
         found: input[1])
     }
+    try ModelLoadingError.requireOutputs(of: "head.head", parameters, latents)
     let columns = parameters.shape("unet", "text_embedding.0", "weight")?.columns
     var arrays = [PreparedItems.Array.text("t5", [nil, columns])]
     if known > 0 {
@@ -73,6 +74,7 @@ package final class WanPipeline: PreparedFamily {
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil,
       tokens: WanConfiguration().textLength, hasEncoder: false, takesHighNoise: true,
+      highNoise: try highNoise(of: base, settings),
       prepared: PreparedItems(family.commonCaches, arrays))
   }
 
@@ -113,16 +115,7 @@ package final class WanPipeline: PreparedFamily {
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
     let transformer = try Self.transformer(base, settings, checkpointsBlocks: checkpointsBlocks)
     self.transformer = transformer
-    highNoise = try settings.highNoise.map { path in
-      let other = try BaseModel(opening: path, as: base.layout.family)
-      try other.requireReadable()
-      let shapes = [base, other].map { model in
-        Dictionary(
-          model.layout.modules.map { ($0.path, $0.shape) }, uniquingKeysWith: { first, _ in first })
-      }
-      guard shapes[0] == shapes[1] else {
-        throw ModelLoadingError.otherNetwork(path, of: base.file.path)
-      }
+    highNoise = try Self.highNoise(of: base, settings).map { other in
       let given =
         settings.boundary ?? Self.boundary(ofImages: transformer.channels > transformer.outputs)
       return (
@@ -130,6 +123,23 @@ package final class WanPipeline: PreparedFamily {
         Float(given > 1 ? given : given * 1000)
       )
     }
+  }
+
+  /// The network for much noise, which has the layers of the other.
+  private static func highNoise(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> BaseModel? {
+    guard let path = settings.highNoise else { return nil }
+    let other = try BaseModel(opening: path, as: base.layout.family)
+    try other.requireReadable()
+    let shapes = [base, other].map { model in
+      Dictionary(
+        model.layout.modules.map { ($0.path, $0.shape) }, uniquingKeysWith: { first, _ in first })
+    }
+    guard shapes[0] == shapes[1] else {
+      throw ModelLoadingError.otherNetwork(path, of: base.file.path)
+    }
+    return other
   }
 
   private static func transformer(

@@ -1,3 +1,4 @@
+import ModelFamilies
 import Safetensors
 import SystemPackage
 
@@ -44,7 +45,7 @@ extension TrainingSet {
           )
         ))
     }
-    if prepared.isVideo { members += Self.frames(of: values) }
+    if prepared.isVideo { members += frames(of: values) }
     let hasControl =
       values.controlDirectory != nil
       || (examples + validation).contains { example in
@@ -56,10 +57,13 @@ extension TrainingSet {
   }
 
   /// With musubi-tuner's defaults, and what it makes of values that it rounds.
-  private static func frames(of values: PreparedValues) -> [(key: String, value: JSONValue)] {
+  private func frames(of values: PreparedValues) -> [(key: String, value: JSONValue)] {
     let sample = values.frameSample ?? 1
     let extraction = values.frameExtraction ?? "head"
-    let targets = Set((values.targetFrames ?? [1]).map { ($0 - 1) / 4 * 4 + 1 }).sorted()
+    let latents = demands?.latents
+    let targets = Set(
+      (values.targetFrames ?? [1]).map { frames in latents?.wholeFrames(of: frames) ?? frames }
+    ).sorted()
     return [
       ("frame_extraction", .string(extraction == "uniform" && sample == 1 ? "head" : extraction)),
       ("frame_stride", .integer(values.frameStride ?? 1)), ("frame_sample", .integer(sample)),

@@ -12,13 +12,13 @@ import SystemPackage
 
 /// What lies in folders of images.
 enum FileListing {
-  /// Endings of images. Content decides what is read; the rest are formats that other trainers take,
   /// Why nothing can be written in a folder, as far as that is known without writing; nil where something can.
   static func refusal(ofWritingIn folder: FilePath) -> Errno? {
     let status = unsafe folder.withPlatformString { unsafe access($0, W_OK | X_OK) }
     return status == 0 ? nil : Errno(rawValue: errno)
   }
 
+  /// Endings of images. Content decides what is read; the rest are formats that other trainers take,
   /// so that they are named rather than passed over.
   static let imageEndings: Set<String> = [
     "png", "jpg", "jpeg", "webp", "bmp", "gif", "avif", "heic", "heif", "jxl", "tif", "tiff",

@@ -30,19 +30,19 @@ extension FlowSettings {
       draws.first = (Double(place.index % bucketCount) + draws.uniform()) / Double(bucketCount)
     }
     if sampling == .sigma { return sigmaMoment(&draws) }
-    func share() -> Double { self.share(height: height, width: width, &draws) }
+    let ways = ways(height: height, width: width)
+    func moment(_ share: Double) -> Moment { Moment(share: share, time: share * 1000 + offset) }
     let (low, high) = (range.lowerBound / 1000, range.upperBound / 1000)
-    guard keepsShape else {
-      let share = low + share() * (high - low)
-      return Moment(share: share, time: share * 1000 + offset)
+    guard keepsShape else { return moment(low + Self.share(ways, &draws) * (high - low)) }
+    if let first = draws.first, let share = Self.share(ways, in: low...high, at: first, &draws) {
+      return moment(share)
     }
     for _ in 0..<Self.mostRounds {
-      let share = share()
-      if low...high ~= share { return Moment(share: share, time: share * 1000 + offset) }
+      let share = Self.share(ways, &draws)
+      if low...high ~= share { return moment(share) }
     }
     // A range that the distribution all but leaves out.
-    let share = min(max(share(), low), high)
-    return Moment(share: share, time: share * 1000 + offset)
+    return moment(min(max(Self.share(ways, &draws), low), high))
   }
 
   /// How often a share is drawn anew, as musubi-tuner does.
@@ -62,12 +62,14 @@ extension FlowSettings {
     /// Of mean 0 and deviation 1.
     mutating func normal() -> Double {
       guard let first = first.take() else { return Double(generator.normal()) }
-      return FlowSettings.normal(atQuantile: first)
+      return ShareCurve.normal(atQuantile: first)
     }
 
     /// 0 up to below 1, always drawn.
     mutating func decision() -> Double { Double(generator.uniform()) }
   }
+
+  // MARK: Whole timesteps
 
   /// A whole timestep of the density that `weighting` names.
   ///
@@ -75,7 +77,7 @@ extension FlowSettings {
   private func sigmaMoment(_ draws: inout Draws) -> Moment {
     let fraction: Double =
       switch weighting {
-      case .logitNormal: Self.sigmoid(logitMean + logitDeviation * draws.normal())
+      case .logitNormal: ShareCurve.sigmoid(logitMean + logitDeviation * draws.normal())
       case .mode: Self.mode(draws.uniform(), modeScale)
       case .none, .uniform, .cosmap, .sigmaSqrt: draws.uniform()
       }
@@ -85,56 +87,63 @@ extension FlowSettings {
     return Moment(share: 1 - step / 1000, time: 1000 - step)
   }
 
-  private func share(height: Int, width: Int, _ draws: inout Draws) -> Double {
-    switch sampling {
-    case .sigma, .uniform: return draws.uniform()
-    case .sigmoid: return Self.sigmoid(sigmoidScale * draws.normal())
-    case .shift: return shifted(by: shift, &draws)
-    case .fluxShift, .flux2Shift, .qwenShift, .krea2Shift:
-      return shifted(by: exp(sampling.meanShift(height: height, width: width) ?? 0), &draws)
-    case .logSNR: return Self.share(ofLogSNR: logitMean + logitDeviation * draws.normal())
-    case .qinglongFlux, .qinglongQwen:
-      let decision = draws.decision()
-      let isFlux = sampling == .qinglongFlux
-      if decision < (isFlux ? 0.79 : 0.95) {
-        return shifted(by: exp(sampling.meanShift(height: height, width: width) ?? 0), &draws)
-      }
-      if isFlux, decision < 0.9 {
-        return Self.share(ofLogSNR: logitMean + logitDeviation * draws.normal())
-      }
-      return Self.share(ofLogSNR: 5.36 + draws.normal())
-    }
-  }
-
-  private func shifted(by shift: Double, _ draws: inout Draws) -> Double {
-    let share = Self.sigmoid(sigmoidScale * draws.normal())
-    return shift * share / (1 + (shift - 1) * share)
-  }
-
-  private static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
-
-  private static func share(ofLogSNR value: Double) -> Double { sigmoid(-value / 2) }
-
   /// Heavier in the middle, or at both ends, by the sign of the scale.
   private static func mode(_ u: Double, _ scale: Double) -> Double {
     let cosine = cos(.pi * u / 2)
     return 1 - u - scale * (cosine * cosine - 1 + u)
   }
 
-  /// √2 · erf⁻¹(2q − 1), by Newton's method on Φ.
-  static func normal(atQuantile quantile: Double) -> Double {
-    let q = min(max(quantile, 1e-7), 1 - 1e-7)
-    // Within 4.5e-4 (Abramowitz and Stegun 26.2.23), from where each step squares the error.
-    let tail = min(q, 1 - q)
-    let t = (-2 * log(tail)).squareRoot()
-    let numerator = 2.515_517 + t * (0.802_853 + t * 0.010_328)
-    let denominator = 1 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308))
-    var x = t - numerator / denominator
-    if q < 0.5 { x = -x }
-    for _ in 0..<3 {
-      let error = erfc(-x / 2.0.squareRoot()) / 2 - q
-      x -= error * (2 * Double.pi).squareRoot() * exp(x * x / 2)
+  // MARK: Shares
+
+  /// A curve, and the number between 0 and 1 up to which it is the one that is chosen.
+  private typealias Way = (until: Double, curve: ShareCurve)
+
+  private func ways(height: Int, width: Int) -> [Way] {
+    let bySize = ShareCurve.logistic(
+      scale: sigmoidScale, shift: exp(sampling.meanShift(height: height, width: width) ?? 0))
+    let signal = ShareCurve.logSNR(mean: logitMean, deviation: logitDeviation)
+    let clear = ShareCurve.logSNR(mean: 5.36, deviation: 1)
+    return switch sampling {
+    case .sigma, .uniform: [(1, .even)]
+    case .sigmoid: [(1, .logistic(scale: sigmoidScale, shift: 1))]
+    case .shift: [(1, .logistic(scale: sigmoidScale, shift: shift))]
+    case .fluxShift, .flux2Shift, .qwenShift, .krea2Shift: [(1, bySize)]
+    case .logSNR: [(1, signal)]
+    case .qinglongFlux: [(0.79, bySize), (0.9, signal), (1, clear)]
+    case .qinglongQwen: [(0.95, bySize), (1, clear)]
     }
-    return x
+  }
+
+  private static func share(_ ways: [Way], _ draws: inout Draws) -> Double {
+    let decision = ways.count > 1 ? draws.decision() : 0
+    guard let curve = (ways.first { decision < $0.until } ?? ways.last)?.curve else { return 0 }
+    return curve.share(of: curve.isOfEven ? draws.uniform() : draws.normal())
+  }
+
+  /// The share at a quantile of what the ways give in a range, which is what is left of them where shares are drawn
+  /// until one lies in it.
+  ///
+  /// musubi-tuner draws each of those rounds from another part of 0 to 1. In the long run as many shares come then from
+  /// each part in the range; here they do in every epoch, and parts of the range are as many as were asked for.
+  /// - Returns: nil where there is nothing in the range.
+  private static func share(
+    _ ways: [Way], in range: ClosedRange<Double>, at quantile: Double, _ draws: inout Draws
+  ) -> Double? {
+    var inside: [(until: Double, curve: ShareCurve, quantiles: ClosedRange<Double>)] = []
+    var (start, total) = (0.0, 0.0)
+    for way in ways {
+      if let quantiles = way.curve.quantiles(in: range) {
+        total += (way.until - start) * (quantiles.upperBound - quantiles.lowerBound)
+        inside.append((total, way.curve, quantiles))
+      }
+      start = way.until
+    }
+    let decision = ways.count > 1 ? draws.decision() * total : 0
+    guard let chosen = inside.first(where: { decision < $0.until }) ?? inside.last else {
+      return nil
+    }
+    let (first, last) = (chosen.quantiles.lowerBound, chosen.quantiles.upperBound)
+    let share = chosen.curve.share(at: first + quantile * (last - first))
+    return min(max(share, range.lowerBound), range.upperBound)
   }
 }

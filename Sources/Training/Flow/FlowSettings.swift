@@ -13,7 +13,8 @@ package struct FlowSettings: Equatable, Sendable {
   package var range = 0.0...1000.0
   /// Whether the distribution is cut off at the range rather than pressed into it.
   package var keepsShape = false
-  /// Equal parts of 0 to 1 from each of which as many samples of an epoch are drawn; nil for none.
+  /// Equal parts of the distribution, where it is cut off of what is left, from each of which as many samples of an
+  /// epoch are drawn; nil for none.
   package var bucketCount: Int?
 
   package init() {}

@@ -10,22 +10,12 @@ import Tensors
 /// takes the place of W in one product. With W in fewer bits than f32, what is added to it goes through a
 /// product of its own: in W' it would be rounded away.
 package final class AdaptedLayer: LayerAdaptation {
-  /// How the output comes about.
-  enum Route {
-    /// Factors are applied to activations.
-    case factors(any ActivationForm.Type)
-    /// The frozen layer's output, and that of ΔW.
-    case difference
-    /// The output of W'.
-    case weight
-  }
-
   package let plan: PlannedModule
   package let factors: TrainedFactors
   /// The place of the module in the network, by which its random numbers are drawn.
   let index: Int
   let state: NetworkState
-  let route: Route
+  let route: AdapterRoute
   /// Whether LyCORIS' dropouts of its bypass mode count, rather than those of rows of ΔW.
   let dropsInBypass: Bool
 
@@ -37,33 +27,9 @@ package final class AdaptedLayer: LayerAdaptation {
     self.factors = factors
     self.index = index
     self.state = state
-    let options = plan.options
-    dropsInBypass =
-      !plan.dropsAsKohya && factors.magnitude == nil
-      && plan.algorithm.trainingOptions.contains(.dropout)
-      && (options.bypasses ?? (options.dropout > 0 || hasQuantizedBase))
-    route = Self.route(
-      plan, layer, isDecomposed: factors.magnitude != nil, factors,
-      bypasses: dropsInBypass || hasQuantizedBase ? true : options.bypasses)
-  }
-
-  private static func route(
-    _ plan: PlannedModule, _ layer: Layer, isDecomposed: Bool, _ factors: TrainedFactors,
-    bypasses: Bool?
-  ) -> Route {
-    let ofWeight: Route = layer.compute == .f32 ? .weight : .difference
-    switch layer.operation {
-    case .groupNorm, .layerNorm, .rmsNorm: return .weight
-    case .linear, .convolution: break
-    }
-    if isDecomposed { return ofWeight }
-    guard let form = plan.algorithm as? any ActivationForm.Type,
-      form.applies(to: layer.operation)
-    else {
-      return bypasses == true && plan.algorithm.trainingOptions.contains(.bypass)
-        ? .difference : ofWeight
-    }
-    return form.isUsed(plan, factors, bypasses: bypasses) ? .factors(form) : ofWeight
+    dropsInBypass = plan.dropsInBypass(hasQuantizedBase: hasQuantizedBase)
+    route = plan.route(
+      of: layer.operation, layer.compute, hasQuantizedBase: hasQuantizedBase)
   }
 
   package func output(of layer: Layer, for x: Variable) -> Variable {

@@ -15,6 +15,12 @@ package struct PlannedModule: Sendable {
 
   package var algorithm: any TrainableAlgorithm.Type { options.algorithm }
 
+  /// Whether DoRA wraps it.
+  package var isDecomposed: Bool {
+    options.decomposesWeight && algorithm.trainingOptions.contains(.weightDecomposition)
+      && !algorithm.trainsWeight
+  }
+
   /// In an adapter file.
   package var name: String { module.adapterName }
 

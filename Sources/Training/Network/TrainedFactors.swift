@@ -84,7 +84,7 @@ package struct TrainedFactors {
     scalar = settings.usesScalar ? parameter(scalarSuffix.name, Tensor(scalar: 0)) : nil
     magnitudeAxis = options.decomposesOutputs ? .outputs : .inputs
     magnitude =
-      options.decomposesWeight && algorithm.trainingOptions.contains(.weightDecomposition)
+      plan.isDecomposed
       ? parameter(
         WeightDecomposition<Tensor>.suffix.name,
         WeightDecomposition.lengths(

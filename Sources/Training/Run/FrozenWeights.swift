@@ -9,33 +9,32 @@ struct FrozenWeights {
   /// As they are multiplied: of all that is always kept, and of the linear layers of each block.
   private let others: Int
   private let blocks: [Int]
-  /// Of the same layers, as the checkpoint has them.
+  /// Of the same layers, as the checkpoint has them; of two the one that has more.
   private let stored: [Int]
   /// How many networks of these shapes there are.
   private let networks: Int
 
   /// - Parameters:
   ///   - modules: of all that stays in memory together.
-  ///   - networks: how many of these shapes there are.
+  ///   - networks: files of these shapes, of which one is computed at a time.
   ///   - bytes: of a module, as it is multiplied.
   init(
-    _ modules: [FamilyModule], _ outline: PipelineOutline, in base: BaseModel,
-    networks: Int, bytes: (FamilyModule) -> Int
+    _ modules: [FamilyModule], _ outline: PipelineOutline, in networks: [BaseModel],
+    bytes: (FamilyModule) -> Int
   ) {
     let layers = outline.blocks.map { block in block.filter { $0.kind == .linear } }
     blocks = layers.map { $0.reduce(0) { $0 + bytes($1) } }
     stored = layers.map { block in
       block.reduce(0) { sum, module in
-        guard let view = base.file[module.weight.key] else { return sum }
-        let rows = module.weight.rows?.count ?? view.shape.rows
-        return sum + view.byteCount / max(view.shape.rows, 1) * rows
+        let bytes = networks.compactMap { $0.file[module.weight.key] }.map { view in
+          view.byteCount / max(view.shape.rows, 1) * (module.weight.rows?.count ?? view.shape.rows)
+        }
+        return sum + (bytes.max() ?? 0)
       }
     }
-    self.networks = networks
+    self.networks = networks.count
     others = modules.reduce(0) { $0 + bytes($1) } - blocks.reduce(0, +)
   }
-
-  var blockCount: Int { blocks.count }
 
   /// What is in memory at most while that many blocks, the last ones, are read when they are computed: two at a time.
   func kept(streaming count: Int) -> Int {

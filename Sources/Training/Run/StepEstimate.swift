@@ -26,6 +26,7 @@ package struct StepEstimate: Equatable, Sendable {
   /// - Parameters:
   ///   - units: of the denoiser.
   ///   - adapted: paths of its layers that are trained.
+  ///   - formed: bytes that layers take whose ΔW or W' is formed, by their paths.
   ///   - size: of one sample.
   ///   - loaded: bytes of what is read before the other weights.
   ///   - frozen: bytes of all frozen weights that stay in memory.
@@ -33,30 +34,35 @@ package struct StepEstimate: Equatable, Sendable {
   ///   - parameters: numbers that are trained.
   ///   - copies: how often the run holds each of them: value, gradient, state of the optimizer, average.
   package init(
-    units: [LayerUnit], adapted: Set<String>, size: StepSize, batch: Int, loaded: Int,
+    units: [LayerUnit], adapted: Set<String>, formed: [String: Int] = [:], size: StepSize,
+    batch: Int, loaded: Int,
     frozen: Int, read: Int = 0, parameters: Int, copies: Int, checkpointsBlocks: Bool
   ) {
     var (operations, kept, largest, boundaries) = (0.0, 0, 0, 0)
+    let width = MemoryLayout<Float>.stride
     for unit in units {
-      var ofUnit = 0
+      var (ofUnit, formedInUnit) = (0, 0)
       for layer in unit.layers {
         let cost = layer.cost(size)
         operations += cost.operations
         ofUnit += cost.kept + (adapted.contains(layer.path) ? cost.keptIfAdapted : 0)
         boundaries += cost.boundary
+        formedInUnit += formed[layer.path] ?? 0
       }
-      kept += ofUnit
-      largest = max(largest, ofUnit)
+      // What is formed of weights does not grow with the batch.
+      let bytes = batch * ofUnit * width + formedInUnit
+      kept += bytes
+      largest = max(largest, bytes)
     }
     // Going back costs what going forth does, attention twice and a half of it; a second pass forward
     // where blocks are computed twice.
     self.operations = Double(batch) * operations * (checkpointsBlocks ? 3.1 : 2.15)
-    let waiting = checkpointsBlocks ? largest + boundaries : kept
-    // Half as much again passes through.
-    self.kept = batch * waiting * MemoryLayout<Float>.stride * 5 / 4
+    let waiting = checkpointsBlocks ? largest + batch * boundaries * width : kept
+    // A quarter as much again passes through.
+    self.kept = waiting * 5 / 4
     self.loaded = loaded
     self.frozen = frozen
     self.read = read
-    trained = parameters * copies * MemoryLayout<Float>.stride
+    trained = parameters * copies * width
   }
 }

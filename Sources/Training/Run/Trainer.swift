@@ -76,8 +76,11 @@ package final class Trainer<Pipeline: ModelPipeline> {
     if let state = plan.state, let folder = configuration.run.resumed {
       try state.restore(groups, &optimizer, &average, from: folder)
       progress = state.progress
+      // One of an earlier release does not have all of them.
+      progress.settings = plan.resumedSettings
     }
     progress.rates = plan.rates
+    progress.objective = plan.objectiveSettings
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
       configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)

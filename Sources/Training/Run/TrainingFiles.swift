@@ -66,7 +66,6 @@ extension TrainingPlan {
     settings.merge(configuration.loss.metadata) { $1 }
     let summary = images.summary
     let isOfMusubi = FamilyMetadata(of: base.layout.family)?.trainer == .musubi
-    settings["num_train_items"] = PythonText(summary.trainingSamples)
     settings["num_train_images"] = PythonText(summary.trainingSamples)
     settings["num_reg_images"] = PythonText(summary.regularizationImages)
     settings["num_validation_images"] = PythonText(summary.validationImages)
@@ -146,6 +145,29 @@ extension TrainingPlan {
       configuration.network.arguments.isEmpty
       ? nil : configuration.network.arguments.sorted().joined(separator: " ")
     settings["--ema_decay"] = configuration.run.averageDecay.map { "\($0)" }
+    settings["--base_weights_dtype"] = configuration.model.holdsInt8 ? "int8" : nil
+    settings["--dit_high_noise"] = outline.highNoise == nil ? nil : "a second network"
+    return settings
+  }
+
+  /// How noise, times and losses are drawn and weighed, by the names of metadata. A run may go on with others, as with
+  /// other learning rates.
+  var objectiveSettings: [String: String] {
+    var settings = configuration.loss.metadata.mapValues(\.text)
+    let times = [
+      "min_timestep": configuration.firstTimestep, "max_timestep": configuration.lastTimestep,
+    ]
+    for (name, time) in times { settings[name] = time.map { "\($0)" } }
+    guard case .flow = outline.prediction else {
+      let noise = configuration.noise.metadata(zeroTerminal: configuration.hasZeroTerminalSNR)
+      return settings.merging(noise.mapValues(\.text)) { $1 }
+    }
+    let (flow, model) = (configuration.flow, configuration.model)
+    settings.merge(flow.metadata.mapValues(\.text)) { $1 }
+    settings["preserve_distribution_shape"] = flow.keepsShape ? "True" : nil
+    settings["num_timestep_buckets"] = flow.bucketCount.map { "\($0)" }
+    settings["guidance_scale"] = model.guidance.map { "\($0)" }
+    settings["timestep_boundary"] = model.boundary.map { "\($0)" }
     return settings
   }
 }

@@ -92,7 +92,6 @@ package struct TrainingMetadata: Sendable {
     ]
     all.merge(settings) { $1 }
     let isOfMusubi = facts?.trainer == .musubi
-    if !isOfMusubi { all["num_train_items"] = nil }
     if isOfMusubi {
       all.merge(configuration.flow.metadata) { $1 }
       all["guidance_scale"] = PythonText(model.guidance ?? 1)

@@ -1,3 +1,4 @@
+import Adapters
 import Checkpoints
 import ModelFamilies
 import Pipelines
@@ -21,6 +22,7 @@ extension TrainingPlan {
       )
     }
     try optimizer.optimizer.check(rates: rates)
+    try checkBothNetworks()
     try checkKeptText()
     try checkCacheFolders()
     guard
@@ -49,6 +51,26 @@ extension TrainingPlan {
       throw .combination(
         "'--v_parameterization': \(base.layout.family.title) finds the flow from latents to noise: remove it"
       )
+    }
+  }
+
+  /// Refuses what is made of one network's weights where two share what is trained: in the other it would stand in for
+  /// weights that it does not come from.
+  private func checkBothNetworks() throws(SettingError) {
+    guard outline.highNoise != nil else { return }
+    func refuse(_ what: String, _ reason: String) -> SettingError {
+      .combination(
+        "'--dit_high_noise': \(what) \(reason), and there are two: train '--dit' and '--dit_high_noise' in runs of "
+          + "their own, or use another algorithm")
+    }
+    for module in network.modules {
+      let name = module.algorithm.name
+      if module.algorithm.trainsWeight {
+        throw refuse("'algo=\(name)'", "trains the weights of one network")
+      }
+      if module.isDecomposed {
+        throw refuse("'dora_wd=True'", "begins with the lengths of one network's weights")
+      }
     }
   }
 

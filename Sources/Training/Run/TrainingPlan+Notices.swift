@@ -16,7 +16,7 @@ extension TrainingPlan {
         "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
           + "epoch \(state.progress.epoch), step \(state.progress.step)")
     }
-    if let notice = rateNotice { notices.append(notice) }
+    notices += [rateNotice, objectiveNotice].compactMap(\.self)
     notices += outline.notices
     notices += familyNotices(on: given)
     notices += scheduleNotices
@@ -29,7 +29,7 @@ extension TrainingPlan {
             + "LyCORIS has no bound for \(names)")
       }
     }
-    notices += storageNotices
+    notices += storageNotices(on: given)
     if configuration.masksLoss, !images.hasMasks {
       notices.append(
         "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
@@ -68,6 +68,11 @@ extension TrainingPlan {
     }
     notices += objectiveNotices
     let model = given.model
+    if model.transformerCompute != nil, outline.prepared == nil {
+      notices.append(
+        "'--dit_dtype' has no effect: '--mixed_precision' says the format of the weights of \(family.title)"
+      )
+    }
     let unused =
       (model.asksFP8 && outline.prepared == nil ? ["--fp8_base"] : [])
       + (model.streamedBlocks > 0 && outline.blocks.isEmpty ? ["--blocks_to_swap"] : [])
@@ -88,7 +93,9 @@ extension TrainingPlan {
       )
     }
     let (rates, encoders) = (given.rates.textEncoders, family.textEncoders.count)
-    if rates.count > encoders, Set(rates.dropFirst(encoders - 1)).count > 1 {
+    if outline.prepared == nil, rates.count > encoders,
+      Set(rates.dropFirst(max(encoders - 1, 0))).count > 1
+    {
       let left = rates.dropFirst(encoders).map { "\($0)" }.joined(separator: " ")
       notices.append(
         "'--text_encoder_lr': \(family.title) has \(encoders == 1 ? "one text encoder" : "\(encoders) text encoders"): "
@@ -98,6 +105,11 @@ extension TrainingPlan {
       let flags = [
         ("--cache_latents", given.cache.place != nil),
         ("--cache_text_encoder_outputs", given.textCaching != .none),
+        ("--vae", model.vae != nil), ("--vae_batch_size", given.cache.batchSize != 1),
+        ("--weighted_captions", model.weighsCaptions),
+        ("--max_token_length", model.maxTokenLength != 75),
+        ("--text_encoder_lr", !given.rates.textEncoders.isEmpty),
+        ("--prior_loss_weight", given.images.priorLossWeight != 1),
       ].filter(\.1).map { "'\($0.0)'" }
       if !flags.isEmpty {
         notices.append(
@@ -121,6 +133,19 @@ extension TrainingPlan {
     return
       "'--resume': the state was saved with learning rates \(text(before)); what is given now counts from here on: "
       + text(rates)
+  }
+
+  /// Where a run goes on with noise, times or losses of other settings than it had.
+  private var objectiveNotice: String? {
+    guard let before = state?.progress.objective else { return nil }
+    let now = objectiveSettings
+    let names = Set(before.keys).union(now.keys).filter { before[$0] != now[$0] }.sorted()
+    guard !names.isEmpty else { return nil }
+    func text(_ settings: [String: String]) -> String {
+      names.map { "\($0) \(settings[$0] ?? "not given")" }.joined(separator: ", ")
+    }
+    return
+      "'--resume': the state was saved with \(text(before)); what is given now counts from here on: \(text(now))"
   }
 
   /// Settings of the other way to learn.
@@ -175,8 +200,22 @@ extension TrainingPlan {
     return notices
   }
 
-  private var storageNotices: [String] {
+  private func storageNotices(on given: TrainingConfiguration) -> [String] {
     var notices: [String] = []
+    if outline.prepared != nil, given.model.compute == .bf16,
+      given.model.transformerCompute == .f32
+    {
+      notices.append(
+        "'--dit_dtype float32' has no effect: '--mixed_precision \(given.precision)' has the weights held in bf16"
+      )
+    }
+    if outline.prepared != nil, given.model.compute == .f32, given.model.transformerCompute == nil,
+      configuration.model.compute == .bf16, let format = Self.storedFormat(of: base)
+    {
+      notices.append(
+        "weights are held in bf16, as the checkpoint has them in \(format.rawValue): '--dit_dtype float32' has them "
+          + "in f32")
+    }
     if !configuration.model.compute.isNative {
       notices.append(
         "this processor has no bf16 instructions: weights are held in bf16 and computed in f32")

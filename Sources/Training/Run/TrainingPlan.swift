@@ -1,8 +1,6 @@
 import Adapters
 import Autograd
 package import Checkpoints
-import FoundationEssentials
-import Machine
 import ModelFamilies
 import OrderedCollections
 package import Pipelines
@@ -33,7 +31,7 @@ package struct TrainingPlan {
   /// What is still to be made of it.
   let missingText: [TextCache.Missing]
   /// Bytes of what is kept of captions in memory before the denoiser is read; nil where text encoders are asked later.
-  private let captionBytes: Int?
+  let captionBytes: Int?
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -57,10 +55,10 @@ package struct TrainingPlan {
     (base, pipeline) = try ModelPipelines.open(
       given.model.base, as: given.model.family, supposed: given.model.supposed,
       among: pipelines)
-    let settings = try NetworkSettings(
-      given.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)
     let (modules, configuration) = (outline.modules, configuration)
+    let settings = try NetworkSettings(
+      configuration.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
     images = try Self.images(configuration, outline, seed: seed)
     let images = images
     textCache =
@@ -101,8 +99,8 @@ package struct TrainingPlan {
     captionBytes =
       textCache == nil ? Self.captionBytes(configuration, outline, network, images) : 0
     frozen = FrozenWeights(
-      outline.modules.filter { $0.role != .text }, outline, in: base,
-      networks: configuration.model.highNoise == nil ? 1 : 2,
+      outline.modules.filter { $0.role != .text }, outline,
+      in: [base] + (outline.highNoise.map { [$0] } ?? []),
       bytes: { [model = configuration.model] in Self.bytes(of: $0, model) })
     let blockCount = outline.blocks.count
     guard blockCount == 0 || configuration.model.streamedBlocks <= blockCount else {
@@ -129,69 +127,8 @@ package struct TrainingPlan {
     return try TrainingSet(datasets, seed: seed, prepared: prepared, latents: outline.latents)
   }
 
-  /// The settings as far as they are of a checkpoint's family, with what the checkpoint says of itself; and what it
-  /// holds.
-  private static func fitted(
-    _ given: TrainingConfiguration, to base: BaseModel, _ pipeline: any ModelPipeline.Type
-  ) throws -> (TrainingConfiguration, PipelineOutline) {
-    var configuration = given
-    let encoders = base.layout.family.textEncoders.count
-    configuration.rates.textEncoders = Array(given.rates.textEncoders.prefix(max(encoders, 1)))
-    if !pipeline.keepsText { configuration.textCaching = .none }
-    var model = given.model
-    // Text encoders are asked for where something is missing.
-    model.textIsKept = configuration.textCaching == .disk
-    let outline = try pipeline.outline(of: base, model)
-    if given.model.highNoise != nil, !outline.takesHighNoise {
-      throw SettingError.combination(
-        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
-      )
-    }
-    if outline.prepared != nil {
-      (configuration.cache.place, configuration.textCaching) = (nil, .none)
-    }
-    if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
-    if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
-    if given.model.highNoise != nil, !outline.takesHighNoise {
-      throw SettingError.combination(
-        "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
-      )
-    }
-    if outline.prepared != nil {
-      // What the trainers of transformers call by names of their own.
-      configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
-      if given.model.compute == .f32 {
-        // Those of a large model would take twice their file.
-        let stored = base.file.tensors.values.max { $0.byteCount < $1.byteCount }?.dtype
-        let isNarrow = [.bf16, .f8e4m3, .f8e5m2].contains(stored)
-        configuration.model.compute =
-          given.model.transformerCompute ?? (isNarrow ? .bf16 : .f32)
-      }
-    }
-    let (first, last) = (given.firstTimestep, given.lastTimestep)
-    if first != nil || last != nil {
-      if case .flow = outline.prediction {
-        configuration.flow.range = try FlowSettings.range(from: first, to: last)
-      } else {
-        configuration.noise.timesteps = try NoiseSettings.timesteps(from: first, to: last)
-      }
-    }
-    return (configuration, outline)
-  }
-
   /// Whether text encoders have done all that they are for before the denoiser is read.
   var encodesTextFirst: Bool { captionBytes != nil }
-
-  /// nil where text encoders are adapted, where captions are not known, or where they are too many.
-  private static func captionBytes(
-    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet
-  ) -> Int? {
-    guard network.textEncoderCount == 0, let captions = images.fixedCaptions else { return nil }
-    let bytes = captions.count * outline.captionBytes
-    let fits = configuration.textCaching == .memory || bytes <= KnownCaptions.commonBytes
-    return fits ? bytes : nil
-  }
 
   /// What is minimized.
   var objective: any Objective {
@@ -217,89 +154,5 @@ package struct TrainingPlan {
     let groups = network.rateGroups(
       unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     return Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
-  }
-
-  /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose
-  /// threads would spend their time waiting for each other. Results do not depend on it.
-  var threads: Int {
-    configuration.run.threads
-      ?? (estimate.operations < 2e10 ? 1 : ProcessInfo.processInfo.activeProcessorCount)
-  }
-
-  /// How many of the model's blocks are not kept in memory, and how many there are.
-  package var blocks: (streamed: Int, all: Int) {
-    (configuration.model.streamedBlocks, outline.blocks.count)
-  }
-
-  /// Multiplications and additions per second of this processor, measured.
-  package var speed: Double {
-    ComputeThreads.set(threads)
-    return ComputeSpeed.measured(configuration.model.compute)
-  }
-
-  /// - Throws: `TrainingError.memory` for a run that cannot fit.
-  package func checkMemory() throws {
-    guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
-    let networks = configuration.model.networkCount
-    let others =
-      estimate.frozen + estimate.trained + estimate.kept
-      - networks * frozen.kept(streaming: blocks.streamed)
-    let fitting =
-      blocks.all == 0 || estimate.loaded > available
-      ? nil
-      : (0...blocks.all).first { networks * frozen.kept(streaming: $0) + others <= available }
-    throw TrainingError.memory(
-      needed: estimate.bytes, available: available, fittingBlocks: fitting,
-      checkpointsBlocks: configuration.run.checkpointsBlocks,
-      isNarrow: configuration.model.compute == .bf16)
-  }
-
-  /// Of a frozen weight, as it is multiplied.
-  private static func bytes(of module: FamilyModule, _ model: ModelSettings) -> Int {
-    let width = model.compute == .bf16 ? 2 : 4
-    let bytes = model.holdsInt8 && module.kind == .linear ? 1 : width
-    return module.shape.count * (module.kind == .embedding ? 4 : bytes)
-  }
-
-  /// - Parameters:
-  ///   - encodesText: whether text encoders are read.
-  ///   - captionBytes: what is kept of captions; nil where text encoders stay.
-  private static func estimate(
-    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet, _ frozen: FrozenWeights, encodesText: Bool, captionBytes: Int?
-  ) -> StepEstimate {
-    let texts = outline.modules.reduce(0) {
-      $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
-    }
-    let networks = configuration.model.networkCount
-    let streamed = configuration.model.streamedBlocks
-    let largest = images.summary.largestBatch
-    let trained = network.modules.reduce(0) {
-      $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
-    }
-    // The value, its gradient and what optimizers keep; an average beside it.
-    let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
-    let extents = outline.latents.extents(
-      ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
-    let groups = network.rateGroups(
-      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
-    let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
-    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
-    let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
-    return StepEstimate(
-      units: outline.units
-        + LayerUnit.units(
-          of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
-      adapted: Set(
-        network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
-      size: StepSize(
-        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.size ?? 1,
-      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
-      // What text encoders made stands in their place.
-      frozen: networks * frozen.kept(streaming: streamed) + (captionBytes ?? texts)
-        + (configuration.cache.place == nil ? encoder : 0),
-      read: frozen.read(streaming: streamed), parameters: trained, copies: copies,
-      checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }

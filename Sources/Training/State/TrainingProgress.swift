@@ -26,6 +26,8 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
   package var settings: [String: String]
   /// The learning rates of groups by their names; nil in a state of an earlier release.
   var rates: [String: Double]?
+  /// How noise, times and losses are drawn and weighed, by the names of metadata; nil in a state of an earlier release.
+  var objective: [String: String]?
   /// `OptimizerState.numbers`
   package internal(set) var optimizerNumbers: [String: Double] = [:]
   /// `ParameterAverage.count`
@@ -40,7 +42,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     case step = "current_step"
     case batchInEpoch = "batch_in_epoch"
     case givenStart = "start"
-    case seed, losses, optimizer, settings, rates
+    case seed, losses, optimizer, settings, rates, objective
     case optimizerNumbers = "optimizer_numbers"
     case averageCount = "average_count"
     case digests
@@ -69,6 +71,9 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
       losses: LossAverage(), optimizer: optimizer, settings: settings)
     givenStart = start == TrainingStart() ? nil : start
   }
+
+  /// Names in `settings` that are older than no `objective`.
+  static let laterSettings: Set<String> = ["--base_weights_dtype", "--dit_high_noise"]
 
   /// Far more steps than any run takes.
   private static let most = 1 << 40
@@ -117,7 +122,9 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     guard optimizer == self.optimizer else {
       throw .setting(folder, "--optimizer_type", was: self.optimizer, is: optimizer)
     }
-    for name in Set(settings.keys).union(self.settings.keys).sorted()
+    // A state of an earlier release does not know all of them.
+    let unknown = objective == nil ? Self.laterSettings : []
+    for name in Set(settings.keys).union(self.settings.keys).subtracting(unknown).sorted()
     where settings[name] != self.settings[name] {
       throw .setting(folder, name, was: self.settings[name], is: settings[name])
     }

@@ -21,7 +21,9 @@ enum OtherModel {
     "fpack_train_network.py": "FramePack",
     "flux_kontext_train_network.py": "FLUX.1 Kontext", "flux_2_train_network.py": "FLUX.2",
     "qwen_image_train_network.py": "Qwen-Image", "zimage_train_network.py": "Z-Image",
-    "kandinsky5_train_network.py": "Kandinsky 5",
+    "kandinsky5_train_network.py": "Kandinsky 5", "krea2_train_network.py": "Krea 2",
+    "ideogram4_train_network.py": "Ideogram 4", "hidream_o1_train_network.py": "HiDream",
+    "flux_2_train_network_self_flow.py": "FLUX.2",
   ]
 
   static func model(ofScript name: String) -> String? { scripts[name] }

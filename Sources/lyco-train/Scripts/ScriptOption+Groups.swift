@@ -1,7 +1,6 @@
 extension ScriptOption {
   private static let processor = "all work is done on the processor"
   private static let single = "one process trains"
-  private static let flow = "it belongs to flow matching"
 
   /// After the parsers of sd-scripts and musubi-tuner as of 2026, and what older versions had.
   static let groups: [Group] = withoutEffect + refused + ofOtherScripts + ofOtherModels
@@ -24,9 +23,11 @@ extension ScriptOption {
         """,
       values: """
         dynamo_backend dynamo_mode compile_backend compile_mode compile_dynamic compile_cache_size_limit
-        single_blocks_to_swap double_blocks_to_swap block_swap_ring_size device t5xxl_device
-        fused_optimizer_groups gpu_ids
+        block_swap_ring_size device t5xxl_device fused_optimizer_groups gpu_ids
         """),
+    Group(
+      fate: .withoutEffect, reason: "'--blocks_to_swap' counts blocks of all kinds in one row",
+      values: "single_blocks_to_swap double_blocks_to_swap"),
     Group(
       fate: .withoutEffect, reason: "the VAE is always computed in f32",
       flags: "no_half_vae vae_tiling vae_disable_cache",
@@ -73,8 +74,7 @@ extension ScriptOption {
       fate: .withoutEffect, reason: "image sizes are read from the files", flags: "cache_info"),
     Group(
       fate: .withoutEffect, reason: "'--plan' prints what would be trained",
-      flags: "debug_dataset output_config log_loss_stats",
-      values: "show_timesteps show_timesteps_resolution"),
+      flags: "debug_dataset output_config log_loss_stats"),
     Group(
       fate: .withoutEffect, reason: "the metadata of the adapter hold the settings",
       flags: "log_config"),
@@ -82,7 +82,7 @@ extension ScriptOption {
       fate: .withoutEffect, reason: "TensorBoard needs none", values: "log_tracker_config"),
     Group(
       fate: .withoutEffect, reason: "nothing is uploaded",
-      flags: "save_state_to_huggingface resume_from_huggingface async_upload use_wandb",
+      flags: "save_state_to_huggingface async_upload use_wandb",
       values: """
         wandb_api_key wandb_run_name huggingface_repo_id huggingface_repo_type huggingface_path_in_repo
         huggingface_token huggingface_repo_visibility
@@ -90,7 +90,7 @@ extension ScriptOption {
     Group(
       fate: .withoutEffect,
       reason: "samples are drawn from what is saved, with the tool of your choice",
-      flags: "sample_at_first no_vae_load",
+      flags: "sample_at_first no_vae_load one_frame",
       values: """
         sample_every_n_steps sample_every_n_epochs sample_prompts sample_sampler sample_batch_size
         sampler_preset
@@ -114,7 +114,7 @@ extension ScriptOption {
         "masks are 'conditioning_data_dir' of a subset in '--dataset_config', or '--alpha_mask'",
       values: "conditioning_data_dir"),
     Group(
-      fate: .withoutEffect, reason: flow,
+      fate: .withoutEffect, reason: "it belongs to other models that find a flow",
       values: "training_shift model_prediction_type initial_sigma"),
   ]
 
@@ -125,6 +125,15 @@ extension ScriptOption {
     Group(
       fate: .refused, reason: "datasets are those of '--train_data_dir' and '--dataset_config'",
       values: "dataset_class"),
+    Group(
+      fate: .refused,
+      reason:
+        "it draws times and trains nothing, which is not done here: remove it, or see with '--plan' what would "
+        + "be trained", values: "show_timesteps show_timesteps_resolution"),
+    Group(
+      fate: .refused,
+      reason: "a state is a folder here: download it, and name the folder by '--resume'",
+      flags: "resume_from_huggingface"),
     Group(
       fate: .refused, reason: "models for inpainting are not trained here",
       flags: "train_inpainting"),
@@ -184,13 +193,25 @@ extension ScriptOption {
         """),
     Group(
       fate: .ofOtherModel, reason: "FramePack",
-      flags: "f1 one_frame one_frame_no_2x one_frame_no_4x bulk_decode",
+      flags: "f1 one_frame_no_2x one_frame_no_4x bulk_decode",
       values: "latent_window_size"),
     Group(
       fate: .ofOtherModel, reason: "Qwen-Image",
       flags: "edit edit_plus remove_first_image_from_target", values: "num_layers"),
     Group(
       fate: .ofOtherModel, reason: "FLUX.2 and Qwen-Image", values: "model_version"),
+    Group(
+      fate: .ofOtherModel, reason: "FLUX.2", flags: "self_flow",
+      values: """
+        self_flow_gamma self_flow_gamma_warmup_steps mask_ratio student_feature_layer teacher_feature_layer
+        self_flow_teacher_coupling_prob self_flow_teacher_coupling_decay self_flow_teacher_coupling_decay_steps
+        self_flow_teacher_mismatch_ratio network_weights_ema network_weights_proj
+        """),
+    Group(
+      fate: .ofOtherModel, reason: "HunyuanVideo 1.5", flags: "vae_enable_patch_conv",
+      values: "vae_sample_size"),
+    Group(
+      fate: .ofOtherModel, reason: "Z-Image or HiDream", flags: "block_swap_optimizer_patch_params"),
     Group(
       fate: .ofOtherModel, reason: "Kandinsky 5",
       flags: "force_nabla_attention nabla_add_sta no_nabla_add_sta",

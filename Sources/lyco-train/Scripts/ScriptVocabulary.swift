@@ -115,7 +115,7 @@ extension ScriptOption {
     gradient_checkpointing_cpu_offload image_encoder img_in_txt_in_offloading initial_sigma log_loss_stats
     lowvram machine_rank main_process_ip main_process_port mem_eff_save metadata_arch
     metadata_reso model_prediction_type multi_gpu no_vae_load num_cpu_threads_per_process num_machines
-    num_processes offload_dit_during_sampling offload_inactive_dit
+    num_processes offload_dit_during_sampling offload_inactive_dit one_frame
     sage_attn sample_batch_size sampler_preset save_merged_model show_timesteps
     show_timesteps_resolution single_blocks_to_swap split_attn t5 t5xxl_device t5xxl_dtype task
     text_encoder text_encoder1 text_encoder2 text_encoder_batch_size text_encoder_cpu text_encoder_dtype

@@ -65,18 +65,30 @@ import Testing
     for loss in losses { #expect(abs(loss / 5e12 - 1) <= 1e-5, "\(loss)") }
   }
 
-  @Test func refusesANetworkOfAnotherModel() throws {
+  /// By the plan as well: headers tell it.
+  @Test(arguments: [[], ["--plan"]]) func refusesANetworkOfAnotherModel(plan: [String]) throws {
     let run = try VideoRun(.wan)
     try Self.writeNetworks(in: run.folder)
     try VideoModel(.wan, knownChannels: 20).write("other.safetensors", in: run.folder)
     let result = run.train(
       dit: run.folder.file("low.safetensors"),
-      ["--dit_high_noise", run.folder.file("other.safetensors").string])
+      ["--dit_high_noise", run.folder.file("other.safetensors").string] + plan)
     #expect(result.status == 1, "\(result.errors)")
     #expect(
       result.errors.contains("other.safetensors: '--dit_high_noise': expected a network with"),
       "\(result.errors)")
     #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
     #expect(!run.folder.entries.contains("out"))
+  }
+
+  @Test func aPlanNamesBothFiles() throws {
+    let run = try VideoRun(.wan)
+    try Self.writeNetworks(in: run.folder)
+    let (low, high) = (run.folder.file("low.safetensors"), run.folder.file("high.safetensors"))
+    let result = run.train(dit: low, ["--dit_high_noise", high.string, "--plan"])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("\(high): for much noise"), "\(result.output)")
+    let none = run.train(dit: low, ["--dit_high_noise", "/none.safetensors", "--plan"])
+    #expect(none.status == 1 && none.errors.contains("/none.safetensors"), "\(none.errors)")
   }
 }

@@ -141,6 +141,57 @@ struct TimestepSamplingTests {
     }
   }
 
+  /// Of a distribution that is cut off each part of what is left has as many samples of an epoch: parts end at the
+  /// quantiles of what musubi-tuner draws there, which are known to a thousandth.
+  @Test func bucketsShareWhatIsLeft() throws {
+    let golden = Self.golden
+    let found = try #require(golden.cases["shift-kept"])
+    var settings = Self.settings(found.settings)
+    settings.bucketCount = 4
+    let count = 2000
+    for epoch in 0..<2 {
+      var counts = [0, 0, 0, 0]
+      for sample in 0..<count {
+        let moment = SampleRandomness(seed: 3, epoch: epoch, sample: sample)
+        let place = ShuffledOrder(count, moment).place(of: sample)
+        let time = settings.moment(
+          height: golden.height, width: golden.width, offset: 1, moment, place: (place, count)
+        ).time
+        counts[[250, 500, 750].count { found.quantiles[$0] < time }] += 1
+      }
+      print("samples of each part", counts)
+      #expect(counts.allSatisfy { abs($0 - count / 4) <= count / 500 }, "\(counts)")
+    }
+  }
+
+  /// Ways that mix keep what each has in the range: as without parts, which are drawn until they lie in it.
+  @Test(arguments: [TimestepSampling.qinglongFlux, .qinglongQwen, .logSNR, .uniform])
+  func partsDoNotMoveWhatIsLeft(_ sampling: TimestepSampling) {
+    var settings = FlowSettings()
+    settings.sampling = sampling
+    settings.keepsShape = true
+    settings.range = 150...600
+    func times(parts: Int?) -> [Double] {
+      settings.bucketCount = parts
+      return (0..<20_000).map { sample in
+        let moment = SampleRandomness(seed: 5, epoch: 0, sample: sample)
+        return settings.moment(
+          height: 64, width: 104, offset: 0, moment, place: (sample, 20_000)
+        ).time
+      }.sorted()
+    }
+    let (plain, divided) = (times(parts: nil), times(parts: 5))
+    #expect(divided.allSatisfy { 150...600 ~= $0 })
+    var largest = 0.0
+    for time in stride(from: 150.0, through: 600, by: 1) {
+      let counts = (plain.partition(below: time), divided.partition(below: time))
+      largest = max(largest, abs(Double(counts.0 - counts.1)) / 20_000)
+    }
+    print(sampling, "largest distance", largest)
+    // Kolmogorov and Smirnov for two samples, at a level of 0.1 %.
+    #expect(largest <= 1.95 * (2 / 20_000.0).squareRoot())
+  }
+
   @Test(arguments: [1, 2, 3, 17, 64, 1000]) func anOrderHasEveryNumberOnce(_ count: Int) {
     let order = ShuffledOrder(count, SampleRandomness(seed: 9, epoch: 2, sample: 0))
     #expect(Set((0..<count).map { order.place(of: $0) }) == Set(0..<count))
@@ -149,7 +200,7 @@ struct TimestepSamplingTests {
   /// The inverse of the normal distribution against its own definition.
   @Test func quantilesOfTheNormalDistribution() {
     for (q, x) in [(0.5, 0.0), (0.975, 1.959_963_984_540_054), (0.001, -3.090_232_306_167_813)] {
-      #expect(abs(FlowSettings.normal(atQuantile: q) - x) <= 1e-9)
+      #expect(abs(ShareCurve.normal(atQuantile: q) - x) <= 1e-9)
     }
   }
 }

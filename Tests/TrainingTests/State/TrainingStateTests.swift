@@ -232,6 +232,12 @@ import Testing
     #expect(message([:]).contains("is not given now"))
     #expect(message(["--network_dim": "4", "--seed": "1"]).contains("'--seed' was not given"))
     #expect(message(["--network_dim": "4"], "Lion").contains("'--optimizer_type' was 'AdamW'"))
+    // A state of an earlier release does not say whether its base was in 8 bits.
+    let eight = ["--network_dim": "4", "--base_weights_dtype": "int8"]
+    #expect(progress.objective == nil && message(eight) == "")
+    var later = progress
+    later.objective = [:]
+    #expect(throws: StateError.self) { try later.check(eight, optimizer: "AdamW", in: path) }
     let state = try TrainingState(opening: path)
     var optimizer = try OptimizerChoice(named: "Prodigy").optimizer
     var average: ParameterAverage?

@@ -8,6 +8,9 @@ extension LoHa: TrainableAlgorithm {
     2 * rank * (weight.rows + weight.columns)
   }
 
+  /// Both products, whose gradients need each other, and ΔW.
+  package static func keptMatrices(for weight: Shape, rank: Int) -> Int { 3 }
+
   package static func adopt(
     _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
   ) {

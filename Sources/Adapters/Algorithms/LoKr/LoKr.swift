@@ -114,33 +114,48 @@ package enum LoKr: AdditiveAlgorithm {
     return (left.transposed(), LoRA.absorbing(core, into: right))
   }
 
+  /// Shapes of the first factors of a weight.
+  package static func initialShapes(
+    for weight: Shape, _ settings: AdapterSettings
+  ) -> [String: Shape] {
+    let layout = KroneckerLayout(
+      for: weight, factor: settings.factor, isUnbalanced: settings.isUnbalanced)
+    let (rank, kernel) = (settings.rank, weight.kernel)
+    let divides = settings.usesFullMatrix ? (outer: false, inner: false) : layout.divides(at: rank)
+    var shapes: [String: Shape] = [:]
+    if settings.decomposesBoth && divides.outer {
+      shapes[w1Left] = [layout.outer.rows, rank]
+      shapes[w1Right] = [rank, layout.outer.columns]
+    } else {
+      shapes[w1] = layout.outer
+    }
+    let (b, d) = (layout.inner.rows, layout.inner.columns)
+    if !divides.inner {
+      shapes[w2] = Shape([b, d] + kernel)
+    } else if settings.usesTucker && kernel.contains(where: { $0 != 1 }) {
+      shapes[core] = Shape([rank, rank] + kernel)
+      shapes[w2Left] = [rank, b]
+      shapes[w2Right] = [rank, d]
+    } else {
+      shapes[w2Left] = [b, rank]
+      shapes[w2Right] = [rank, Shape.product([d] + kernel)]
+    }
+    return shapes
+  }
+
   package static func initialFactors(
     for base: BaseWeight, _ settings: AdapterSettings, using generator: inout SeededGenerator
   ) throws(AdapterError) -> Factors<Tensor> {
-    let layout = KroneckerLayout(
-      for: base.shape, factor: settings.factor, isUnbalanced: settings.isUnbalanced)
-    let (rank, kernel) = (settings.rank, base.shape.kernel)
-    let divides = settings.usesFullMatrix ? (outer: false, inner: false) : layout.divides(at: rank)
+    let shapes = initialShapes(for: base.shape, settings)
+    // The last factor begins with zeros, unless a scalar does.
+    let last = shapes[w2] == nil ? w2Right : w2
     var values: [String: Tensor] = [:]
-    if settings.decomposesBoth && divides.outer {
-      values[w1Left] = Tensor(kaiming: [layout.outer.rows, rank], using: &generator)
-      values[w1Right] = Tensor(kaiming: [rank, layout.outer.columns], using: &generator)
-    } else {
-      values[w1] = Tensor(kaiming: layout.outer, using: &generator)
-    }
-    let (b, d) = (layout.inner.rows, layout.inner.columns)
-    func last(_ shape: Shape) -> Tensor {
-      settings.usesScalar ? Tensor(kaiming: shape, using: &generator) : Tensor(zeros: shape)
-    }
-    if !divides.inner {
-      values[w2] = last(Shape([b, d] + kernel))
-    } else if settings.usesTucker && kernel.contains(where: { $0 != 1 }) {
-      values[core] = Tensor(kaiming: Shape([rank, rank] + kernel), using: &generator)
-      values[w2Left] = Tensor(kaiming: [rank, b], using: &generator)
-      values[w2Right] = last([rank, d])
-    } else {
-      values[w2Left] = Tensor(kaiming: [b, rank], using: &generator)
-      values[w2Right] = last([rank, Shape.product([d] + kernel)])
+    // In an order that does not change, as numbers are drawn in it.
+    for suffix in [w1Left, w1Right, w1, core, w2Left, w2Right, w2] {
+      guard let shape = shapes[suffix] else { continue }
+      values[suffix] =
+        suffix == last && !settings.usesScalar
+        ? Tensor(zeros: shape) : Tensor(kaiming: shape, using: &generator)
     }
     let isProduct = values[w1] == nil || values[w2] == nil
     return Factors(values, scale: isProduct ? settings.scale : 1)

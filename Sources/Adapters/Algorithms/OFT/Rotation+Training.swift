@@ -1,7 +1,16 @@
 package import Tensors
 
-extension DiagOFT: TrainableRotation {}
-extension BOFT: TrainableRotation {}
+extension DiagOFT: TrainableRotation {
+  /// The weight and what it is turned into.
+  package static func keptMatrices(for weight: Shape, rank: Int) -> Int { 2 }
+}
+
+extension BOFT: TrainableRotation {
+  /// The weight and what each stage turns it into.
+  package static func keptMatrices(for weight: Shape, rank: Int) -> Int {
+    1 + (blocks(for: weight.rows, atMost: rank)?.dimensions[0] ?? 0)
+  }
+}
 
 /// What training knows of both rotations.
 package protocol TrainableRotation: TrainableAlgorithm {}

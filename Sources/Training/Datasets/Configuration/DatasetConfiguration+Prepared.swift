@@ -47,6 +47,11 @@ extension DatasetConfiguration {
       ("--caption_dropout_every_n_epochs", captions.dropoutInterval > 0),
       ("--caption_tag_dropout_rate", captions.tagDropout > 0),
       ("--caption_prefix", captions.prefix != nil), ("--caption_suffix", captions.suffix != nil),
+      ("--keep_tokens", captions.keptTags > 0),
+      ("--keep_tokens_separator", captions.keptTagsSeparator != nil),
+      ("--caption_separator", captions.separator != CaptionSettings().separator),
+      ("--secondary_separator", captions.secondarySeparator != nil),
+      ("--token_warmup_step", captions.warmupSteps > 0),
     ].filter(\.1).map { "'\($0.0)'" }
     guard !given.isEmpty else { return }
     notices.append(

@@ -51,7 +51,7 @@ extension DatasetKey {
       value.integer != nil
     },
     DatasetKey("fp_1f_no_post", .dataset, "true or false") { value, _ in value.bool != nil },
-    // Older names of the two above.
+    // Older names of 'no_resize_control' and 'control_resolution'.
     DatasetKey("flux_kontext_no_resize_control", .dataset, "true or false") { value, _ in
       value.bool != nil
     },

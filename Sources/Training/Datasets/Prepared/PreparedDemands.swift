@@ -13,9 +13,6 @@ struct PreparedDemands: Sendable {
 
   var layout: PreparedLayout { items.layout }
 
-  /// The name of the array that is trained.
-  private static let trained = "latents"
-
   /// Opens the file of an item's latents.
   /// - Throws: `DatasetError.prepared` for one that the model cannot be trained with, `.damaged`.
   func latentsFile(_ path: FilePath) throws(DatasetError) -> PreparedFile {
@@ -35,11 +32,12 @@ struct PreparedDemands: Sendable {
   /// Extents of the latents that are trained, as they are stored.
   /// - Throws: `DatasetError.prepared` where there are none, or none of the model.
   func extents(of file: PreparedFile) throws(DatasetError) -> Shape {
-    guard let view = file.views[Self.trained] else {
+    guard let view = file.views[PreparedArrayName.latents] else {
       throw file.fault("latents 'latents_{frames}x{height}x{width}_{dtype}'", file.names)
     }
     let extents = view.shape.dimensions
-    guard (3...4).contains(extents.count), extents.allSatisfy({ $0 > 0 }) else {
+    let axes = latents.hasFrames ? 4...4 : 3...4
+    guard axes.contains(extents.count), extents.allSatisfy({ $0 > 0 }) else {
       throw file.fault(
         "latents [channels, frames, height, width] in '\(view.name)'", "\(view.shape)")
     }
@@ -48,13 +46,23 @@ struct PreparedDemands: Sendable {
         "latents of \(latents.channels) channels, as the model has them",
         "\(extents[0]) in '\(view.name)' \(view.shape)")
     }
+    // A model takes several places of latents along each side for one token.
+    let places = max(layout.step / latents.stride, 1)
+    guard extents.suffix(2).allSatisfy({ $0 % places == 0 }) else {
+      throw .prepared(
+        file.path, expected: "latents whose sides are multiples of \(places)",
+        found: "\(view.shape) of \(resolution(of: view.shape))",
+        remedy: "make it anew with 'enable_bucket = true', or with a 'resolution' of multiples of "
+          + "\(layout.step), and musubi-tuner's '\(layout.latentsCommand)'")
+    }
     return view.shape
   }
 
   /// What an item is, numbers apart.
   func item(_ file: PreparedFile, text: FilePath) throws(DatasetError) -> PreparedItem {
     let extents = try extents(of: file)
-    let alike = file.views.filter { ($0.key + "_").hasPrefix(PreparedArrayName.latents) }
+    let read = names(of: .latents)
+    let alike = file.views.filter { PreparedArrayName.isLatents($0.key) || read.contains($0.key) }
       .map { "\($0.key) \($0.value.shape)" }
     return PreparedItem(
       text: text, extents: extents, frames: frames(of: extents), arrays: alike.sorted())
@@ -63,7 +71,7 @@ struct PreparedDemands: Sendable {
   /// Frames of the video that latents stand for, as many as they can.
   func frames(of extents: Shape) -> Int {
     guard extents.dimensions.count == 4 else { return 1 }
-    return (extents.dimensions[1] - 1) * latents.frameStride + 1
+    return latents.videoFrames(of: extents.dimensions[1])
   }
 
   /// Pixels that latents stand for.
@@ -72,9 +80,9 @@ struct PreparedDemands: Sendable {
     return Resolution(sides[1], sides[0])
   }
 
-  /// The latents of an item and all else that was prepared of it.
-  /// - Returns: latents `[frames, height, width, channels]`, or without frames, and the other arrays by the names
-  ///   that they have without size, dtype and `varlen_`; where both files have one, that of the text counts.
+  /// The latents of an item and all else that the model reads of it.
+  /// - Returns: latents `[frames, height, width, channels]`, or without frames, and with them the other arrays by the
+  ///   names that they have without size, dtype and `varlen_`.
   /// - Throws: `DatasetError.prepared` for numbers that are not finite, and for a file that is not what it was
   ///   when the run began.
   func read(_ example: TrainingExample, _ item: PreparedItem) throws(DatasetError)
@@ -85,15 +93,31 @@ struct PreparedDemands: Sendable {
     guard found == item.extents else {
       throw file.fault("latents \(item.extents) as when the run began", "\(found)")
     }
-    var kept = try file.tensors()
-    guard let latents = kept[Self.trained] else {
+    var kept = try file.tensors(names(of: .latents))
+    guard let latents = kept[PreparedArrayName.latents] else {
       preconditionFailure("no latents in \(example.path)")
     }
-    kept.merge(try textFile(item.text).tensors()) { $1 }
+    kept.merge(try textFile(item.text).tensors(names(of: .text))) { $1 }
     return (latents, kept)
   }
 
+  /// - Throws: `DatasetError.prepared` for numbers that are not finite, and as `latentsFile(_:)`.
+  func checkNumbers(ofLatents path: FilePath) throws(DatasetError) {
+    try latentsFile(path).checkNumbers(of: names(of: .latents))
+  }
+
+  /// - Throws: as for latents.
+  func checkNumbers(ofText path: FilePath) throws(DatasetError) {
+    try textFile(path).checkNumbers(of: names(of: .text))
+  }
+
   // MARK: Arrays
+
+  /// Names of the arrays that are read of a file.
+  private func names(of source: PreparedItems.Source) -> Set<String> {
+    let asked = items.arrays.filter { $0.source == source }.map(\.name)
+    return Set(source == .latents ? asked + [PreparedArrayName.latents] : asked)
+  }
 
   private func check(
     _ file: PreparedFile, _ source: PreparedItems.Source, latents: Shape
@@ -106,7 +130,6 @@ struct PreparedDemands: Sendable {
         }
       let text = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
       guard let view = file.views[array.name] else {
-        guard array.isRequired else { continue }
         throw file.fault("array '\(array.name)' [\(text)]", file.names, option: array.option)
       }
       let found = view.shape.dimensions

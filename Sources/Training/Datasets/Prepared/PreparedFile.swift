@@ -57,22 +57,21 @@ struct PreparedFile {
       : "arrays " + views.values.map { "'\($0.name)'" }.sorted().joined(separator: ", ")
   }
 
-  /// All arrays, latents with their channels last.
+  /// Arrays of some names, as far as they are there, latents with their channels last.
   /// - Throws: `DatasetError.prepared` for numbers that are not finite.
-  func tensors() throws(DatasetError) -> [String: Tensor] {
+  func tensors(_ names: Set<String>) throws(DatasetError) -> [String: Tensor] {
     var tensors: [String: Tensor] = [:]
-    for (name, view) in views {
+    for (name, view) in views where names.contains(name) {
       let tensor = try finite(view)
-      let isLatents =
-        (name + "_").hasPrefix(PreparedArrayName.latents) && tensor.shape.dimensions.count > 2
+      let isLatents = PreparedArrayName.isLatents(name) && tensor.shape.dimensions.count > 2
       tensors[name] = isLatents ? tensor.channelsLast() : tensor
     }
     return tensors
   }
 
-  /// - Throws: as `tensors()`.
-  func checkNumbers() throws(DatasetError) {
-    for view in views.values { _ = try finite(view) }
+  /// - Throws: as `tensors(_:)`.
+  func checkNumbers(of names: Set<String>) throws(DatasetError) {
+    for (name, view) in views where names.contains(name) { _ = try finite(view) }
   }
 
   private func finite(_ view: TensorView) throws(DatasetError) -> Tensor {

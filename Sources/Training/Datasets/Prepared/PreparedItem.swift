@@ -9,6 +9,7 @@ package struct PreparedItem: Equatable, Sendable {
   package let extents: Shape
   /// Of the video; 1 for a picture.
   package let frames: Int
-  /// All its latents with their extents, in which items of one batch are alike.
+  /// All its latents and what else the model reads beside them, with their extents, in which items of one batch are
+  /// alike.
   package let arrays: [String]
 }

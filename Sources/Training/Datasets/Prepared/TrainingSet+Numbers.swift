@@ -1,7 +1,7 @@
 import SystemPackage
 
 extension TrainingSet {
-  /// Reads all numbers of encoded items once, so that what is none is found before the first step and not on the way.
+  /// Reads all numbers of encoded items that the model reads once, so that what is none is found before the first step and not on the way.
   /// Does nothing where pictures are read.
   /// - Parameter progress: told of items that are read, and of all; returns whether to go on.
   /// - Throws: `DatasetError` that names file and array; `CancellationError`
@@ -11,10 +11,10 @@ extension TrainingSet {
     let places = places
     for (number, place) in places.enumerated() {
       let example = self[place]
-      try demands.latentsFile(example.path).checkNumbers()
+      try demands.checkNumbers(ofLatents: example.path)
       // Parts of one video share theirs.
       if let text = example.prepared?.text, texts.insert(text).inserted {
-        try demands.textFile(text).checkNumbers()
+        try demands.checkNumbers(ofText: text)
       }
       guard progress(number + 1, places.count) else { throw CancellationError() }
     }

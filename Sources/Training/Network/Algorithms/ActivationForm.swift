@@ -9,9 +9,7 @@ protocol ActivationForm: TrainableAlgorithm {
 
   /// Whether it is the form that is used.
   /// - Parameter bypasses: what `bypass_mode` says, nil for nothing.
-  static func isUsed(
-    _ plan: PlannedModule, _ factors: TrainedFactors, bypasses: Bool?
-  ) -> Bool
+  static func isUsed(_ plan: PlannedModule, bypasses: Bool?) -> Bool
 
   /// Whether rank dropout leaves out ranks of the activations in this form, rather than rows of ΔW.
   static func dropsRanks(_ plan: PlannedModule, inBypass: Bool) -> Bool
@@ -27,9 +25,9 @@ protocol ActivationForm: TrainableAlgorithm {
 extension ActivationForm {
   static func applies(to operation: Layer.Operation) -> Bool { true }
 
-  static func isUsed(
-    _ plan: PlannedModule, _ factors: TrainedFactors, bypasses: Bool?
-  ) -> Bool { plan.dropsAsKohya || bypasses != false }
+  static func isUsed(_ plan: PlannedModule, bypasses: Bool?) -> Bool {
+    plan.dropsAsKohya || bypasses != false
+  }
 
   static func dropsRanks(_ plan: PlannedModule, inBypass: Bool) -> Bool { false }
 }

@@ -1,6 +1,7 @@
 import Adapters
 import Autograd
 import LinearAlgebra
+import ModelFamilies
 import Tensors
 
 extension LoKr: ActivationForm {
@@ -8,9 +9,11 @@ extension LoKr: ActivationForm {
     if case .linear = operation { true } else { false }
   }
 
-  static func isUsed(
-    _ plan: PlannedModule, _ factors: TrainedFactors, bypasses: Bool?
-  ) -> Bool { bypasses ?? isCheaperOnActivations(factors) }
+  static func isUsed(_ plan: PlannedModule, bypasses: Bool?) -> Bool {
+    bypasses
+      ?? isCheaperOnActivations(
+        initialShapes(for: plan.module.shape, plan.options.adapterSettings))
+  }
 
   static func output(
     of module: AdaptedLayer, _ layer: Layer, _ x: Variable, _ factors: Factors<Variable>,
@@ -45,8 +48,7 @@ extension LoKr: ActivationForm {
 
   /// Whether applying both factors takes less than forming W', whose gradient is a product of the size of the
   /// layer's.
-  private static func isCheaperOnActivations(_ factors: TrainedFactors) -> Bool {
-    let shapes = factors.values.values.mapValues(\.shape)
+  private static func isCheaperOnActivations(_ shapes: [String: Shape]) -> Bool {
     guard let weight = weightShape(of: shapes) else { return false }
     let outer =
       shapes[w1] ?? [shapes[w1Left]?.rows ?? 1, shapes[w1Right]?.columns ?? 1]

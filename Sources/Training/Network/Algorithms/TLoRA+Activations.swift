@@ -5,9 +5,7 @@ import Tensors
 
 extension TLoRA: ActivationForm {
   /// Ranks are masked by sample, which no single weight can express.
-  static func isUsed(
-    _ plan: PlannedModule, _ factors: TrainedFactors, bypasses: Bool?
-  ) -> Bool { true }
+  static func isUsed(_ plan: PlannedModule, bypasses: Bool?) -> Bool { true }
 
   static func output(
     of module: AdaptedLayer, _ layer: Layer, _ x: Variable, _ factors: Factors<Variable>,

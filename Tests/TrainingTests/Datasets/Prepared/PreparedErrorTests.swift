@@ -116,6 +116,34 @@ struct PreparedErrorTests {
         + "[4, 1, 4, 6]; \(Self.latents)")
   }
 
+  /// A token is made of two by two places of latents: pictures that were cached without buckets may have odd ones.
+  @Test(arguments: [("[56, 32]", "0056x0032", [4, 7]), ("[48, 40]", "0048x0040", [5, 6])])
+  func oddSides(resolution: String, size: String, sides: [Int]) throws {
+    let folder = PreparedFolder()
+    let shape = Shape([16, 1] + sides)
+    try folder.latents("a_\(size)", shape)
+    try folder.text("a")
+    let pixels = "\(sides[1] * 8)x\(sides[0] * 8)"
+    try check(
+      folder, try folder.configuration(resolution: resolution),
+      is:
+        "FOLDER/cache/a_\(size)_wan.safetensors: expected latents whose sides are multiples of 2, found \(shape) of "
+        + "\(pixels); make it anew with 'enable_bucket = true', or with a 'resolution' of multiples of 16, and "
+        + "musubi-tuner's 'wan_cache_latents.py'")
+  }
+
+  /// Latents of videos have an axis of frames, also those of a picture.
+  @Test func withoutFrames() throws {
+    let folder = PreparedFolder()
+    try folder.latents("a_0048x0032", [16, 4, 6])
+    try folder.text("a")
+    try check(
+      folder, try folder.configuration(),
+      is:
+        "\(Self.item): expected latents [channels, frames, height, width] in 'latents_4x6_bfloat16', found "
+        + "[16, 4, 6]; \(Self.latents)")
+  }
+
   @Test func withoutLatents() throws {
     let folder = PreparedFolder()
     try folder.folder.write(
@@ -159,13 +187,13 @@ struct PreparedErrorTests {
       is:
         "\(Self.text): expected array 'clip' [4], found arrays 'varlen_t5_bfloat16'; \(Self.texts)"
     )
-    // What may be missing is held to its extents where it is there.
+    // It is held to the extents of the latents.
     try folder.latents(
       "a_0048x0032", [16, 1, 4, 6],
       more: ["latents_image_1x4x4_bfloat16": Tensor(zeros: [20, 1, 4, 4])])
     try check(
       folder, try folder.configuration(),
-      try .wan([.latents("latents_image", channels: 20, isRequired: false)]),
+      try .wan([.latents("latents_image", channels: 20)]),
       is:
         "\(Self.item): expected array 'latents_image' [20, 1, 4, 6], as the model reads it, found [20, 1, 4, 4]; "
         + Self.latents)

@@ -24,6 +24,17 @@ struct PreparedModel {
     try PreparedModel("wan", [.text("t5", [nil, 16])] + more)
   }
 
+  /// The same of a model of pictures, whose latents need no frames.
+  static func pictures() throws -> PreparedModel {
+    let wan = try wan()
+    return PreparedModel(
+      latents: LatentLayout(channels: 16, stride: 8, scale: 1, cacheName: "wan"), items: wan.items)
+  }
+
+  private init(latents: LatentLayout, items: PreparedItems) {
+    (self.latents, self.items) = (latents, items)
+  }
+
   func configuration(
     _ file: FilePath, _ change: (inout DatasetDefaults) -> Void = { _ in }
   ) throws -> DatasetConfiguration {

@@ -19,7 +19,7 @@ struct PreparedOracleTests {
         oracle,
         [
           .text("llm", [nil, 24]), .text("llm_mask", [nil]), .text("clipL", [12]),
-          .text("byt5", [nil, 8], isRequired: false),
+          .text("clipL_mask", [nil]),
         ])
     case "wan-i2v":
       try .wan([

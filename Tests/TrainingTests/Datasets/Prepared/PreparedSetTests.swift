@@ -8,9 +8,6 @@ import Testing
 
 /// Sets of encoded items: what is batched together, held out and repeated.
 struct PreparedSetTests {
-  private let control = PreparedItems.Array.latents(
-    "latents_image", channels: 20, isRequired: false)
-
   /// Items of one batch have as many frames, and further latents of the same extents.
   @Test func batchesAreAlike() throws {
     let folder = PreparedFolder()
@@ -23,7 +20,7 @@ struct PreparedSetTests {
       "odd_00000-005_0048x0032", [16, 2, 4, 6],
       more: ["latents_control_2x2x2_bfloat16": Tensor(zeros: [16, 2, 2, 2])])
     try folder.text("odd")
-    let model = try PreparedModel.wan([control])
+    let model = try PreparedModel.wan()
     let set = try model.set(
       try folder.configuration("batch_size = 4\nnum_repeats = 3", of: "video_directory"))
     let buckets = set.summary.datasets[0].buckets
@@ -51,7 +48,7 @@ struct PreparedSetTests {
       "b_0048x0032", [16, 4, 6],
       more: ["latents_control_1x2x3_bfloat16": Tensor(random: [16, 2, 3], seed: 2)])
     try folder.text("b")
-    let model = try PreparedModel.wan()
+    let model = try PreparedModel.pictures()
     let set = try model.set(try folder.configuration("batch_size = 2"))
     let batches = try model.batches(of: set)
     let shapes = batches.map { batch -> Shape in
@@ -59,8 +56,41 @@ struct PreparedSetTests {
       return latents.shape
     }
     #expect(Set(shapes) == [[1, 4, 6, 16], [1, 1, 4, 6, 16]])
-    let kept = batches.flatMap { $0.kept ?? [] }.compactMap { $0["latents_control"]?.shape }
-    #expect(kept == [[2, 3, 16]])
+    // What the model does not read tells batches apart, and is not loaded.
+    #expect(batches.flatMap { $0.kept ?? [] }.allSatisfy { $0.keys.sorted() == ["latents", "t5"] })
+  }
+
+  /// Further arrays that the model reads have the same rows in a batch.
+  @Test func picturesOfOtherRows() throws {
+    let folder = PreparedFolder()
+    for (stem, rows) in [("a", 5), ("b", 5), ("c", 10)] {
+      try folder.latents(
+        "\(stem)_0048x0032", [16, 1, 4, 6],
+        more: ["clip_bfloat16": Tensor(random: [rows, 8], seed: 4)])
+      try folder.text(stem)
+    }
+    let model = try PreparedModel.wan([.picture("clip", [nil, 8])])
+    let set = try model.set(try folder.configuration("batch_size = 3"))
+    let batches = try model.batches(of: set)
+    let rows = batches.map { batch in (batch.kept ?? []).compactMap { $0["clip"]?.shape.rows } }
+    #expect(rows.sorted { $0.count < $1.count } == [[10], [5, 5]])
+  }
+
+  /// Arrays of another model are neither read nor looked at for numbers.
+  @Test func arraysThatNothingReads() throws {
+    let folder = PreparedFolder()
+    let broken = Tensor([2, 8], Array(repeating: .nan, count: 16))
+    try folder.latents("a_0048x0032", [16, 1, 4, 6], more: ["clip_bfloat16": broken])
+    try folder.text("a")
+    let model = try PreparedModel.wan()
+    let set = try model.set(try folder.configuration())
+    try set.checkNumbers { _, _ in true }
+    let kept = try #require(try model.batches(of: set).first?.kept)
+    #expect(kept[0].keys.sorted() == ["latents", "t5"])
+    let other = try PreparedModel.wan([.picture("clip", [nil, 8])])
+    #expect(
+      folder.message { try other.set(folder.configuration()).checkNumbers { _, _ in true } }
+        .contains("expected finite numbers in 'clip_bfloat16'"))
   }
 
   /// What was cut from one video is held out together.

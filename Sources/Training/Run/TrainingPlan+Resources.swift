@@ -1,0 +1,119 @@
+import Adapters
+import Autograd
+import FoundationEssentials
+import Machine
+import ModelFamilies
+import Pipelines
+import Tensors
+
+/// What a run takes of memory and time.
+extension TrainingPlan {
+  /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose
+  /// threads would spend their time waiting for each other. Results do not depend on it.
+  var threads: Int {
+    configuration.run.threads
+      ?? (estimate.operations < 2e10 ? 1 : ProcessInfo.processInfo.activeProcessorCount)
+  }
+
+  /// How many of the model's blocks are not kept in memory, and how many there are.
+  package var blocks: (streamed: Int, all: Int) {
+    (configuration.model.streamedBlocks, outline.blocks.count)
+  }
+
+  /// Multiplications and additions per second of this processor, measured.
+  package var speed: Double {
+    ComputeThreads.set(threads)
+    return ComputeSpeed.measured(configuration.model.compute)
+  }
+
+  /// - Throws: `TrainingError.memory` for a run that cannot fit.
+  package func checkMemory() throws {
+    guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
+    let others =
+      estimate.frozen + estimate.trained + estimate.kept
+      - frozen.kept(streaming: blocks.streamed)
+    let fitting =
+      blocks.all == 0 || estimate.loaded > available
+      ? nil
+      : (0...blocks.all).first { frozen.kept(streaming: $0) + others <= available }
+    throw TrainingError.memory(
+      needed: estimate.bytes, available: available, fittingBlocks: fitting,
+      checkpointsBlocks: configuration.run.checkpointsBlocks,
+      isNarrow: configuration.model.compute == .bf16, isPrepared: outline.prepared != nil)
+  }
+
+  /// Of a frozen weight, as it is multiplied.
+  static func bytes(of module: FamilyModule, _ model: ModelSettings) -> Int {
+    let width = model.compute == .bf16 ? 2 : 4
+    let bytes = model.holdsInt8 && module.kind == .linear ? 1 : width
+    return module.shape.count * (module.kind == .embedding ? 4 : bytes)
+  }
+
+  /// - Parameters:
+  ///   - encodesText: whether text encoders are read.
+  ///   - captionBytes: what is kept of captions; nil where text encoders stay.
+  static func estimate(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
+    _ images: TrainingSet, _ frozen: FrozenWeights, encodesText: Bool, captionBytes: Int?
+  ) -> StepEstimate {
+    let texts = outline.modules.reduce(0) {
+      $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
+    }
+    let streamed = configuration.model.streamedBlocks
+    let largest = images.summary.largestBatch
+    let trained = network.modules.reduce(0) {
+      $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
+    }
+    // The value, its gradient and what optimizers keep; an average beside it.
+    let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
+    let extents = outline.latents.extents(
+      ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
+    let groups = network.rateGroups(
+      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
+    let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
+    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
+    let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
+    return StepEstimate(
+      units: outline.units
+        + LayerUnit.units(
+          of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
+      adapted: Set(
+        network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
+      formed: formedBytes(of: network, configuration.model, batch: largest?.size ?? 1),
+      size: StepSize(
+        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
+      batch: largest?.size ?? 1,
+      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
+      // What text encoders made stands in their place.
+      frozen: frozen.kept(streaming: streamed) + (captionBytes ?? texts)
+        + (configuration.cache.place == nil ? encoder : 0),
+      read: frozen.read(streaming: streamed), parameters: trained, copies: copies,
+      checkpointsBlocks: configuration.run.checkpointsBlocks)
+  }
+
+  /// What layers take whose ΔW or W' is formed, by their paths in units.
+  private static func formedBytes(
+    of network: NetworkPlan, _ model: ModelSettings, batch: Int
+  ) -> [String: Int] {
+    // Where samples of one batch may go through different networks, each is computed by itself.
+    let times = model.highNoise == nil ? 1 : batch
+    var bytes: [String: Int] = [:]
+    for module in network.modules {
+      let place = module.module
+      let path = module.isTextEncoder ? "\(place.component).\(place.path)" : place.path
+      bytes[path] = times * module.keptBytes(model.compute, hasQuantizedBase: model.holdsInt8)
+    }
+    return bytes
+  }
+
+  /// nil where text encoders are adapted, where captions are not known, or where they are too many.
+  static func captionBytes(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
+    _ images: TrainingSet
+  ) -> Int? {
+    guard network.textEncoderCount == 0, let captions = images.fixedCaptions else { return nil }
+    let bytes = captions.count * outline.captionBytes
+    let fits = configuration.textCaching == .memory || bytes <= KnownCaptions.commonBytes
+    return fits ? bytes : nil
+  }
+}

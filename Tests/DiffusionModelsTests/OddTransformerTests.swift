@@ -1,0 +1,103 @@
+import Checkpoints
+import DiffusionModels
+import Foundation
+import ModelFamilies
+import Pipelines
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+/// Checkpoints with widths that no model has: an error that names the tensor, where a graph would trap.
+@Suite struct OddTransformerTests {
+  /// Writes an oracle's weights, some with other extents.
+  private func checkpoint(
+    _ oracle: String, in folder: borrowing TemporaryFolder,
+    _ change: (_ name: String, inout [Int]) -> Void
+  ) throws -> FilePath {
+    let file = try TensorFile(
+      opening: Fixtures.path("training/oracles/\(oracle)/model.safetensors.zst"))
+    return try folder.write(
+      "model.safetensors",
+      Dictionary(
+        uniqueKeysWithValues: file.tensors.map { name, view in
+          var extents = view.shape.dimensions
+          change(name, &extents)
+          return (name, EncodedTensor(Tensor(zeros: Shape(extents)), as: .f32))
+        }))
+  }
+
+  private func refusal(
+    _ oracle: String, family: String, _ change: (_ name: String, inout [Int]) -> Void
+  ) throws -> String {
+    let folder = TemporaryFolder()
+    let path = try checkpoint(oracle, in: folder, change)
+    let base = try BaseModel(opening: path, as: ModelFamily.named(family))
+    let settings = ModelSettings(base: path)
+    do {
+      if family == "wan" {
+        _ = try WanPipeline.outline(of: base, settings)
+        _ = try WanPipeline(base, settings, checkpointsBlocks: false)
+      } else {
+        _ = try HunyuanVideoPipeline.outline(of: base, settings)
+        _ = try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false)
+      }
+      return "no error"
+    } catch {
+      return "\(error)".replacingOccurrences(of: path.string, with: "FILE")
+    }
+  }
+
+  /// What is made of a patch is what latents have of it, as the plan finds out.
+  @Test(arguments: [
+    ("wan-t2v-128", "wan", "head.head"), ("hunyuan-video", "hunyuan-video", "final_layer.linear"),
+  ])
+  func outputs(oracle: String, family: String, layer: String) throws {
+    let text = try refusal(oracle, family: family) { name, extents in
+      if name.hasPrefix(layer + ".") { extents[0] = 48 }
+    }
+    #expect(
+      text.hasPrefix("FILE: expected a transformer that makes 64 numbers of a patch")
+        && text.contains("found 48"),
+      "\(text)")
+  }
+
+  @Test func oddWaves() throws {
+    for (oracle, family, layer) in [
+      ("wan-t2v-128", "wan", "time_embedding.0"),
+      ("hunyuan-video", "hunyuan-video", "time_in.mlp.0"),
+      ("hunyuan-video", "hunyuan-video", "guidance_in.mlp.0"),
+      ("hunyuan-video", "hunyuan-video", "txt_in.t_embedder.mlp.0"),
+    ] {
+      let text = try refusal(oracle, family: family) { name, extents in
+        if name == layer + ".weight" { extents[1] = 255 }
+      }
+      #expect(
+        text
+          == "FILE: unet: '\(layer)': expected waves of a width that is a multiple of 2, found 255",
+        "\(text)")
+    }
+  }
+
+  @Test func oddHeads() throws {
+    let text = try refusal("hunyuan-video", family: "hunyuan-video") { name, extents in
+      if name.hasSuffix("norm.weight"), extents.count == 1 { extents[0] = 16 }
+    }
+    #expect(
+      text
+        == "FILE: unet: 'double_blocks.0.img_attn_q_norm': expected heads of a width that is a multiple of 32, found 16",
+      "\(text)")
+    let folder = TemporaryFolder()
+    let path = try checkpoint("wan-t2v-128", in: folder) { _, _ in }
+    let base = try BaseModel(opening: path, as: ModelFamily.named("wan"))
+    var configuration = WanConfiguration()
+    configuration.heads = .count(128)
+    #expect(
+      throws: ModelError.unevenWidth(
+        component: "unet", name: "blocks.0.self_attn", of: "heads", width: 1, step: 2)
+    ) {
+      _ = try WanTransformer(CheckpointParameters(base), configuration: configuration)
+    }
+  }
+}
