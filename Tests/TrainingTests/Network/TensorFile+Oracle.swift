@@ -1,4 +1,6 @@
 import Autograd
+import LinearAlgebra
+import OrderedCollections
 import Safetensors
 import Tensors
 import TestSupport
@@ -17,7 +19,7 @@ extension TensorFile {
         continue
       }
       let gradient = try #require(parameter.gradient, "\(parameter.name)")
-      worst = max(worst, gradient.relativeError(to: expected))
+      worst = Swift.max(worst, gradient.relativeError(to: expected))
     }
     return worst
   }
