@@ -29,6 +29,8 @@ package struct PipelineOutline: Sendable {
   package let takesHighNoise: Bool
   /// Weights of that encoder, which is held in f32.
   package let encoderCount: Int
+  /// Weights of what turns latents into pictures, and the numbers that it holds at a time for each pixel.
+  package let decoderCount, decoderWidth: Int
   /// What the user should know of the checkpoint.
   package let notices: [String]
   /// What is needed of items that come encoded; nil where pictures and captions are read.
@@ -39,7 +41,7 @@ package struct PipelineOutline: Sendable {
     latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
     captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
-    notices: [String] = [],
+    decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     prepared: PreparedItems? = nil
   ) {
@@ -57,6 +59,8 @@ package struct PipelineOutline: Sendable {
     self.takesGuidance = takesGuidance
     self.takesHighNoise = takesHighNoise
     self.encoderCount = encoderCount
+    self.decoderCount = decoderCount
+    self.decoderWidth = decoderWidth
     self.notices = notices
     self.prepared = prepared
   }

@@ -34,6 +34,8 @@ package struct TrainingPlan {
   let missingText: [TextCache.Missing]
   /// Bytes of what is kept of captions in memory before the denoiser is read; nil where text encoders are asked later.
   private let captionBytes: Int?
+  /// Pictures that are drawn on the way; nil for none.
+  package let samples: SamplePlan?
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -110,13 +112,19 @@ package struct TrainingPlan {
         option: "--blocks_to_swap", expected: "0 to \(blockCount), the blocks of the model",
         found: "\(configuration.model.streamedBlocks)")
     }
+    var sampleNotices: [String] = []
+    samples = try SamplePlan(
+      configuration, outline, of: base, pipeline, seed: seed, &sampleNotices)
     estimate = Self.estimate(
-      configuration, outline, network, images, frozen,
-      encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty),
+      configuration, outline, network, images, frozen, samples,
+      encodesText: outline.prepared == nil
+        && (textCache == nil || !missingText.isEmpty || samples != nil),
       captionBytes: captionBytes)
     // The checks ask a plan that is whole.
     notices = []
-    notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
+    notices =
+      images.notices + damage + network.notices + optimizer.notices + notices(on: given)
+      + sampleNotices
     try checkStart()
   }
 
@@ -252,54 +260,5 @@ package struct TrainingPlan {
       needed: estimate.bytes, available: available, fittingBlocks: fitting,
       checkpointsBlocks: configuration.run.checkpointsBlocks,
       isNarrow: configuration.model.compute == .bf16)
-  }
-
-  /// Of a frozen weight, as it is multiplied.
-  private static func bytes(of module: FamilyModule, _ model: ModelSettings) -> Int {
-    let width = model.compute == .bf16 ? 2 : 4
-    let bytes = model.holdsInt8 && module.kind == .linear ? 1 : width
-    return module.shape.count * (module.kind == .embedding ? 4 : bytes)
-  }
-
-  /// - Parameters:
-  ///   - encodesText: whether text encoders are read.
-  ///   - captionBytes: what is kept of captions; nil where text encoders stay.
-  private static func estimate(
-    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet, _ frozen: FrozenWeights, encodesText: Bool, captionBytes: Int?
-  ) -> StepEstimate {
-    let texts = outline.modules.reduce(0) {
-      $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
-    }
-    let networks = configuration.model.networkCount
-    let streamed = configuration.model.streamedBlocks
-    let largest = images.summary.largestBatch
-    let trained = network.modules.reduce(0) {
-      $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
-    }
-    // The value, its gradient and what optimizers keep; an average beside it.
-    let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
-    let extents = outline.latents.extents(
-      ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
-    let groups = network.rateGroups(
-      unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
-    let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
-    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
-    let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
-    return StepEstimate(
-      units: outline.units
-        + LayerUnit.units(
-          of: outline.modules.filter { $0.role == .text && components.contains($0.component) }),
-      adapted: Set(
-        network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
-      size: StepSize(
-        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
-      batch: largest?.size ?? 1,
-      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
-      // What text encoders made stands in their place.
-      frozen: networks * frozen.kept(streaming: streamed) + (captionBytes ?? texts)
-        + (configuration.cache.place == nil ? encoder : 0),
-      read: frozen.read(streaming: streamed), parameters: trained, copies: copies,
-      checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 }
