@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system libraries, builds lyco and runs its main job on a bundled real pair: a small
-# diffusion model and its fine-tune. Extract, inspect, merge, verify, convert; then train an adapter.
+# diffusion model and its fine-tune. Extract, inspect, merge, verify, convert; then train an adapter and draw with it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -61,6 +61,11 @@ show "$bin/lyco-train" --pretrained_model_name_or_path $tiny --train_data_dir $t
   --network_module lycoris.kohya --network_args algo=lokr factor=8 --network_dim 8 --network_alpha 8 \
   --seed 7 --output_dir "$work" --output_name bag
 show "$bin/lyco-inspect" "$work/bag.safetensors" --limit 5
+
+echo
+echo "7. What it does: pictures of the same noise without and with it"
+show "$bin/lyco-sample" --base $tiny "$work/bag.safetensors" --prompt "a photo of a bag" \
+  --width 64 --height 64 --scale 2 --seed 1 --batch 4 --grid .build/bags.png
 
 echo
 echo "The tools are in $bin; each explains itself with --help."

@@ -63,7 +63,7 @@ struct PictureOptions: ParsableArguments {
     help: ArgumentHelp(
       "Of the first picture of a prompt, the others count on. Default: drawn, and printed.",
       valueName: "n"))
-  var seed: UInt64?
+  var seed: Int?
 
   @Option(
     name: [.customLong("batch"), .customLong("images_per_prompt")],
@@ -73,6 +73,10 @@ struct PictureOptions: ParsableArguments {
   func validate() throws {
     guard !prompt.isEmpty || promptFile != nil else {
       throw ValidationError("expected something to draw: '--prompt TEXT' or '--prompts FILE'")
+    }
+    if let seed, seed < -1 {
+      throw ValidationError(
+        "'--seed': expected a whole number from 0 on, or -1 for one that is drawn, found \(seed)")
     }
     for (name, side) in [("width", width), ("height", height)] {
       guard let side, !(1...SamplePrompt.largestSide ~= side) else { continue }

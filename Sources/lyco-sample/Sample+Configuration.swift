@@ -29,7 +29,7 @@ extension Sample {
         throw ValidationError("'--sampler': \(error)")
       }
     }
-    configuration.seed = pictures.seed
+    configuration.seed = pictures.seed.flatMap { UInt64(exactly: $0) }
     configuration.count = pictures.count
     configuration.predictsVelocity = model.predictsVelocity
     configuration.hasZeroTerminalSNR = model.hasZeroTerminalSNR

@@ -146,7 +146,22 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         ["a.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
         former: ["b.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
         entries: ["o.safetensors"], independent: ["r.json"]),
+      pictures,
     ]
+  }()
+
+  /// Several pictures, each of which comes by itself.
+  private static let pictures: FaultScenario = {
+    func arguments(_ seed: String) -> [String] {
+      [
+        "--base", Fixtures.path("training/tiny").string, "--prompt", "a bag", "--width", "64",
+        "--height", "64", "--steps", "1", "--scale", "1", "--batch", "2", "--seed", seed, "-o",
+        "made/p.png", "--overwrite",
+      ]
+    }
+    return FaultScenario(
+      "pictures", "lyco-sample", arguments("1"), former: arguments("3"), entries: [],
+      independent: ["made/p-000.png", "made/p-001.png"])
   }()
 
   /// Inputs: a base as one file and as a folder of components, and two adapters for both.

@@ -197,6 +197,7 @@ import Testing
     (["--prompt", "a", "-o", "a.png", "--clip_skip", "99"], "'--clip_skip': expected 1 to", 64),
     (["--prompt", "a", "-o", "a.png", "--ratio", "1"], "are of adapters", 64),
     (["--prompt", "a", "-o", "a.png", "--zero_terminal_snr"], "zero terminal SNR", 64),
+    (["--prompt", "a", "-o", "a.png", "--seed", "-2"], "or -1 for one that is drawn", 64),
     (["--prompts", "none.txt", "-o", "a.png"], "none.txt", 1),
     (["none.safetensors", "--prompt", "a", "-o", "a.png"], "none.safetensors", 1),
     (["--vae", "none", "--prompt", "a", "-o", "a.png"], "none", 1),
@@ -205,7 +206,9 @@ import Testing
       ["--base", "ddpm", "--prompt", "a", "-o", "a.png"],
       "expected a checkpoint of Stable Diffusion", 1
     ),
-    (["--base", "wan", "--prompt", "a", "-o", "a.png"], "found one of Wan", 1),
+    (
+      ["--base", "wan", "--family", "wan", "--prompt", "a", "-o", "a.png"], "found one of Wan", 1
+    ),
     (
       ["--base", "no-vae", "--prompt", "a", "-o", "a.png"],
       "no image autoencoder with a decoder in the checkpoint; give one with '--vae'", 1

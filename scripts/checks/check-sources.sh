@@ -19,7 +19,7 @@ complain() {
 # In a line that needs such a word all the same, a comment says so.
 complain "a family is known by its table, its graph and its pipeline alone" \
   '"(unet|te[1-4]?|vae|sd[1-3]|sdxl|flux|wan)"|0\.18215' \
-  Sources/{Adapters,Autograd,Images,LinearAlgebra,Machine,Operations,Patterns,Safetensors,Sampling,TOML,Tensors,TorchFiles,Training,lyco-train}
+  Sources/{Adapters,Autograd,Images,LinearAlgebra,Machine,Operations,Patterns,Safetensors,Sampling,TOML,Tensors,TorchFiles,Training,lyco-sample,lyco-train}
 complain "Foundation is large: FoundationEssentials" \
   '^(package |public |@testable )?import Foundation$' Sources
 complain "only tools and CommandSupport print or parse arguments" \

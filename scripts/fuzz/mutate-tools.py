@@ -168,6 +168,13 @@ def prepare(folder):
         '[train]\nmax_train_steps = 1\nlearning_rate = 1e-4\nnetwork_dim = 4\n'
         'network_module = "lycoris.kohya"\nnetwork_args = ["algo=loha"]\n'
         'output_dir = "out"\ntrain_batch_size = 2\nseed = 3\n')
+    (folder / "prompts.txt").write_text(
+        "# two\na bag --n blurry --w 64 --h 64 --d 3 --l 2.5 --s 2 --ss euler_a\na (red:1.2) bag\n")
+    (folder / "prompts.toml").write_text(
+        '[prompt]\nwidth = 64\nheight = 64\nsample_steps = 1\n[[prompt.subset]]\nprompt = "a bag"\nseed = 3\n'
+        'negative_prompt = "blurry"\nscale = 2.5\nsample_sampler = "ddim"\n')
+    (folder / "prompts.json").write_text(json.dumps(
+        ["a bag --w 64 --h 64 --s 1", {"prompt": "a bag", "width": 64, "height": 64, "sample_steps": 1, "seed": 3}]))
     peft = folder / "peft"
     peft.mkdir()
     (peft / "adapter_config.json").write_text(json.dumps(
@@ -272,6 +279,9 @@ def jobs(folder):
     found["packed-caches"] = ("lyco-train", [*TRAINING, "--max_train_steps", "1", "--cache_latents_to_disk",
                                              "--latent_cache_format", "safetensors.zst"],
                               [f"images/{p.name}" for p in images if p.suffix == ".zst"])
+    for ending in ("txt", "toml", "json"):
+        found[f"prompts-{ending}"] = ("lyco-sample", ["--base", "tiny", "--prompts", f"prompts.{ending}", "--dry_run"],
+                                      [f"prompts.{ending}"])
     for path in sorted(folder.glob("golden-*.safetensors")):
         found[path.stem] = ("lyco-inspect", [path.name, "--stats"], [path.name])
     return found
