@@ -10,4 +10,13 @@ package protocol CaptionEncoder {
 
   /// Some variables whose first axis is that of the captions.
   func encode(_ captions: [String]) -> [Variable]
+
+  /// The same model that reads texts as pictures are drawn of them: to their end, and with weights as web UIs have
+  /// them, however captions are read.
+  var ofPrompts: any CaptionEncoder { get }
+}
+
+/// An encoder that reads all texts alike.
+extension CaptionEncoder {
+  package var ofPrompts: any CaptionEncoder { self }
 }

@@ -12,6 +12,8 @@ package final class KnownCaptions {
   /// Of a caption what each encoder makes of it; nothing of one that is trained.
   private var known: [String: [[Tensor]]] = [:]
   private var byteCount = 0
+  /// The same of texts that pictures are drawn of, by those that are read together.
+  private var prompts: [[String]: [[Tensor]]] = [:]
   /// Bytes of what is kept: shuffled tags make new captions all the time.
   private let mostBytes: Int
 
@@ -24,6 +26,11 @@ package final class KnownCaptions {
     func encode(_ captions: [String]) -> [Variable] {
       guard let model else { preconditionFailure("a caption that was not known: \(captions)") }
       return model.encode(captions)
+    }
+
+    func outputs(ofPrompts texts: [String]) -> [Tensor] {
+      guard let model else { preconditionFailure("texts that were not known: \(texts)") }
+      return Recording.pause { model.ofPrompts.encode(texts).map(\.value) }
     }
   }
 
@@ -75,6 +82,27 @@ package final class KnownCaptions {
   /// What the encoders make of one caption, which is not kept.
   package func fresh(_ caption: String) -> [Tensor] {
     encoders.flatMap { encoder in Recording.pause { encoder.encode([caption]).map(\.value) } }
+  }
+
+  /// Reads texts that pictures will be drawn of, before encoders are let go of that are not trained.
+  /// - Parameter batches: texts that are read together.
+  package func remember(prompts batches: [[String]]) {
+    for texts in batches where prompts[texts] == nil {
+      prompts[texts] = encoders.map { encoder in
+        encoder.isTrained ? [] : encoder.outputs(ofPrompts: texts)
+      }
+    }
+  }
+
+  /// What the encoders make of such texts now, one after the other.
+  /// - Precondition: they were remembered.
+  package func encoded(prompts texts: [String]) -> [Tensor] {
+    guard let kept = prompts[texts] else {
+      preconditionFailure("texts that were not remembered: \(texts)")
+    }
+    return zip(encoders, kept).flatMap { encoder, kept in
+      encoder.isTrained ? encoder.outputs(ofPrompts: texts) : kept
+    }
   }
 
   private func outputs(of caption: String) -> [[Tensor]] {

@@ -32,6 +32,8 @@ package struct PipelineOutline: Sendable {
   package let highNoise: BaseModel?
   /// Weights of that encoder, which is held in f32.
   package let encoderCount: Int
+  /// Weights of what turns latents into pictures, and the numbers that it holds at a time for each pixel.
+  package let decoderCount, decoderWidth: Int
   /// What the user should know of the checkpoint.
   package let notices: [String]
   /// What is needed of items that come encoded; nil where pictures and captions are read.
@@ -42,7 +44,7 @@ package struct PipelineOutline: Sendable {
     latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
     captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
-    notices: [String] = [],
+    decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     highNoise: BaseModel? = nil, prepared: PreparedItems? = nil
   ) {
@@ -61,6 +63,8 @@ package struct PipelineOutline: Sendable {
     self.takesHighNoise = takesHighNoise
     self.highNoise = highNoise
     self.encoderCount = encoderCount
+    self.decoderCount = decoderCount
+    self.decoderWidth = decoderWidth
     self.notices = notices
     self.prepared = prepared
   }

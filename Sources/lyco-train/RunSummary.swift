@@ -47,6 +47,7 @@ struct RunSummary {
       "about \(ByteCount(estimate.bytes)) of memory: \(ByteCount(estimate.frozen)) frozen weights, "
         + "\(ByteCount(estimate.trained)) adapter and optimizer, \(ByteCount(estimate.kept)) for a "
         + "step")
+    if let samples = plan.samples { lines.append(samples.summary) }
     if estimate.read > 0 {
       lines.append(
         "\(plan.blocks.streamed) of \(plan.blocks.all) blocks are not kept: "

@@ -40,6 +40,7 @@ extension Train {
     configuration.cache.batchSize = dataset.encoderBatchSize
     configuration.textCaching =
       dataset.cachesTextToDisk ? .disk : dataset.cachesText ? .memory : .none
+    configuration.samples = sampleSettings()
     return configuration
   }
 
@@ -152,6 +153,16 @@ extension Train {
     settings.logPrefix = log.prefix
     settings.tracker = log.tracker
     settings.table = log.tablePath(for: output.name).map { FilePath(named: $0) }
+    return settings
+  }
+
+  private func sampleSettings() -> TrainingConfiguration.Samples {
+    var settings = TrainingConfiguration.Samples()
+    settings.prompts = samples.prompts.map { FilePath(named: $0) }
+    settings.everySteps = samples.everySteps
+    settings.everyEpochs = samples.everyEpochs
+    settings.drawsAtFirst = samples.drawsAtFirst
+    settings.sampler = samples.sampler ?? settings.sampler
     return settings
   }
 

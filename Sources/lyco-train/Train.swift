@@ -43,6 +43,7 @@ struct Train: Tool {
   @OptionGroup(title: "Flow matching") var flow: FlowOptions
   @OptionGroup(title: "Run") var run: RunOptions
   @OptionGroup(title: "Output") var output: SaveOptions
+  @OptionGroup(title: "Samples") var samples: SampleOptions
   @OptionGroup(title: "Log") var log: LoggingOptions
   @OptionGroup(title: "Family") var family: FamilyOptions
 
@@ -112,7 +113,11 @@ struct Train: Tool {
     var configuration = try trainingConfiguration()
     configuration.spellings = settingsAsGiven(given)
     // Before the first image is read.
-    let outputs = run.isPlan ? nil : try TrainingOutputs(configuration.output)
+    let outputs =
+      run.isPlan
+      ? nil
+      : try TrainingOutputs(
+        configuration.output, drawsSamples: configuration.samples.isAsked)
     defer { withExtendedLifetime(outputs) {} }
     let plan = try TrainingPlan(configuration)
     let isVerbose = run.isVerbose || plan.network.settings.isVerbose

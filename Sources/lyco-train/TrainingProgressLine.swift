@@ -27,6 +27,12 @@ final class TrainingProgressLine {
     observer.stepped = { [self] step in
       draw(text(step), isLast: step.number == step.count)
     }
+    observer.drawing = { [self] drawing in
+      draw(
+        "drawing samples  picture \(drawing.picture) / \(drawing.pictureCount)  "
+          + "step \(drawing.step) / \(drawing.stepCount)")
+    }
+    observer.sampled = { [self] in say("drew \($0)") }
     observer.validated = { [self] step, loss in
       say("step \(step): loss of images held out \(RunSummary.rounded(loss, 5))")
     }

@@ -215,6 +215,80 @@ import Testing
     #expect(tables[0] == tables[1])
   }
 
+  /// Options of samples on the command line and in a file, off where kohya's files have them off.
+  @Test func drawsSamples() throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder)
+    let prompts = try folder.write("prompts.txt", text: "a bag --w 64 --h 64 --s 2 --d 4\n")
+    let config = try folder.write(
+      "config.toml",
+      text: """
+        [samples]
+        sample_prompts = "\(prompts)"
+        sample_every_n_epochs = 0
+        sample_every_n_steps = 2
+        sample_sampler = "Euler a"
+        """)
+    let run = train(images, in: folder, "--config_file", config.string)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(!run.errors.contains("without effect") && !run.errors.contains("no effect"))
+    let names = directoryEntries(folder.file("out/sample"))
+    #expect(
+      names.count == 1 && names[0].hasPrefix("bag_000002_00_") && names[0].hasSuffix("_4.png"),
+      "\(names)")
+    #expect(run.errors.contains("1 sample picture every 2 steps"), "\(run.errors)")
+    #expect(run.errors.contains("drew \(folder.file("out/sample/\(names[0])"))"), "\(run.errors)")
+
+    let never = train(images, in: folder, "--sample_prompts", prompts.string, "--plan")
+    #expect(never.status == 0 && never.errors.contains("without effect: '--sample_prompts'"))
+    let nothing = train(images, in: folder, "--sample_every_n_epochs", "1", "--plan")
+    #expect(nothing.status == 0 && nothing.errors.contains("without effect: '--sample_every"))
+    for (option, value, says, status) in [
+      ("--sample_sampler", "dimm", "did you mean 'ddim'", 64),
+      ("--sample_every_n_epochs", "-1", "expected a number from 0 on", 64),
+      ("--sample_prompts", "none.txt", "none.txt", 1),
+    ] as [(String, String, String, Int32)] {
+      let refused = train(
+        images, in: folder, "--sample_prompts", prompts.string, "--sample_at_first", option, value,
+        "--plan")
+      #expect(refused.status == status && refused.errors.contains(says), "\(refused.errors)")
+    }
+  }
+
+  /// Ctrl-C while a picture is drawn saves the state, and leaves no part of the picture.
+  @Test func anInterruptedPictureIsNotWritten() throws {
+    let folder = TemporaryFolder()
+    let images = try images(in: folder)
+    let prompts = try folder.write(
+      "prompts.txt", text: "a bag --w 64 --h 64 --s 1\na bag --w 512 --h 512 --s 1000\n")
+    let process = Process()
+    process.executableURL = ToolRun.executable("lyco-train")
+    process.arguments = [
+      "--pretrained_model_name_or_path", Self.base, "--train_data_dir", images.string,
+      "--resolution", "64", "--output_dir", folder.file("out").string, "--output_name", "bag",
+      "--network_dim", "2", "--max_train_steps", "12", "--seed", "1", "--threads", "1",
+      "--network_train_unet_only", "--quiet", "--sample_prompts", prompts.string,
+      "--sample_every_n_steps", "1",
+    ]
+    let errors = Pipe()
+    process.standardError = errors
+    try process.run()
+    // The second picture is begun when the first is there.
+    while process.isRunning,
+      directoryEntries(folder.file("out/sample")).allSatisfy({
+        !$0.hasSuffix(".png")
+      })
+    { usleep(20_000) }
+    process.interrupt()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130, "\(text)")
+    let state = try #require(text.firstMatch(of: /--resume (\S+-state)'/)?.1)
+    #expect(state.hasSuffix("bag-step00000001-state"))
+    let names = directoryEntries(folder.file("out/sample"))
+    #expect(names.count == 1 && names[0].hasPrefix("bag_000001_00_"), "\(names)")
+  }
+
   @Test func printsThePlan() throws {
     let folder = TemporaryFolder()
     let images = try images(in: folder)

@@ -26,6 +26,7 @@ extension OptionTable {
       fp16 half = --mixed_precision fp16
       bf16 = --mixed_precision bf16
       save_dtype = --save_precision
+      validation_prompt validation_prompts = --sample_prompts
       save_every save_steps checkpointing_steps = --save_every_n_steps
       resume_from resume_from_checkpoint = --resume
       config toml = --config_file
@@ -36,7 +37,8 @@ extension OptionTable {
       log_dir logdir = --logging_dir
       gpu cuda cpu = all work is done on the processor
       """,
-    modelRows + imageRows + learningRows + lossRows + flowRows + runRows + outputRows)
+    modelRows + imageRows + learningRows + lossRows + flowRows + runRows + outputRows
+      + sampleRows)
 
   private static let modelRows: [OptionRow] = [
     .value("pretrained_model_name_or_path base dit"), .value("vae"), .flag("v2"),
@@ -164,6 +166,16 @@ extension OptionTable {
     .value("validate_every_n_steps"), .value("validate_every_n_epochs"),
     .value("max_validation_steps"), .flag("plan dry_run"), .flag("q quiet"),
     .flag("v verbose"), .flag("json"),
+  ]
+
+  private static let sampleRows: [OptionRow] = [
+    .value(
+      "sample_prompts",
+      read: "sample_every_n_steps or sample_every_n_epochs or sample_at_first", noted: true),
+    .number("sample_every_n_steps", OptionRow.fromZero, read: "sample_prompts", noted: true),
+    .number("sample_every_n_epochs", OptionRow.fromZero, read: "sample_prompts", noted: true),
+    .flag("sample_at_first", read: "sample_prompts", noted: true),
+    .value("sample_sampler", standard: "ddim", read: "sample_prompts", noted: true),
   ]
 
   private static let outputRows: [OptionRow] = [

@@ -47,11 +47,24 @@ struct Autoencoder {
   }
 
   /// Weights of the encoder.
-  var encoderCount: Int {
+  var encoderCount: Int { weightCount(of: ["encoder.", "quant_conv"]) }
+
+  /// Weights of the decoder.
+  var decoderCount: Int { weightCount(of: ["decoder.", "post_quant_conv"]) }
+
+  /// Numbers that the decoder holds for each pixel: what goes into its last level, and what the first block makes of
+  /// it.
+  var decoderWidth: Int {
+    let last = source.base.layout.modules.filter {
+      $0.component == "vae" && $0.graphPath.hasPrefix("decoder.up_blocks.")
+        && $0.graphPath.hasSuffix(".resnets.0.conv1")
+    }.max { $0.graphPath < $1.graphPath }
+    return last.map { $0.shape.dimensions.prefix(2).reduce(0, +) } ?? 0
+  }
+
+  private func weightCount(of parts: [String]) -> Int {
     source.base.layout.modules.reduce(0) { sum, module in
-      let isPart =
-        module.component == "vae"
-        && ["encoder.", "quant_conv"].contains(where: module.graphPath.hasPrefix)
+      let isPart = module.component == "vae" && parts.contains(where: module.graphPath.hasPrefix)
       return sum + (isPart ? module.shape.count : 0)
     }
   }

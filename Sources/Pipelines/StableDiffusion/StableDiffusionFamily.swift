@@ -38,6 +38,7 @@ extension StableDiffusionFamily {
         * (StableDiffusionModel.contextWidth(of: parameters) ?? 0),
       hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
       encoderCount: autoencoder?.encoderCount ?? 0,
+      decoderCount: autoencoder?.decoderCount ?? 0, decoderWidth: autoencoder?.decoderWidth ?? 0,
       notices: StableDiffusionConfiguration.notices(on: base))
   }
 

@@ -1,6 +1,6 @@
 import Autograd
 package import Pipelines
-import Tensors
+package import Tensors
 
 /// What text encoders make of the prompts of some pictures.
 ///
@@ -14,13 +14,23 @@ package struct EncodedPrompts {
     _ requests: [PictureRequest], by encoders: [any CaptionEncoder],
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) rethrows {
-    let batches = Set(requests.map(\.texts)).sorted { $0.lexicographicallyPrecedes($1) }
+    let batches = Self.batches(of: requests)
     for (index, texts) in batches.enumerated() {
       outputs[texts] = Recording.pause {
         encoders.flatMap { $0.encode(texts).map(\.value) }
       }
       try progress(index + 1, batches.count)
     }
+  }
+
+  /// - Parameter encode: what all encoders make of texts that are read together, in their order.
+  package init(_ requests: [PictureRequest], encode: ([String]) -> [Tensor]) {
+    for texts in Self.batches(of: requests) { outputs[texts] = encode(texts) }
+  }
+
+  /// The texts that are read together.
+  package static func batches(of requests: [PictureRequest]) -> [[String]] {
+    Set(requests.map(\.texts)).sorted { $0.lexicographicallyPrecedes($1) }
   }
 
   /// Of a picture's texts.

@@ -15,6 +15,20 @@ package struct PictureParameters: Sendable {
   package var adapters: [Adapter]
   /// `lyco 1.0.0`
   package var version: String
+  /// Of a picture that was drawn while an adapter was trained.
+  package var training: Training?
+
+  package struct Training: Hashable, Sendable {
+    /// Of the adapter that is trained.
+    package let name: String
+    /// That were done.
+    package let steps: Int
+
+    package init(name: String, steps: Int) {
+      self.name = name
+      self.steps = steps
+    }
+  }
 
   package struct Adapter: Hashable, Sendable {
     /// Without ending.
@@ -73,6 +87,10 @@ package struct PictureParameters: Sendable {
     if !adapters.isEmpty {
       let hashes = adapters.map { "\($0.name): \($0.hash)" }.joined(separator: ", ")
       entries.append(("Lora hashes", hashes))
+    }
+    if let training {
+      entries.append(("Trained adapter", training.name))
+      entries.append(("Training steps", "\(training.steps)"))
     }
     entries.append(("Version", version))
     lines.append(entries.map { "\($0.0): \(Self.quoted($0.1))" }.joined(separator: ", "))

@@ -44,6 +44,14 @@ package final class EventLog {
     try write(scalars.map { .scalar($0.tag, Float($0.value), step: step, at: time) })
   }
 
+  /// Writes a picture of a step.
+  /// - Throws: `LogError`
+  package func append(
+    _ tag: String, _ picture: EventPicture, step: Int, at time: Double = EventLog.now
+  ) throws(LogError) {
+    try write([.picture(tag, picture, step: step, at: time)])
+  }
+
   private func write(_ records: [EventRecord]) throws(LogError) {
     do {
       _ = try file.writeAll(records.flatMap(\.bytes))
@@ -60,7 +68,7 @@ package final class EventLog {
   }
 
   /// Local time as `yyyymmddHHMMSS`.
-  private static func timestamp(_ time: Double) -> String {
+  static func timestamp(_ time: Double) -> String {
     var seconds = time_t(time)
     var parts = unsafe tm()
     unsafe localtime_r(&seconds, &parts)

@@ -16,6 +16,29 @@ struct EventRecord {
     var entry = ProtobufMessage()
     entry.append(field: 1, bytes: Array(tag.utf8))
     entry.append(field: 2, float: value)
+    return summary(entry, step: step, at: time)
+  }
+
+  /// One picture of one step.
+  static func picture(_ tag: String, _ picture: EventPicture, step: Int, at time: Double)
+    -> EventRecord
+  {
+    var image = ProtobufMessage()
+    image.append(field: 1, varint: UInt64(picture.height))
+    image.append(field: 2, varint: UInt64(picture.width))
+    // RGB.
+    image.append(field: 3, varint: 3)
+    image.append(field: 4, bytes: picture.png)
+    var entry = ProtobufMessage()
+    entry.append(field: 1, bytes: Array(tag.utf8))
+    entry.append(field: 4, bytes: image.bytes)
+    return summary(entry, step: step, at: time)
+  }
+
+  /// - Parameter entry: a `Summary.Value`.
+  private static func summary(
+    _ entry: ProtobufMessage, step: Int, at time: Double
+  ) -> EventRecord {
     var summary = ProtobufMessage()
     summary.append(field: 1, bytes: entry.bytes)
     var event = ProtobufMessage()

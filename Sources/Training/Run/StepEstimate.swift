@@ -13,11 +13,13 @@ package struct StepEstimate: Equatable, Sendable {
   package let trained: Int
   /// Bytes that wait for the backward pass.
   package let kept: Int
+  /// Bytes that pictures take while they are drawn between two steps.
+  package let samples: Int
   /// Multiplications and additions, forward and backward.
   package let operations: Double
 
   /// At most, at any time.
-  package var bytes: Int { max(loaded, frozen + trained + kept) }
+  package var bytes: Int { max(loaded, frozen + trained + max(kept, samples)) }
 
   /// Seconds of a step on a processor of that speed in large products: two thirds of it remain, beside
   /// attention, norms and memory.
@@ -31,12 +33,13 @@ package struct StepEstimate: Equatable, Sendable {
   ///   - loaded: bytes of what is read before the other weights.
   ///   - frozen: bytes of all frozen weights that stay in memory.
   ///   - read: bytes of those that do not, for every batch.
+  ///   - samples: bytes that drawing pictures takes beside weights and adapter.
   ///   - parameters: numbers that are trained.
   ///   - copies: how often the run holds each of them: value, gradient, state of the optimizer, average.
   package init(
     units: [LayerUnit], adapted: Set<String>, formed: [String: Int] = [:], size: StepSize,
-    batch: Int, loaded: Int,
-    frozen: Int, read: Int = 0, parameters: Int, copies: Int, checkpointsBlocks: Bool
+    batch: Int, loaded: Int, frozen: Int, read: Int = 0, samples: Int = 0, parameters: Int,
+    copies: Int, checkpointsBlocks: Bool
   ) {
     var (operations, kept, largest, boundaries) = (0.0, 0, 0, 0)
     let width = MemoryLayout<Float>.stride
@@ -63,6 +66,7 @@ package struct StepEstimate: Equatable, Sendable {
     self.loaded = loaded
     self.frozen = frozen
     self.read = read
+    self.samples = samples
     trained = parameters * copies * width
   }
 }

@@ -13,6 +13,7 @@ extension Trainer {
     let last = lastStep
     try plan.checkNotFinished(at: progress.step)
     if let state = plan.configuration.run.resumed { try catchUp(with: state) }
+    try drawFirstSamples()
     let (first, started) = (progress.step, ContinuousClock.now)
     observer.begin(.training(from: first, to: last))
     do {
@@ -155,8 +156,8 @@ extension Trainer {
         averageLoss: progress.losses.value, rate: used.last ?? 0))
   }
 
-  /// Measures, saves and stops where that is due, in that order: a state that a run goes on from has the rows of its
-  /// step in the logs.
+  /// Measures, saves, draws and stops where that is due, in that order: a state that a run goes on from has the rows of
+  /// its step in the logs, and pictures that fail cost no adapter.
   private func afterStep(endsEpoch: Bool) throws {
     let run = plan.configuration.run
     let isLast = progress.step == lastStep
@@ -179,6 +180,7 @@ extension Trainer {
     for moment in files.due(after: progress, endsEpoch: endsEpoch) {
       try save(moment, endsEpoch: endsEpoch, withState: plan.configuration.output.savesState)
     }
+    try drawSamples(at: plan.samples?.due(after: progress, endsEpoch: endsEpoch))
     guard Task.isCancelled, !isLast else { return }
     let folder = files.names.state(.step(progress.step))
     try state().write(to: folder)

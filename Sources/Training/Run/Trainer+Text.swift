@@ -1,5 +1,6 @@
 import Pipelines
 import Safetensors
+import Sampling
 import SystemPackage
 import Tensors
 
@@ -12,7 +13,7 @@ extension Trainer {
   ) throws -> KnownCaptions {
     let configuration = plan.configuration
     let captions = KnownCaptions(
-      plan.textCache != nil && plan.missingText.isEmpty
+      plan.textCache != nil && plan.missingText.isEmpty && plan.samples == nil
         ? []
         : try pipeline.captionEncoders(
           of: plan.base, configuration.model,
@@ -20,16 +21,22 @@ extension Trainer {
       atMost: configuration.textCaching == .memory ? .max : KnownCaptions.commonBytes)
     if let cache = plan.textCache {
       try keep(plan.missingText, in: cache, captions, observer)
-      settle(captions, for: [], observer)
-    } else if plan.encodesTextFirst, let all = plan.images.fixedCaptions {
-      settle(captions, for: all, observer)
+      settle(captions, for: [], plan, observer)
+    } else if plan.encodesTextFirst {
+      settle(captions, for: plan.images.fixedCaptions, plan, observer)
     }
     return captions
   }
 
+  /// - Parameter all: nil where captions vary, and encoders are kept.
   static func settle(
-    _ captions: KnownCaptions, for all: Set<String>, _ observer: TrainingObserver
+    _ captions: KnownCaptions, for all: Set<String>?, _ plan: TrainingPlan,
+    _ observer: TrainingObserver
   ) {
+    if let samples = plan.samples {
+      captions.remember(prompts: EncodedPrompts.batches(of: samples.pictures))
+    }
+    guard let all else { return }
     captions.settle(for: all) { done, total in
       observer.progress(.encodingCaptions, done, total)
       return !Task.isCancelled

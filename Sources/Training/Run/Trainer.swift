@@ -43,7 +43,9 @@ package final class Trainer<Pipeline: ModelPipeline> {
     self.plan = plan
     self.observer = observer
     files = TrainingFiles(plan)
-    self.outputs = try outputs ?? TrainingOutputs(configuration.output)
+    self.outputs =
+      try outputs
+      ?? TrainingOutputs(configuration.output, drawsSamples: configuration.samples.isAsked)
     try Self.checkItems(plan, observer)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
@@ -68,7 +70,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
     objective = plan.objective
     if !plan.encodesTextFirst {
       captions.train(plan.trainedComponents)
-      if let all = plan.images.fixedCaptions { Self.settle(captions, for: all, observer) }
+      Self.settle(captions, for: plan.images.fixedCaptions, plan, observer)
     }
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,

@@ -1,4 +1,5 @@
 package import Pipelines
+import Sampling
 package import SystemPackage
 package import Tensors
 
@@ -76,6 +77,24 @@ package struct TrainingConfiguration: Sendable {
     package init() {}
   }
 
+  /// Pictures that are drawn on the way.
+  package struct Samples: Sendable {
+    /// A file of prompts.
+    package var prompts: FilePath?
+    package var everySteps: Int?
+    package var everyEpochs: Int?
+    package var drawsAtFirst = false
+    /// By a name of kohya's scripts or of a web UI; a prompt may name another.
+    package var sampler = SamplerName.ddim.rawValue
+
+    package init() {}
+
+    /// Whether there are prompts, and times at which they are drawn.
+    package var isAsked: Bool {
+      prompts != nil && (everySteps != nil || everyEpochs != nil || drawsAtFirst)
+    }
+  }
+
   /// What is written.
   package struct Output: Sendable {
     package var folder: FilePath
@@ -131,6 +150,7 @@ package struct TrainingConfiguration: Sendable {
   package var rates = Rates()
   package var run = Run()
   package var output: Output
+  package var samples = Samples()
   /// Settings as Python would write what was given, by the names of metadata without `ss_`.
   package var spellings: [String: String] = [:]
 

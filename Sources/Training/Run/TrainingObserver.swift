@@ -25,6 +25,14 @@ package struct TrainingObserver {
     package let rate: Double
   }
 
+  /// A step of a sample picture.
+  package struct Drawing: Sendable {
+    /// From 1, of those that are drawn at this time.
+    package let picture, pictureCount: Int
+    /// From 1, of that picture.
+    package let step, stepCount: Int
+  }
+
   /// A phase begins.
   package var begin: (Phase) -> Void = { _ in }
   /// So many of all that a phase has to do are done.
@@ -33,6 +41,10 @@ package struct TrainingObserver {
   package var stepped: (Step) -> Void = { _ in }
   /// Images that are held out were judged after a step: their loss.
   package var validated: (Int, Double) -> Void = { _, _ in }
+  /// A step of a sample picture was taken.
+  package var drawing: (Drawing) -> Void = { _ in }
+  /// A sample picture was written.
+  package var sampled: (FilePath) -> Void = { _ in }
   /// An adapter was written.
   package var saved: (FilePath) -> Void = { _ in }
   /// Something that a user should know.

@@ -8,9 +8,12 @@ import SystemPackage
 package struct TrainingOutputs: Sendable {
   private let places: [OutputPlace]
 
+  /// - Parameter drawsSamples: whether pictures are written too.
   /// - Throws: `SettingError` for a table in the place of the adapter; `TrainingError.output` where the system lets
   ///   nothing be written; `SafetensorsError`, see `OutputPlace`
-  package init(_ output: TrainingConfiguration.Output) throws {
+  package init(
+    _ output: TrainingConfiguration.Output, drawsSamples: Bool = false
+  ) throws {
     let names = SaveNames(folder: output.folder, name: output.name)
     if let table = output.table,
       let path = OutputPlace.repeated(in: [names.adapter(.end), table])
@@ -24,6 +27,7 @@ package struct TrainingOutputs: Sendable {
     if output.savesState || output.savesStateAtEnd, state.kind != nil {
       places.append(try Self.place(state, .folder, "--output_dir"))
     }
+    if drawsSamples { places.append(try Self.place(names.samples, .folder, "--output_dir")) }
     if let folder = output.logFolder {
       places.append(try Self.place(folder, .folder, "--logging_dir"))
     }

@@ -54,7 +54,8 @@ extension TrainingPlan {
   ///   - captionBytes: what is kept of captions; nil where text encoders stay.
   static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
-    _ images: TrainingSet, _ frozen: FrozenWeights, encodesText: Bool, captionBytes: Int?
+    _ images: TrainingSet, _ frozen: FrozenWeights, _ samples: SamplePlan?, encodesText: Bool,
+    captionBytes: Int?
   ) -> StepEstimate {
     let texts = outline.modules.reduce(0) {
       $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
@@ -87,7 +88,8 @@ extension TrainingPlan {
       // What text encoders made stands in their place.
       frozen: frozen.kept(streaming: streamed) + (captionBytes ?? texts)
         + (configuration.cache.place == nil ? encoder : 0),
-      read: frozen.read(streaming: streamed), parameters: trained, copies: copies,
+      read: frozen.read(streaming: streamed), samples: samples?.bytes(outline) ?? 0,
+      parameters: trained, copies: copies,
       checkpointsBlocks: configuration.run.checkpointsBlocks)
   }
 

@@ -32,6 +32,8 @@ package struct TrainingPlan {
   let missingText: [TextCache.Missing]
   /// Bytes of what is kept of captions in memory before the denoiser is read; nil where text encoders are asked later.
   let captionBytes: Int?
+  /// Pictures that are drawn on the way; nil for none.
+  package let samples: SamplePlan?
   package let arithmetic: StepArithmetic
   /// That of the state where one is resumed.
   package let start: TrainingStart
@@ -108,13 +110,19 @@ package struct TrainingPlan {
         option: "--blocks_to_swap", expected: "0 to \(blockCount), the blocks of the model",
         found: "\(configuration.model.streamedBlocks)")
     }
+    var sampleNotices: [String] = []
+    samples = try SamplePlan(
+      configuration, outline, of: base, pipeline, seed: seed, &sampleNotices)
     estimate = Self.estimate(
-      configuration, outline, network, images, frozen,
-      encodesText: outline.prepared == nil && (textCache == nil || !missingText.isEmpty),
+      configuration, outline, network, images, frozen, samples,
+      encodesText: outline.prepared == nil
+        && (textCache == nil || !missingText.isEmpty || samples != nil),
       captionBytes: captionBytes)
     // The checks ask a plan that is whole.
     notices = []
-    notices = images.notices + damage + network.notices + optimizer.notices + notices(on: given)
+    notices =
+      images.notices + damage + network.notices + optimizer.notices + notices(on: given)
+      + sampleNotices
     try checkStart()
   }
 

@@ -38,4 +38,9 @@ struct TrainingRecord {
     try events?.append(scalars, step: eventStep ?? step)
     try table?.append(scalars, step: step, epoch: epoch)
   }
+
+  /// A picture, which event files alone hold.
+  func append(_ tag: String, _ picture: EventPicture, step: Int) throws(LogError) {
+    try events?.append(tag, picture, step: step)
+  }
 }

@@ -35,6 +35,28 @@ package struct SaveNames: Equatable, Sendable {
     folder.appending(named: stem(moment) + "-state")
   }
 
+  /// The folder of pictures that are drawn on the way.
+  package var samples: FilePath { folder.appending("sample") }
+
+  /// `sample/name_000100_00_20250131235959_42.png` of a step, `sample/name_e000002_…` of an epoch.
+  /// - Parameters:
+  ///   - prompt: its place among the prompts, from 0.
+  ///   - time: seconds since 1970.
+  package func sample(
+    _ moment: Moment, prompt: Int, seed: UInt64, at time: Double
+  ) -> FilePath {
+    let number =
+      switch moment {
+      case .epoch(let epoch): "e" + Self.padded(epoch, 6)
+      case .step(let step): Self.padded(step, 6)
+      case .end: "end"
+      }
+    let parts = [
+      name, number, Self.padded(prompt, 2), EventLog.timestamp(time), "\(seed)",
+    ]
+    return samples.appending(named: parts.joined(separator: "_") + ".png")
+  }
+
   /// Whether it is what `state(_:)` calls a folder, of any moment.
   func isState(_ name: String) -> Bool {
     var rest = Substring(name)
@@ -55,7 +77,7 @@ package struct SaveNames: Equatable, Sendable {
     }
   }
 
-  private static func padded(_ number: Int, _ width: Int) -> String {
+  static func padded(_ number: Int, _ width: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }

@@ -103,7 +103,8 @@ struct ScriptGate {
   private static let offAtZero: Set<String> = [
     "adaptive_noise_scale", "clip_skip", "ip_noise_gamma", "lr_scheduler_timescale",
     "max_timestep", "max_train_epochs", "max_train_steps", "max_validation_steps",
-    "min_snr_gamma", "multires_noise_iterations", "network_dropout", "noise_offset",
+    "min_snr_gamma", "multires_noise_iterations", "sample_every_n_epochs", "sample_every_n_steps",
+    "network_dropout", "noise_offset",
     "save_every_n_epochs", "save_every_n_steps", "save_last_n_epochs",
     "save_last_n_epochs_state", "save_last_n_steps", "save_last_n_steps_state",
     "save_n_epoch_ratio", "scale_weight_norms", "v_pred_like_loss", "vae_batch_size",

@@ -89,12 +89,9 @@ extension ScriptOption {
         """),
     Group(
       fate: .withoutEffect,
-      reason: "samples are drawn from what is saved, with the tool of your choice",
-      flags: "sample_at_first no_vae_load one_frame",
-      values: """
-        sample_every_n_steps sample_every_n_epochs sample_prompts sample_sampler sample_batch_size
-        sampler_preset
-        """),
+      reason:
+        "samples are drawn one by one, by '--sample_sampler', and the VAE is read for them alone",
+      flags: "no_vae_load one_frame", values: "sample_batch_size sampler_preset"),
     Group(
       fate: .withoutEffect, reason: "messages are few", flags: "console_log_simple",
       values: "console_log_level console_log_file"),

@@ -27,6 +27,8 @@ import Testing
       expected +=
         EventRecord.scalar(tag, value, step: step, at: 1_700_000_001.5 + Double(step)).bytes
     }
+    let picture = EventPicture(width: 2, height: 300, png: Array(0..<200))
+    expected += EventRecord.picture("sample/00", picture, step: 8, at: 1_700_000_009.5).bytes
     #expect(try bytes(Fixtures.path("training/numerics/events.tfevents")) == expected)
   }
 
