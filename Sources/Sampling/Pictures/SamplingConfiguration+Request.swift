@@ -3,7 +3,7 @@ extension SamplingConfiguration {
   /// - Parameters:
   ///   - index: of the prompt.
   ///   - notices: gets what is drawn otherwise than it was asked for.
-  func request(
+  package func request(
     of prompt: SamplePrompt, at index: Int, _ sizes: PictureSizes, seed: UInt64,
     _ notices: inout [String]
   ) -> PictureRequest {

@@ -1,4 +1,6 @@
 import Adapters
+import Autograd
+import Checkpoints
 import ModelFamilies
 import Pipelines
 import Tensors

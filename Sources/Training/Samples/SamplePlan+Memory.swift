@@ -1,3 +1,4 @@
+import ModelFamilies
 import Pipelines
 import Sampling
 

@@ -1,6 +1,7 @@
 import Checkpoints
 import ModelFamilies
 import Pipelines
+import Safetensors
 package import Sampling
 import SystemPackage
 

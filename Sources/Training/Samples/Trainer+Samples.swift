@@ -1,4 +1,7 @@
+import Autograd
+import Checkpoints
 import Images
+import ModelFamilies
 import Pipelines
 import Safetensors
 import Sampling
