@@ -121,7 +121,8 @@ import Testing
     #expect(message(run.configuration).contains("no image autoencoder with a decoder"))
     run.configuration.model.vae = base.appending("vae")
     #expect(
-      message(run.configuration).contains("text_encoder"), "\(message(run.configuration))")
+      message(run.configuration).contains("no text encoder in the checkpoint"),
+      "\(message(run.configuration))")
   }
 
   /// A family whose pictures are not drawn trains without them.
