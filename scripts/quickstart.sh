@@ -57,15 +57,15 @@ echo
 echo "6. A new adapter: a small pipeline learns pictures of bags, which it has never seen (docs/training.md)"
 tiny=Fixtures/training/tiny
 show "$bin/lyco-train" --pretrained_model_name_or_path $tiny --train_data_dir $tiny/images \
-  --resolution 64 --train_batch_size 4 --max_train_steps 100 --learning_rate 2e-3 --cache_latents \
-  --network_module lycoris.kohya --network_args algo=lokr factor=8 --network_dim 8 --network_alpha 8 \
+  --caption_extension .txt --resolution 64 --train_batch_size 4 --max_train_steps 100 --learning_rate 2e-3 \
+  --cache_latents --network_module lycoris.kohya --network_args algo=lokr factor=8 --network_dim 8 --network_alpha 8 \
   --seed 7 --output_dir "$work" --output_name bag
 show "$bin/lyco-inspect" "$work/bag.safetensors" --limit 5
 
 echo
 echo "7. What it does: pictures of the same noise without and with it"
 show "$bin/lyco-sample" --base $tiny "$work/bag.safetensors" --prompt "a photo of a bag" \
-  --width 64 --height 64 --scale 2 --seed 1 --batch 4 --grid .build/bags.png
+  --width 64 --height 64 --scale 2 --seed 5 --batch 4 --grid .build/bags.png
 
 echo
 echo "The tools are in $bin; each explains itself with --help."

@@ -15,14 +15,14 @@ import Testing
     "--width", "64", "--height", "64", "--steps", "3", "--seed", "5", "--threads", "1",
   ]
 
-  private func sample(_ arguments: [String], in folder: borrowing TemporaryFolder) -> ToolRun {
+  func sample(_ arguments: [String], in folder: borrowing TemporaryFolder) -> ToolRun {
     ToolRun(
       "lyco-sample", ["--base", Self.base] + Self.short + arguments, in: folder.path)
   }
 
   /// An adapter of one layer of the UNet, strong enough to be seen.
   @discardableResult
-  private func writeAdapter(
+  func writeAdapter(
     _ name: String, in folder: borrowing TemporaryFolder, of module: String? = nil
   ) throws -> FilePath {
     let layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_v"
@@ -44,7 +44,7 @@ import Testing
     return chunks.texts.first { $0.keyword == "parameters" }?.text
   }
 
-  private func pixels(_ path: FilePath) throws -> [UInt8] { try RasterImage(decoding: path).pixels }
+  func pixels(_ path: FilePath) throws -> [UInt8] { try RasterImage(decoding: path).pixels }
 
   @Test func drawsAPictureThatSaysHow() throws {
     let folder = TemporaryFolder()
@@ -124,44 +124,6 @@ import Testing
     let text = try #require(try parameters(of: folder.file("own.png")))
     #expect(text.hasPrefix("a bag <lora:style:0.6>\n"), "\(text)")
     #expect(text.contains("Lora hashes: \"style: "), "\(text)")
-  }
-
-  /// A column for the base and for each adapter, a row for each prompt and seed.
-  @Test func gridsCompareAdaptersAndStrengths() throws {
-    let folder = TemporaryFolder()
-    try writeAdapter("style-1", in: folder)
-    try writeAdapter("style-2", in: folder)
-    try folder.write("prompts.txt", text: "# two\na bag\na shirt --d 9\n")
-    let run = sample(
-      [
-        "style-1.safetensors", "style-2.safetensors", "--ratio", "1", "0", "--prompts",
-        "prompts.txt", "--grid", "epochs.png", "-o", "cell.png", "--json",
-      ], in: folder)
-    #expect(run.status == 0, "\(run.errors)")
-    let report = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
-    let pictures = try #require(report?["pictures"] as? [[String: Any]])
-    #expect(
-      pictures.map { $0["variant"] as? String } == [
-        "base", "base", "style-1", "style-1", "style-2", "style-2",
-      ])
-    #expect(pictures.map { $0["seed"] as? Int } == [5, 9, 5, 9, 5, 9])
-    #expect(report?["grid"] as? String == "epochs.png")
-    let header = try ImageHeader(reading: folder.file("epochs.png"))
-    // Three columns and two rows of 64 pixels with labels.
-    #expect(header.width > 3 * 64 && header.width < 3 * 64 + 400, "\(header.width)")
-    #expect(header.height > 2 * 64 && header.height < 2 * 64 + 100, "\(header.height)")
-    let cells = try (0..<6).map { try pixels(folder.file("cell-00\($0).png")) }
-    #expect(cells[0] != cells[2], "the adapter changes nothing")
-    #expect(cells[0] == cells[4], "at strength 0 it is the base")
-
-    let strengths = sample(
-      [
-        "style-1.safetensors", "--ratio", "0", "0.5", "1", "--prompt", "a bag", "--grid", "s.png",
-        "--dry_run",
-      ], in: folder)
-    #expect(strengths.status == 0, "\(strengths.errors)")
-    #expect(strengths.output.contains("with style-1.safetensors at 0.5"), "\(strengths.output)")
-    #expect(!folder.entries.contains("s.png"))
   }
 
   @Test func previewsGoWithThePicture() throws {
