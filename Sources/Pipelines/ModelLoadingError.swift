@@ -4,7 +4,7 @@ package import Machine
 package import ModelFamilies
 package import SystemPackage
 
-/// What keeps a checkpoint from being trained on.
+/// What keeps a checkpoint from being trained on, or drawn with.
 package enum ModelLoadingError: Error, Equatable {
   /// A family that is not built.
   case unsupportedFamily(FilePath, ModelFamily, supported: [String])
@@ -19,6 +19,8 @@ package enum ModelLoadingError: Error, Equatable {
   case unknownModule(FilePath, module: String)
   /// An inpainting, depth or upscaling model.
   case latentChannels(FilePath, found: Int)
+  /// One that makes something else of them than noise or velocity.
+  case latentOutputs(FilePath, expected: Int, found: Int)
   /// A transformer of videos that sees something else besides.
   case videoChannels(FilePath, expected: [Int], found: Int)
   /// One that makes something else than latents; numbers of a patch.
@@ -58,7 +60,10 @@ extension ModelLoadingError: CustomStringConvertible {
       "\(file): module '\(module)' of the UNet has no place in the model"
     case .latentChannels(let file, let found):
       "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
-        + "upscaling models cannot be trained"
+        + "upscaling models are not read here"
+    case .latentOutputs(let file, let expected, let found):
+      "\(file): expected a UNet that makes \(expected) channels of latents, found \(found): models that predict a "
+        + "variance as well are not read here"
     case .videoChannels(let file, let expected, let found):
       "\(file): expected a transformer that sees \(expected.map { "\($0)" }.joined(separator: " or ")) channels, "
         + "found \(found): models with other latents, controls, references or sound cannot be trained"

@@ -33,13 +33,10 @@ struct Autoencoder {
     self.source = source
     self.configuration = configuration
     let common = family.commonLatents
-    // Every level but the last halves the picture.
-    var halvings = 0
-    while source.shape("vae", "encoder.down_blocks.\(halvings).downsamplers.0.conv", "weight")
-      != nil
-    {
-      halvings += 1
-    }
+    // Every level but the last halves the picture; some files hold a decoder alone, whose levels double it.
+    let halvings = max(
+      source.count("encoder.down_blocks", "downsamplers.0.conv"),
+      source.count("decoder.up_blocks", "upsamplers.0.conv"))
     latents = LatentLayout(
       channels: source.shape("vae", "quant_conv", "weight").map { $0.rows / 2 } ?? common.channels,
       stride: 1 << halvings, shift: common.shift, scale: configuration.scale,
@@ -86,5 +83,14 @@ struct Autoencoder {
         source, configuration: configuration,
         channels: source.base.layout.family.commonLatents.channels, compute: compute)
     }
+  }
+}
+
+extension CheckpointParameters {
+  /// How many levels of an autoencoder have that module.
+  fileprivate func count(_ levels: String, _ module: String) -> Int {
+    var count = 0
+    while shape("vae", "\(levels).\(count).\(module)", "weight") != nil { count += 1 }
+    return count
   }
 }

@@ -63,8 +63,8 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
     if let file = try ModelConfigurationFile(folder.appending("vae").appending("config.json")) {
       try vae.read(file)
     }
-    let scheduler = folder.appending("scheduler").appending("scheduler_config.json")
-    if let file = try ModelConfigurationFile(scheduler) {
+    if let file = try Self.scheduler(of: folder) {
+      try file.expect("prediction_type", ["epsilon", "v_prediction"])
       predictsVelocity = try file.string("prediction_type").map { $0 == "v_prediction" }
       hasZeroTerminalSNR = try file.flag("rescale_betas_zero_snr") ?? false
     }
@@ -77,12 +77,16 @@ extension StableDiffusionConfiguration {
     return base.file.path.removingLastComponent().appending("config.json")
   }
 
-  /// What is wrong with a file that may have been meant for a checkpoint, and is passed over.
+  /// That of a folder in diffusers' layout.
+  private static func scheduler(of folder: FilePath) throws -> ModelConfigurationFile? {
+    try ModelConfigurationFile(folder.appending("scheduler").appending("scheduler_config.json"))
+  }
+
+  /// What is said beside a checkpoint and passed over.
   static func notices(on base: BaseModel) -> [String] {
-    guard let path = path(beside: base) else { return [] }
     do {
-      _ = try ModelConfigurationFile(path)
-      return []
+      if let path = path(beside: base) { _ = try ModelConfigurationFile(path) }
+      return try scheduler(of: base.file.path)?.foreignSchedule.map { [$0] } ?? []
     } catch {
       return ["\(error); it is passed over, and what the family has in common counts"]
     }
@@ -137,8 +141,23 @@ extension VAEConfiguration {
   mutating func read(_ file: ModelConfigurationFile) throws {
     try file.expect("act_fn", ["silu", "swish"])
     groups = try file.integers("norm_num_groups")?.first ?? groups
-    scale = try file.number("scaling_factor").map { Float($0) } ?? scale
+    if let factor = try file.number("scaling_factor") {
+      guard Self.scales ~= factor else {
+        throw ModelLoadingError.configuration(
+          file.path, key: "scaling_factor",
+          expected: "\(Self.scales.lowerBound) to \(Int(Self.scales.upperBound)), found \(factor)")
+      }
+      scale = Float(factor)
+    }
+    if let shift = try file.number("shift_factor"), shift != 0 {
+      throw ModelLoadingError.configuration(
+        file.path, key: "shift_factor",
+        expected: "0, as autoencoders of this family have it, found \(shift)")
+    }
   }
+
+  /// Wider than any autoencoder has it: 0.13 to 1.5.
+  private static let scales = 1e-3...1e3
 }
 
 extension VAEConfiguration {
@@ -155,5 +174,26 @@ extension VAEConfiguration {
       return
     }
     return nil
+  }
+}
+
+extension ModelConfigurationFile {
+  /// What a scheduler says that no model of these families has: noise is drawn by the schedule of the families, as
+  /// trainers do it.
+  fileprivate var foreignSchedule: String? {
+    get throws {
+      let numbers = [("beta_start", 0.00085), ("beta_end", 0.012), ("num_train_timesteps", 1000)]
+      for (key, usual) in numbers {
+        guard let found = try number(key), found != usual else { continue }
+        return notice(key, found == found.rounded() ? "\(Int(exactly: found) ?? 0)" : "\(found)")
+      }
+      guard let name = try string("beta_schedule"), name != "scaled_linear" else { return nil }
+      return notice("beta_schedule", name)
+    }
+  }
+
+  private func notice(_ key: String, _ found: String) -> String {
+    "\(path): '\(key)' is \(found) and is passed over: the schedule of the family counts, scaled_linear from 0.00085 to "
+      + "0.012 in 1000 timesteps"
   }
 }

@@ -109,7 +109,8 @@ package final class StableDiffusionModel {
   }
 
   /// That the parts are there and the UNet is for the family's latents, as far as shapes tell.
-  /// - Throws: `ModelLoadingError.missingComponent`, `.latentChannels`, `.contextWidth`, `.vectorWidth`
+  /// - Throws: `ModelLoadingError.missingComponent`, `.latentChannels`, `.latentOutputs`,
+  ///   `.contextWidth`, `.vectorWidth`
   static func check(
     _ parameters: CheckpointParameters, _ settings: ModelSettings
   ) throws(ModelLoadingError) {
@@ -122,6 +123,11 @@ package final class StableDiffusionModel {
       input.dimensions[1] != family.commonLatents.channels
     {
       throw .latentChannels(path, found: input.dimensions[1])
+    }
+    if let output = parameters.shape("unet", "conv_out", "weight"),
+      output.rows != family.commonLatents.channels
+    {
+      throw .latentOutputs(path, expected: family.commonLatents.channels, found: output.rows)
     }
     try checkWidths(parameters, texts)
   }

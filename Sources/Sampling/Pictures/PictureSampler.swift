@@ -70,7 +70,13 @@ struct PictureSampler<Pipeline: ModelPipeline> {
   ) throws -> Tensor {
     if decoder == nil { decoder = try Pipeline.decoder(of: plan.base, plan.configuration.model) }
     guard let decoder else { throw SamplingError.noDecoder(plan.base.file.path) }
-    return try Recording.pause { try decoder.decode(plan.outline.latents.unscaled(latents)) }
+    let pixels = try Recording.pause {
+      try decoder.decode(plan.outline.latents.unscaled(latents))
+    }
+    guard pixels.elements.allSatisfy(\.isFinite) else {
+      throw SamplingError.damagedDecoder(plan.configuration.model.vae ?? plan.base.file.path)
+    }
+    return pixels
   }
 }
 

@@ -12,6 +12,8 @@ package enum SamplingError: Error, Equatable {
   /// A sampler that cannot draw what a prompt asks for.
   case sampler(place: String, SamplerError)
   case notFinite(prompt: String, seed: UInt64)
+  /// Finite latents that a decoder makes no picture of.
+  case damagedDecoder(FilePath)
 }
 
 extension SamplingError {
@@ -38,6 +40,9 @@ extension SamplingError: CustomStringConvertible {
     case .notFinite(let prompt, let seed):
       "prompt '\(prompt)', seed \(seed): expected finite latents, found NaN or infinity: the checkpoint or an adapter "
         + "is damaged, or the scale or a strength too large"
+    case .damagedDecoder(let file):
+      "\(file): the image autoencoder makes NaN or infinity of finite latents; it is damaged, or takes bf16 where it "
+        + "needs '--mixed_precision no'"
     }
   }
 }

@@ -1,0 +1,98 @@
+import Checkpoints
+import DiffusionModels
+import ModelFamilies
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Pipelines
+
+/// What the `config.json` files of a folder say that a model of these families cannot have.
+@Suite struct FolderConfigurationTests {
+  private func message(_ file: String, _ text: String) throws -> String? {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sd2").writeFolder(in: folder) { ($0, $1) }
+    try folder.write("tiny-sd2/\(file)", text: text)
+    do {
+      _ = try StableDiffusionModel(opening: path)
+      return nil
+    } catch { return "\(error)" }
+  }
+
+  @Test(arguments: [
+    ("0", "found 0.0"), ("-1", "found -1.0"), ("1e-300", "found 1e-300"),
+    ("1e9", "found 1000000000.0"),
+  ])
+  func scalesThatNoAutoencoderHas(factor: String, found: String) throws {
+    let text =
+      #"{"_class_name": "AutoencoderKL", "norm_num_groups": 4, "scaling_factor": \#(factor)}"#
+    let message = try message("vae/config.json", text)
+    #expect(
+      message?.hasSuffix("'scaling_factor': expected 0.001 to 1000, \(found)") == true,
+      "\(message ?? "")")
+  }
+
+  @Test func aShiftIsRefused() throws {
+    let message = try message("vae/config.json", #"{"norm_num_groups": 4, "shift_factor": 0.1159}"#)
+    #expect(message?.contains("'shift_factor': expected 0") == true, "\(message ?? "")")
+  }
+
+  @Test(arguments: ["sample", "flow_prediction", "foo"])
+  func predictionsOfOtherModels(name: String) throws {
+    let message = try message(
+      "scheduler/scheduler_config.json", #"{"prediction_type": "\#(name)"}"#)
+    #expect(
+      message?.hasSuffix("'prediction_type': expected epsilon or v_prediction, found '\(name)'")
+        == true,
+      "\(message ?? "")")
+  }
+
+  /// Trainers and programs that draw have one schedule for these families, so that another is passed over, and said.
+  @Test(arguments: [
+    (#"{"beta_schedule": "linear"}"#, "'beta_schedule' is linear"),
+    (#"{"beta_end": 0.02}"#, "'beta_end' is 0.02"),
+    (#"{"num_train_timesteps": 500}"#, "'num_train_timesteps' is 500"),
+    (#"{"beta_schedule": "scaled_linear", "beta_start": 0.00085}"#, ""),
+  ])
+  func schedulesOfOtherModels(text: String, found: String) throws {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sd2").writeFolder(in: folder) { ($0, $1) }
+    try folder.write("tiny-sd2/scheduler/scheduler_config.json", text: text)
+    let notices = StableDiffusionConfiguration.notices(
+      on: try BaseModel(opening: path, as: .named("sd2")))
+    #expect(notices.count == (found.isEmpty ? 0 : 1))
+    #expect(notices.allSatisfy { $0.contains(found) }, "\(notices)")
+  }
+
+  /// Models that predict a variance as well have twice the channels.
+  @Test func outputsOfOtherModels() throws {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sd2").writeFolder(in: folder) { name, tensor in
+      guard name.hasPrefix("unet/conv_out.") else { return (name, tensor) }
+      var extents = tensor.shape.dimensions
+      extents[0] *= 2
+      return (name, EncodedTensor(tensor.dtype, Shape(extents), tensor.bytes + tensor.bytes))
+    }
+    #expect {
+      _ = try StableDiffusionModel(opening: path)
+    } throws: {
+      "\($0)".contains("expected a UNet that makes 4 channels of latents, found 8")
+    }
+  }
+
+  /// A file that holds a decoder alone has the size of its pictures by the levels of that.
+  @Test func aDecoderAloneSaysItsStride() throws {
+    let folder = TemporaryFolder()
+    let pipeline = TinyPipeline("tiny-sd1")
+    let whole = try Autoencoder(of: BaseModel(opening: pipeline.folder, as: .named("sd1")), nil)
+    let path = try pipeline.writeFolder(in: folder) { name, tensor in
+      name.hasPrefix("vae/encoder.") || name.hasPrefix("vae/quant_conv") ? nil : (name, tensor)
+    }
+    let alone = try Autoencoder(of: BaseModel(opening: path, as: .named("sd1")), nil)
+    #expect(try #require(alone).latents == #require(whole).latents)
+    #expect(try #require(alone).latents.stride == 8)
+  }
+}
