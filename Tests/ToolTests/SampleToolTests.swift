@@ -166,7 +166,7 @@ import Testing
     (["other.safetensors", "--prompt", "a", "-o", "a.png"], "have no place in the checkpoint", 1),
     (
       ["--base", "ddpm", "--prompt", "a", "-o", "a.png"],
-      "expected a checkpoint of Stable Diffusion", 1
+      "Stable Diffusion 1.x, Stable Diffusion 2.x, Stable Diffusion XL, found", 1
     ),
     (
       ["--base", "wan", "--family", "wan", "--prompt", "a", "-o", "a.png"], "found one of Wan", 1
