@@ -61,6 +61,8 @@ struct KohyaFileTests {
           image_dir = "\(images)"
           num_repeats = 2
           """)
+      // What some of them draw on the way, in the folder where they run.
+      try temporary.write("prompts.txt", text: "a bag --w 64 --h 64 --s 2\n")
     }
 
     func filled(_ text: String) -> String {
