@@ -125,7 +125,6 @@ struct KohyaFileTests {
 
   @Test(arguments: commands) func commandIsPlanned(_ line: String) throws {
     let place = try Place()
-    try place.temporary.write("prompts.txt", text: "a red bag --w 64 --h 64\n")
     let process = Process()
     process.executableURL = URL(filePath: "/bin/sh")
     let tool = ToolRun.executable("lyco-train").path
