@@ -46,6 +46,15 @@ package struct ModelConfigurationFile {
   }
 
   /// nil if the member is absent or null.
+  func number(_ key: String, in range: ClosedRange<Double>) throws -> Double? {
+    guard let number = try number(key) else { return nil }
+    guard range ~= number else {
+      throw failure(key, "\(range.lowerBound) to \(range.upperBound), found \(number)")
+    }
+    return number
+  }
+
+  /// nil if the member is absent or null.
   func flag(_ key: String) throws -> Bool? {
     switch value[key] {
     case nil, .null: nil

@@ -4,9 +4,12 @@ package struct VAEConfiguration: Hashable, Sendable {
   package var groups: Int
   /// By which latents are multiplied before the UNet sees them.
   package var scale: Float
+  /// What is taken from them before.
+  package var shift: Float
 
-  package init(groups: Int = 32, scale: Float = 0.18215) {
+  package init(groups: Int = 32, scale: Float = 0.18215, shift: Float = 0) {
     self.groups = groups
     self.scale = scale
+    self.shift = shift
   }
 }

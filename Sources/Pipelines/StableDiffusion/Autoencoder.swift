@@ -39,7 +39,7 @@ struct Autoencoder {
       source.count("decoder.up_blocks", "upsamplers.0.conv"))
     latents = LatentLayout(
       channels: source.shape("vae", "quant_conv", "weight").map { $0.rows / 2 } ?? common.channels,
-      stride: 1 << halvings, shift: common.shift, scale: configuration.scale,
+      stride: 1 << halvings, shift: configuration.shift, scale: configuration.scale,
       cacheName: common.cacheName)
   }
 

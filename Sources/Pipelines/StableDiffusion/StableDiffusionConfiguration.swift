@@ -26,7 +26,8 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
     case "sd2": (unet, texts) = (.sd2, [.sd2])
     default: (unet, texts) = (.sd1, [.sd1])
     }
-    vae = VAEConfiguration(scale: family.commonLatents.scale)
+    vae = VAEConfiguration(
+      scale: family.commonLatents.scale, shift: family.commonLatents.shift)
   }
 
   /// What a checkpoint says of itself: the `config.json` files of its folder, or the marks that some single files
@@ -141,23 +142,13 @@ extension VAEConfiguration {
   mutating func read(_ file: ModelConfigurationFile) throws {
     try file.expect("act_fn", ["silu", "swish"])
     groups = try file.integers("norm_num_groups")?.first ?? groups
-    if let factor = try file.number("scaling_factor") {
-      guard Self.scales ~= factor else {
-        throw ModelLoadingError.configuration(
-          file.path, key: "scaling_factor",
-          expected: "\(Self.scales.lowerBound) to \(Int(Self.scales.upperBound)), found \(factor)")
-      }
-      scale = Float(factor)
-    }
-    if let shift = try file.number("shift_factor"), shift != 0 {
-      throw ModelLoadingError.configuration(
-        file.path, key: "shift_factor",
-        expected: "0, as autoencoders of this family have it, found \(shift)")
-    }
+    scale = try file.number("scaling_factor", in: Self.scales).map { Float($0) } ?? scale
+    shift = try file.number("shift_factor", in: Self.shifts).map { Float($0) } ?? shift
   }
 
-  /// Wider than any autoencoder has it: 0.13 to 1.5.
+  /// Wider than any autoencoder has them: 0.13 to 1.5, and 0 to 0.12.
   private static let scales = 1e-3...1e3
+  private static let shifts = -1e3...1e3
 }
 
 extension VAEConfiguration {
