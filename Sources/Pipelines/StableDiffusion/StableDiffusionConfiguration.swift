@@ -176,7 +176,7 @@ extension ModelConfigurationFile {
       let numbers = [("beta_start", 0.00085), ("beta_end", 0.012), ("num_train_timesteps", 1000)]
       for (key, usual) in numbers {
         guard let found = try number(key), found != usual else { continue }
-        return notice(key, found == found.rounded() ? "\(Int(exactly: found) ?? 0)" : "\(found)")
+        return notice(key, "\(found)")
       }
       guard let name = try string("beta_schedule"), name != "scaled_linear" else { return nil }
       return notice("beta_schedule", name)
