@@ -1,42 +1,32 @@
-import ArgumentParser
 import Images
-import Machine
 import Safetensors
-import Sampling
 import SystemPackage
 
-/// Where pictures go, made sure of before the work.
+/// The files that pictures are written to, made sure of before the work.
 ///
-/// Folders that were made for nothing go again with the value, so keep it until all is written.
+/// Folders that were made for nothing go again with the value, and so does a preview that was written; keep it until
+/// all is done.
 final class PictureFiles {
   /// Of every picture, variant by variant; none where they stand in a grid alone.
-  let pictures: [FilePath]
-  let grid: FilePath?
+  var pictures: [FilePath] { places.pictures }
+  var grid: FilePath? { places.grid }
+  /// Behind links, so that what is removed is what was written.
   let preview: FilePath?
-  private let places: [OutputPlace]
+  private let places: PicturePlaces
+  private let kept: [OutputPlace]
   private(set) var written: [FilePath] = []
+  private var hasPreview = false
 
-  /// - Throws: `ValidationError` for places that cannot be had, `SafetensorsError`
-  init(_ options: PictureOutputOptions, of plan: SamplingPlan) throws {
-    let count = plan.variants.count * plan.pictures.count
-    pictures = options.path.map { Self.paths($0, count) } ?? []
-    grid = options.grid.map { FilePath(named: $0) }
-    let all = pictures + [grid].compactMap(\.self)
-    if let path = OutputPlace.repeated(in: all) {
-      throw ValidationError(
-        "\(path): expected a place of its own for every output, found one that two are written to")
-    }
-    if pictures.count > 1, !options.overwrites,
-      let there = pictures.first(where: { InputFile.kind(of: $0) != nil })
-    {
-      throw ValidationError("\(there): it is there already; '--overwrite' replaces it")
-    }
-    preview = options.preview == nil ? nil : Self.preview(beside: all[0])
-    var places = try pictures.count > 1 ? [OutputPlace(pictures[0].folder, .folder)] : []
-    places += try (pictures.count == 1 ? all : [grid].compactMap(\.self)).map {
+  /// - Throws: `SafetensorsError`
+  init(_ places: PicturePlaces) throws {
+    self.places = places
+    let (pictures, others) = (places.pictures, [places.grid, places.preview].compactMap(\.self))
+    var kept = try pictures.count > 1 ? [OutputPlace(pictures[0].folder, .folder)] : []
+    kept += try (pictures.count == 1 ? pictures + others : others).map {
       try OutputPlace($0, .text)
     }
-    self.places = places
+    self.kept = kept
+    preview = try places.preview.map { try PendingFile.target(of: $0) }
   }
 
   deinit { removePreview() }
@@ -44,30 +34,28 @@ final class PictureFiles {
   /// Writes a whole picture or nothing.
   /// - Throws: `SafetensorsError`
   func write(_ image: RasterImage, to path: FilePath, _ parameters: String? = nil) throws {
+    try Self.put(image, path, parameters)
+    written.append(path)
+  }
+
+  /// Writes what is there yet; nothing without a place for it.
+  /// - Throws: `SafetensorsError`
+  func writePreview(_ image: RasterImage) throws {
+    guard let preview else { return }
+    try Self.put(image, preview, nil)
+    hasPreview = true
+  }
+
+  /// Removes what was written as such, and nothing else.
+  func removePreview() {
+    guard hasPreview, let preview else { return }
+    hasPreview = false
+    try? preview.removeFile()
+  }
+
+  private static func put(_ image: RasterImage, _ path: FilePath, _ parameters: String?) throws {
     var set = OutputSet()
     try set.add(image.png(parameters.map { [PNGText("parameters", $0)] } ?? []), at: path)
     try set.commit()
-    if path != preview { written.append(path) }
-  }
-
-  func removePreview() { if let preview { try? preview.removeFile() } }
-
-  /// `out.png`, or `out-000.png`, `out-001.png` and so on, in a folder `sample-000.png`.
-  private static func paths(_ output: String, _ count: Int) -> [FilePath] {
-    let path = FilePath(named: output)
-    let isFolder = !PictureOutputOptions.isPNG(output)
-    guard isFolder || count > 1 else { return [path] }
-    let folder = isFolder ? path : path.removingLastComponent()
-    let stem = isFolder ? "sample" : path.stem ?? "sample"
-    let width = max(String(count - 1).count, 3)
-    return (0..<count).map { number in
-      let digits = String(number)
-      let padded = String(repeating: "0", count: width - digits.count) + digits
-      return folder.appending(named: "\(stem)-\(padded).png")
-    }
-  }
-
-  private static func preview(beside path: FilePath) -> FilePath {
-    path.removingLastComponent().appending(named: "\(path.stem ?? "sample")-preview.png")
   }
 }

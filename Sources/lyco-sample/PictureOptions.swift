@@ -60,10 +60,11 @@ struct PictureOptions: ParsableArguments {
   var sampler: String?
 
   @Option(
+    name: .customLong("seed"),
     help: ArgumentHelp(
       "Of the first picture of a prompt, the others count on. Default: drawn, and printed.",
       valueName: "n"))
-  var seed: Int?
+  var givenSeed: String?
 
   @Option(
     name: [.customLong("batch"), .customLong("images_per_prompt")],
@@ -74,9 +75,10 @@ struct PictureOptions: ParsableArguments {
     guard !prompt.isEmpty || promptFile != nil else {
       throw ValidationError("expected something to draw: '--prompt TEXT' or '--prompts FILE'")
     }
-    if let seed, seed < -1 {
+    if let givenSeed, Int(givenSeed).map({ $0 < -1 }) ?? true {
       throw ValidationError(
-        "'--seed': expected a whole number from 0 on, or -1 for one that is drawn, found \(seed)")
+        "'--seed': expected a whole number from 0 to \(Int.max), or -1 for one that is drawn, found "
+          + givenSeed.printable)
     }
     for (name, side) in [("width", width), ("height", height)] {
       guard let side, !(1...SamplePrompt.largestSide ~= side) else { continue }
@@ -84,4 +86,7 @@ struct PictureOptions: ParsableArguments {
         "'--\(name)': expected 1 to \(SamplePrompt.largestSide) pixels, found \(side)")
     }
   }
+
+  /// nil for one that is drawn.
+  var seed: UInt64? { givenSeed.flatMap { Int($0) }.flatMap { UInt64(exactly: $0) } }
 }

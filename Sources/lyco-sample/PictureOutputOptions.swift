@@ -35,10 +35,16 @@ struct PictureOutputOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("overwrite"),
-    help: "Let several pictures take the place of what is there already.")
+    help:
+      "Let several pictures, those in a folder and previews take the place of what is there already."
+  )
   var overwrites = false
 
-  @Flag(name: .shortAndLong, help: "Print errors only.")
+  @Flag(
+    name: .shortAndLong,
+    help:
+      "Print errors and warnings only. What '--json' and '--dry_run' ask for is printed all the same."
+  )
   var quiet = false
 
   @Flag(name: .customLong("json"), help: "Print the result as JSON.")

@@ -24,12 +24,12 @@ extension Sample {
     configuration.scale = pictures.scale
     if let name = pictures.sampler {
       do throws(SamplerError) {
-        configuration.sampler = try Sampler(parsing: name)
+        configuration.sampler = try Sampler(named: name)
       } catch {
         throw ValidationError("'--sampler': \(error)")
       }
     }
-    configuration.seed = pictures.seed.flatMap { UInt64(exactly: $0) }
+    configuration.seed = pictures.seed
     configuration.count = pictures.count
     configuration.predictsVelocity = model.predictsVelocity
     configuration.hasZeroTerminalSNR = model.hasZeroTerminalSNR
@@ -80,13 +80,30 @@ extension Sample {
       throw ValidationError(
         "'--ratio', '--unet_ratio' and '--te_ratio' are of adapters: expected one, found none")
     }
-    guard comparesStrengths else { return try strength.check(adapterCount: adapters.count) }
+    guard comparesStrengths else {
+      try checkSingle()
+      return try strength.check(adapterCount: adapters.count)
+    }
     if let ratio = strength.ratios.first(where: { !$0.isFinite }) {
       throw ValidationError("'--ratio': expected a finite number, found \(ratio)")
     }
-    var others = strength
-    others.ratios = []
-    try others.check(adapterCount: 1)
+    var others = self
+    others.strength.ratios = []
+    try others.checkSingle()
+    try others.strength.check(adapterCount: 1)
+  }
+
+  /// Of one adapter there is one strength, but in a grid.
+  private func checkSingle() throws {
+    guard adapters.count == 1 else { return }
+    for (name, values) in [
+      ("ratio", strength.ratios), ("unet_ratio", strength.denoiserRatios),
+      ("te_ratio", strength.textEncoderRatios),
+    ] where values.count > 1 {
+      throw ValidationError(
+        "'--\(name)': expected one value for one adapter, found \(values.count)"
+          + (name == "ratio" ? "; '--grid' draws a column for each" : ""))
+    }
   }
 
   /// What each column of a grid is drawn with; of pictures alone there is one.
@@ -103,7 +120,9 @@ extension Sample {
       return [SamplingVariant(label: "", adapters: merged)]
     }
     return [SamplingVariant(label: "base", adapters: [])]
-      + merged.map { SamplingVariant(label: $0.path.stem ?? "", adapters: [$0]) }
+      + zip(AdapterLabels(merged).labels, merged).map {
+        SamplingVariant(label: $0, adapters: [$1])
+      }
   }
 }
 

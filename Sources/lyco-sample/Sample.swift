@@ -32,7 +32,8 @@ struct Sample: Tool {
 
   static let options = OptionTable.sample
   static let normalization = ArgumentNormalization(
-    of: options, positionals: ["network_weights"], ignored: SampleModelOptions.ignored)
+    of: options, wordLists: [SampleModelOptions.modules: SampleModelOptions.moduleNames],
+    positionals: ["network_weights"], ignored: SampleModelOptions.ignored)
 
   @Argument(
     help: "Adapters: applied together, or with '--grid' each by itself.", completion: .file())
@@ -53,6 +54,17 @@ struct Sample: Tool {
     try checkStrengths()
   }
 
+  /// Without the modules that kohya's scripts are told for each adapter.
+  static func expanded(_ arguments: [String]) throws -> [String] {
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    let name = "--\(SampleModelOptions.modules)"
+    let rest = arguments[..<end].filter { $0 != name && !$0.hasPrefix("\(name)=") }
+    if rest.count < end {
+      StandardError.say("'\(name)' has no effect: what an adapter is, its file says")
+    }
+    return rest + arguments[end...]
+  }
+
   /// Errors of prompts are of the command line where they stand in it.
   static func isUsage(_ error: any Error) -> Bool {
     switch error {
@@ -68,8 +80,9 @@ struct Sample: Tool {
     let plan = try SamplingPlan(configuration)
     let summary = SamplingSummary(isQuiet: output.quiet, asJSON: output.asJSON)
     for notice in notices + plan.notices { StandardError.say("note: \(notice)") }
+    let places = try PicturePlaces(output, of: plan, prompts: pictures.promptFile)
     if output.isDryRun { return summary.print(plan) }
-    let files = try PictureFiles(output, of: plan)
+    let files = try PictureFiles(places)
     defer { withExtendedLifetime(files) {} }
     let line = SamplingProgressLine(isQuiet: output.quiet)
     let job = try SamplingJob(

@@ -38,11 +38,26 @@ struct SampleModelOptions: ParsableArguments {
     completion: .list(OptionTable.words(of: "mixed_precision", in: .sample)))
   var mixedPrecision = "no"
 
+  func validate() throws {
+    if let clipSkip, clipSkip < 1 {
+      throw ValidationError("'--clip_skip': expected 1 or more, found \(clipSkip)")
+    }
+  }
+
+  /// A list in kohya's `gen_img.py`, a module for each adapter.
+  static let modules = "network_module"
+
+  /// What may follow the first module, so that an adapter behind the list is none.
+  static let moduleNames: Set<String> = [
+    "networks.lora", "networks.lora_fa", "networks.dylora", "networks.oft", "networks.oft_flux",
+    "networks.lora_sd3", "networks.lora_flux", "networks.lora_diffusers",
+    "networks.control_net_lllite", "networks.control_net_lllite_for_train", "lycoris.kohya",
+  ]
+
   /// Options of kohya's `gen_img.py` that need no counterpart.
   static let ignored = KohyaOptions.ignored
     .filter { $0.key != "v_parameterization" }
     .merging([
-      "network_module": (true, "what an adapter is, its file says"),
       "xformers": (false, "attention is computed in tiles"),
       "diffusers_xformers": (false, "attention is computed in tiles"),
       "sdpa": (false, "attention is computed in tiles"),

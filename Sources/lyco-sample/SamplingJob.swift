@@ -41,9 +41,7 @@ final class SamplingJob {
     observer.begin = { [line] in line.begin($0) }
     observer.stepped = { [line] in line.stepped($0) }
     observer.drawn = { [self] in try finish($0) }
-    if let preview = files.preview {
-      observer.preview = { [files] in try files.write(RasterImage($0.pixels), to: preview) }
-    }
+    observer.preview = { [files] in try files.writePreview(RasterImage($0.pixels)) }
     defer { line.finish() }
     do {
       try plan.draw(observer)

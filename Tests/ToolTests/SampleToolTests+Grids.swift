@@ -82,4 +82,52 @@ extension SampleToolTests {
     }
     #expect(try RasterImage(decoding: folder.file("grid.png")) == expected.drawn())
   }
+
+  /// Files of the same name have their folders before it, one file has its strengths.
+  @Test func columnsTellAdaptersApart() throws {
+    let folder = TemporaryFolder()
+    let manager = FileManager.default
+    for run in ["x/run1", "x/run2", "y/run1"] {
+      try manager.createDirectory(
+        atPath: folder.file(run).string, withIntermediateDirectories: true)
+      try writeAdapter("\(run)/a1", in: folder)
+    }
+    try writeAdapter("other", in: folder)
+    let (first, second) = ("x/run1/a1.safetensors", "x/run2/a1.safetensors")
+    for (adapters, columns) in [
+      ([first, second, "other.safetensors"], ["base", "run1/a1", "run2/a1", "other"]),
+      (
+        [first, second, "y/run1/a1.safetensors"], ["base", "x/run1/a1", "run2/a1", "y/run1/a1"]
+      ),
+      ([first, first, "--ratio", "0.5", "1"], ["base", "a1 at 0.5", "a1 at 1.0"]),
+    ] {
+      let pictures = try planned(adapters + ["--prompt", "a", "--grid", "g.png"], in: folder)
+      #expect(pictures.compactMap { $0["variant"] as? String } == columns)
+    }
+  }
+
+  /// The numbers at the ends of long names stay.
+  @Test func longLabelsAreCutInTheMiddle() throws {
+    let folder = TemporaryFolder()
+    let stem = String(repeating: "long-", count: 12)
+    try writeAdapter("\(stem)-000010", in: folder)
+    let words = String(repeating: "words ", count: 30) + "end"
+    let run = sample(
+      [
+        "\(stem)-000010.safetensors", "--prompt", words, "--batch", "2", "--grid", "g.png", "-o",
+        "out/",
+      ], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    // Of 40 letters, and of 64 as high as a picture is.
+    let (start, end) = ("\(stem)-000010".prefix(19), "\(stem)-000010".suffix(20))
+    let prompt = "\(words.prefix(31))…\(words.suffix(32))"
+    var expected = PictureGrid(
+      columns: ["base", "\(start)…\(end)"], rows: ["\(prompt), seed 5", "\(prompt), seed 6"],
+      cellWidth: 64, cellHeight: 64)
+    for number in 0..<4 {
+      expected[row: number % 2, column: number / 2] = try RasterImage(
+        decoding: folder.file("out/sample-00\(number).png"))
+    }
+    #expect(try RasterImage(decoding: folder.file("g.png")) == expected.drawn())
+  }
 }

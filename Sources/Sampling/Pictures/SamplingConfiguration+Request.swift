@@ -1,3 +1,6 @@
+import Pipelines
+import SystemPackage
+
 extension SamplingConfiguration {
   /// The first picture of a prompt: what the prompt says, and the command for the rest.
   /// - Parameters:
@@ -15,10 +18,10 @@ extension SamplingConfiguration {
         "\(prompt.place): \(width)x\(height) becomes \(fitted.0)x\(fitted.1): sides are multiples of "
           + "\(sizes.stride), and at least \(PictureSizes.smallest)")
     }
-    if prompt.text.contains("<lora:") || prompt.text.contains("<lyco:") {
-      notices.append(
-        "\(prompt.place): '<lora:…>' is read as text: adapters are named on the command line, with '--ratio'"
-      )
+    for text in [prompt.text, prompt.negative ?? ""] {
+      notices += PromptSyntax(of: text).unread.map { mark, reason in
+        "\(prompt.place): '\(mark)' is read as text: \(reason)"
+      }
     }
     if prompt.guidance != nil {
       notices.append(
@@ -26,10 +29,25 @@ extension SamplingConfiguration {
     }
     return PictureRequest(
       prompt.text, negative: prompt.negative ?? negative, width: fitted.0,
-      height: fitted.1, seed: prompt.seed ?? seed, steps: prompt.steps ?? steps,
+      height: fitted.1, seed: prompt.seed ?? (prompt.drawsSeed ? Self.drawnSeed() : seed),
+      steps: prompt.steps ?? steps,
       scale: prompt.scale ?? scale,
       sampler: prompt.sampler ?? sampler, promptIndex: index)
   }
+}
+
+extension SamplingConfiguration {
+  /// Where what a sampler cannot do is asked for: in the prompt, or by an option that counts for all.
+  func place(of error: SamplerError, _ prompt: SamplePrompt) -> String {
+    switch error {
+    case .zeroTerminal where hasZeroTerminalSNR: "'--zero_terminal_snr'"
+    case .zeroTerminal: "\(model.base)"
+    default: prompt.sampler == nil && prompt.steps == nil ? "'--sampler'" : prompt.place
+    }
+  }
+
+  /// As short as those that people note.
+  static func drawnSeed() -> UInt64 { UInt64(UInt32.random(in: 0...UInt32.max)) }
 }
 
 extension PictureRequest {

@@ -59,7 +59,7 @@ package struct SamplingPlan {
         )
       }
     }
-    let seed = configuration.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
+    let seed = configuration.seed ?? SamplingConfiguration.drawnSeed()
     let sizes = PictureSizes(of: base.layout.family, stride: outline.latents.stride)
     var pictures: [PictureRequest] = []
     for (index, prompt) in configuration.prompts.enumerated() {
@@ -68,7 +68,7 @@ package struct SamplingPlan {
         _ = try first.sampler.solver(
           steps: first.steps, prediction: prediction, schedule: schedule)
       } catch {
-        throw SamplingError.sampler(place: prompt.place, error)
+        throw SamplingError.sampler(place: configuration.place(of: error, prompt), error)
       }
       pictures += (0..<configuration.count).map { first.counted(by: $0) }
     }

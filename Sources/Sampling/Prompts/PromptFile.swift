@@ -61,6 +61,10 @@ package struct PromptFile {
   }
 
   private mutating func readTOML(_ text: String) throws(PromptError) {
+    guard !Self.isJSON(text) else {
+      throw .syntax(
+        path, detail: "expected prompts in TOML ([prompt]), found JSON; name the file .json")
+    }
     let root: TOMLTable
     do {
       root = try TOMLParser.table(parsing: text)
@@ -88,6 +92,14 @@ package struct PromptFile {
         throw .repeatedOption(place: "\(place), which stands in [prompt] as well", name: key)
       }
       try append(subset.merging(common) { own, _ in own }, at: place)
+    }
+  }
+
+  /// Whether it is JSON, or begins as JSON does and TOML does not.
+  private static func isJSON(_ text: String) -> Bool {
+    switch JSONValue(parsing: text) {
+    case .array, .object: true
+    default: ["{", "[{"].contains { text.lazy.filter { !$0.isWhitespace }.starts(with: $0) }
     }
   }
 
@@ -130,7 +142,8 @@ package struct PromptFile {
       }
       guard option.set(value, in: &prompt) else {
         throw .value(
-          place: place, name: name, expected: option.expected, found: value.description)
+          place: place, name: name, expected: option.expected(insteadOf: value),
+          found: value.description)
       }
     }
     try prompt.check()

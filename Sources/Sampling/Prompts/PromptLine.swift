@@ -1,6 +1,7 @@
 /// A prompt in one line, as kohya's scripts take it: `a cat --n bad --w 512 --h 768 --d 1 --l 7.5 --s 20`.
 ///
-/// The line is cut at every ` --`. Only parts behind the first are options; kohya's scripts look for options in the
+/// The line is cut at every `--` behind white space, of whatever kind: text that is copied has tabs and no-break spaces,
+/// at which kohya's scripts do not cut. Only parts behind the first are options; kohya's scripts look for options in the
 /// first one too, so that a prompt may set one by accident. They pass over what they do not know and take a number
 /// for what stands at its beginning; here both are errors.
 /// Source: sd-scripts `library/train_util.py`, `line_to_prompt_dict`.
@@ -37,9 +38,10 @@ package struct PromptLine {
       guard given.insert(option.letters).inserted else {
         throw .repeatedOption(place: place, name: "--\(letters)")
       }
-      guard option.set(option.value(value), in: &prompt) else {
+      let read = option.value(value)
+      guard option.set(read, in: &prompt) else {
         throw .value(
-          place: place, name: "--\(letters)", expected: option.expected,
+          place: place, name: "--\(letters)", expected: option.expected(insteadOf: read),
           found: value.isEmpty ? "nothing" : "'\(value)'")
       }
     }
@@ -48,14 +50,21 @@ package struct PromptLine {
     try prompt.check()
   }
 
-  /// What stands between two ` --`.
+  /// What stands between two `--` that white space goes before.
   private static func parts(of line: String) -> [Substring] {
-    var (parts, rest) = ([Substring](), line[...])
-    while let cut = rest.firstRange(of: " --") {
-      parts.append(rest[..<cut.lowerBound])
-      rest = rest[cut.upperBound...]
+    var (parts, start) = ([Substring](), line.startIndex)
+    var index = start
+    while index < line.endIndex {
+      let next = line.index(after: index)
+      if line[index].isWhitespace, line[next...].hasPrefix("--") {
+        parts.append(line[start..<index])
+        start = line.index(next, offsetBy: 2)
+        index = start
+      } else {
+        index = next
+      }
     }
-    return parts + [rest]
+    return parts + [line[start...]]
   }
 }
 

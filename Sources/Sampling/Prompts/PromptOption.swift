@@ -30,9 +30,13 @@ enum PromptOption: String, CaseIterable {
     self = option
   }
 
-  /// What a value has to be, for messages.
-  var expected: String {
+  /// What a value has to be, for messages; the end of a range where it lies beyond that.
+  func expected(insteadOf value: ConfigurationValue) -> String {
     switch self {
+    case .seed where value.number.map({ $0 >= 0x1p63 }) ?? false:
+      "a whole number from 0 to \(Int.max), or -1 for one that is drawn"
+    case .scale where value.number.map({ $0 > Self.largestScale }) ?? false:
+      "a number from 0 to \(Int(Self.largestScale))"
     case .width, .height: "a whole number of pixels from 1 to \(SamplePrompt.largestSide)"
     case .seed: "a whole number from 0 on, or -1 for one that is drawn"
     case .steps: "a whole number from 1 to \(NoiseSchedule.timestepCount)"
@@ -41,6 +45,9 @@ enum PromptOption: String, CaseIterable {
     case .sampler: "one of " + SamplerName.allCases.map(\.rawValue).joined(separator: ", ")
     }
   }
+
+  /// As of `--scale`.
+  private static let largestScale = 1000.0
 
   /// A value as it stands in a line.
   func value(_ text: String) -> ConfigurationValue {
@@ -59,20 +66,23 @@ enum PromptOption: String, CaseIterable {
       if self == .width { prompt.width = side } else { prompt.height = side }
     case .seed:
       guard let seed = value.integer, seed >= -1 else { return false }
-      prompt.seed = seed < 0 ? nil : UInt64(seed)
+      prompt.seed = UInt64(exactly: seed)
+      prompt.drawsSeed = seed < 0
     case .steps:
       guard let steps = value.integer, 1...NoiseSchedule.timestepCount ~= steps else {
         return false
       }
       prompt.steps = steps
     case .scale, .guidance:
-      guard let number = value.number, number.isFinite, number >= 0 else { return false }
+      guard let number = value.number, number.isFinite, number >= 0,
+        self == .guidance || number <= Self.largestScale
+      else { return false }
       if self == .scale { prompt.scale = number } else { prompt.guidance = number }
     case .negative:
       guard let text = value.string else { return false }
       prompt.negative = text
     case .sampler:
-      guard let name = value.string, let sampler = try? Sampler(parsing: name) else { return false }
+      guard let name = value.string, let sampler = try? Sampler(named: name) else { return false }
       prompt.sampler = sampler
     }
     return true

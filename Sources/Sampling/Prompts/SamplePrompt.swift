@@ -8,6 +8,8 @@ package struct SamplePrompt: Equatable, Sendable {
   package var height: Int?
   /// Of the first picture.
   package var seed: UInt64?
+  /// Whether it is to have a seed that nobody says, whatever counts for the others.
+  package var drawsSeed = false
   package var steps: Int?
   /// Of classifier-free guidance.
   package var scale: Double?
