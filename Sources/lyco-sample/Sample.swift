@@ -74,7 +74,6 @@ struct Sample: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
-    lyco_keep_all_freed_memory()
     BLASThreads.set(1)
     let (configuration, notices) = try samplingConfiguration()
     let plan = try SamplingPlan(configuration)
@@ -91,5 +90,8 @@ struct Sample: Tool {
     summary.print(job.report)
   }
 
-  static func main() async { await start() }
+  static func main() async {
+    lyco_keep_all_freed_memory()
+    await start()
+  }
 }
