@@ -54,6 +54,14 @@ extension Sample {
       prompts += file.prompts
       notices += file.notices
     }
+    for prompt in prompts {
+      // The range of '--scale'; samples while training have none.
+      guard let scale = prompt.scale, scale > 1000 else { continue }
+      let found = Int(exactly: scale).map(String.init) ?? "\(scale)"
+      let error = PromptError.value(
+        place: prompt.place, name: "--l", expected: "a number from 0 to 1000", found: "'\(found)'")
+      throw ValidationError("\(error)")
+    }
     return (prompts, notices)
   }
 

@@ -35,8 +35,6 @@ enum PromptOption: String, CaseIterable {
     switch self {
     case .seed where value.number.map({ $0 >= 0x1p63 }) ?? false:
       "a whole number from 0 to \(Int.max), or -1 for one that is drawn"
-    case .scale where value.number.map({ $0 > Self.largestScale }) ?? false:
-      "a number from 0 to \(Int(Self.largestScale))"
     case .width, .height: "a whole number of pixels from 1 to \(SamplePrompt.largestSide)"
     case .seed: "a whole number from 0 on, or -1 for one that is drawn"
     case .steps: "a whole number from 1 to \(NoiseSchedule.timestepCount)"
@@ -45,9 +43,6 @@ enum PromptOption: String, CaseIterable {
     case .sampler: "one of " + SamplerName.allCases.map(\.rawValue).joined(separator: ", ")
     }
   }
-
-  /// As of `--scale`.
-  private static let largestScale = 1000.0
 
   /// A value as it stands in a line.
   func value(_ text: String) -> ConfigurationValue {
@@ -74,9 +69,7 @@ enum PromptOption: String, CaseIterable {
       }
       prompt.steps = steps
     case .scale, .guidance:
-      guard let number = value.number, number.isFinite, number >= 0,
-        self == .guidance || number <= Self.largestScale
-      else { return false }
+      guard let number = value.number, number.isFinite, number >= 0 else { return false }
       if self == .scale { prompt.scale = number } else { prompt.guidance = number }
     case .negative:
       guard let text = value.string else { return false }
