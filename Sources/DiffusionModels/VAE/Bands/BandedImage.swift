@@ -9,6 +9,8 @@ import Tensors
 protocol BandedImage: AnyObject {
   /// `[1, height, width, channels]`
   var shape: Shape { get }
+  /// Channels of it or of what a band of it is computed from, whichever are more: how wide its bands are.
+  var mostChannels: Int { get }
   /// What is in memory of it and of what it is computed from.
   var heldBytes: Int { get }
 

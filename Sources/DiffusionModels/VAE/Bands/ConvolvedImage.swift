@@ -29,6 +29,7 @@ final class ConvolvedImage: BandedImage {
     shape = [1, factor * source.height, factor * source.width, layer.weightShape.rows]
   }
 
+  var mostChannels: Int { max(channels, source.mostChannels) }
   var heldBytes: Int { source.heldBytes }
 
   func rows(_ rows: Range<Int>) -> Tensor {

@@ -27,6 +27,8 @@ final class HeldImage: BandedImage {
     }
   }
 
+  var mostChannels: Int { channels }
+
   var heldBytes: Int {
     bands.reduce(0) { $0 + ($1?.count ?? 0) } * MemoryLayout<Float>.stride
   }

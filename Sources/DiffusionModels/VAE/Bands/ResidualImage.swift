@@ -12,6 +12,7 @@ final class ResidualImage: BandedImage {
   }
 
   var shape: Shape { change.shape }
+  var mostChannels: Int { max(input.mostChannels, change.mostChannels) }
   var heldBytes: Int { input.heldBytes + change.heldBytes }
 
   func rows(_ rows: Range<Int>) -> Tensor {
