@@ -11,43 +11,30 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 
-from measure import measure
+from measure import printed
 
 HERE = pathlib.Path(__file__).resolve().parent
 FASTER = 1.5
 
 
-def run(command):
-    """What a program prints, its seconds and its peaks of anonymous and of resident memory."""
-    words = [str(word) for word in command]
-    with tempfile.TemporaryFile() as output:
-        found = measure(words, stdout=output, stderr=subprocess.DEVNULL)
-        output.seek(0)
-        text = output.read().decode()
-    if found["status"] != 0:
-        sys.exit(f"benchmark-sample.py: {' '.join(words)} ended with status {found['status']}")
-    return text, found["seconds"], found["peak_anonymous_bytes"], found["peak_resident_bytes"]
-
-
 def ours(options, precision, folder):
-    _, *found = run([
+    _, found = printed([
         options.bindir / "lyco-sample", "--base", options.base, "--prompt", "a picture to measure with",
         "--negative_prompt", "another one", "--sampler", "euler", "--steps", options.steps, "--scale", "7.5",
         "--seed", "1", "--width", options.size, "--height", options.size, "-o", folder / "picture.png",
         "--mixed_precision", "no" if precision == "f32" else "bf16"])
     (folder / "picture.png").unlink()
-    return found
+    return found["seconds"], found["peak_anonymous_bytes"], found["peak_resident_bytes"]
 
 
 def peer(options, precision, folder):
-    text, _, *peaks = run([
+    text, found = printed([
         sys.executable, HERE.parent / "peers/peer-sample.py", "--family", options.family, "--steps", options.steps,
         "--size", options.size, *(["--bf16"] if precision == "bf16" else [])])
-    return [json.loads(text)["seconds"], *peaks]
+    return json.loads(text)["seconds"], found["peak_anonymous_bytes"], found["peak_resident_bytes"]
 
 
 def main():

@@ -18,7 +18,6 @@ import json
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 
@@ -27,7 +26,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from measure import measure
+from measure import printed
 
 HERE = pathlib.Path(__file__).resolve().parent
 RANK = 16
@@ -87,18 +86,6 @@ def cache(folder, size):
         f"[general]\nresolution = [{size}, {size}]\n[[datasets]]\nimage_directory = \"{folder}\"\n")
 
 
-def run(command):
-    """What a program prints, and its peaks of anonymous and of resident memory."""
-    words = [str(word) for word in command]
-    with tempfile.TemporaryFile() as output:
-        found = measure(words, stdout=output, stderr=subprocess.DEVNULL)
-        output.seek(0)
-        text = output.read().decode()
-    if found["status"] != 0:
-        sys.exit(f"benchmark-train.py: {' '.join(words)} ended with status {found['status']}")
-    return text, found["peak_anonymous_bytes"], found["peak_resident_bytes"]
-
-
 def seconds_of_peer(text, folder):
     return json.loads(text)["seconds"]
 
@@ -149,9 +136,10 @@ def measured(options, precision, folder):
     results = {name: [] for name in commands}
     for _ in range(options.runs):  # by turns, so that a busy moment meets all of them
         for name, command in commands.items():
-            text, *peaks = run(command)
+            text, peaks = printed(command)
             seconds = (seconds_of_peer if name in PEERS else seconds_of_ours)(text, folder)
-            results[name].append((seconds, *peaks))
+            results[name].append(
+                (seconds, peaks["peak_anonymous_bytes"], peaks["peak_resident_bytes"]))
     return {name: (statistics.median(found[0] for found in each), max(found[1] for found in each),
                    max(found[2] for found in each)) for name, each in results.items()}
 

@@ -14,6 +14,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -42,6 +43,18 @@ def measure(command, **options):
     sampler.join()
     return {"seconds": seconds, "peak_anonymous_bytes": peaks["RssAnon"],
             "peak_resident_bytes": peaks["VmRSS"], "status": process.returncode}
+
+
+def printed(command):
+    """What a command prints, beside what `measure` finds; ends this program where it fails."""
+    words = [str(word) for word in command]
+    with tempfile.TemporaryFile() as output:
+        found = measure(words, stdout=output, stderr=subprocess.DEVNULL)
+        output.seek(0)
+        text = output.read().decode()
+    if found["status"] != 0:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {' '.join(words)} ended with status {found['status']}")
+    return text, found
 
 
 if __name__ == "__main__":

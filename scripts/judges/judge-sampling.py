@@ -18,19 +18,15 @@ Needs scripts/requirements.txt; says so and exits with 0 where a package is miss
 import argparse
 import json
 import logging
-import os
 import pathlib
 import sys
 import tempfile
 import types
 import warnings
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("TQDM_DISABLE", "1")
+import judging
 
 try:
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     import numpy as np
     import torch
     from diffusers import DDIMScheduler, EulerDiscreteScheduler
@@ -41,8 +37,7 @@ try:
     from fixtures.training.tiny import bags, pictures, pipeline
     from fixtures.training.tiny.judge import Judge
 except ImportError as missing:
-    print(f"judge-sampling.py: skipped, Python has no {missing.name} (scripts/requirements.txt)")
-    sys.exit(0)
+    judging.skip(missing)
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 SCHEDULERS = {"ddim": DDIMScheduler(**BETAS, clip_sample=False),

@@ -17,22 +17,17 @@ others_base, others_adapter (shares of 1). --picture writes what was drawn, base
 import argparse
 import json
 import logging
-import os
 import pathlib
 import sys
 import warnings
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("TQDM_DISABLE", "1")
+import judging
 
 try:
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     from clients import adapter
     from fixtures.training.tiny import bags, pipeline
 except ImportError as missing:
-    print(f"judge-tiny.py: skipped, Python has no {missing.name} (scripts/requirements.txt)")
-    sys.exit(0)
+    judging.skip(missing)
 
 TINY = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "training" / "tiny"
 

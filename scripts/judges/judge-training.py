@@ -17,25 +17,20 @@ Needs scripts/requirements.txt; says so and exits with 0 where a package is miss
 
 import argparse
 import logging
-import os
 import pathlib
 import sys
 import tempfile
 import types
 import warnings
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("TQDM_DISABLE", "1")
+import judging
 
 try:
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     from clients import adapter, trained
     from clients.tools import Failure
     from fixtures.training.tiny import bags, pipeline
 except ImportError as missing:
-    print(f"judge-training.py: skipped, Python has no {missing.name} (scripts/requirements.txt)")
-    sys.exit(0)
+    judging.skip(missing)
 
 MARGIN = 0.15
 """Of the held-out loss of the base. A LoRA of rank 8 that lycoris-lora trains in PyTorch, 300 steps of 4

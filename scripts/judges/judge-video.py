@@ -15,18 +15,14 @@ Needs scripts/requirements.txt; says so and exits with 0 where a package is miss
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 import tempfile
 import warnings
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("TQDM_DISABLE", "1")
+import judging
 
 try:
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     import peft
     import torch
     from safetensors.torch import load_file
@@ -35,8 +31,7 @@ try:
     from fixtures.training.tiny import random
     from fixtures.training.video import caches, models, movies, training
 except ImportError as missing:
-    print(f"judge-video.py: skipped, Python has no {missing.name} (scripts/requirements.txt)")
-    sys.exit(0)
+    judging.skip(missing)
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "training"
 RANK, RATE, BATCH, SEED = 8, 2e-3, 4, 7
