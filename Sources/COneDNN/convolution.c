@@ -271,17 +271,12 @@ static void add_chunk(size_t index, void *context) {
 // with bf16 it does so for one image too.
 int lyco_convolution_backward_weight(const lyco_convolution *e, const float *x, const float *dy,
                                      float *dweight) {
-  const dnnl_data_type_t type = dnnl_f32;
-  const size_t size = sizeof(float);
   lyco_convolution one = *e;
   one.batch = 1;
   lyco_hold_engine();
   lyco_prepared *prepared;
   dnnl_status_t status =
-      lyco_prepare_convolution(&one, LYCO_BACKWARD_WEIGHT, type, 0, &prepared);
-  const char *images = lyco_image_as(type, LYCO_FIRST, x, lyco_input_count(e));
-  const char *gradients = lyco_image_as(type, LYCO_SECOND, dy, lyco_output_count(e));
-  if (status == dnnl_success && (!images || !gradients)) status = dnnl_out_of_memory;
+      lyco_prepare_convolution(&one, LYCO_BACKWARD_WEIGHT, dnnl_f32, 0, &prepared);
   dnnl_memory_desc_t plain;
   if (status == dnnl_success)
     status = lyco_describe_kernel(&plain, e->outputs, e->inputs, e->kernel_height, e->kernel_width,
@@ -296,9 +291,9 @@ int lyco_convolution_backward_weight(const lyco_convolution *e, const float *x, 
     for (size_t image = 0; status == dnnl_success && image < e->batch; image++) {
       status = lyco_run(
           prepared,
-          (void *[]){(void *)(uintptr_t)(images + image * lyco_input_count(&one) * size),
+          (void *[]){(void *)(uintptr_t)(x + image * lyco_input_count(&one)),
                      image == 0 ? total : part,
-                     (void *)(uintptr_t)(gradients + image * lyco_output_count(&one) * size)});
+                     (void *)(uintptr_t)(dy + image * lyco_output_count(&one))});
       if (status != dnnl_success || image == 0) continue;
       struct sum sum = {total, part, bytes / sizeof(float)};
       lyco_parallel((sum.count + SUM_CHUNK - 1) / SUM_CHUNK, add_chunk, &sum);
