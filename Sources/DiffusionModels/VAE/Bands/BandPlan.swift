@@ -5,7 +5,7 @@ import Tensors
 ///
 /// What comes out of a residual block is held in any case. What comes between is held where there is room beside it,
 /// else computed again for every pass over it: at 2048 × 2048 pixels a decoder of Stable Diffusion then needs a third
-/// more operations, and 2.9 GB as measured with bf16, where whole images would need some 11.
+/// more operations, where whole images would need some 11 GB.
 package struct BandPlan: Hashable, Sendable {
   /// Of a band, about.
   package var bandBytes: Int
@@ -17,12 +17,9 @@ package struct BandPlan: Hashable, Sendable {
     self.heldBytes = heldBytes
   }
 
-  /// Rows of a band. Those of a large image are twice as large: glibc gives memory back to the system at once only in
-  /// blocks of 32 MiB and more, and keeps smaller ones, which are faster to get again.
+  /// Rows of a band.
   private func step(of image: some BandedImage) -> Int {
-    let row = image.width * image.mostChannels * MemoryLayout<Float>.stride
-    let isLarge = row * image.height > heldBytes / 4
-    return max(1, (isLarge ? 2 * bandBytes : bandBytes) / max(1, row))
+    max(1, bandBytes / max(1, image.width * image.mostChannels * MemoryLayout<Float>.stride))
   }
 
   func bands(of image: some BandedImage) -> [Range<Int>] {
