@@ -84,8 +84,7 @@ struct Sample: Tool {
     let files = try PictureFiles(places)
     defer { withExtendedLifetime(files) {} }
     let line = SamplingProgressLine(isQuiet: output.quiet)
-    let job = try SamplingJob(
-      plan, files, line, emphasis: pictures.emphasis, isQuiet: output.quiet)
+    let job = try SamplingJob(plan, files, line, emphasis: pictures.emphasis)
     try job.run()
     summary.print(job.report)
   }

@@ -12,7 +12,6 @@ final class SamplingJob {
   private let files: PictureFiles
   private let line: SamplingProgressLine
   private let emphasis: String
-  private let isQuiet: Bool
   private var grid: PictureGrid?
   /// Of every variant.
   private let adapters: [[PictureParameters.Adapter]]
@@ -22,14 +21,12 @@ final class SamplingJob {
   /// - Parameter emphasis: how weights in prompts are read.
   /// - Throws: what reading adapters throws.
   init(
-    _ plan: SamplingPlan, _ files: PictureFiles, _ line: SamplingProgressLine, emphasis: String,
-    isQuiet: Bool
+    _ plan: SamplingPlan, _ files: PictureFiles, _ line: SamplingProgressLine, emphasis: String
   ) throws {
     self.plan = plan
     self.files = files
     self.line = line
     self.emphasis = emphasis
-    self.isQuiet = isQuiet
     adapters = try plan.variants.map { try $0.adapters.map { try PictureParameters.Adapter($0) } }
     grid = files.grid == nil ? nil : plan.emptyGrid
     report = SamplingReport(seed: plan.seed)
@@ -72,8 +69,7 @@ final class SamplingJob {
     }
     let row = SamplingReport.Picture(request, path, variant: plan.variants[picture.variant].label)
     report.pictures.append(row)
-    line.finish()
-    if !isQuiet, let path { StandardError.say("\(path): seed \(request.seed)") }
+    if let path { line.written(path, seed: request.seed) }
   }
 
   private func parameters(_ request: PictureRequest, _ variant: Int) -> PictureParameters {
