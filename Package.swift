@@ -277,7 +277,8 @@ let package = Package(
     .testTarget(
       name: "SamplingTests",
       dependencies: [
-        "Sampling", "Pipelines", "Images", "Checkpoints", "ModelFamilies", "LinearAlgebra",
+        "Sampling", "Pipelines", "Autograd", "Images", "Checkpoints", "ModelFamilies",
+        "LinearAlgebra",
         "Safetensors", "Tensors", "TestSupport", systemPackage, orderedCollections,
       ],
       swiftSettings: tests),

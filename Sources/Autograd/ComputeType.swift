@@ -15,6 +15,13 @@ package enum ComputeType: String, CaseIterable, Sendable {
 package enum ComputeThreads {
   /// To be called on the thread that trains.
   package static func set(_ count: Int) { lyco_set_threads(Int32(clamping: count)) }
+
+  /// All cores, but one for a small model, whose threads would spend their time waiting for each other. Results do not
+  /// depend on it.
+  /// - Parameter operations: multiplications and additions of one call of the model.
+  package static func suited(to operations: Double, of cores: Int) -> Int {
+    operations < 2e10 ? 1 : cores
+  }
 }
 
 /// oneDNN fails only where memory runs out or an operation does not exist: neither can be answered.

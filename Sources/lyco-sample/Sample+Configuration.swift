@@ -24,7 +24,7 @@ extension Sample {
     configuration.scale = pictures.scale
     if let name = pictures.sampler {
       do throws(SamplerError) {
-        configuration.sampler = try Sampler(named: name)
+        configuration.sampler = try Sampler(parsing: name)
       } catch {
         throw ValidationError("'--sampler': \(error)")
       }
@@ -53,14 +53,6 @@ extension Sample {
       let file = try PromptFile(reading: FilePath(named: path))
       prompts += file.prompts
       notices += file.notices
-    }
-    for prompt in prompts {
-      // The range of '--scale'; samples while training have none.
-      guard let scale = prompt.scale, scale > 1000 else { continue }
-      let found = Int(exactly: scale).map(String.init) ?? "\(scale)"
-      let error = PromptError.value(
-        place: prompt.place, name: "--l", expected: "a number from 0 to 1000", found: "'\(found)'")
-      throw ValidationError("\(error)")
     }
     return (prompts, notices)
   }

@@ -1,5 +1,4 @@
 import Autograd
-package import Pipelines
 package import Tensors
 
 /// What text encoders make of the prompts of some pictures.
@@ -9,23 +8,17 @@ package struct EncodedPrompts {
   /// Of the texts of a batch, in the order of the encoders.
   private var outputs: [[String]: [Tensor]] = [:]
 
-  /// - Parameter progress: told of texts that are done, and of all; throws to stop.
+  /// - Parameters:
+  ///   - encode: what all encoders make of texts that are read together, in their order.
+  ///   - progress: called after each of these; throws to stop.
   package init(
-    _ requests: [PictureRequest], by encoders: [any CaptionEncoder],
-    progress: (Int, Int) throws -> Void = { _, _ in }
+    _ requests: [PictureRequest], progress: () throws -> Void = {},
+    encode: ([String]) -> [Tensor]
   ) rethrows {
-    let batches = Self.batches(of: requests)
-    for (index, texts) in batches.enumerated() {
-      outputs[texts] = Recording.pause {
-        encoders.flatMap { $0.encode(texts).map(\.value) }
-      }
-      try progress(index + 1, batches.count)
+    for texts in Self.batches(of: requests) {
+      outputs[texts] = encode(texts)
+      try progress()
     }
-  }
-
-  /// - Parameter encode: what all encoders make of texts that are read together, in their order.
-  package init(_ requests: [PictureRequest], encode: ([String]) -> [Tensor]) {
-    for texts in Self.batches(of: requests) { outputs[texts] = encode(texts) }
   }
 
   /// The texts that are read together.

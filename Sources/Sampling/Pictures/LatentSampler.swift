@@ -48,11 +48,20 @@ package struct LatentSampler<Pipeline: ModelPipeline> {
       let result = try solver.solve(
         start,
         denoise: { latents, time in guided(latents, at: time, condition, request) },
-        noise: { generator.normal(latents: shape) }, progress: progress)
-      guard result.elements.allSatisfy(\.isFinite) else {
-        throw SamplingError.notFinite(prompt: request.prompt, seed: request.seed)
-      }
+        noise: { generator.normal(latents: shape) },
+        progress: { done, clean in
+          // What is no number in one step is none in all that follow.
+          try Self.check(clean, request)
+          try progress(done, clean)
+        })
+      try Self.check(result, request)
       return result
+    }
+  }
+
+  private static func check(_ latents: Tensor, _ request: PictureRequest) throws(SamplingError) {
+    guard latents.elements.allSatisfy(\.isFinite) else {
+      throw .notFinite(prompt: request.prompt, seed: request.seed)
     }
   }
 

@@ -61,7 +61,11 @@ struct PictureSampler<Pipeline: ModelPipeline> {
     let encoders = try Pipeline.captionEncoders(
       of: plan.base, settings, checkpointsBlocks: false)
     observer.begin(.encodingPrompts)
-    return try EncodedPrompts(plan.pictures, by: encoders) { _, _ in try Task.checkCancellation() }
+    return try EncodedPrompts(
+      plan.pictures, progress: { try Task.checkCancellation() },
+      encode: { texts in
+        Recording.pause { encoders.flatMap { $0.encode(texts).map(\.value) } }
+      })
   }
 
   /// Reads the decoder where that was not yet done.
@@ -70,13 +74,8 @@ struct PictureSampler<Pipeline: ModelPipeline> {
   ) throws -> Tensor {
     if decoder == nil { decoder = try Pipeline.decoder(of: plan.base, plan.configuration.model) }
     guard let decoder else { throw SamplingError.noDecoder(plan.base.file.path) }
-    let pixels = try Recording.pause {
-      try decoder.decode(plan.outline.latents.unscaled(latents))
-    }
-    guard pixels.elements.allSatisfy(\.isFinite) else {
-      throw SamplingError.damagedDecoder(plan.configuration.model.vae ?? plan.base.file.path)
-    }
-    return pixels
+    return try decoder.pixels(
+      of: latents, plan.outline.latents, in: plan.configuration.model.vae ?? plan.base.file.path)
   }
 }
 

@@ -1,3 +1,4 @@
+import Autograd
 package import Checkpoints
 import FoundationEssentials
 import ModelFamilies
@@ -100,11 +101,11 @@ package struct SamplingPlan {
     return solver?.callCount ?? picture.steps
   }
 
-  /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose threads
-  /// would spend their time waiting for each other. Results do not depend on it.
+  /// Threads of the computation: those that were asked for, else as many as suit the model.
   var threads: Int {
     configuration.threads
-      ?? (operations < 2e10 ? 1 : ProcessInfo.processInfo.activeProcessorCount)
+      ?? ComputeThreads.suited(
+        to: operations, of: ProcessInfo.processInfo.activeProcessorCount)
   }
 
   /// Multiplications and additions of the largest call of the denoiser.

@@ -38,7 +38,7 @@ enum PromptOption: String, CaseIterable {
     case .width, .height: "a whole number of pixels from 1 to \(SamplePrompt.largestSide)"
     case .seed: "a whole number from 0 on, or -1 for one that is drawn"
     case .steps: "a whole number from 1 to \(NoiseSchedule.timestepCount)"
-    case .scale, .guidance: "a number from 0 on"
+    case .scale, .guidance: "a number from 0 to \(Int(SamplePrompt.scales.upperBound))"
     case .negative: "a text"
     case .sampler: "one of " + SamplerName.allCases.map(\.rawValue).joined(separator: ", ")
     }
@@ -69,13 +69,13 @@ enum PromptOption: String, CaseIterable {
       }
       prompt.steps = steps
     case .scale, .guidance:
-      guard let number = value.number, number.isFinite, number >= 0 else { return false }
+      guard let number = value.number, SamplePrompt.scales ~= number else { return false }
       if self == .scale { prompt.scale = number } else { prompt.guidance = number }
     case .negative:
       guard let text = value.string else { return false }
       prompt.negative = text
     case .sampler:
-      guard let name = value.string, let sampler = try? Sampler(named: name) else { return false }
+      guard let name = value.string, let sampler = try? Sampler(parsing: name) else { return false }
       prompt.sampler = sampler
     }
     return true

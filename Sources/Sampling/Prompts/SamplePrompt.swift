@@ -21,6 +21,8 @@ package struct SamplePrompt: Equatable, Sendable {
 
   /// More pixels of a side than any model draws.
   package static let largestSide = 16384
+  /// Strengths of guidance, far beyond those that anybody uses.
+  package static let scales = 0.0...1000.0
 
   package init(_ text: String, at place: String) {
     self.text = text

@@ -29,10 +29,11 @@ package enum SamplerName: String, CaseIterable, Sendable {
     }
   }
 
-  /// Other names of kohya's scripts, and those of ComfyUI.
+  /// Other names of kohya's scripts and web UIs, and those of ComfyUI.
   var aliases: [String] {
     switch self {
-    case .ddim, .pndm, .heun, .dpmSolver, .dpmSingle: []
+    case .ddim, .heun, .dpmSolver, .dpmSingle: []
+    case .pndm: ["plms"]
     case .lms: ["k_lms"]
     case .euler: ["k_euler"]
     case .eulerAncestral: ["k_euler_a", "euler_ancestral"]

@@ -8,11 +8,11 @@ import Tensors
 
 /// What a run takes of memory and time.
 extension TrainingPlan {
-  /// Threads of the computation: those that were asked for, else all cores, but one for a small model, whose
-  /// threads would spend their time waiting for each other. Results do not depend on it.
+  /// Threads of the computation: those that were asked for, else as many as suit the model.
   var threads: Int {
     configuration.run.threads
-      ?? (estimate.operations < 2e10 ? 1 : ProcessInfo.processInfo.activeProcessorCount)
+      ?? ComputeThreads.suited(
+        to: estimate.operations, of: ProcessInfo.processInfo.activeProcessorCount)
   }
 
   /// How many of the model's blocks are not kept in memory, and how many there are.

@@ -33,29 +33,30 @@ extension Trainer {
 
   private func draw(_ samples: SamplePlan, at moment: SaveNames.Moment) throws {
     let latents = plan.outline.latents
-    let prompts = EncodedPrompts(samples.pictures) { captions.encoded(prompts: $0) }
+    let prompts = try EncodedPrompts(samples.pictures, encode: captions.encoded(prompts:))
     let sampler = LatentSampler(pipeline, latents, samples.prediction, samples.schedule)
     // Its memory is free again when the next step comes.
     var decoder: (any LatentDecoder)?
     for (index, request) in samples.pictures.enumerated() {
-      let drawn: Tensor
+      let pixels: Tensor
       do {
-        drawn = try sampler.draw(request, prompts) { done, _ in
+        let drawn = try sampler.draw(request, prompts) { done, _ in
           try Task.checkCancellation()
           observer.drawing(
             .init(
               picture: index + 1, pictureCount: samples.pictures.count, step: done,
               stepCount: request.steps))
         }
+        decoder = try decoder ?? self.decoder()
+        guard let decoder else { throw SamplingError.noDecoder(plan.base.file.path) }
+        pixels = try decoder.pixels(
+          of: drawn, latents, in: plan.configuration.model.vae ?? plan.base.file.path)
       } catch let error as SamplingError {
         // What cannot be seen can still be trained.
         observer.note("step \(progress.step): no sample is drawn: \(error)")
         continue
       }
-      decoder = try decoder ?? self.decoder()
-      guard let decoder else { throw SamplingError.noDecoder(plan.base.file.path) }
-      try write(
-        RasterImage(decoder.decode(latents.unscaled(drawn))), of: request, samples, at: moment)
+      try write(RasterImage(pixels), of: request, samples, at: moment)
     }
   }
 

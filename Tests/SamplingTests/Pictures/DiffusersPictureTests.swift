@@ -1,3 +1,4 @@
+import Autograd
 import Checkpoints
 import Images
 import ModelFamilies
@@ -51,9 +52,11 @@ import Testing
   private func latents(_ plan: SamplingPlan) throws -> Tensor {
     func draw<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws -> Tensor {
       let settings = plan.configuration.model
-      let prompts = try EncodedPrompts(
-        plan.pictures,
-        by: Pipeline.captionEncoders(of: plan.base, settings, checkpointsBlocks: false))
+      let encoders = try Pipeline.captionEncoders(
+        of: plan.base, settings, checkpointsBlocks: false)
+      let prompts = try EncodedPrompts(plan.pictures) { texts in
+        encoders.flatMap { $0.encode(texts).map(\.value) }
+      }
       let sampler = LatentSampler(
         try Pipeline(plan.base, settings, checkpointsBlocks: false), plan.outline.latents,
         plan.prediction, plan.schedule)

@@ -37,7 +37,7 @@ import Testing
     ("a --w", "'--w': expected a whole number of pixels from 1 to 16384, found nothing"),
     ("a --s 1001", "'--s': expected a whole number from 1 to 1000, found '1001'"),
     ("a --s 0", "'--s': expected a whole number from 1 to 1000, found '0'"),
-    ("a --l nan", "'--l': expected a number from 0 on, found 'nan'"),
+    ("a --l nan", "'--l': expected a number from 0 to 1000, found 'nan'"),
     (
       "a --d 1.5",
       "'--d': expected a whole number from 0 on, or -1 for one that is drawn, found '1.5'"

@@ -1,8 +1,8 @@
 import SystemPackage
 
 extension TrainingSet {
-  /// Reads all numbers of encoded items that the model reads once, so that what is none is found before the first step and not on the way.
-  /// Does nothing where pictures are read.
+  /// Looks once at all numbers of encoded items that the model reads, so that what is none is found before the first
+  /// step and not on the way. Does nothing where pictures are read.
   /// - Parameter progress: told of items that are read, and of all; returns whether to go on.
   /// - Throws: `DatasetError` that names file and array; `CancellationError`
   package func checkNumbers(progress: (Int, Int) -> Bool) throws {
