@@ -16,6 +16,7 @@ import Testing
     ("k_dpm_2_a", .dpm2Ancestral, false),
     // Web UIs.
     ("Euler a", .eulerAncestral, false), ("Euler", .euler, false), ("DDIM", .ddim, false),
+    ("PLMS", .pndm, false),
     ("LMS Karras", .lms, true), ("Heun", .heun, false), ("DPM2", .dpm2, false),
     ("DPM2 Karras", .dpm2, true), ("DPM2 a", .dpm2Ancestral, false),
     ("DPM2 a Karras", .dpm2Ancestral, true), ("DPM++ 2M", .dpmSolverPlusPlus, false),

@@ -221,14 +221,18 @@ import Testing
   /// Weights that make no picture are said, and trained on.
   @Test func picturesThatFailAreSaid() throws {
     var run = try Self.run(
-      "style", on: .sd1, "(thing:\(String(repeating: "9", count: 40))) --w 64 --h 64 --s 1")
+      "style", on: .sd1, "(thing:\(String(repeating: "9", count: 40))) --w 64 --h 64 --s 5")
     defer { run.remove() }
     run.configuration.run.steps = 1
     var notes: [String] = []
+    var drawn = 0
     var observer = TrainingObserver()
     observer.note = { notes.append($0) }
+    observer.drawing = { _ in drawn += 1 }
     let report = try TrainingPlan(run.configuration).train(observer: observer)
     #expect(report.steps == 1 && Self.pictures(run).isEmpty)
+    // Found in the first of five steps.
+    #expect(drawn == 0)
     #expect(
       notes.count == 1
         && notes[0].hasPrefix("step 1: no sample is drawn: prompt '(thing:"),
