@@ -88,7 +88,8 @@ package struct CheckpointParameters: ParameterSource {
     if let module = modules["\(component)/\(path)"] {
       return parameter == "weight" ? module.weight : module.bias
     }
-    if let key = base.layout.parameters["\(component)/\(path).\(parameter)"] {
+    let name = path.isEmpty ? parameter : "\(path).\(parameter)"
+    if let key = base.layout.parameters["\(component)/\(name)"] {
       return ParameterSlot(key: key)
     }
     // OpenCLIP's table of positions is no module: its key has no `.weight`.
