@@ -55,6 +55,14 @@ package struct CheckpointParameters: ParameterSource {
     try base.requireReadable(key: slot.key)
   }
 
+  /// - Throws: `CheckpointError.notConvertible`
+  package func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ parameter: String
+  ) throws -> [Float]? {
+    guard let slot = slot(component, path, parameter) else { return nil }
+    return try base.numbers(range, of: slot)
+  }
+
   package func shape(_ component: String, _ path: String, _ parameter: String) -> Shape? {
     slot(component, path, parameter).map { base.shape(of: $0) }
   }

@@ -40,6 +40,7 @@ extension Train {
     configuration.cache.batchSize = dataset.encoderBatchSize
     configuration.textCaching =
       dataset.cachesTextToDisk ? .disk : dataset.cachesText ? .memory : .none
+    for (part, rate) in dataset.textDropout { configuration.textDropout.rates[part] = rate }
     configuration.samples = sampleSettings()
     return configuration
   }

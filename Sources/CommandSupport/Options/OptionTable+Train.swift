@@ -81,6 +81,8 @@ extension OptionTable {
     .number("caption_dropout_rate", OptionRow.share),
     .number("caption_dropout_every_n_epochs", OptionRow.fromZero),
     .number("caption_tag_dropout_rate", OptionRow.share),
+    .number("clip_l_dropout_rate", OptionRow.share),
+    .number("clip_g_dropout_rate", OptionRow.share), .number("t5_dropout_rate", OptionRow.share),
     .number("token_warmup_min", OptionRow.fromZero),
     .number("token_warmup_step", OptionRow.fromZero), .flag("weighted_captions"),
     .flag("flip_aug"),

@@ -45,20 +45,19 @@ final class PositionGrid {
 
   private func read(_ rows: Int, _ columns: Int) -> Tensor {
     let (top, left) = ((side - rows) / 2, (side - columns) / 2)
-    let whole: Tensor
-    do {
-      guard let tensor = try source.parameter(component, path, name) else {
-        preconditionFailure("\(component).\(path).\(name) was there")
-      }
-      whole = tensor
-    } catch {
-      preconditionFailure("\(component).\(path).\(name): a tensor that could be read: \(error)")
-    }
     var values: [Float] = []
     values.reserveCapacity(rows * columns * width)
-    for row in top..<top + rows {
-      let start = (row * side + left) * width
-      values += whole.elements[start..<start + columns * width]
+    do {
+      for row in top..<top + rows {
+        let start = (row * side + left) * width
+        guard
+          let numbers = try source.numbers(
+            start..<start + columns * width, of: component, path, name)
+        else { preconditionFailure("\(component).\(name) was there") }
+        values += numbers
+      }
+    } catch {
+      preconditionFailure("\(component).\(name): a tensor that could be read: \(error)")
     }
     return Tensor([rows * columns, width], values)
   }

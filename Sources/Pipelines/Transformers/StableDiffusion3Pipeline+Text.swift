@@ -12,13 +12,17 @@ extension StableDiffusion3Pipeline {
     let text: Variable
     /// `[batch, columns]`, of both CLIP encoders for the whole caption.
     let pooled: Variable
-    /// How many of the rows are CLIP's.
-    let clipRows: Int
+    /// How many of the rows are CLIP's, and how many of their columns and of the vector's numbers are CLIP-L's.
+    let clipRows, leftColumns, leftPooled: Int
 
     /// - Parameters:
     ///   - clip: `[batch, rows, columns']`
     ///   - t5: `[batch, rows', columns]`; nil for zeros.
-    init(clip: Variable, t5: Variable?, pooled: Variable, columns: Int) {
+    ///   - left: columns and numbers of the vector that are CLIP-L's.
+    init(
+      clip: Variable, t5: Variable?, pooled: Variable, columns: Int,
+      left: (columns: Int, pooled: Int) = (clipWidth, clipWidth)
+    ) {
       let extents = clip.shape.dimensions
       let missing = Tensor(zeros: [extents[0], extents[1], columns - extents[2]])
       let filled = missing.count == 0 ? clip : clip.appendingChannels(Variable(missing))
@@ -27,11 +31,57 @@ extension StableDiffusion3Pipeline {
       text = filled.appendingTokens(t5 ?? zeros)
       self.pooled = pooled
       clipRows = extents[1]
+      (leftColumns, leftPooled) = (
+        min(left.columns, columns), min(left.pooled, pooled.shape.columns)
+      )
     }
+
+    private init(_ other: Condition, text: Variable, pooled: Variable) {
+      (self.text, self.pooled, clipRows) = (text, pooled, other.clipRows)
+      (leftColumns, leftPooled) = (other.leftColumns, other.leftPooled)
+    }
+
+    /// The same with zeros for what some encoders make of captions.
+    /// - Parameter parts: of every caption, of `textParts`.
+    func leavingOut(_ parts: [Set<String>]) -> Condition {
+      var factors = Tensor(
+        text.shape, [Float](repeating: 1, count: text.shape.count))
+      var pooledFactors = Tensor(
+        pooled.shape, [Float](repeating: 1, count: pooled.shape.count))
+      let (rows, columns) = (text.shape.dimensions[1], text.shape.dimensions[2])
+      for (sample, parts) in parts.enumerated() {
+        let (isLeft, isRight, isT5) = (
+          parts.contains("clip_l"), parts.contains("clip_g"), parts.contains("t5")
+        )
+        for row in 0..<rows {
+          let zeros =
+            row < clipRows
+            ? (isLeft ? 0 : leftColumns)..<(isRight ? columns : leftColumns)
+            : 0..<(isT5 ? columns : 0)
+          let start = (sample * rows + row) * columns
+          for column in zeros { factors.elements[start + column] = 0 }
+        }
+        let width = pooled.shape.columns
+        for number in (isLeft ? 0 : leftPooled)..<(isRight ? width : leftPooled) {
+          pooledFactors.elements[sample * width + number] = 0
+        }
+      }
+      return Condition(
+        self, text: text * Variable(factors), pooled: pooled * Variable(pooledFactors))
+    }
+  }
+
+  package static let textParts = ["clip_l", "clip_g", "t5"]
+
+  package func leavingOut(_ parts: [Set<String>], of condition: Condition) -> Condition {
+    condition.leavingOut(parts)
   }
 
   /// Tokens that CLIP reads, and T5 where nothing else is asked for.
   static let (clipRows, t5Rows) = (77, 256)
+
+  /// Columns of CLIP-L, where encoded captions do not say how many.
+  static let clipWidth = 768
 
   /// The encoders that can be trained.
   static let clipEncoders = ["te1", "te2"]
@@ -69,7 +119,8 @@ extension StableDiffusion3Pipeline {
     let right = parts[1] ?? (zeros([batch, rows]), zeros([batch]))
     return Condition(
       clip: left.rows.appendingChannels(right.rows), t5: parts[2]?.rows,
-      pooled: left.whole.appendingChannels(right.whole), columns: transformer.textWidth)
+      pooled: left.whole.appendingChannels(right.whole), columns: transformer.textWidth,
+      left: (left.rows.shape.dimensions[2], left.whole.shape.columns))
   }
 }
 

@@ -58,7 +58,7 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
 
   private static let rows: BlockRows = [["joint_blocks", "transformer_blocks"]]
 
-  private static func units(of modules: [FamilyModule]) -> [LayerUnit] {
+  static func units(of modules: [FamilyModule]) -> [LayerUnit] {
     LayerUnit.units(ofTransformer: modules, rows) { path in
       if path.contains("adaLN") || path.hasPrefix("t_embedder") || path.hasPrefix("y_embedder") {
         return .init(kind: .vector)

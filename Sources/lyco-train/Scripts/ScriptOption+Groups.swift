@@ -175,7 +175,7 @@ extension ScriptOption {
         apply_lg_attn_mask enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only
         """,
       values: """
-        clip_g clip_g_dropout_rate clip_l_dropout_rate t5_dropout_rate pos_emb_random_crop_rate
+        clip_g pos_emb_random_crop_rate
         """),
     Group(
       fate: .ofOtherModel, reason: "Lumina",

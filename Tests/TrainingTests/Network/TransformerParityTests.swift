@@ -247,7 +247,8 @@ struct TransformerParityTests {
     let model = try StableDiffusion3Transformer(
       CheckpointParameters(base), configuration: configuration)
     let (clip, t5, pooled) = (
-      Variable(try #require(inputs["clip"]).tensor()), Variable(try #require(inputs["t5"]).tensor()),
+      Variable(try #require(inputs["clip"]).tensor()),
+      Variable(try #require(inputs["t5"]).tensor()),
       Variable(try #require(inputs["pooled"]).tensor())
     )
     let condition = StableDiffusion3Pipeline.Condition(
