@@ -13,6 +13,10 @@ extension FamilyDefinition {
     trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
+    preparedVariants =
+      table.table(ifAny: "caches")?.table(ifAny: "variants")?.entries {
+        PreparedLayout($0.table($1))
+      } ?? [:]
     adapters = Adapters(table.table("adapters"))
     blocks = table.strings(ifAny: "blocks") ?? []
     metadata = table.table(ifAny: "metadata").map(FamilyMetadata.init)
@@ -85,7 +89,7 @@ extension LatentLayout {
 
 extension PreparedLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("name", "architecture", "step", "latents", "text")
+    table.expect("name", "architecture", "step", "latents", "text", "variants")
     self.init(
       name: table.string("name"), architecture: table.string("architecture"),
       step: table.integer("step"), latentsCommand: table.string("latents"),

@@ -83,6 +83,8 @@ struct FamilyDefinition: Sendable {
   let latents: LatentLayout?
   /// Of families whose items come encoded.
   let prepared: PreparedLayout?
+  /// Of its variants, by what `--model_version` calls them.
+  let preparedVariants: [String: PreparedLayout]
   let trainedClasses: TrainedClasses
   let adapters: Adapters
   let metadata: FamilyMetadata?

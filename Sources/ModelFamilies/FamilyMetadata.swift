@@ -3,10 +3,14 @@
 /// Source of the tables: sd-scripts `library/sai_model_spec.py` and `library/model_util.py`, musubi-tuner
 /// `dataset/architectures.py`. For families that neither trains, the name and place of the release in the same form.
 package struct FamilyMetadata: Equatable, Sendable {
-  /// What tells models of one family apart in metadata.
-  package enum Variant: String, Sendable {
+  /// What tells models of one family apart in metadata: a name in the family's table.
+  package struct Variant: Hashable, Sendable {
+    let name: String
+
+    package init(_ name: String) { self.name = name }
+
     /// The model predicts v.
-    case velocity
+    package static let velocity = Variant("velocity")
   }
 
   /// Which program's metadata a trained adapter has.
@@ -40,7 +44,7 @@ package struct FamilyMetadata: Equatable, Sendable {
   /// What is said of a variant: the same where the family's table knows none of that name.
   package func variant(_ variant: Variant) -> FamilyMetadata {
     var other = self
-    for (key, text) in variants[variant.rawValue] ?? [:] {
+    for (key, text) in variants[variant.name] ?? [:] {
       other[keyPath: Self.fields[key]!] = text
     }
     return other
@@ -69,8 +73,7 @@ extension FamilyMetadata {
     trainer = table.string(ifAny: "trainer") == nil ? .sdScripts : table.word("trainer")
     variants =
       table.table(ifAny: "variants")?.entries { variants, name in
-        precondition(Variant(rawValue: name) != nil, "embedded table: no variant '\(name)'")
-        return variants.table(name).entries { variant, key in
+        variants.table(name).entries { variant, key in
           precondition(Self.fields[key] != nil, "embedded table: no entry '\(key)'")
           return variant.string(key)
         }

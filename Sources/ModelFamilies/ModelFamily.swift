@@ -21,6 +21,14 @@ package struct ModelFamily: Hashable, Sendable {
   /// How files are known in which its items lie encoded; nil for a family whose items do not come so.
   package var prepared: PreparedLayout? { definition?.prepared }
 
+  /// What `--model_version` tells apart of models with the same weights.
+  package var variants: [String] { definition?.preparedVariants.keys.sorted() ?? [] }
+
+  /// How files are known in which items of a variant lie encoded.
+  package func prepared(variant: String?) -> PreparedLayout? {
+    variant.flatMap { definition?.preparedVariants[$0] } ?? prepared
+  }
+
   /// What trainers choose of it.
   package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
 

@@ -29,6 +29,8 @@ package struct ModelSettings: Sendable {
   package var boundary: Double?
   /// What a model with a guidance input is told; nil for what its trainers tell it.
   package var guidance: Double?
+  /// What the weights do not tell apart, in the words of the family's file: `edit`; nil for what it was first.
+  package var variant: String?
   package var compute = ComputeType.f32
   /// The format of a transformer's weights, where one was asked for by itself.
   package var transformerCompute: ComputeType?

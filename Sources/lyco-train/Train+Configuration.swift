@@ -73,6 +73,7 @@ extension Train {
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
+    settings.variant = model.variant
     settings.highNoise = model.highNoise.map { FilePath(named: $0) }
     settings.boundary = model.boundary
     settings.transformerCompute = model.transformerFormat.map { $0 == "float32" ? .f32 : .bf16 }

@@ -54,6 +54,9 @@ extension OptionTable {
       in: OptionWords(
         "bfloat16 float16 float32",
         equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
+    .value(
+      "model_version", in: "original edit edit-2509 edit-2511", standard: "original"),
+    .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
     .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),

@@ -146,6 +146,7 @@ extension TrainingPlan {
       ? nil : configuration.network.arguments.sorted().joined(separator: " ")
     settings["--ema_decay"] = configuration.run.averageDecay.map { "\($0)" }
     settings["--base_weights_dtype"] = configuration.model.holdsInt8 ? "int8" : nil
+    settings["--model_version"] = configuration.model.variant
     settings["--dit_high_noise"] = outline.highNoise == nil ? nil : "a second network"
     return settings
   }

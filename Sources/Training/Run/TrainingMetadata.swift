@@ -49,6 +49,7 @@ package struct TrainingMetadata: Sendable {
     )
     var facts = FamilyMetadata(of: family)
     if configuration.loss.predictsVelocity { facts = facts?.variant(.velocity) }
+    if let variant = model.variant { facts = facts?.variant(.init(variant)) }
     var all: [String: PythonText] = [
       // Tells runs of one seed apart.
       "session_id": PythonText(UInt64.random(in: 0...4_294_967_296)),

@@ -19,6 +19,13 @@ extension TrainingPlan {
     var model = given.model
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
+    let family = base.layout.family
+    if let variant = model.variant, !family.variants.contains(variant) {
+      throw SettingError.value(
+        option: "--model_version",
+        expected: (["original"] + family.variants).joined(separator: ", ") + " of \(family.title)",
+        found: variant)
+    }
     let outline = try pipeline.outline(of: base, model)
     if given.model.highNoise != nil, !outline.takesHighNoise {
       throw SettingError.combination(

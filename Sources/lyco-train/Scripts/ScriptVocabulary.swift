@@ -12,7 +12,9 @@ struct ScriptVocabulary: Sendable {
 
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
-    "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype", "dit_high_noise",
+    "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype", "dit_high_noise", "edit",
+    "edit_plus",
+    "model_version",
     "timestep_boundary", "fp8_scaled", "guidance_scale",
     "logit_mean", "logit_std", "mode_scale",
     "num_timestep_buckets", "preserve_distribution_shape", "sigmoid_scale", "timestep_sampling",

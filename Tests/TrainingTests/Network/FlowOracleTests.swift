@@ -14,7 +14,7 @@ import Testing
 @testable import Pipelines
 @testable import Training
 
-/// Tiny models of HunyuanVideo and Wan, trained by musubi-tuner's own code from caches in its format: prediction,
+/// Tiny models of HunyuanVideo, Wan and Qwen-Image, trained by musubi-tuner's own code from caches in its format: prediction,
 /// target, losses of ten steps of AdamW, gradients of the first, and where the adapter is after them. See
 /// Fixtures/README.md, training/oracles.
 struct FlowOracleTests {
@@ -24,6 +24,9 @@ struct FlowOracleTests {
     let module: String
     /// Of the transformer, where its weights do not tell.
     var heads: Int?
+    var variant: String?
+    /// Whose weights it has.
+    var weights: String?
     /// Columns of caches that are arrays of the item.
     var testDescription: String { name }
 
@@ -33,9 +36,16 @@ struct FlowOracleTests {
       Oracle(name: "wan22-i2v", family: "wan", module: "networks.lora_wan", heads: 2),
       Oracle(name: "wan-t2v-128", family: "wan", module: "networks.lora_wan"),
       Oracle(name: "hunyuan-video", family: "hunyuan-video", module: "networks.lora"),
+      Oracle(name: "qwen-image", family: "qwen-image", module: "networks.lora_qwen_image"),
+      Oracle(
+        name: "qwen-image-edit", family: "qwen-image", module: "networks.lora_qwen_image",
+        variant: "edit", weights: "qwen-image"),
     ]
 
     var folder: FilePath { Fixtures.path("training/oracles/\(name)") }
+    var model: FilePath {
+      Fixtures.path("training/oracles/\(weights ?? name)/model.safetensors.zst")
+    }
   }
 
   struct Golden: Decodable {
@@ -69,9 +79,14 @@ struct FlowOracleTests {
     }
     var settings = ModelSettings(base: base.file.path)
     settings.compute = .f32
-    let pipeline = try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false)
-    let condition = pipeline.condition(kept: items, [])
-    return Model(layers: pipeline.layers) { pipeline.predict($0, at: $1, condition) }
+    settings.variant = oracle.variant
+    func model(_ pipeline: some ModelPipeline) -> Model {
+      let condition = pipeline.condition(kept: items, [])
+      return Model(layers: pipeline.layers) { pipeline.predict($0, at: $1, condition) }
+    }
+    return oracle.family == "hunyuan-video"
+      ? model(try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false))
+      : model(try QwenImagePipeline(base, settings, checkpointsBlocks: true))
   }
 
   /// The arrays of both items by musubi-tuner's names, latents with their channels last.
@@ -101,7 +116,7 @@ struct FlowOracleTests {
       Golden.self,
       from: Data(contentsOf: URL(filePath: oracle.folder.appending("golden.json").string)))
     let base = try BaseModel(
-      TensorFile(opening: oracle.folder.appending("model.safetensors.zst")),
+      TensorFile(opening: oracle.model),
       as: .named(oracle.family))
     let model = try Self.model(oracle, base)
     let network = try network(oracle, base, model.layers)
