@@ -20,6 +20,13 @@ package protocol ParameterSource: Sendable {
     _ component: String, _ path: String, _ parameter: String, _ part: (Int, Tensor) -> Void
   ) throws
 
+  /// Some rows of a parameter in f32, in that order and as often as they are named, so that a large table need not be
+  /// read; nil if the checkpoint does not have it.
+  /// - Precondition: it has as many rows.
+  func rows(
+    _ numbers: [Int], of component: String, _ path: String, _ parameter: String
+  ) throws -> Tensor?
+
   /// Finds out without reading it whether a parameter that is there can be read, any number of times.
   /// - Throws: what `parameter` would throw.
   func check(_ component: String, _ path: String, _ parameter: String) throws
@@ -33,6 +40,17 @@ extension ParameterSource {
     _ component: String, _ path: String, _ name: String, _ part: (Int, Tensor) -> Void
   ) throws {
     if let whole = try parameter(component, path, name) { part(0, whole) }
+  }
+
+  package func rows(
+    _ numbers: [Int], of component: String, _ path: String, _ name: String
+  ) throws -> Tensor? {
+    try parameter(component, path, name).map { table in
+      let width = table.shape.columns
+      return Tensor(
+        [numbers.count, width],
+        numbers.flatMap { table.elements[$0 * width..<($0 + 1) * width] })
+    }
   }
 
   package func check(_ component: String, _ path: String, _ parameter: String) throws {}

@@ -49,6 +49,25 @@ package struct CheckpointParameters: ParameterSource {
     base.file.tensors[slot.key]?.releasePages()
   }
 
+  /// - Throws: `CheckpointError.notConvertible`
+  package func rows(
+    _ numbers: [Int], of component: String, _ path: String, _ parameter: String
+  ) throws -> Tensor? {
+    guard let slot = slot(component, path, parameter) else { return nil }
+    let width = base.shape(of: slot).columns
+    var elements: [Float] = []
+    elements.reserveCapacity(numbers.count * width)
+    let first = slot.rows?.lowerBound ?? 0
+    var known: [Int: Tensor] = [:]
+    for number in numbers {
+      let rows = first + number..<first + number + 1
+      let row = try known[number] ?? base.tensor(ParameterSlot(key: slot.key, rows: rows))
+      known[number] = row
+      elements += row.elements
+    }
+    return Tensor([numbers.count, width], elements)
+  }
+
   /// - Throws: `CheckpointError.notConvertible`, `.quantized`
   package func check(_ component: String, _ path: String, _ parameter: String) throws {
     guard let slot = slot(component, path, parameter) else { return }
