@@ -37,6 +37,8 @@ package enum ModelLoadingError: Error, Equatable {
   case vocabulary(FilePath, expected: Int, found: Int)
   case configuration(FilePath, key: String?, expected: String)
   case unreadable(FilePath, InputError)
+  /// A file that is no tokenizer, or one of another kind.
+  case tokenizer(FilePath, TokenizerError)
 }
 
 extension ModelLoadingError: CustomStringConvertible {
@@ -82,6 +84,7 @@ extension ModelLoadingError: CustomStringConvertible {
     case .vocabulary(let file, let expected, let found):
       "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
     case .unreadable(let file, let error): "\(file): \(error)"
+    case .tokenizer(let file, let error): "\(file): \(error)"
     case .configuration(let file, let key, let expected):
       "\(file):" + (key.map { " '\($0)':" } ?? "") + " expected \(expected)"
     }
