@@ -68,7 +68,9 @@ extension TrainedClasses {
 
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("channels", "stride", "frame_stride", "shift", "scale", "scaled_format", "cache")
+    table.expect(
+      "channels", "stride", "frame_stride", "shift", "scale", "scaled_format", "clamps_variance",
+      "cache")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
       frameStride: table.integer(ifAny: "frame_stride") ?? 1,
@@ -79,6 +81,7 @@ extension LatentLayout {
         }
         return dtype
       },
+      clampsVariance: table.bool(ifAny: "clamps_variance") ?? true,
       cacheName: table.string("cache"))
   }
 }
