@@ -45,15 +45,19 @@ extension ParameterSource {
   package func rows(
     _ numbers: [Int], of component: String, _ path: String, _ name: String
   ) throws -> Tensor? {
-    try parameter(component, path, name).map { table in
-      let width = table.shape.columns
-      return Tensor(
-        [numbers.count, width],
-        numbers.flatMap { table.elements[$0 * width..<($0 + 1) * width] })
-    }
+    try parameter(component, path, name)?.rows(numbered: numbers)
   }
 
   package func check(_ component: String, _ path: String, _ parameter: String) throws {}
 
   package func modulePath(_ component: String, _ path: String) -> String { path }
+}
+
+extension Tensor {
+  /// Some rows of `[rows, columns]`, in that order.
+  package func rows(numbered numbers: [Int]) -> Tensor {
+    let width = shape.columns
+    return Tensor(
+      [numbers.count, width], numbers.flatMap { elements[$0 * width..<($0 + 1) * width] })
+  }
 }

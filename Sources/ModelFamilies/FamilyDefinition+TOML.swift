@@ -39,6 +39,7 @@ extension FamilyDefinition.Component {
     layouts = table.tables("layouts").map(FamilyDefinition.Layout.init)
     names = table.lists(ifAny: "names")
     graph = table.string(ifAny: "graph") ?? names?[AdapterFormat.diffusers.rawValue]?.first
+    option = table.string(ifAny: "option")
   }
 }
 

@@ -100,6 +100,15 @@ struct MergedParameters: ParameterSource {
     if let whole = try parameter(component, path, name) { part(0, whole) }
   }
 
+  func rows(
+    _ numbers: [Int], of component: String, _ path: String, _ name: String
+  ) throws -> Tensor? {
+    guard changes["\(component)/\(path)"] != nil else {
+      return try source.rows(numbers, of: component, path, name)
+    }
+    return try parameter(component, path, name)?.rows(numbered: numbers)
+  }
+
   /// That adapters fit was found out when their files were opened.
   func check(_ component: String, _ path: String, _ parameter: String) throws {
     try source.check(component, path, parameter)

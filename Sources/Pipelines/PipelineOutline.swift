@@ -20,6 +20,9 @@ package struct PipelineOutline: Sendable {
   package let tokens: Int
   /// What is kept of a caption.
   package let captionBytes: Int
+  /// Blocks of a text encoder that is never trained, in the order in which they are computed: two of them are in
+  /// memory at a time. They are not among the modules.
+  package let streamedText: [[FamilyModule]]
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
   /// Whether there is what turns latents into pictures.
@@ -43,7 +46,8 @@ package struct PipelineOutline: Sendable {
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
     hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
+    captionBytes: Int = 0, streamedText: [[FamilyModule]] = [], hasEncoder: Bool,
+    hasDecoder: Bool = false, encoderCount: Int = 0,
     decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     highNoise: BaseModel? = nil, prepared: PreparedItems? = nil
@@ -57,6 +61,7 @@ package struct PipelineOutline: Sendable {
     self.skippableTextLayers = skippableTextLayers
     self.tokens = tokens
     self.captionBytes = captionBytes
+    self.streamedText = streamedText
     self.hasEncoder = hasEncoder
     self.hasDecoder = hasDecoder
     self.takesGuidance = takesGuidance
