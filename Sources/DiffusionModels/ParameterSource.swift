@@ -20,16 +20,16 @@ package protocol ParameterSource: Sendable {
     _ component: String, _ path: String, _ parameter: String, _ part: (Int, Tensor) -> Void
   ) throws
 
-  /// Some rows of a parameter in f32, in that order and as often as they are named, so that a large table need not be
-  /// read; nil if the checkpoint does not have it.
-  /// - Precondition: it has as many rows.
-  func rows(
-    _ numbers: [Int], of component: String, _ path: String, _ parameter: String
-  ) throws -> Tensor?
-
   /// Finds out without reading it whether a parameter that is there can be read, any number of times.
   /// - Throws: what `parameter` would throw.
   func check(_ component: String, _ path: String, _ parameter: String) throws
+
+  /// Some of the numbers of a parameter in f32, as they lie, so that a large one need not be read; nil if the checkpoint
+  /// does not have it.
+  /// - Precondition: it has as many.
+  func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ parameter: String
+  ) throws -> [Float]?
 
   /// What adapters and presets know a module by, where that is not `path`.
   func modulePath(_ component: String, _ path: String) -> String
@@ -42,22 +42,13 @@ extension ParameterSource {
     if let whole = try parameter(component, path, name) { part(0, whole) }
   }
 
-  package func rows(
-    _ numbers: [Int], of component: String, _ path: String, _ name: String
-  ) throws -> Tensor? {
-    try parameter(component, path, name)?.rows(numbered: numbers)
-  }
-
   package func check(_ component: String, _ path: String, _ parameter: String) throws {}
 
-  package func modulePath(_ component: String, _ path: String) -> String { path }
-}
-
-extension Tensor {
-  /// Some rows of `[rows, columns]`, in that order.
-  package func rows(numbered numbers: [Int]) -> Tensor {
-    let width = shape.columns
-    return Tensor(
-      [numbers.count, width], numbers.flatMap { elements[$0 * width..<($0 + 1) * width] })
+  package func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ name: String
+  ) throws -> [Float]? {
+    try parameter(component, path, name).map { Array($0.elements[range]) }
   }
+
+  package func modulePath(_ component: String, _ path: String) -> String { path }
 }

@@ -49,29 +49,18 @@ package struct CheckpointParameters: ParameterSource {
     base.file.tensors[slot.key]?.releasePages()
   }
 
-  /// - Throws: `CheckpointError.notConvertible`
-  package func rows(
-    _ numbers: [Int], of component: String, _ path: String, _ parameter: String
-  ) throws -> Tensor? {
-    guard let slot = slot(component, path, parameter) else { return nil }
-    let width = base.shape(of: slot).columns
-    var elements: [Float] = []
-    elements.reserveCapacity(numbers.count * width)
-    let first = slot.rows?.lowerBound ?? 0
-    var known: [Int: Tensor] = [:]
-    for number in numbers {
-      let rows = first + number..<first + number + 1
-      let row = try known[number] ?? base.tensor(ParameterSlot(key: slot.key, rows: rows))
-      known[number] = row
-      elements += row.elements
-    }
-    return Tensor([numbers.count, width], elements)
-  }
-
   /// - Throws: `CheckpointError.notConvertible`, `.quantized`
   package func check(_ component: String, _ path: String, _ parameter: String) throws {
     guard let slot = slot(component, path, parameter) else { return }
     try base.requireReadable(key: slot.key)
+  }
+
+  /// - Throws: `CheckpointError.notConvertible`
+  package func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ parameter: String
+  ) throws -> [Float]? {
+    guard let slot = slot(component, path, parameter) else { return nil }
+    return try base.numbers(range, of: slot)
   }
 
   package func shape(_ component: String, _ path: String, _ parameter: String) -> Shape? {
@@ -107,7 +96,8 @@ package struct CheckpointParameters: ParameterSource {
     if let module = modules["\(component)/\(path)"] {
       return parameter == "weight" ? module.weight : module.bias
     }
-    if let key = base.layout.parameters["\(component)/\(path).\(parameter)"] {
+    let name = path.isEmpty ? parameter : "\(path).\(parameter)"
+    if let key = base.layout.parameters["\(component)/\(name)"] {
       return ParameterSlot(key: key)
     }
     // OpenCLIP's table of positions is no module: its key has no `.weight`.

@@ -235,7 +235,7 @@ struct TrainOptionsTests {
     (["--train_t5xxl", "--t5xxl", "a"], "'--train_t5xxl': T5 is not trained here"),
     (["--network_module", "networks.lora_flux"], "of FLUX.1"),
     (["--network_module", "networks.lora_framepack"], "of FramePack"),
-    (["--network_module=networks.lora_qwen_image", "--sdpa"], "of Qwen-Image"),
+    (["--network_module=networks.lora_zimage", "--sdpa"], "of Z-Image"),
     (["--save_clip"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),

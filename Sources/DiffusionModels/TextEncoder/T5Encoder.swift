@@ -65,13 +65,15 @@ package final class T5Encoder {
   }
 
   private func rows(of tokens: [Int]) -> Tensor {
-    do {
-      guard let rows = try source.rows(tokens, of: component, table, "weight") else {
-        preconditionFailure("\(component).\(table): a table that was there")
+    var known: [Int: [Float]] = [:]
+    for token in Set(tokens) {
+      do {
+        known[token] = try source.numbers(
+          token * width..<(token + 1) * width, of: component, table, "weight")
+      } catch {
+        preconditionFailure("\(component).\(table): a table that could be read: \(error)")
       }
-      return rows
-    } catch {
-      preconditionFailure("\(component).\(table): a table that could be read: \(error)")
     }
+    return Tensor([tokens.count, width], tokens.flatMap { known[$0] ?? [] })
   }
 }

@@ -36,6 +36,8 @@ extension Trainer {
     settings.firstStep = progress.step
     settings.stepCount = plan.arithmetic.steps
     settings.accumulation = accumulation
+    settings.textDropout = plan.configuration.textDropout
+    settings.textParts = Pipeline.textParts
     let loader = BatchLoader(
       Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, text: plan.textCache,
       settings)
@@ -93,8 +95,11 @@ extension Trainer {
   }
 
   func condition(of batch: TrainingBatch) -> Pipeline.Condition {
-    batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
+    let condition =
+      batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
       ?? pipeline.condition(captions.encoded(batch.captions), batch.sizes)
+    return batch.textLeftOut.allSatisfy(\.isEmpty)
+      ? condition : pipeline.leavingOut(batch.textLeftOut, of: condition)
   }
 
   func loss(
@@ -108,7 +113,8 @@ extension Trainer {
   func latents(of batch: TrainingBatch) throws -> Tensor {
     let layout = plan.outline.latents
     switch batch.content {
-    case .latents(let latents): return layout.scaled(latents)
+    case .latents(let latents):
+      return cache?.holdsScaled ?? false ? latents : layout.scaled(latents)
     case .pixels(let pixels):
       guard let encoder else { preconditionFailure("an encoder where nothing is cached") }
       return layout.scaled(batch.sampled(try encoder.encode(pixels)))

@@ -45,7 +45,7 @@ extension ScriptOption {
       values: "text_encoder text_encoder1 text_encoder2 image_encoder t5 clip"),
     Group(
       fate: .withoutEffect, reason: "the model is recognized by its file",
-      flags: "force_v2_1_time_embedding", values: "task dit_in_channels"),
+      flags: "force_v2_1_time_embedding", values: "task dit_in_channels num_layers"),
     Group(
       fate: .withoutEffect, reason: single,
       flags: """
@@ -112,7 +112,7 @@ extension ScriptOption {
       values: "conditioning_data_dir"),
     Group(
       fate: .withoutEffect, reason: "it belongs to other models that find a flow",
-      values: "training_shift model_prediction_type initial_sigma"),
+      values: "initial_sigma"),
   ]
 
   private static let refused: [Group] = [
@@ -176,7 +176,7 @@ extension ScriptOption {
         apply_lg_attn_mask enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only
         """,
       values: """
-        clip_g_dropout_rate clip_l_dropout_rate t5_dropout_rate pos_emb_random_crop_rate
+        pos_emb_random_crop_rate
         """),
     Group(
       fate: .ofOtherModel, reason: "Lumina",
@@ -194,10 +194,7 @@ extension ScriptOption {
       flags: "f1 one_frame_no_2x one_frame_no_4x bulk_decode",
       values: "latent_window_size"),
     Group(
-      fate: .ofOtherModel, reason: "Qwen-Image",
-      flags: "edit edit_plus remove_first_image_from_target", values: "num_layers"),
-    Group(
-      fate: .ofOtherModel, reason: "FLUX.2 and Qwen-Image", values: "model_version"),
+      fate: .ofOtherModel, reason: "Qwen-Image-Layered", flags: "remove_first_image_from_target"),
     Group(
       fate: .ofOtherModel, reason: "FLUX.2", flags: "self_flow",
       values: """

@@ -14,7 +14,7 @@ import Testing
 @testable import Pipelines
 @testable import Training
 
-/// Tiny transformers of videos against diffusers, and adapters in them against LyCORIS, both in double precision:
+/// Tiny transformers against diffusers, and adapters in them against LyCORIS, both in double precision:
 /// output, loss, every gradient, and every parameter after ten steps of AdamW. See
 /// scripts/fixtures/training/make-transformer-fixtures.py. Sums of f32 leave some 1e-6.
 struct TransformerParityTests {
@@ -36,8 +36,18 @@ struct TransformerParityTests {
     case wan = "wan-t2v"
     case wanWithPicture = "wan-i2v"
     case hunyuanVideo = "hunyuan-video"
+    case stableDiffusion3 = "sd3-medium"
+    case stableDiffusion35 = "sd35-medium"
 
-    var family: ModelFamily { .named(self == .hunyuanVideo ? "hunyuan-video" : "wan")! }
+    var family: ModelFamily {
+      let name =
+        switch self {
+        case .wan, .wanWithPicture: "wan"
+        case .hunyuanVideo: "hunyuan-video"
+        case .stableDiffusion3, .stableDiffusion35: "sd3"
+        }
+      return .named(name)!
+    }
 
     var file: TensorFile {
       get throws {
@@ -179,6 +189,7 @@ struct TransformerParityTests {
         (String($0.key.dropFirst(part.count)), $0.value)
       })
     let times = try #require(inputs["times"]).tensor().elements
+    if transformer.family.name == "sd3" { return try picture(base, inputs, at: times) }
     let items = try times.indices.map { index in
       let text = try #require(inputs["text.\(index)"]).tensor()
       func own(_ name: String) -> Tensor? {
@@ -222,6 +233,28 @@ struct TransformerParityTests {
     return Model(layers: wan.layers) { noisy in
       wan(
         known.map { noisy.appendingChannels($0) } ?? noisy, at: times, text: text, picture: picture)
+    }
+  }
+
+  /// Stable Diffusion 3, with what its text encoders made of captions.
+  private static func picture(
+    _ base: BaseModel, _ inputs: [String: TensorView], at times: [Float]
+  ) throws -> Model {
+    var configuration = StableDiffusion3Configuration()
+    configuration.scalesFirst = base.layout.modules.contains { $0.path == "norm_out.linear" }
+    // One file of a model without norms does not say how many heads there are.
+    configuration.heads = .count(2)
+    let model = try StableDiffusion3Transformer(
+      CheckpointParameters(base), configuration: configuration)
+    let (clip, t5, pooled) = (
+      Variable(try #require(inputs["clip"]).tensor()),
+      Variable(try #require(inputs["t5"]).tensor()),
+      Variable(try #require(inputs["pooled"]).tensor())
+    )
+    let condition = StableDiffusion3Pipeline.Condition(
+      clip: clip, t5: t5, pooled: pooled, columns: model.textWidth)
+    return Model(layers: model.layers) {
+      model($0, at: times, text: condition.text, pooled: condition.pooled)
     }
   }
 

@@ -1,0 +1,156 @@
+package import Autograd
+package import Checkpoints
+import DiffusionModels
+import LinearAlgebra
+import ModelFamilies
+package import Tensors
+
+extension StableDiffusion3Pipeline {
+  /// What the transformer reads besides latents and times.
+  package struct Condition {
+    /// `[batch, rows, columns]`: those of both CLIP encoders side by side, filled with zeros, then those of T5.
+    let text: Variable
+    /// `[batch, columns]`, of both CLIP encoders for the whole caption.
+    let pooled: Variable
+    /// How many of the rows are CLIP's, and how many of their columns and of the vector's numbers are CLIP-L's.
+    let clipRows, leftColumns, leftPooled: Int
+
+    /// - Parameters:
+    ///   - clip: `[batch, rows, columns']`
+    ///   - t5: `[batch, rows', columns]`; nil for zeros.
+    ///   - left: columns and numbers of the vector that are CLIP-L's.
+    init(
+      clip: Variable, t5: Variable?, pooled: Variable, columns: Int,
+      left: (columns: Int, pooled: Int) = (clipWidth, clipWidth)
+    ) {
+      let extents = clip.shape.dimensions
+      let missing = Tensor(zeros: [extents[0], extents[1], columns - extents[2]])
+      let filled = missing.count == 0 ? clip : clip.appendingChannels(Variable(missing))
+      let zeros = Variable(
+        Tensor(zeros: [extents[0], StableDiffusion3Pipeline.clipRows, columns]))
+      text = filled.appendingTokens(t5 ?? zeros)
+      self.pooled = pooled
+      clipRows = extents[1]
+      (leftColumns, leftPooled) = (
+        min(left.columns, columns), min(left.pooled, pooled.shape.columns)
+      )
+    }
+
+    private init(_ other: Condition, text: Variable, pooled: Variable) {
+      (self.text, self.pooled, clipRows) = (text, pooled, other.clipRows)
+      (leftColumns, leftPooled) = (other.leftColumns, other.leftPooled)
+    }
+
+    /// The same with zeros for what some encoders make of captions.
+    /// - Parameter parts: of every caption, of `textParts`.
+    func leavingOut(_ parts: [Set<String>]) -> Condition {
+      var factors = Tensor(
+        text.shape, [Float](repeating: 1, count: text.shape.count))
+      var pooledFactors = Tensor(
+        pooled.shape, [Float](repeating: 1, count: pooled.shape.count))
+      let (rows, columns) = (text.shape.dimensions[1], text.shape.dimensions[2])
+      for (sample, parts) in parts.enumerated() {
+        let (isLeft, isRight, isT5) = (
+          parts.contains("clip_l"), parts.contains("clip_g"), parts.contains("t5")
+        )
+        for row in 0..<rows {
+          let zeros =
+            row < clipRows
+            ? (isLeft ? 0 : leftColumns)..<(isRight ? columns : leftColumns)
+            : 0..<(isT5 ? columns : 0)
+          let start = (sample * rows + row) * columns
+          for column in zeros { factors.elements[start + column] = 0 }
+        }
+        let width = pooled.shape.columns
+        for number in (isLeft ? 0 : leftPooled)..<(isRight ? width : leftPooled) {
+          pooledFactors.elements[sample * width + number] = 0
+        }
+      }
+      return Condition(
+        self, text: text * Variable(factors), pooled: pooled * Variable(pooledFactors))
+    }
+  }
+
+  package static let textParts = ["clip_l", "clip_g", "t5"]
+
+  package func leavingOut(_ parts: [Set<String>], of condition: Condition) -> Condition {
+    condition.leavingOut(parts)
+  }
+
+  /// Tokens that CLIP reads, and T5 where nothing else is asked for.
+  static let (clipRows, t5Rows) = (77, 256)
+
+  /// Columns of CLIP-L, where encoded captions do not say how many.
+  static let clipWidth = 768
+
+  /// The encoders that can be trained.
+  static let clipEncoders = ["te1", "te2"]
+
+  /// Text encoders that can be read.
+  static func encoders(of base: BaseModel, _ settings: ModelSettings) -> [String] { [] }
+
+  package static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> [any CaptionEncoder] { [] }
+
+  /// - Parameter encoded: of each CLIP encoder that there is rows, `[captions, 77, columns]`, and what stands for the
+  ///   whole, `[captions, columns]`; of T5 rows, and a mask of them, which the transformer does not look at.
+  package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
+    var rest = encoded[...]
+    let parts = ["te1", "te2", "te3"].map { component -> (rows: Variable, whole: Variable)? in
+      guard encoders.contains(component) else { return nil }
+      return (rest.removeFirst(), rest.removeFirst())
+    }
+    let width = transformer.vectorWidth
+    guard let first = parts[0] ?? parts[1] else {
+      let batch = parts[2]?.rows.shape.rows ?? sizes.count
+      return Condition(
+        clip: Variable(Tensor(zeros: [batch, Self.clipRows, transformer.textWidth])),
+        t5: parts[2]?.rows, pooled: Variable(Tensor(zeros: [batch, width])),
+        columns: transformer.textWidth)
+    }
+    // Of an encoder that is missing there are zeros, as many as the other leaves of the vector.
+    func zeros(_ extents: [Int]) -> Variable {
+      let own = first.whole.shape.columns
+      return Variable(Tensor(zeros: Shape(extents + [width - own])))
+    }
+    let (batch, rows) = (first.rows.shape.rows, first.rows.shape.dimensions[1])
+    let left = parts[0] ?? (zeros([batch, rows]), zeros([batch]))
+    let right = parts[1] ?? (zeros([batch, rows]), zeros([batch]))
+    return Condition(
+      clip: left.rows.appendingChannels(right.rows), t5: parts[2]?.rows,
+      pooled: left.whole.appendingChannels(right.whole), columns: transformer.textWidth,
+      left: (left.rows.shape.dimensions[2], left.whole.shape.columns))
+  }
+}
+
+// MARK: Text that is kept
+
+extension StableDiffusion3Pipeline {
+  package static var keepsText: Bool { true }
+
+  package static func textLayout(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> KeptText? {
+    let parameters = CheckpointParameters(base)
+    return KeptText(
+      ending: "_sd3_te.npz",
+      arrays: [
+        ("lg_out", [nil, nil]),
+        ("lg_pooled", [parameters.shape("unet", "y_embedder.mlp.0", "weight")?.columns]),
+        ("t5_out", [nil, parameters.shape("unet", "context_embedder", "weight")?.columns]),
+      ], identity: nil)
+  }
+
+  package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
+    func stacked(_ name: String) -> Variable {
+      let parts = kept.map { $0.array(name) }
+      let most = parts.map(\.shape.rows).max() ?? 0
+      return Variable(.stacked(parts.map { $0.rows(filledTo: most) }))
+    }
+    let pooled = kept.map { $0.array("lg_pooled").reshaped([1, transformer.vectorWidth]) }
+    return Condition(
+      clip: stacked("lg_out"), t5: stacked("t5_out"), pooled: Variable(.stacked(pooled)),
+      columns: transformer.textWidth)
+  }
+}
