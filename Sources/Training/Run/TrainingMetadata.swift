@@ -48,8 +48,8 @@ package struct TrainingMetadata: Sendable {
       configuration.run, configuration.output, configuration.images.values
     )
     var facts = FamilyMetadata(of: family)
-    if configuration.loss.predictsVelocity { facts = facts?.variant(.velocity) }
-    if let variant = model.variant { facts = facts?.variant(.init(variant)) }
+    if configuration.loss.predictsVelocity { facts = facts?.variant(FamilyMetadata.velocity) }
+    facts = facts?.variant(model.variant)
     var all: [String: PythonText] = [
       // Tells runs of one seed apart.
       "session_id": PythonText(UInt64.random(in: 0...4_294_967_296)),
