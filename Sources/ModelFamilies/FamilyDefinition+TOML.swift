@@ -11,6 +11,8 @@ extension FamilyDefinition {
     others = table.lists(ifAny: "others")
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
     trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
+    layerArguments =
+      table.table(ifAny: "network")?.table(ifAny: "arguments").map { LayerArguments($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
     preparedVariants =
@@ -59,12 +61,13 @@ extension FamilyDefinition.Layout {
 
 extension TrainedClasses {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("kohya", "presets")
+    table.expect("kohya", "presets", "arguments")
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
         convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"),
-        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [])
+        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [],
+        excludedByDefault: kohya.strings(ifAny: "exclude_by_default") ?? [])
     }
     presets = Set(table.strings(ifAny: "presets") ?? [])
   }

@@ -86,6 +86,8 @@ struct FamilyDefinition: Sendable {
   /// Of its variants, by what `--model_version` calls them.
   let preparedVariants: [String: PreparedLayout]
   let trainedClasses: TrainedClasses
+  /// What its own module of `--network_module` knows beside the common arguments.
+  let layerArguments: LayerArguments
   let adapters: Adapters
   let metadata: FamilyMetadata?
   /// Files that say what its blocks are called and how they are numbered; all of them are one table.
