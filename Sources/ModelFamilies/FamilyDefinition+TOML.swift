@@ -10,9 +10,14 @@ extension FamilyDefinition {
     names = table.table(ifAny: "names")
     others = table.lists(ifAny: "others")
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
-    trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
-    layerArguments =
-      table.table(ifAny: "network")?.table(ifAny: "arguments").map { LayerArguments($0) } ?? .none
+    let network = table.table(ifAny: "network")
+    trainedClasses = network.map { TrainedClasses($0) } ?? .none
+    trainedVariants =
+      network?.table(ifAny: "variants")?.entries { TrainedClasses($0.table($1)) } ?? [:]
+    flow = table.table(ifAny: "flow").map { flow in
+      (FlowRules(flow), flow.table(ifAny: "variants")?.entries { FlowRules($0.table($1)) } ?? [:])
+    }
+    layerArguments = network?.table(ifAny: "arguments").map { LayerArguments($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
     preparedVariants =
@@ -61,7 +66,7 @@ extension FamilyDefinition.Layout {
 
 extension TrainedClasses {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("kohya", "presets", "arguments")
+    table.expect("kohya", "presets", "variants", "arguments")
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
@@ -75,10 +80,13 @@ extension TrainedClasses {
 
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("channels", "stride", "frame_stride", "shift", "scale", "scaled_format", "cache")
+    table.expect(
+      "channels", "stride", "frame_stride", "patch", "shift", "scale", "scaled_format", "cache",
+      "cached_scaled", "cached_sizes")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
       frameStride: table.integer(ifAny: "frame_stride") ?? 1,
+      patch: table.integer(ifAny: "patch") ?? 1,
       shift: Float(table.number(ifAny: "shift") ?? 0), scale: Float(table.number("scale")),
       scaledFormat: table.string(ifAny: "scaled_format").map { format in
         guard let dtype = DType(rawValue: format) else {
@@ -86,7 +94,9 @@ extension LatentLayout {
         }
         return dtype
       },
-      cacheName: table.string("cache"))
+      cacheName: table.string("cache"),
+      cachesScaled: table.bool(ifAny: "cached_scaled") ?? false,
+      cachesSizes: table.bool(ifAny: "cached_sizes") ?? false)
   }
 }
 

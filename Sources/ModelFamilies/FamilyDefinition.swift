@@ -88,6 +88,10 @@ struct FamilyDefinition: Sendable {
   let trainedClasses: TrainedClasses
   /// What its own module of `--network_module` knows beside the common arguments.
   let layerArguments: LayerArguments
+  /// Of variants that differ in them.
+  let trainedVariants: [String: TrainedClasses]
+  /// Of families that find a flow, where their trainer has rules of its own.
+  let flow: (common: FlowRules, variants: [String: FlowRules])?
   let adapters: Adapters
   let metadata: FamilyMetadata?
   /// Files that say what its blocks are called and how they are numbered; all of them are one table.

@@ -35,19 +35,22 @@ package struct ModelFamily: Hashable, Sendable {
   /// What its own module of `--network_module` knows beside the common arguments.
   package var layerArguments: LayerArguments { definition?.layerArguments ?? .none }
 
-  /// Those that a program of sd-scripts trains adapters of.
+  /// Those that a program of sd-scripts trains adapters of, or of a variant.
   package static func all(trainedBy script: String) -> [ModelFamily] {
-    all.filter { $0.trainedClasses.kohya?.script == script }
+    all.filter {
+      $0.trainedClasses.kohya?.script == script || $0.variant(trainedBy: script) != nil
+    }
   }
 
   /// The programs of sd-scripts and musubi-tuner whose place is taken here, in the order of the families.
   package static var trainingScripts: [String] {
     var scripts: [String] = []
     for family in all {
-      guard let script = family.trainedClasses.kohya?.script, !scripts.contains(script) else {
-        continue
+      let variants = family.definition?.trainedVariants.sorted { $0.key < $1.key }.map(\.value)
+      for classes in [family.trainedClasses] + (variants ?? []) {
+        guard let script = classes.kohya?.script, !scripts.contains(script) else { continue }
+        scripts.append(script)
       }
-      scripts.append(script)
     }
     return scripts
   }

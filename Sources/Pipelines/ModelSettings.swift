@@ -23,6 +23,11 @@ package struct ModelSettings: Sendable {
   package var restoresMeans = false
   /// Whether captions come encoded, so that no text encoders are asked for.
   package var textIsKept = false
+  /// Whether latents and captions come encoded as the family's `[caches]` has them, for a family of which both are
+  /// trained: such, and pictures.
+  package var itemsAreEncoded = false
+  /// Whether what T5 makes of the padding of captions is not seen.
+  package var appliesT5Mask = false
   /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for
   /// what the model was trained with.
   package var highNoise: FilePath?

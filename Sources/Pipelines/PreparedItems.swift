@@ -61,6 +61,12 @@ extension PreparedItems.Array {
       name: name, extents: .likeLatents(channels: channels), source: .latents, option: option)
   }
 
+  /// Latents of one other picture: `latents_control`.
+  package static func other(_ name: String, channels: Int) -> Self {
+    Self(
+      name: name, extents: .latents(channels: channels), source: .latents, option: nil)
+  }
+
   /// Latents of other pictures, as many as an item has, also none: `latents_control` of `latents_control_0`.
   package static func series(_ name: String, channels: Int) -> Self {
     Self(

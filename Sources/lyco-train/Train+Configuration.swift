@@ -66,6 +66,9 @@ extension Train {
     if let script {
       settings.supposed.append(
         SupposedFamily(ModelFamily.all(trainedBy: script), by: "'\(script)'"))
+      settings.itemsAreEncoded = ModelFamily.all.contains {
+        $0.variant(trainedBy: script) == ModelFamily.encoded
+      }
     }
     settings.clipSkip = model.clipSkip
     settings.guidance = flow.guidance
@@ -196,8 +199,10 @@ extension Train {
   private func flowSettings() -> FlowSettings {
     var settings = FlowSettings()
     settings.sampling = TimestepSampling(rawValue: flow.sampling) ?? settings.sampling
-    settings.weighting = FlowWeighting(rawValue: flow.weighting) ?? settings.weighting
-    settings.shift = flow.shift
+    if let weighting = flow.weighting.flatMap(FlowWeighting.init) { settings.weighting = weighting }
+    if let shift = flow.shift { settings.shift = shift }
+    settings.trainingShift = flow.trainingShift
+    settings.prediction = FlowPrediction(rawValue: flow.prediction) ?? settings.prediction
     settings.sigmoidScale = flow.sigmoidScale
     settings.logitMean = flow.logitMean
     settings.logitDeviation = flow.logitDeviation

@@ -2,7 +2,7 @@
 enum OtherModel {
   /// Modules of `--network_module` by the model that they are for.
   private static let modules: [String: String] = [
-    "networks.lora_flux": "FLUX.1", "networks.oft_flux": "FLUX.1", "networks.lora_flux_2": "FLUX.2",
+    "networks.oft_flux": "FLUX.1", "networks.lora_flux_2": "FLUX.2",
     "networks.lora_sd3": "Stable Diffusion 3", "networks.lora_lumina": "Lumina",
     "networks.lora_hunyuan_image": "HunyuanImage", "networks.lora_anima": "Anima",
     "networks.lora_framepack": "FramePack",
@@ -14,12 +14,12 @@ enum OtherModel {
 
   /// Programs of sd-scripts and musubi-tuner by the model that they train.
   private static let scripts: [String: String] = [
-    "flux_train_network.py": "FLUX.1", "sd3_train_network.py": "Stable Diffusion 3",
+    "sd3_train_network.py": "Stable Diffusion 3",
     "lumina_train_network.py": "Lumina",
     "anima_train_network.py": "Anima", "hunyuan_image_train_network.py": "HunyuanImage",
     "hv_1_5_train_network.py": "HunyuanVideo 1.5",
     "fpack_train_network.py": "FramePack",
-    "flux_kontext_train_network.py": "FLUX.1 Kontext", "flux_2_train_network.py": "FLUX.2",
+    "flux_2_train_network.py": "FLUX.2",
     "zimage_train_network.py": "Z-Image",
     "kandinsky5_train_network.py": "Kandinsky 5", "krea2_train_network.py": "Krea 2",
     "ideogram4_train_network.py": "Ideogram 4", "hidream_o1_train_network.py": "HiDream",

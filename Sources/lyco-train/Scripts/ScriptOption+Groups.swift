@@ -112,7 +112,7 @@ extension ScriptOption {
       values: "conditioning_data_dir"),
     Group(
       fate: .withoutEffect, reason: "it belongs to other models that find a flow",
-      values: "training_shift model_prediction_type initial_sigma"),
+      values: "initial_sigma"),
   ]
 
   private static let refused: [Group] = [

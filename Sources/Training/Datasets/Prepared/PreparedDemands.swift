@@ -132,7 +132,8 @@ struct PreparedDemands: Sendable {
 
   /// Places of the latents of other pictures that a model sees.
   private func shownPlaces(of file: PreparedFile) -> Int {
-    items.arrays.filter(\.isSeries).flatMap { names(of: $0, in: file) }.reduce(0) { sum, name in
+    let shown = items.arrays.filter { if case .latents = $0.extents { true } else { false } }
+    return shown.flatMap { names(of: $0, in: file) }.reduce(0) { sum, name in
       sum + (file.views[name]?.shape.dimensions.dropFirst().reduce(1, *) ?? 0)
     }
   }
