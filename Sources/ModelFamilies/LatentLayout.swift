@@ -17,6 +17,8 @@ package struct LatentLayout: Hashable, Sendable {
   package let scale: Float
   /// The format in which the family's trainer scales, and so rounds; nil for none.
   package let scaledFormat: DType?
+  /// Whether the family's trainers keep the logarithm of the variance between -30 and 20.
+  package let clampsVariance: Bool
   /// The word for the family in names of caches: `sd`.
   package let cacheName: String
   /// Whether trainers keep latents in files as the denoiser sees them.
@@ -26,8 +28,8 @@ package struct LatentLayout: Hashable, Sendable {
 
   package init(
     channels: Int, stride: Int, frameStride: Int = 1, patch: Int = 1, shift: Float = 0,
-    scale: Float, scaledFormat: DType? = nil, cacheName: String, cachesScaled: Bool = false,
-    cachesSizes: Bool = false
+    scale: Float, scaledFormat: DType? = nil, clampsVariance: Bool = true, cacheName: String,
+    cachesScaled: Bool = false, cachesSizes: Bool = false
   ) {
     self.channels = channels
     self.stride = stride
@@ -36,6 +38,7 @@ package struct LatentLayout: Hashable, Sendable {
     self.shift = shift
     self.scale = scale
     self.scaledFormat = scaledFormat
+    self.clampsVariance = clampsVariance
     self.cacheName = cacheName
     self.cachesScaled = cachesScaled
     self.cachesSizes = cachesSizes

@@ -7,6 +7,14 @@ package struct ModelSettings: Sendable {
   package var base: FilePath
   /// Of the encoder of pictures, where it has a file of its own.
   package var vae: FilePath?
+  /// Of other parts that have files of their own, by the options that name them: `clip_l`.
+  package var componentFiles: [String: FilePath] = [:]
+  /// A file or folder of the tokenizer that does not come with this program: that of T5.
+  package var tokenizer: FilePath?
+  /// Tokens that T5 reads of a caption; nil for what the family's trainers take.
+  package var t5MaxTokenLength: Int?
+  /// Whether padding is not seen, by T5 and by what reads its rows.
+  package var appliesT5Mask = false
   /// nil to recognize it.
   package var family: ModelFamily?
   package var supposed: [SupposedFamily] = []
@@ -26,8 +34,8 @@ package struct ModelSettings: Sendable {
   /// Whether latents and captions come encoded as the family's `[caches]` has them, for a family of which both are
   /// trained: such, and pictures.
   package var itemsAreEncoded = false
-  /// Whether what T5 makes of the padding of captions is not seen.
-  package var appliesT5Mask = false
+  /// Whether CLIP does not see the padding of captions, of families in which it is asked.
+  package var appliesCLIPMask = false
   /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for
   /// what the model was trained with.
   package var highNoise: FilePath?

@@ -18,10 +18,15 @@ package struct PipelineOutline: Sendable {
   package let skippableTextLayers: Int?
   /// What tells models of the family apart in its file, see `ModelFamily.flowRules(of:)`; nil for none.
   package let variant: String?
+  /// Pixels of the longest side of a picture of which the denoiser knows all places; nil where there is no longest.
+  package let longestSide: Int?
   /// Tokens that the denoiser sees of a caption.
   package let tokens: Int
   /// What is kept of a caption.
   package let captionBytes: Int
+  /// Blocks of a text encoder that is never trained, in the order in which they are computed: two of them are in
+  /// memory at a time. They are not among the modules.
+  package let streamedText: [[FamilyModule]]
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
   /// Whether there is what turns latents into pictures.
@@ -45,8 +50,9 @@ package struct PipelineOutline: Sendable {
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
     variant: String? = nil, hasZeroTerminalSNR: Bool = false,
-    skippableTextLayers: Int?, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
+    skippableTextLayers: Int?, longestSide: Int? = nil, tokens: Int,
+    captionBytes: Int = 0, streamedText: [[FamilyModule]] = [], hasEncoder: Bool,
+    hasDecoder: Bool = false, encoderCount: Int = 0,
     decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     highNoise: BaseModel? = nil, prepared: PreparedItems? = nil
@@ -59,8 +65,10 @@ package struct PipelineOutline: Sendable {
     self.hasZeroTerminalSNR = hasZeroTerminalSNR
     self.skippableTextLayers = skippableTextLayers
     self.variant = variant
+    self.longestSide = longestSide
     self.tokens = tokens
     self.captionBytes = captionBytes
+    self.streamedText = streamedText
     self.hasEncoder = hasEncoder
     self.hasDecoder = hasDecoder
     self.takesGuidance = takesGuidance

@@ -40,6 +40,7 @@ extension Train {
     configuration.cache.batchSize = dataset.encoderBatchSize
     configuration.textCaching =
       dataset.cachesTextToDisk ? .disk : dataset.cachesText ? .memory : .none
+    for (part, rate) in dataset.textDropout { configuration.textDropout.rates[part] = rate }
     configuration.samples = sampleSettings()
     return configuration
   }
@@ -58,6 +59,10 @@ extension Train {
   private func modelSettings(_ base: String) -> ModelSettings {
     var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
+    settings.componentFiles = model.parts.mapValues { FilePath(named: $0) }
+    settings.tokenizer = model.t5Tokenizer.map { FilePath(named: $0) }
+    settings.t5MaxTokenLength = model.t5Length
+    settings.appliesT5Mask = model.masksT5
     settings.family = family.family
     if model.v2 {
       let families = ModelFamily.all.filter { FamilyMetadata(of: $0)?.isV2 ?? false }
@@ -73,6 +78,7 @@ extension Train {
     settings.clipSkip = model.clipSkip
     settings.guidance = flow.guidance
     settings.maxTokenLength = model.maxTokenLength
+    settings.appliesCLIPMask = model.appliesCLIPMask
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16

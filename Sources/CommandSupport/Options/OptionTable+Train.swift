@@ -41,7 +41,9 @@ extension OptionTable {
       + sampleRows)
 
   private static let modelRows: [OptionRow] = [
-    .value("pretrained_model_name_or_path base dit"), .value("vae"), .flag("v2"),
+    .value("pretrained_model_name_or_path base dit"), .value("vae ae"), .value("clip_l"),
+    .value("clip_g"), .value("t5xxl"), .value("t5xxl_tokenizer"), .value("t5xxl_max_token_length"),
+    .flag("apply_t5_attn_mask"), .flag("v2"),
     .flag("v_parameterization"), .value("clip_skip"),
     .value("max_token_length", in: "75 150 225", standard: "75"),
     .value(
@@ -59,7 +61,7 @@ extension OptionTable {
     .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
-    .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
+    .flag("apply_lg_attn_mask"), .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
     .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(
@@ -84,6 +86,8 @@ extension OptionTable {
     .number("caption_dropout_rate", OptionRow.share),
     .number("caption_dropout_every_n_epochs", OptionRow.fromZero),
     .number("caption_tag_dropout_rate", OptionRow.share),
+    .number("clip_l_dropout_rate", OptionRow.share),
+    .number("clip_g_dropout_rate", OptionRow.share), .number("t5_dropout_rate", OptionRow.share),
     .number("token_warmup_min", OptionRow.fromZero),
     .number("token_warmup_step", OptionRow.fromZero), .flag("weighted_captions"),
     .flag("flip_aug"),

@@ -30,6 +30,11 @@ extension TrainingPlan {
       }
     }
     notices += storageNotices(on: given)
+    if captionBytes == nil, !outline.streamedText.isEmpty {
+      notices.append(
+        "captions are encoded for every batch, for which a text encoder is read as a whole: "
+          + "'--cache_text_encoder_outputs_to_disk' encodes each once")
+    }
     if configuration.masksLoss, !images.hasMasks {
       notices.append(
         "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "
@@ -91,6 +96,13 @@ extension TrainingPlan {
       notices.append(
         "'--clip_skip' has no effect: of \(base.layout.family.title) always the same layers are read"
       )
+    }
+    let parts = given.textDropout.rates.filter { $0.value > 0 }.keys.sorted()
+      .filter { !pipeline.textParts.contains($0) }.map { "'--\($0)_dropout_rate'" }
+    if !parts.isEmpty {
+      notices.append(
+        "\(parts.joined(separator: ", ")) \(parts.count == 1 ? "has" : "have") no effect: \(family.title) has no such "
+          + "part of a caption that could be left out by itself")
     }
     let (rates, encoders) = (given.rates.textEncoders, family.textEncoders.count)
     if outline.prepared == nil, rates.count > encoders,

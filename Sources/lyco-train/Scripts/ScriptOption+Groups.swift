@@ -111,6 +111,11 @@ extension ScriptOption {
         "masks are 'conditioning_data_dir' of a subset in '--dataset_config', or '--alpha_mask'",
       values: "conditioning_data_dir"),
     Group(
+      fate: .withoutEffect,
+      reason: "of kohya's scripts for Stable Diffusion 3 only that for whole models reads it",
+      flags: "enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only",
+      values: "pos_emb_random_crop_rate"),
+    Group(
       fate: .withoutEffect, reason: "it belongs to other models that find a flow",
       values: "initial_sigma"),
   ]
@@ -131,6 +136,11 @@ extension ScriptOption {
       fate: .refused,
       reason: "a state is a folder here: download it, and name the folder by '--resume'",
       flags: "resume_from_huggingface"),
+    Group(
+      fate: .refused,
+      reason:
+        "T5 is not trained here: remove it, and the transformer is trained, and CLIP unless "
+        + "'--network_train_unet_only' is given", flags: "train_t5xxl"),
     Group(
       fate: .refused, reason: "models for inpainting are not trained here",
       flags: "train_inpainting"),
@@ -164,19 +174,7 @@ extension ScriptOption {
   /// Files and parts of models; which models, in `reason`.
   private static let ofOtherModels: [Group] = [
     Group(
-      fate: .ofOtherModel, reason: "FLUX.1 and Stable Diffusion 3",
-      flags: "apply_t5_attn_mask train_t5xxl", values: "t5xxl clip_l t5xxl_max_token_length"),
-    Group(
       fate: .ofOtherModel, reason: "FLUX.1", flags: "split_mode", values: "model_type"),
-    Group(fate: .ofOtherModel, reason: "FLUX.1 and Lumina", values: "ae"),
-    Group(
-      fate: .ofOtherModel, reason: "Stable Diffusion 3",
-      flags: """
-        apply_lg_attn_mask enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only
-        """,
-      values: """
-        clip_g clip_g_dropout_rate clip_l_dropout_rate t5_dropout_rate pos_emb_random_crop_rate
-        """),
     Group(
       fate: .ofOtherModel, reason: "Lumina",
       values: "gemma2 gemma2_max_token_length system_prompt"),
