@@ -78,6 +78,7 @@ extension Train {
     settings.clipSkip = model.clipSkip
     settings.guidance = flow.guidance
     settings.maxTokenLength = model.maxTokenLength
+    settings.appliesCLIPMask = model.appliesCLIPMask
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16

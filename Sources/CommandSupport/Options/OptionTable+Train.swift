@@ -61,7 +61,7 @@ extension OptionTable {
     .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
-    .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
+    .flag("apply_lg_attn_mask"), .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
     .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(

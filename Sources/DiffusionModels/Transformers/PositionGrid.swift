@@ -1,12 +1,12 @@
 import Autograd
 import LinearAlgebra
-import Tensors
+package import Tensors
 
 /// What is added to tokens for their places: the middle of a square grid that a checkpoint has.
 ///
 /// The grid may be a tenth of a model, a picture sees a small part of it, and so only parts are kept, of the sizes that
 /// were asked for last.
-final class PositionGrid {
+package final class PositionGrid {
   private let source: any ParameterSource
   private let component, path, name: String
   private let width: Int
@@ -25,10 +25,15 @@ final class PositionGrid {
     (source, component) = (builder.source, builder.component)
     (self.path, self.name, self.width) = (path, name, width)
     let shape = try builder.shape(of: path, name)
-    let count = shape.dimensions.count == 3 ? shape.dimensions[1] : 1
-    side = Int(Double(count).squareRoot().rounded())
+    side = Self.side(of: shape) ?? 1
     try builder.require(shape, LayerBuilder.name(path, name), [1, side * side, width])
     try source.check(component, path, name)
+  }
+
+  /// Places of a row of a grid `[1, side², width]`; nil of what is none.
+  package static func side(of shape: Shape?) -> Int? {
+    guard let extents = shape?.dimensions, extents.count == 3 else { return nil }
+    return Int(Double(extents[1]).squareRoot().rounded())
   }
 
   /// `[rows · columns, width]`

@@ -33,7 +33,7 @@ package final class FluxPipeline: ModelPipeline {
   package static func fits(_ base: BaseModel) -> Bool {
     let parameters = CheckpointParameters(base)
     return [
-      "double_blocks.0.img_attn.norm.query_norm", "txt_in", "vector_in.in_layer",
+      "double_blocks.0.img_attn.norm.query_norm", "txt_in", "vector_in.in_layer", "img_in",
     ].allSatisfy { parameters.shape("unet", $0, "weight") != nil }
   }
 

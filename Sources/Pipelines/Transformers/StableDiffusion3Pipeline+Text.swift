@@ -130,34 +130,53 @@ extension StableDiffusion3Pipeline {
     }
   }
 
-  /// - Parameter encoded: of each CLIP encoder that there is rows, `[captions, 77, columns]`, and what stands for the
-  ///   whole, `[captions, columns]`; of T5 rows, and a mask of them, which the transformer does not look at.
+  /// - Parameter encoded: see `JoinedText`.
   package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
-    var rest = encoded[...]
-    let parts = ["te1", "te2", "te3"].map { component -> (rows: Variable, whole: Variable)? in
-      guard encoders.contains(component) else { return nil }
-      return (rest.removeFirst(), rest.removeFirst())
-    }
-    let width = transformer.vectorWidth
-    guard let first = parts[0] ?? parts[1] else {
-      let batch = parts[2]?.rows.shape.rows ?? sizes.count
-      return Condition(
-        clip: Variable(Tensor(zeros: [batch, Self.clipRows, transformer.textWidth])),
-        t5: parts[2]?.rows, pooled: Variable(Tensor(zeros: [batch, width])),
-        columns: transformer.textWidth)
-    }
-    // Of an encoder that is missing there are zeros, as many as the other leaves of the vector.
-    func zeros(_ extents: [Int]) -> Variable {
-      let own = first.whole.shape.columns
-      return Variable(Tensor(zeros: Shape(extents + [width - own])))
-    }
-    let (batch, rows) = (first.rows.shape.rows, first.rows.shape.dimensions[1])
-    let left = parts[0] ?? (zeros([batch, rows]), zeros([batch]))
-    let right = parts[1] ?? (zeros([batch, rows]), zeros([batch]))
+    let joined = JoinedText(
+      encoded, of: encoders, captions: sizes.count,
+      width: (transformer.textWidth, transformer.vectorWidth))
     return Condition(
-      clip: left.rows.appendingChannels(right.rows), t5: parts[2]?.rows,
-      pooled: left.whole.appendingChannels(right.whole), columns: transformer.textWidth,
-      left: (left.rows.shape.dimensions[2], left.whole.shape.columns))
+      clip: joined.clip, t5: joined.t5, pooled: joined.pooled, columns: transformer.textWidth,
+      left: joined.left)
+  }
+
+  /// What all encoders make of captions, joined; zeros for those that are missing.
+  struct JoinedText {
+    /// `[captions, 77, columns]`, of both CLIP encoders side by side.
+    let clip: Variable
+    /// `[captions, columns]`
+    let pooled: Variable
+    /// `[captions, rows, columns]`, and what of it is text.
+    let t5, mask: Variable?
+    /// Columns and numbers of the vector that are CLIP-L's.
+    let left: (columns: Int, pooled: Int)
+
+    /// - Parameters:
+    ///   - encoded: of each CLIP encoder that there is rows, `[captions, 77, columns]`, and what stands for the whole,
+    ///     `[captions, columns]`; of T5 rows, and for each 1 where there is text.
+    ///   - width: of rows and of the vector, as the transformer reads them.
+    init(
+      _ encoded: [Variable], of encoders: [String], captions: Int, width: (text: Int, pooled: Int)
+    ) {
+      var rest = encoded[...]
+      let parts = ["te1", "te2", "te3"].map { component -> (rows: Variable, other: Variable)? in
+        guard encoders.contains(component) else { return nil }
+        return (rest.removeFirst(), rest.removeFirst())
+      }
+      (t5, mask) = (parts[2]?.rows, parts[2]?.other)
+      let rows = StableDiffusion3Pipeline.clipRows
+      // Of an encoder that is missing there are zeros, as many as the other leaves of the vector.
+      func zeros(_ columns: Int) -> (rows: Variable, other: Variable) {
+        (
+          Variable(Tensor(zeros: [captions, rows, columns])),
+          Variable(Tensor(zeros: [captions, columns]))
+        )
+      }
+      let missing = width.pooled - (parts[0] ?? parts[1] ?? zeros(0)).other.shape.columns
+      let (l, g) = (parts[0] ?? zeros(missing), parts[1] ?? zeros(parts[0] == nil ? 0 : missing))
+      (clip, pooled) = (l.rows.appendingChannels(g.rows), l.other.appendingChannels(g.other))
+      left = (l.rows.shape.dimensions[2], l.other.shape.columns)
+    }
   }
 }
 
@@ -170,13 +189,57 @@ extension StableDiffusion3Pipeline {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> KeptText? {
     let parameters = CheckpointParameters(base)
+    let encoders = encoders(of: base, settings)
+    let width = (
+      text: parameters.shape("unet", "context_embedder", "weight")?.columns ?? 0,
+      pooled: parameters.shape("unet", "y_embedder.mlp.0", "weight")?.columns ?? 0
+    )
     return KeptText(
       ending: "_sd3_te.npz",
       arrays: [
-        ("lg_out", [nil, nil]),
-        ("lg_pooled", [parameters.shape("unet", "y_embedder.mlp.0", "weight")?.columns]),
-        ("t5_out", [nil, parameters.shape("unet", "context_embedder", "weight")?.columns]),
-      ], identity: nil)
+        ("lg_out", [nil, nil]), ("lg_pooled", [width.pooled]), ("t5_out", [nil, width.text]),
+        ("clip_l_attn_mask", [nil]), ("clip_g_attn_mask", [nil]), ("t5_attn_mask", [nil]),
+      ],
+      limits: ["lg_out": width.text],
+      arranged: { kept($1, of: $0, encoders, width) },
+      integers: ["clip_l_attn_mask", "clip_g_attn_mask", "t5_attn_mask"],
+      statements: [
+        ("apply_lg_attn_mask", settings.appliesCLIPMask),
+        ("apply_t5_attn_mask", settings.appliesT5Mask),
+      ], identity: try identity(of: parameters, encoders, settings))
+  }
+
+  /// nil where there are no encoders.
+  private static func identity(
+    of parameters: CheckpointParameters, _ encoders: [String], _ settings: ModelSettings
+  ) throws -> String? {
+    guard !encoders.isEmpty else { return nil }
+    return try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
+      + " of \(settings.t5MaxTokenLength ?? t5Rows) tokens"
+  }
+
+  /// The arrays of a file, as sd-scripts has them.
+  private static func kept(
+    _ encoded: [Tensor], of caption: String, _ encoders: [String], _ width: (text: Int, pooled: Int)
+  ) -> [Tensor] {
+    let joined = JoinedText(
+      encoded.map { Variable($0.reshaped(Shape([1] + $0.shape.dimensions))) }, of: encoders,
+      captions: 1, width: width)
+    func own(_ part: Variable) -> Tensor {
+      part.value.reshaped(Shape(Array(part.shape.dimensions.dropFirst())))
+    }
+    let t5 = joined.t5.map(own) ?? Tensor(zeros: [clipRows, width.text])
+    let mask = joined.mask.map(own) ?? Tensor(zeros: [clipRows])
+    let masks = clipEncoders.map { component in
+      encoders.contains(component) ? clipMask(of: caption) : Tensor(zeros: [clipRows])
+    }
+    return [own(joined.clip), own(joined.pooled), t5] + masks + [mask]
+  }
+
+  /// 1 for the tokens of a caption and its marks, 0 for padding.
+  private static func clipMask(of caption: String) -> Tensor {
+    let count = CLIPTokenizer().tokens(caption).count
+    return Tensor([clipRows], (0..<clipRows).map { $0 < count ? 1 : 0 })
   }
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {

@@ -47,13 +47,22 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
       // T5 is not trained.
       modules: modules + base.layout.modules.filter { clipEncoders.contains($0.component) },
       units: units(of: modules), blocks: rows.blocks(of: modules),
-      latents: autoencoder?.latents ?? latents, prediction: .flow(timeOffset: 0),
-      skippableTextLayers: nil, tokens: tokens,
-      captionBytes: tokens * columns * MemoryLayout<Float>.stride,
+      latents: autoencoder?.latents ?? latents,
+      prediction: .flow(timeOffset: family.flowRules().timeOffset), variant: variant(of: modules),
+      skippableTextLayers: nil,
+      longestSide: PositionGrid.side(of: parameters.shape("unet", "", "pos_embed"))
+        .map { $0 * latents.step },
+      tokens: tokens, captionBytes: tokens * columns * MemoryLayout<Float>.stride,
       streamedText: family.textEncoders.flatMap { TextPart($0, of: base, settings).streamedBlocks },
       hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
       encoderCount: autoencoder?.encoderCount ?? 0, decoderCount: autoencoder?.decoderCount ?? 0,
       decoderWidth: autoencoder?.decoderWidth ?? 0)
+  }
+
+  /// As sd-scripts tells the models apart, and names them.
+  private static func variant(of modules: [FamilyModule]) -> String {
+    if !modules.contains(where: { $0.graphPath.hasSuffix(".attn.ln_q") }) { return "medium" }
+    return modules.contains { $0.graphPath.contains(".attn2.") } ? "5-medium" : "5-large"
   }
 
   private static let rows: BlockRows = [["joint_blocks", "transformer_blocks"]]
