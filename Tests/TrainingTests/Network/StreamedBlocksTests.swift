@@ -22,8 +22,9 @@ struct StreamedBlocksTests {
 
     var testDescription: String { "\(model) \(compute)\(isInt8 ? " int8" : "")" }
 
-    static let all = [("wan-t2v-128", "wan"), ("hunyuan-video", "hunyuan-video")].flatMap {
-      model, family in
+    static let all = [
+      ("wan-t2v-128", "wan"), ("hunyuan-video", "hunyuan-video"), ("flux-dev", "flux"),
+    ].flatMap { model, family in
       [(ComputeType.f32, false), (.bf16, false), (.f32, true)].map {
         Case(model: model, family: family, compute: $0, isInt8: $1)
       }
@@ -60,22 +61,26 @@ struct StreamedBlocksTests {
   }
 
   private static func outline(_ test: Case, _ base: BaseModel) throws -> PipelineOutline {
-    test.family == "wan"
-      ? try WanPipeline.outline(of: base, settings(test, base, blocks: 0))
-      : try HunyuanVideoPipeline.outline(of: base, settings(test, base, blocks: 0))
+    let settings = settings(test, base, blocks: 0)
+    return switch test.family {
+    case "wan": try WanPipeline.outline(of: base, settings)
+    case "flux": try FluxPipeline.outline(of: base, settings)
+    default: try HunyuanVideoPipeline.outline(of: base, settings)
+    }
   }
 
   private static func settings(_ test: Case, _ base: BaseModel, blocks: Int) -> ModelSettings {
     var settings = ModelSettings(base: base.file.path)
     (settings.compute, settings.holdsInt8) = (test.compute, test.isInt8)
     settings.streamedBlocks = blocks
+    settings.textIsKept = true
     return settings
   }
 
   /// Two steps with an adapter of that algorithm; gradients of both add up.
   private static func step<Pipeline: ModelPipeline>(
     _ pipeline: Pipeline, _ base: BaseModel, _ kept: [[String: Tensor]], _ arguments: [String],
-    quantized: Bool
+    quantized: Bool, latents: Shape = [2, 2, 4, 6, 16]
   ) throws -> Step {
     var flags = NetworkSettings.Flags()
     flags.module = "lycoris.kohya"
@@ -88,7 +93,7 @@ struct StreamedBlocksTests {
       let noise = Tensor(random: parameter.value.shape, seed: UInt64(index))
       parameter.value = parameter.value.adding(noise, times: 0.02)
     }
-    let noisy = Tensor(random: [2, 2, 4, 6, 16], seed: 9)
+    let noisy = Tensor(random: latents, seed: 9)
     var prediction = noisy
     for _ in 0..<2 {
       prediction = Recording().record {
@@ -120,6 +125,18 @@ struct StreamedBlocksTests {
         WanPipeline(base, settings, checkpointsBlocks: checkpoints), base,
         (3...4).map { ["t5": Tensor(random: [$0, text], seed: UInt64($0))] }, arguments,
         quantized: test.isInt8)
+    }
+    if test.family == "flux" {
+      let (text, caption) = (try width("txt_in"), try width("vector_in.in_layer"))
+      return try step(
+        FluxPipeline(base, settings, checkpointsBlocks: checkpoints), base,
+        (3...4).map { rows in
+          [
+            "t5_out": Tensor(random: [rows, text], seed: UInt64(rows)),
+            "t5_attn_mask": Tensor([rows], Array(repeating: 1, count: rows)),
+            "l_pooled": Tensor(random: [caption], seed: 5),
+          ]
+        }, arguments, quantized: test.isInt8, latents: [2, 4, 6, 16])
     }
     let (text, caption) = (try width("txt_in.input_embedder"), try width("vector_in.in_layer"))
     return try step(
