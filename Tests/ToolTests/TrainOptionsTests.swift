@@ -249,7 +249,10 @@ struct TrainOptionsTests {
     (["python", "train_control_net.py", "--seed", "1"], "it trains ControlNets"),
     (["python", "my_train.py"], "'my_train.py': no script that is known"),
     (["python", "hv_train.py"], "'hv_train.py': it trains whole models"),
-    (["python", "zimage_train.py"], "'wan_train_network.py' or 'qwen_image_train_network.py' and its options"),
+    (
+      ["python", "zimage_train.py"],
+      "'wan_train_network.py' or 'qwen_image_train_network.py' and its options"
+    ),
     (["python", "krea2_train_network.py"], "of Krea 2"),
     (["uv", "run", "flux_2_train_network_self_flow.py"], "of FLUX.2"),
     (["--self_flow_gamma", "1"], "of FLUX.2"),
