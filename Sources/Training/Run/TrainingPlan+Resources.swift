@@ -42,13 +42,6 @@ extension TrainingPlan {
       isNarrow: configuration.model.compute == .bf16, isPrepared: outline.prepared != nil)
   }
 
-  /// Of a frozen weight, as it is multiplied.
-  static func bytes(of module: FamilyModule, _ model: ModelSettings) -> Int {
-    let width = model.compute == .bf16 ? 2 : 4
-    let bytes = model.holdsInt8 && module.kind == .linear ? 1 : width
-    return module.shape.count * (module.kind == .embedding ? 4 : bytes)
-  }
-
   /// - Parameters:
   ///   - encodesText: whether text encoders are read.
   ///   - captionBytes: what is kept of captions; nil where text encoders stay.
@@ -58,7 +51,7 @@ extension TrainingPlan {
     captionBytes: Int?
   ) -> StepEstimate {
     let texts = outline.modules.reduce(0) {
-      $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
+      $0 + ($1.role == .text ? configuration.model.bytes(of: $1) : 0)
     }
     let streamed = configuration.model.streamedBlocks
     let largest = images.summary.largestBatch
