@@ -17,6 +17,7 @@ extension FamilyDefinition {
     flow = table.table(ifAny: "flow").map { flow in
       (FlowRules(flow), flow.table(ifAny: "variants")?.entries { FlowRules($0.table($1)) } ?? [:])
     }
+    layerArguments = network?.table(ifAny: "arguments").map { LayerArguments($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
     preparedVariants =
@@ -49,6 +50,7 @@ extension FamilyDefinition.Component {
     layouts = table.tables("layouts").map(FamilyDefinition.Layout.init)
     names = table.lists(ifAny: "names")
     graph = table.string(ifAny: "graph") ?? names?[AdapterFormat.diffusers.rawValue]?.first
+    option = table.string(ifAny: "option")
   }
 }
 
@@ -65,12 +67,13 @@ extension FamilyDefinition.Layout {
 
 extension TrainedClasses {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("kohya", "presets", "variants")
+    table.expect("kohya", "presets", "variants", "arguments")
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
         convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"),
-        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [])
+        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [],
+        excludedByDefault: kohya.strings(ifAny: "exclude_by_default") ?? [])
     }
     presets = Set(table.strings(ifAny: "presets") ?? [])
   }
@@ -79,8 +82,8 @@ extension TrainedClasses {
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
     table.expect(
-      "channels", "stride", "frame_stride", "patch", "shift", "scale", "scaled_format", "cache",
-      "cached_scaled", "cached_sizes")
+      "channels", "stride", "frame_stride", "patch", "shift", "scale", "scaled_format",
+      "clamps_variance", "cache", "cached_scaled", "cached_sizes")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
       frameStride: table.integer(ifAny: "frame_stride") ?? 1,
@@ -92,6 +95,7 @@ extension LatentLayout {
         }
         return dtype
       },
+      clampsVariance: table.bool(ifAny: "clamps_variance") ?? true,
       cacheName: table.string("cache"),
       cachesScaled: table.bool(ifAny: "cached_scaled") ?? false,
       cachesSizes: table.bool(ifAny: "cached_sizes") ?? false)

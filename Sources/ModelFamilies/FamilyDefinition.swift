@@ -30,6 +30,8 @@ struct FamilyDefinition: Sendable {
     let names: [String: [String]]?
     /// The column whose names the graph of the model has: diffusers' where the file says nothing.
     let graph: String?
+    /// The option of trainers that names a file of its own for it: `clip_l`.
+    let option: String?
   }
 
   /// One spelling of the component's keys in checkpoints, and what adapters call the modules of a
@@ -86,6 +88,8 @@ struct FamilyDefinition: Sendable {
   /// Of its variants, by what `--model_version` calls them.
   let preparedVariants: [String: PreparedLayout]
   let trainedClasses: TrainedClasses
+  /// What its own module of `--network_module` knows beside the common arguments.
+  let layerArguments: LayerArguments
   /// Of variants that differ in them.
   let trainedVariants: [String: TrainedClasses]
   /// Of families that find a flow, where their trainer has rules of its own.
