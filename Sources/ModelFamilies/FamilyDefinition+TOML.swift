@@ -10,9 +10,19 @@ extension FamilyDefinition {
     names = table.table(ifAny: "names")
     others = table.lists(ifAny: "others")
     roles = table.table(ifAny: "roles")?.entries { $0.word($1) } ?? [:]
-    trainedClasses = table.table(ifAny: "network").map { TrainedClasses($0) } ?? .none
+    let network = table.table(ifAny: "network")
+    trainedClasses = network.map { TrainedClasses($0) } ?? .none
+    trainedVariants =
+      network?.table(ifAny: "variants")?.entries { TrainedClasses($0.table($1)) } ?? [:]
+    flow = table.table(ifAny: "flow").map { flow in
+      (FlowRules(flow), flow.table(ifAny: "variants")?.entries { FlowRules($0.table($1)) } ?? [:])
+    }
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
+    preparedVariants =
+      table.table(ifAny: "caches")?.table(ifAny: "variants")?.entries {
+        PreparedLayout($0.table($1))
+      } ?? [:]
     adapters = Adapters(table.table("adapters"))
     blocks = table.strings(ifAny: "blocks") ?? []
     metadata = table.table(ifAny: "metadata").map(FamilyMetadata.init)
@@ -55,7 +65,7 @@ extension FamilyDefinition.Layout {
 
 extension TrainedClasses {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("kohya", "presets")
+    table.expect("kohya", "presets", "variants")
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
@@ -68,10 +78,13 @@ extension TrainedClasses {
 
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("channels", "stride", "frame_stride", "shift", "scale", "scaled_format", "cache")
+    table.expect(
+      "channels", "stride", "frame_stride", "patch", "shift", "scale", "scaled_format", "cache",
+      "cached_scaled", "cached_sizes")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
       frameStride: table.integer(ifAny: "frame_stride") ?? 1,
+      patch: table.integer(ifAny: "patch") ?? 1,
       shift: Float(table.number(ifAny: "shift") ?? 0), scale: Float(table.number("scale")),
       scaledFormat: table.string(ifAny: "scaled_format").map { format in
         guard let dtype = DType(rawValue: format) else {
@@ -79,13 +92,15 @@ extension LatentLayout {
         }
         return dtype
       },
-      cacheName: table.string("cache"))
+      cacheName: table.string("cache"),
+      cachesScaled: table.bool(ifAny: "cached_scaled") ?? false,
+      cachesSizes: table.bool(ifAny: "cached_sizes") ?? false)
   }
 }
 
 extension PreparedLayout {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("name", "architecture", "step", "latents", "text")
+    table.expect("name", "architecture", "step", "latents", "text", "variants")
     self.init(
       name: table.string("name"), architecture: table.string("architecture"),
       step: table.integer("step"), latentsCommand: table.string("latents"),

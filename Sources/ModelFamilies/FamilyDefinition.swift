@@ -83,7 +83,13 @@ struct FamilyDefinition: Sendable {
   let latents: LatentLayout?
   /// Of families whose items come encoded.
   let prepared: PreparedLayout?
+  /// Of its variants, by what `--model_version` calls them.
+  let preparedVariants: [String: PreparedLayout]
   let trainedClasses: TrainedClasses
+  /// Of variants that differ in them.
+  let trainedVariants: [String: TrainedClasses]
+  /// Of families that find a flow, where their trainer has rules of its own.
+  let flow: (common: FlowRules, variants: [String: FlowRules])?
   let adapters: Adapters
   let metadata: FamilyMetadata?
   /// Files that say what its blocks are called and how they are numbered; all of them are one table.

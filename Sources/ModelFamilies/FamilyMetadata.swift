@@ -3,12 +3,6 @@
 /// Source of the tables: sd-scripts `library/sai_model_spec.py` and `library/model_util.py`, musubi-tuner
 /// `dataset/architectures.py`. For families that neither trains, the name and place of the release in the same form.
 package struct FamilyMetadata: Equatable, Sendable {
-  /// What tells models of one family apart in metadata.
-  package enum Variant: String, Sendable {
-    /// The model predicts v.
-    case velocity
-  }
-
   /// Which program's metadata a trained adapter has.
   package enum Trainer: String, Sendable {
     case sdScripts = "sd-scripts"
@@ -28,22 +22,43 @@ package struct FamilyMetadata: Equatable, Sendable {
   /// `ss_v2`: Stable Diffusion 2.x.
   package let isV2: Bool
   /// Whose words trained adapters of the family use.
-  package let trainer: Trainer
+  package fileprivate(set) var trainer: Trainer
+  /// `ss_model_type`, where the trainer writes it.
+  package let modelType: String?
+  /// Settings that sd-scripts writes of this family and not of all, without `ss_`.
+  package let settings: [String]
+  /// Whether `modelspec.prediction_type` is written.
+  package let statesPrediction: Bool
   private let variants: [String: [String: String]]
 
   /// nil for a family that the field's metadata have no word for.
-  package init?(of family: ModelFamily) {
+  /// - Parameter variant: nil for what the family has in common.
+  package init?(of family: ModelFamily, variant: String? = nil) {
     guard let found = family.definition?.metadata else { return nil }
-    self = found
+    self = found.variant(variant)
   }
 
+  /// The variant whose models predict v.
+  package static let velocity = "velocity"
+
   /// What is said of a variant: the same where the family's table knows none of that name.
-  package func variant(_ variant: Variant) -> FamilyMetadata {
+  package func variant(_ name: String?) -> FamilyMetadata {
     var other = self
-    for (key, text) in variants[variant.rawValue] ?? [:] {
-      other[keyPath: Self.fields[key]!] = text
+    for (key, text) in name.flatMap({ variants[$0] }) ?? [:] {
+      if key == "trainer" {
+        other.trainer = Self.trainer(named: text)
+      } else {
+        other[keyPath: Self.fields[key]!] = text
+      }
     }
     return other
+  }
+
+  private static func trainer(named name: String) -> Trainer {
+    guard let trainer = Trainer(rawValue: name) else {
+      preconditionFailure("embedded table: no trainer '\(name)'")
+    }
+    return trainer
   }
 
   private static var fields: [String: WritableKeyPath<FamilyMetadata, String>] {
@@ -59,19 +74,22 @@ extension FamilyMetadata {
   init(_ table: EmbeddedTable) {
     table.expect(
       "base_model_version", "architecture", "implementation", "trained_implementation",
-      "resolution", "v2", "variants", "trainer")
+      "resolution", "v2", "variants", "trainer", "model_type", "settings", "prediction_type")
     baseModelVersion = table.string("base_model_version")
     architecture = table.string("architecture")
     implementation = table.string("implementation")
     trainedImplementation = table.string(ifAny: "trained_implementation") ?? implementation
     resolution = table.string("resolution")
     isV2 = table.bool(ifAny: "v2") ?? false
-    trainer = table.string(ifAny: "trainer") == nil ? .sdScripts : table.word("trainer")
+    trainer = table.word(ifAny: "trainer") ?? .sdScripts
+    modelType = table.string(ifAny: "model_type")
+    settings = table.strings(ifAny: "settings") ?? []
+    statesPrediction = table.bool(ifAny: "prediction_type") ?? true
     variants =
       table.table(ifAny: "variants")?.entries { variants, name in
-        precondition(Variant(rawValue: name) != nil, "embedded table: no variant '\(name)'")
-        return variants.table(name).entries { variant, key in
-          precondition(Self.fields[key] != nil, "embedded table: no entry '\(key)'")
+        variants.table(name).entries { variant, key in
+          precondition(
+            key == "trainer" || Self.fields[key] != nil, "embedded table: no entry '\(key)'")
           return variant.string(key)
         }
       } ?? [:]

@@ -10,6 +10,8 @@ package struct LatentLayout: Hashable, Sendable {
   package let stride: Int
   /// Frames of a video for each of the latents' behind the first, which stands for one; 1 for pictures.
   package let frameStride: Int
+  /// Places along each side that the denoiser takes for one.
+  package let patch: Int
   /// What is taken off before the scale.
   package let shift: Float
   package let scale: Float
@@ -17,18 +19,36 @@ package struct LatentLayout: Hashable, Sendable {
   package let scaledFormat: DType?
   /// The word for the family in names of caches: `sd`.
   package let cacheName: String
+  /// Whether trainers keep latents in files as the denoiser sees them.
+  package let cachesScaled: Bool
+  /// Whether a file of sd-scripts holds latents of several sizes, each under names that end with its own.
+  package let cachesSizes: Bool
 
   package init(
-    channels: Int, stride: Int, frameStride: Int = 1, shift: Float = 0, scale: Float,
-    scaledFormat: DType? = nil, cacheName: String
+    channels: Int, stride: Int, frameStride: Int = 1, patch: Int = 1, shift: Float = 0,
+    scale: Float, scaledFormat: DType? = nil, cacheName: String, cachesScaled: Bool = false,
+    cachesSizes: Bool = false
   ) {
     self.channels = channels
     self.stride = stride
     self.frameStride = frameStride
+    self.patch = patch
     self.shift = shift
     self.scale = scale
     self.scaledFormat = scaledFormat
     self.cacheName = cacheName
+    self.cachesScaled = cachesScaled
+    self.cachesSizes = cachesSizes
+  }
+
+  /// Pixels of which sides of pictures are multiples.
+  package var step: Int { stride * patch }
+
+  /// Latents as files have them that hold them scaled.
+  package var asCached: LatentLayout {
+    LatentLayout(
+      channels: channels, stride: stride, frameStride: frameStride, patch: patch, scale: 1,
+      cacheName: cacheName, cachesScaled: cachesScaled, cachesSizes: cachesSizes)
   }
 
   /// Extents of the latents of a picture.

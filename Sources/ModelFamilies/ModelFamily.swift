@@ -21,22 +21,33 @@ package struct ModelFamily: Hashable, Sendable {
   /// How files are known in which its items lie encoded; nil for a family whose items do not come so.
   package var prepared: PreparedLayout? { definition?.prepared }
 
+  /// What `--model_version` tells apart of models with the same weights.
+  package var variants: [String] { definition?.preparedVariants.keys.sorted() ?? [] }
+
+  /// How files are known in which items of a variant lie encoded.
+  package func prepared(variant: String?) -> PreparedLayout? {
+    variant.flatMap { definition?.preparedVariants[$0] } ?? prepared
+  }
+
   /// What trainers choose of it.
   package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
 
-  /// Those that a program of sd-scripts trains adapters of.
+  /// Those that a program of sd-scripts trains adapters of, or of a variant.
   package static func all(trainedBy script: String) -> [ModelFamily] {
-    all.filter { $0.trainedClasses.kohya?.script == script }
+    all.filter {
+      $0.trainedClasses.kohya?.script == script || $0.variant(trainedBy: script) != nil
+    }
   }
 
   /// The programs of sd-scripts and musubi-tuner whose place is taken here, in the order of the families.
   package static var trainingScripts: [String] {
     var scripts: [String] = []
     for family in all {
-      guard let script = family.trainedClasses.kohya?.script, !scripts.contains(script) else {
-        continue
+      let variants = family.definition?.trainedVariants.sorted { $0.key < $1.key }.map(\.value)
+      for classes in [family.trainedClasses] + (variants ?? []) {
+        guard let script = classes.kohya?.script, !scripts.contains(script) else { continue }
+        scripts.append(script)
       }
-      scripts.append(script)
     }
     return scripts
   }

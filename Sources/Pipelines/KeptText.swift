@@ -4,17 +4,27 @@ package struct KeptText: Sendable {
   package let ending: String
   /// The arrays of a file with their extents, in the order in which caption encoders make them; nil for any.
   package let arrays: [(name: String, extents: [Int?])]
+  /// Those of them that are whole numbers in the file.
+  package let integers: Set<String>
+  /// Arrays of zeros that other readers ask for, with as many rows as one of the others has.
+  package let zeros: [(name: String, rowsOf: String, columns: Int)]
+  /// How the text encoders were asked, by the names of arrays that say so; `apply_t5_attn_mask`.
+  package let statements: [(name: String, value: Bool)]
   /// Columns of all arrays of two axes together; nil for any.
   package let columns: Int?
   /// Differs between text encoders; nil where there are none to compare with.
   package let identity: String?
 
   package init(
-    ending: String, arrays: [(name: String, extents: [Int?])], columns: Int? = nil,
-    identity: String?
+    ending: String, arrays: [(name: String, extents: [Int?])], integers: Set<String> = [],
+    zeros: [(name: String, rowsOf: String, columns: Int)] = [],
+    statements: [(name: String, value: Bool)] = [], columns: Int? = nil, identity: String?
   ) {
     self.ending = ending
     self.arrays = arrays
+    self.integers = integers
+    self.zeros = zeros
+    self.statements = statements
     self.columns = columns
     self.identity = identity
   }

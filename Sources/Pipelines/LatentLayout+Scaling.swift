@@ -35,8 +35,11 @@ extension ModelFamily {
 
   /// How files of encoded items are known. Traps for a family that has a pipeline for such and no `[caches]` in its
   /// file.
-  var commonCaches: PreparedLayout {
-    guard let prepared else {
+  var commonCaches: PreparedLayout { caches(of: nil) }
+
+  /// The same of a variant of the family.
+  func caches(of variant: String?) -> PreparedLayout {
+    guard let prepared = prepared(variant: variant) else {
       preconditionFailure("no caches in the file of family '\(name)'")
     }
     return prepared

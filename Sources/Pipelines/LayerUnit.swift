@@ -52,9 +52,12 @@ package struct StepSize: Hashable, Sendable {
   package let frames, height, width: Int
   /// Of the caption.
   package let tokens: Int
+  /// Places of the latents of other pictures that are seen.
+  package let shownPlaces: Int
 
-  package init(frames: Int = 1, height: Int, width: Int, tokens: Int) {
+  package init(frames: Int = 1, height: Int, width: Int, tokens: Int, shownPlaces: Int = 0) {
     self.frames = frames
+    self.shownPlaces = shownPlaces
     self.height = height
     self.width = width
     self.tokens = tokens

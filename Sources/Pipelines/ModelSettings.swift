@@ -23,12 +23,19 @@ package struct ModelSettings: Sendable {
   package var restoresMeans = false
   /// Whether captions come encoded, so that no text encoders are asked for.
   package var textIsKept = false
+  /// Whether latents and captions come encoded as the family's `[caches]` has them, for a family of which both are
+  /// trained: such, and pictures.
+  package var itemsAreEncoded = false
+  /// Whether what T5 makes of the padding of captions is not seen.
+  package var appliesT5Mask = false
   /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for
   /// what the model was trained with.
   package var highNoise: FilePath?
   package var boundary: Double?
   /// What a model with a guidance input is told; nil for what its trainers tell it.
   package var guidance: Double?
+  /// What the weights do not tell apart, in the words of the family's file: `edit`; nil for what it was first.
+  package var variant: String?
   package var compute = ComputeType.f32
   /// The format of a transformer's weights, where one was asked for by itself.
   package var transformerCompute: ComputeType?

@@ -16,6 +16,8 @@ package struct PipelineOutline: Sendable {
   package let hasZeroTerminalSNR: Bool
   /// How many layers the text encoder has, so that some can be skipped; nil where none can.
   package let skippableTextLayers: Int?
+  /// What tells models of the family apart in its file, see `ModelFamily.flowRules(of:)`; nil for none.
+  package let variant: String?
   /// Tokens that the denoiser sees of a caption.
   package let tokens: Int
   /// What is kept of a caption.
@@ -42,7 +44,8 @@ package struct PipelineOutline: Sendable {
   package init(
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
-    hasZeroTerminalSNR: Bool = false, skippableTextLayers: Int?, tokens: Int,
+    variant: String? = nil, hasZeroTerminalSNR: Bool = false,
+    skippableTextLayers: Int?, tokens: Int,
     captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
     decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
@@ -55,6 +58,7 @@ package struct PipelineOutline: Sendable {
     self.prediction = prediction
     self.hasZeroTerminalSNR = hasZeroTerminalSNR
     self.skippableTextLayers = skippableTextLayers
+    self.variant = variant
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder
@@ -68,6 +72,9 @@ package struct PipelineOutline: Sendable {
     self.notices = notices
     self.prepared = prepared
   }
+
+  /// Whether the denoiser is a row of blocks, whose weights may be in few bits and be read when they are needed.
+  package var isTransformer: Bool { !blocks.isEmpty }
 }
 
 /// What a denoiser is trained to find in noisy latents.

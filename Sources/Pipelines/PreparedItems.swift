@@ -14,6 +14,8 @@ package struct PreparedItems: Sendable {
     case axes([Int?])
     /// `[channels, …]`, the rest as the latents have it.
     case likeLatents(channels: Int)
+    /// Latents `[channels, …]` of a picture of any size.
+    case latents(channels: Int)
   }
 
   package struct Array: Sendable {
@@ -21,6 +23,8 @@ package struct PreparedItems: Sendable {
     package let name: String
     package let extents: Extents
     package let source: Source
+    /// Whether it stands for as many as an item has, numbered from 0: `latents_control_0`, `latents_control_1`.
+    package var isSeries = false
     /// What the program that makes it is to be told: `--i2v`.
     package let option: String?
   }
@@ -55,5 +59,18 @@ extension PreparedItems.Array {
   ) -> Self {
     Self(
       name: name, extents: .likeLatents(channels: channels), source: .latents, option: option)
+  }
+
+  /// Latents of one other picture: `latents_control`.
+  package static func other(_ name: String, channels: Int) -> Self {
+    Self(
+      name: name, extents: .latents(channels: channels), source: .latents, option: nil)
+  }
+
+  /// Latents of other pictures, as many as an item has, also none: `latents_control` of `latents_control_0`.
+  package static func series(_ name: String, channels: Int) -> Self {
+    Self(
+      name: name, extents: .latents(channels: channels), source: .latents, isSeries: true,
+      option: nil)
   }
 }

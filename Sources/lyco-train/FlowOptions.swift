@@ -13,8 +13,15 @@ struct FlowOptions: ParsableArguments {
   @Option(
     name: .customLong("discrete_flow_shift"),
     help: ArgumentHelp(
-      "How far 'shift' moves it toward noise; 3 to 7.", valueName: "x"))
-  var shift = 1.0
+      "How far 'shift' moves it toward noise; 3 to 7. Default: 3 of FLUX.1, else 1.",
+      valueName: "x"))
+  var shift: Double?
+
+  @Option(
+    name: .customLong("training_shift"),
+    help: ArgumentHelp(
+      "How far the timesteps of Stable Diffusion 3 are moved toward noise.", valueName: "x"))
+  var trainingShift = 1.0
 
   @Option(
     name: .customLong("sigmoid_scale"),
@@ -27,7 +34,15 @@ struct FlowOptions: ParsableArguments {
       "What the loss counts by the share of noise, and the density of 'sigma': none, logit_normal, mode, cosmap, "
         + "sigma_sqrt.", valueName: "name"),
     completion: .list(OptionTable.words(of: "weighting_scheme", in: .train)))
-  var weighting = "none"
+  var weighting: String?
+
+  @Option(
+    name: .customLong("model_prediction_type"),
+    help: ArgumentHelp(
+      "What of FLUX.1 is compared with the flow: raw, its prediction; additive and sigma_scaled as sd-scripts has them.",
+      valueName: "name"),
+    completion: .list(OptionTable.words(of: "model_prediction_type", in: .train)))
+  var prediction = "raw"
 
   @Option(
     name: .customLong("logit_mean"),
@@ -58,6 +73,8 @@ struct FlowOptions: ParsableArguments {
 
   @Option(
     name: .customLong("guidance_scale"),
-    help: ArgumentHelp("What a model with a guidance input is told.", valueName: "x"))
+    help: ArgumentHelp(
+      "What a model with a guidance input is told. Default: as its trainer tells it.",
+      valueName: "x"))
   var guidance: Double?
 }

@@ -59,6 +59,20 @@ struct ModelOptions: ParsableArguments {
   var boundary: Double?
 
   @Option(
+    name: .customLong("model_version"),
+    help: ArgumentHelp(
+      "What the weights do not tell: edit, edit-2509 or edit-2511 of a Qwen-Image that sees other pictures.",
+      valueName: "version"),
+    completion: .list(OptionTable.words(of: "model_version", in: .train)))
+  var version: String?
+
+  @Flag(name: .customLong("edit"), help: "The same as --model_version edit.")
+  var isEdit = false
+
+  @Flag(name: .customLong("edit_plus"), help: "The same as --model_version edit-2509.")
+  var isEditPlus = false
+
+  @Option(
     name: .customLong("dit_dtype"),
     help: ArgumentHelp(
       "Format of the weights of a transformer: bfloat16 or float32; --mixed_precision bf16 is the same as bfloat16.",
@@ -98,6 +112,13 @@ struct ModelOptions: ParsableArguments {
     name: .customLong("base_weights_multiplier"), parsing: .singleValue,
     help: ArgumentHelp("Their strengths, 1 where missing.", valueName: "ratio"))
   var mergedRatios: [Float] = []
+
+  /// The variant of the family, nil for what it was first: `--model_version` counts before the others, as in
+  /// musubi-tuner.
+  var variant: String? {
+    let named = version ?? (isEditPlus ? "edit-2509" : isEdit ? "edit" : nil)
+    return named == "original" ? nil : named
+  }
 
   func validate() throws {
     if let clipSkip, clipSkip < 1 {

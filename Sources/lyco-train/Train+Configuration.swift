@@ -66,6 +66,9 @@ extension Train {
     if let script {
       settings.supposed.append(
         SupposedFamily(ModelFamily.all(trainedBy: script), by: "'\(script)'"))
+      settings.itemsAreEncoded = ModelFamily.all.contains {
+        $0.variant(trainedBy: script) == ModelFamily.encoded
+      }
     }
     settings.clipSkip = model.clipSkip
     settings.guidance = flow.guidance
@@ -73,6 +76,7 @@ extension Train {
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16
+    settings.variant = model.variant
     settings.highNoise = model.highNoise.map { FilePath(named: $0) }
     settings.boundary = model.boundary
     settings.transformerCompute = model.transformerFormat.map { $0 == "float32" ? .f32 : .bf16 }
@@ -195,8 +199,10 @@ extension Train {
   private func flowSettings() -> FlowSettings {
     var settings = FlowSettings()
     settings.sampling = TimestepSampling(rawValue: flow.sampling) ?? settings.sampling
-    settings.weighting = FlowWeighting(rawValue: flow.weighting) ?? settings.weighting
-    settings.shift = flow.shift
+    if let weighting = flow.weighting.flatMap(FlowWeighting.init) { settings.weighting = weighting }
+    if let shift = flow.shift { settings.shift = shift }
+    settings.trainingShift = flow.trainingShift
+    settings.prediction = FlowPrediction(rawValue: flow.prediction) ?? settings.prediction
     settings.sigmoidScale = flow.sigmoidScale
     settings.logitMean = flow.logitMean
     settings.logitDeviation = flow.logitDeviation

@@ -235,7 +235,7 @@ struct TrainOptionsTests {
     (["--t5xxl", "a", "--clip_l", "b", "--ae", "c"], "'--t5xxl', '--clip_l': of FLUX.1"),
     (["--network_module", "networks.lora_flux"], "of FLUX.1"),
     (["--network_module", "networks.lora_framepack"], "of FramePack"),
-    (["--network_module=networks.lora_qwen_image", "--sdpa"], "of Qwen-Image"),
+    (["--network_module=networks.lora_zimage", "--sdpa"], "of Z-Image"),
     (["--clip_g", "x"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),

@@ -54,6 +54,9 @@ extension OptionTable {
       in: OptionWords(
         "bfloat16 float16 float32",
         equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
+    .value(
+      "model_version", in: "original edit edit-2509 edit-2511", standard: "original"),
+    .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
     .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
@@ -141,13 +144,16 @@ extension OptionTable {
         sigma uniform sigmoid shift flux_shift flux2_shift qwen_shift krea2_shift logsnr qinglong_flux qinglong_qwen
         """, standard: "sigma"),
     .number(
-      "discrete_flow_shift", OptionRow.fromZero, standard: "1", read: "timestep_sampling=shift",
+      "discrete_flow_shift", OptionRow.fromZero, read: "timestep_sampling=shift|sigma",
       noted: true),
+    .number("training_shift", OptionRow.fromZero, standard: "1"),
     .number(
       "sigmoid_scale", standard: "1",
       read: "timestep_sampling!=sigma|uniform|logsnr", noted: true),
     .value(
-      "weighting_scheme", in: "none uniform logit_normal mode cosmap sigma_sqrt", standard: "none"),
+      "weighting_scheme", in: "none uniform logit_normal mode cosmap sigma_sqrt"),
+    .value(
+      "model_prediction_type", in: "raw additive sigma_scaled", standard: "raw"),
     .number("logit_mean", standard: "0", read: drawsLogits, noted: true),
     .number("logit_std", OptionRow.fromZero, standard: "1", read: drawsLogits, noted: true),
     .number("mode_scale", standard: "1.29", read: "weighting_scheme=mode", noted: true),

@@ -16,13 +16,15 @@ package struct HunyuanVideoTransformer {
   private let refiner: HunyuanVideoRefiner
   private let time, vector: PerceptronEmbedding
   private let guidance: PerceptronEmbedding?
-  private let doubleBlocks: [HunyuanVideoDoubleBlock]
-  private let singleBlocks: [HunyuanVideoSingleBlock]
-  private let modulation, output: Layer
+  private let blocks: StreamBlocks
   private let rotation: RotaryGrid
-  private let width: Int
 
   private static let patchExtents = PatchExtents(frames: 1, height: 2, width: 2)
+
+  private static let names = StreamNames(
+    modulation: "mod.linear", qkv: "attn_qkv", queryNorm: "attn_q_norm", keyNorm: "attn_k_norm",
+    projection: "attn_proj", first: "mlp.fc1", second: "mlp.fc2",
+    singleModulation: "modulation.linear", singleQueryNorm: "q_norm", singleKeyNorm: "k_norm")
 
   /// - Parameter streamedBlocks: how many of the blocks, the last ones, are not kept in memory.
   /// - Throws: `ModelError`, and what the source throws.
@@ -35,8 +37,7 @@ package struct HunyuanVideoTransformer {
       source, component: "unet", compute: compute, storage: storage,
       streamedBlocks: streamedBlocks)
     patch = try builder.patchEmbedding("img_in.proj", Self.patchExtents)
-    width = patch.weightShape.rows
-    let width = width
+    let width = patch.weightShape.rows
     let head = try builder.shape(of: "double_blocks.0.img_attn_q_norm").count
     try builder.require(
       "heads", head, multipleOf: HunyuanVideoConfiguration.headStep,
@@ -51,21 +52,9 @@ package struct HunyuanVideoTransformer {
       builder.has("guidance_in.mlp.0")
       ? try PerceptronEmbedding(
         ofWaves: &builder, "guidance_in.mlp.0", "guidance_in.mlp.2", to: width) : nil
-    let doubles = builder.count("double_blocks", having: "img_attn_proj", "txt_attn_proj")
-    let singles = builder.count("single_blocks", having: "linear2", "modulation.linear")
-    doubleBlocks = try (0..<doubles).map { index in
-      try builder.block(index, of: doubles + singles) {
-        try HunyuanVideoDoubleBlock(&$0, index, width: width, head: head, epsilon)
-      }
-    }
-    singleBlocks = try (0..<singles).map { index in
-      try builder.block(doubles + index, of: doubles + singles) {
-        try HunyuanVideoSingleBlock(&$0, index, width: width, head: head, epsilon)
-      }
-    }
-    modulation = try builder.linear(
-      "final_layer.adaLN_modulation.1", from: width, to: 2 * width)
-    output = try builder.linear("final_layer.linear", from: width)
+    blocks = try StreamBlocks(
+      &builder, Self.names, width: width, head: head, epsilon: epsilon,
+      scalesFirst: configuration.scalesFirst)
     rotation = RotaryGrid(axes: configuration.axes(ofHead: head), theta: configuration.theta)
     layers = builder.layers
     self.configuration = configuration
@@ -75,7 +64,7 @@ package struct HunyuanVideoTransformer {
   package var channels: Int { patch.weightShape.dimensions[1] }
 
   /// Channels of the flow, those of the latents.
-  package var outputs: Int { output.weightShape.rows / Self.patchExtents.count }
+  package var outputs: Int { blocks.outputs / Self.patchExtents.count }
 
   /// - Parameters:
   ///   - latents: `[batch, frames, height, width, channels]`, noisy, and what is known of them behind.
@@ -98,31 +87,10 @@ package struct HunyuanVideoTransformer {
       moment =
         moment + guidance(Variable(Tensor.waves(of: strengths, width: guidance.inputs)))
     }
-    let condition = moment.activated(.silu)
-    let seen = counts.map { table.tokens + $0 }
-    var video = patch(latents.patched(Self.patchExtents))
-    var words = refiner(text, counts, at: times)
-    for block in doubleBlocks {
-      let both = BlockCheckpoint(isActive: checkpointsBlocks, block.layers)
-        .run([video, words, condition]) {
-          let (video, words) = block($0[0], $0[1], $0[2], table, seen)
-          return video.appendingTokens(words)
-        }
-      let count = both.shape.dimensions[1]
-      (video, words) = (both.tokens(0..<table.tokens), both.tokens(table.tokens..<count))
-    }
-    var x = video.appendingTokens(words)
-    for block in singleBlocks {
-      x = BlockCheckpoint(isActive: checkpointsBlocks, block.layers).run([x, condition]) {
-        block($0[0], $0[1], table, seen)
-      }
-    }
-    let parts = modulation(condition)
-    let (a, b) = (parts.channels(0..<width), parts.channels(width..<2 * width))
-    let (shift, scale) = configuration.scalesFirst ? (b, a) : (a, b)
-    let flow = output(
-      x.tokens(0..<table.tokens).layerNormalized(epsilon: configuration.epsilon)
-        .modulated(scale: scale, shift: shift))
+    let flow = blocks(
+      patch(latents.patched(Self.patchExtents)), refiner(text, counts, at: times),
+      moment.activated(.silu), table, counts: counts, noisy: table.tokens,
+      checkpoints: checkpointsBlocks)
     return flow.unpatched(
       Self.patchExtents, to: Shape(extents.dropLast() + [outputs]), .channelsFirst)
   }

@@ -19,10 +19,18 @@ final class RotaryGrid {
 
   /// - Parameter extents: frames, rows and columns of tokens.
   subscript(_ extents: [Int]) -> RotaryTable {
+    table(of: extents) { RotaryTable.places(ofGrid: extents.map { 0..<$0 }) }
+  }
+
+  /// The table of tokens at other places than those of one grid.
+  /// - Parameters:
+  ///   - extents: by which they are known.
+  ///   - places: of every token on each axis.
+  func table(of extents: [Int], _ places: () -> [[Int]]) -> RotaryTable {
     let place = tables.firstIndex { $0.extents == extents }
     let found =
       place.map { tables.remove(at: $0).table }
-      ?? RotaryTable(extents: extents, axes: axes, theta: theta)
+      ?? RotaryTable(places: places(), axes: axes, theta: theta)
     tables.insert((extents, found), at: 0)
     if tables.count > Self.mostTables { tables.removeLast() }
     return found

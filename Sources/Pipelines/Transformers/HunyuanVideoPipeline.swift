@@ -54,34 +54,14 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
     let modules = base.layout.modules.filter { $0.role == .denoiser }
     return PipelineOutline(
-      modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
+      modules: modules, units: LayerUnit.units(ofStreams: modules),
+      blocks: BlockRows.streams.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256,
       hasEncoder: false,
       takesGuidance: parameters.shape("unet", "guidance_in.mlp.0", "weight") != nil,
       prepared: PreparedItems(
         family.commonCaches,
         [.text("llm", [nil, columns]), .text("llm_mask", [nil]), .text("clipL", [pooled])]))
-  }
-
-  private static let rows: BlockRows = [
-    ["double_blocks", "transformer_blocks"], ["single_blocks", "single_transformer_blocks"],
-  ]
-
-  private static func units(of modules: [FamilyModule]) -> [LayerUnit] {
-    LayerUnit.units(ofTransformer: modules, rows) { path in
-      let isSingle = path.hasPrefix("single_")
-      let ofText =
-        path.contains(".txt_") || path.hasPrefix("txt_in") || path.contains(".add_")
-        || path.hasPrefix("context_embedder")
-      if path.contains("mod") || path.hasSuffix("norm1.linear") { return .init(kind: .vector) }
-      if path.hasPrefix("time_in") || path.hasPrefix("vector_in") || path.hasPrefix("guidance_in") {
-        return .init(kind: .vector)
-      }
-      if path.hasSuffix("linear2") { return .init(kind: .both, keys: .both) }
-      let kind: TokenKind = isSingle ? .both : ofText ? .text : .video
-      let attends = path.hasSuffix("img_attn_proj") || path.hasSuffix("txt_attn_proj")
-      return .init(kind: kind, keys: attends ? .both : nil)
-    }
   }
 
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
@@ -118,12 +98,8 @@ package final class HunyuanVideoPipeline: PreparedFamily {
 
   /// The rows of text that the mask leaves; one of what is no caption at all, as musubi-tuner shows it.
   private static func words(of item: [String: Tensor]) -> Tensor {
-    let (text, mask) = (item.array("llm"), item.array("llm_mask"))
-    let rows = (0..<min(text.shape.rows, mask.count)).filter { mask.elements[$0] != 0 }
-    guard !rows.isEmpty else { return text.rows(0..<1) }
-    // Captions fill the rows from the first on.
-    if rows.last == rows.count - 1 { return text.rows(0..<rows.count) }
-    return .stacked(rows.map { text.rows($0..<$0 + 1) })
+    let text = item.array("llm")
+    return text.rows(leftBy: item.array("llm_mask")) ?? text.rows(0..<1)
   }
 
   /// Latents of which all frames but the first are zero.

@@ -30,4 +30,13 @@ extension Tensor {
     filled.replaceRows(from: 0, with: shape.rows > count ? rows(0..<count) : self)
     return filled.reshaped([1, count, columns])
   }
+
+  /// Those of the rows `[rows, columns]` that a mask `[rows]` leaves, nil if it leaves none.
+  func rows(leftBy mask: Tensor) -> Tensor? {
+    let left = (0..<min(shape.rows, mask.count)).filter { mask.elements[$0] != 0 }
+    guard let last = left.last else { return nil }
+    // Captions fill the rows from the first on.
+    if last == left.count - 1 { return rows(0..<left.count) }
+    return .stacked(left.map { rows($0..<$0 + 1) })
+  }
 }

@@ -12,7 +12,7 @@ enum TokenKind {
 
   /// Tokens of one sample, of patches of two by two latents.
   func count(in size: StepSize) -> Int {
-    let video = size.frames * (size.height / 2) * (size.width / 2)
+    let video = size.frames * (size.height / 2) * (size.width / 2) + size.shownPlaces / 4
     return switch self {
     case .vector: 1
     case .video: video

@@ -5,6 +5,8 @@ struct BatchKind: Hashable {
   let frames: Int
   /// Names and extents of what comes encoded; none where pictures are read.
   let arrays: [String]
+  /// Places of the latents of other pictures, which `arrays` tell.
+  var shownPlaces = 0
 }
 
 extension BatchKind: Comparable {

@@ -5,6 +5,8 @@ package struct DatasetSummary: Equatable, Sendable {
       package let resolution: Resolution
       /// Of videos; 1 for pictures.
       package let frames: Int
+      /// Places of the latents of other pictures that are seen with each.
+      package let shownPlaces: Int
       /// Samples of an epoch, repeats included.
       package let count: Int
     }
@@ -39,13 +41,16 @@ package struct DatasetSummary: Equatable, Sendable {
 
 extension DatasetSummary {
   /// What takes most of a step: of items that come encoded the largest bucket, else the resolution of a dataset.
-  var largestBatch: (resolution: Resolution, frames: Int, size: Int)? {
+  var largestBatch: (resolution: Resolution, frames: Int, shownPlaces: Int, size: Int)? {
     let batches = datasets.flatMap { dataset in
       dataset.isPrepared
-        ? dataset.buckets.map { ($0.resolution, $0.frames, min(dataset.batchSize, $0.count)) }
-        : [(dataset.resolution, 1, dataset.batchSize)]
+        ? dataset.buckets.map {
+          ($0.resolution, $0.frames, $0.shownPlaces, min(dataset.batchSize, $0.count))
+        } : [(dataset.resolution, 1, 0, dataset.batchSize)]
     }
-    return batches.max { $0.0.area * $0.1 * $0.2 < $1.0.area * $1.1 * $1.2 }
+    return batches.max {
+      ($0.0.area * $0.1 * $0.3, $0.2 * $0.3) < ($1.0.area * $1.1 * $1.3, $1.2 * $1.3)
+    }
   }
 }
 
@@ -70,7 +75,8 @@ extension TrainingSet {
           resolution: settings.resolution,
           buckets: found.map {
             .init(
-              resolution: $0.kind.resolution, frames: $0.kind.frames, count: $0.samples.count)
+              resolution: $0.kind.resolution, frames: $0.kind.frames,
+              shownPlaces: $0.kind.shownPlaces, count: $0.samples.count)
           },
           hasBuckets: settings.buckets != nil, isPrepared: settings.prepared != nil,
           meanProportionError: errors.isEmpty ? 0 : errors.reduce(0, +) / Double(errors.count),

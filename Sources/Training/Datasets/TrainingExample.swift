@@ -27,6 +27,7 @@ package struct TrainingExample: Equatable, Sendable {
   /// What it has in common with the others of its batch.
   var kind: BatchKind {
     BatchKind(
-      resolution: bucket, frames: prepared?.frames ?? 1, arrays: prepared?.arrays ?? [])
+      resolution: bucket, frames: prepared?.frames ?? 1, arrays: prepared?.arrays ?? [],
+      shownPlaces: prepared?.shownPlaces ?? 0)
   }
 }

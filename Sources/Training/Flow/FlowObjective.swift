@@ -1,4 +1,5 @@
 import Autograd
+import ModelFamilies
 import Tensors
 
 /// The flow from latents to noise, n − x, in a mixture (1 − t) x + t n of the two (Lipman et al. 2022, Liu et al. 2022).
@@ -39,12 +40,13 @@ struct FlowObjective: Objective {
       var generator = sample.generator(for: .noise)
       noise += Tensor(normal: shape, using: &generator).elements
     }
-    return Self.problem(latents, Tensor(latents.shape, noise), moments)
+    return Self.problem(latents, Tensor(latents.shape, noise), moments, settings.prediction)
   }
 
   /// - Parameter noise: of the shape of the latents, `[batch, …]`.
   static func problem(
-    _ latents: Tensor, _ noise: Tensor, _ moments: [FlowSettings.Moment]
+    _ latents: Tensor, _ noise: Tensor, _ moments: [FlowSettings.Moment],
+    _ prediction: FlowPrediction = .raw
   ) -> Problem {
     let (count, width) = (latents.count, latents.count / max(moments.count, 1))
     var (input, target) = ([Float](), [Float]())
@@ -58,8 +60,11 @@ struct FlowObjective: Objective {
         target.append(n[i] - x[i])
       }
     }
+    let mixture = Tensor(latents.shape, input)
     return Problem(
-      input: Tensor(latents.shape, input), target: Tensor(latents.shape, target),
+      input: mixture,
+      target: prediction.target(
+        Tensor(latents.shape, target), in: mixture, at: moments.map(\.share)),
       times: moments.map { Float($0.time) })
   }
 
@@ -67,15 +72,14 @@ struct FlowObjective: Objective {
     of problem: Problem, _ prediction: Variable, weights: [Float], mask: Tensor?
   ) -> Loss {
     let samples = zip(problem.times, weights).map { time, weight in
-      LossSettings.Sample(
+      let (share, sigma) = ((Double(time) - offset) / 1000, settings.sigma(at: time))
+      return LossSettings.Sample(
         threshold: loss.threshold(atShare: Double(time) / 1000),
-        weight: Double(weight) * settings.weighting.weight(at: Self.sigma(at: time)))
+        weight: Double(weight) * (settings.weighsLoss ? settings.weighting.weight(at: sigma) : 1),
+        scale: settings.rules.compared == .latents ? sigma : settings.prediction.scale(at: share))
     }
     return loss.loss(prediction, target: problem.target, samples, mask: mask)
   }
-
-  /// The share of noise of the nearest whole timestep, by which both trainers weigh the loss.
-  static func sigma(at time: Float) -> Double { Double(min(max(time.rounded(), 1), 1000)) / 1000 }
 
   /// Where a sample stands in an order of chance of its epoch.
   private func place(of sample: SampleRandomness) -> (index: Int, count: Int)? {

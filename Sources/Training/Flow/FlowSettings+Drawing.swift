@@ -1,3 +1,4 @@
+import ModelFamilies
 import Tensors
 
 #if canImport(Darwin)
@@ -71,9 +72,9 @@ extension FlowSettings {
 
   // MARK: Whole timesteps
 
-  /// A whole timestep of the density that `weighting` names.
+  /// A whole timestep of the density that `weighting` names, as the rules count it.
   ///
-  /// Both trainers count from the noise here. The range has the same sense as otherwise: 0 is no noise.
+  /// Trainers differ in where they count from. The range has the same sense as otherwise: 0 is no noise.
   private func sigmaMoment(_ draws: inout Draws) -> Moment {
     let fraction: Double =
       switch weighting {
@@ -81,10 +82,21 @@ extension FlowSettings {
       case .mode: Self.mode(draws.uniform(), modeScale)
       case .none, .uniform, .cosmap, .sigmaSqrt: draws.uniform()
       }
-    let (first, last) = (1000 - range.upperBound, 1000 - range.lowerBound)
-    // Rounded down, and never the clean latents themselves.
-    let step = min(max((first + fraction * (last - first)).rounded(.down), 0), 999)
-    return Moment(share: 1 - step / 1000, time: 1000 - step)
+    let (low, high) = (range.lowerBound, range.upperBound)
+    switch rules.steps {
+    case .even:
+      // Rounded down, and never the clean latents themselves.
+      let step = min(max((1000 - high + fraction * (high - low)).rounded(.down), 0), 999)
+      return Moment(share: 1 - step / 1000, time: 1000 - step)
+    case .shifted:
+      let step = min(max((1000 * fraction).rounded(.down), 0), 999)
+      let time = low + ShareCurve.shifted(1 - step / 1000, by: shift) * (high - low)
+      return Moment(share: time / 1000, time: time)
+    case .dense:
+      let shifted = ShareCurve.shifted(fraction, by: trainingShift)
+      let step = min(max((low + shifted * (high - low)).rounded(.down), 0), 1000)
+      return Moment(share: step / 1000, time: step)
+    }
   }
 
   /// Heavier in the middle, or at both ends, by the sign of the scale.

@@ -1,9 +1,16 @@
+package import ModelFamilies
+
 /// How times are drawn and weighed where a model finds the flow from latents to noise.
 package struct FlowSettings: Equatable, Sendable {
+  /// Those of the family's trainer, which count where nothing is chosen.
+  package var rules = FlowRules()
   package var sampling = TimestepSampling.sigma
-  package var weighting = FlowWeighting.none
-  /// Of `TimestepSampling.shift`.
-  package var shift = 1.0
+  private var chosenWeighting: FlowWeighting?
+  private var chosenShift: Double?
+  /// What a prediction is made into before it is compared.
+  package var prediction = FlowPrediction.raw
+  /// Of the densities of timesteps where the rules have `FlowRules.Steps.dense`.
+  package var trainingShift = 1.0
   /// What normal numbers are multiplied by before the sigmoid.
   package var sigmoidScale = 1.0
   package var logitMean = 0.0
@@ -18,6 +25,29 @@ package struct FlowSettings: Equatable, Sendable {
   package var bucketCount: Int?
 
   package init() {}
+
+  package var weighting: FlowWeighting {
+    get { chosenWeighting ?? FlowWeighting(rawValue: rules.weighting) ?? .none }
+    set { chosenWeighting = newValue }
+  }
+
+  /// Of `TimestepSampling.shift`, and of `sigma` where the rules have `FlowRules.Steps.shifted`.
+  package var shift: Double {
+    get { chosenShift ?? rules.shift }
+    set { chosenShift = newValue }
+  }
+
+  /// Whether a shift was chosen.
+  package var hasOwnShift: Bool { chosenShift != nil }
+
+  /// The share of noise by which the loss is weighed: that of the nearest whole timestep where the rules have such.
+  func sigma(at time: Float) -> Double {
+    let time = rules.steps == .shifted ? Double(time) : Double(time.rounded())
+    return min(max(time, 1), 1000) / 1000
+  }
+
+  /// Whether the loss counts by `weighting`.
+  package var weighsLoss: Bool { rules.weighed == .all || prediction == .sigmaScaled }
 
   /// Bounds of `range` as options give them.
   /// - Throws: `SettingError.value`
@@ -38,7 +68,8 @@ package struct FlowSettings: Equatable, Sendable {
   /// - Throws: `SettingError` for what cannot be followed.
   package func check() throws(SettingError) {
     let positive: [(name: String, value: Double)] = [
-      ("discrete_flow_shift", shift), ("logit_std", logitDeviation),
+      ("discrete_flow_shift", shift), ("training_shift", trainingShift),
+      ("logit_std", logitDeviation),
     ]
     for (name, value) in positive where !(value > 0 && value.isFinite) {
       throw .value(option: "--\(name)", expected: "a number above 0", found: "\(value)")

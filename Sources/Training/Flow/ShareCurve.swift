@@ -55,7 +55,8 @@ enum ShareCurve {
 
   static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
-  private static func shifted(_ share: Double, by shift: Double) -> Double {
+  /// s t / (1 + (s − 1) t)
+  static func shifted(_ share: Double, by shift: Double) -> Double {
     shift * share / (1 + (shift - 1) * share)
   }
 

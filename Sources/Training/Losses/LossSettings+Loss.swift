@@ -27,6 +27,8 @@ extension LossSettings {
     let threshold: Double
     /// What the mean over its elements is multiplied by.
     let weight: Double
+    /// What differences are multiplied by before they are measured.
+    var scale = 1.0
   }
 
   /// The mean over elements for each sample, weighted, and the mean over the samples.
@@ -46,7 +48,8 @@ extension LossSettings {
     let mask = mask?.averaged(toward: shape)
     var (losses, gradient) = ([Double](), Tensor(zeros: shape))
     for (index, sample) in samples.enumerated() {
-      let element = ElementLoss(kind, threshold: sample.threshold)
+      let element = ElementLoss(
+        kind, threshold: sample.threshold, scale: Float(sample.scale))
       let weight = sample.weight / Double(width)
       let range = index * width..<(index + 1) * width
       let sum = element.sum(
@@ -108,9 +111,12 @@ private struct ElementLoss {
   let threshold: Float
   /// Of the root, before it is derived: 2c of `huber`, 2 of `smooth_l1`.
   let factor: Float
+  /// Of the difference.
+  let scale: Float
 
-  init(_ kind: LossSettings.Kind, threshold: Double) {
+  init(_ kind: LossSettings.Kind, threshold: Double, scale: Float) {
     self.kind = kind
+    self.scale = scale
     self.threshold = Float(threshold)
     factor = kind == .huber ? 2 * Float(threshold) : 2
   }
@@ -135,9 +141,9 @@ private struct ElementLoss {
     var sum = 0.0
     for i in range {
       let share = mask.map { $0.elements[i / channels] } ?? 1
-      let (value, derivative) = self(x[i] - y[i])
+      let (value, derivative) = self((x[i] - y[i]) * scale)
       sum += Double(value * share)
-      g[i] = derivative * share * weight
+      g[i] = derivative * scale * share * weight
     }
     return sum
   }

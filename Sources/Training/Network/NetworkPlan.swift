@@ -20,14 +20,16 @@ package struct NetworkPlan {
 
   /// - Parameters:
   ///   - family: whose modules they are, as far as that matters to presets and blocks.
+  ///   - classes: what trainers choose of the model; nil for what they choose of the family.
   ///   - stored: modules of a file, which are then those that are trained, whatever else selects.
   /// - Throws: `NetworkError.noModules`, `.presetOption`, `.conflict`, `.settings`,
   ///   `.fileWithoutModules`, `.fileAlgorithm`, `CheckpointError.presetWithoutClasses`
   package init(
     modules candidates: [FamilyModule], family: ModelFamily, settings: NetworkSettings,
-    stored: StoredModules? = nil
+    classes: TrainedClasses? = nil, stored: StoredModules? = nil
   ) throws {
     self.settings = settings
+    let classes = classes ?? family.trainedClasses
     textEncoders = family.textEncoders
     notices = settings.notices
     if stored == nil { try settings.preset?.check(for: family) }
@@ -37,11 +39,11 @@ package struct NetworkPlan {
     }
     let filter =
       settings.module.followsKohya
-      ? try settings.filter.excluding(family.trainedClasses.kohya?.excluded ?? []) : settings.filter
+      ? try settings.filter.excluding(classes.kohya?.excluded ?? []) : settings.filter
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
     where module.kind != .embedding && module.role != .autoencoder {
       switch try stored.map({ try Self.decision(on: module, settings, $0) })
-        ?? Self.decision(on: module, family, settings, filter)
+        ?? Self.decision(on: module, family, classes, settings, filter)
       {
       case .train(let planned):
         try planned.check()
@@ -78,13 +80,13 @@ package struct NetworkPlan {
   }
 
   private static func decision(
-    on module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings,
-    _ filter: ModuleFilter
+    on module: FamilyModule, _ family: ModelFamily, _ classes: TrainedClasses,
+    _ settings: NetworkSettings, _ filter: ModuleFilter
   ) throws -> Decision {
     if module.isTextEncoder ? !settings.flags.trainsTextEncoders : !settings.flags.trainsUNet {
       return .omit("this part of the model is not trained")
     }
-    if let reason = selectionReason(module, family, settings) { return .omit(reason) }
+    if let reason = selectionReason(module, classes, settings) { return .omit(reason) }
     guard filter.keeps(module.path) else { return .omit("an exclude pattern matches") }
     if module.kind == .norm { return .train(norm(module, settings)) }
     var options = settings.options
@@ -151,18 +153,18 @@ package struct NetworkPlan {
 
   /// Why a module is not selected; nil where it is.
   private static func selectionReason(
-    _ module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings
+    _ module: FamilyModule, _ classes: TrainedClasses, _ settings: NetworkSettings
   ) -> String? {
     if module.kind == .norm, !settings.trainsNorms { return "a norm, and no train_norm" }
     guard let preset = settings.preset else {
-      return kohyaSelects(module, family, settings)
+      return kohyaSelects(module, classes.kohya, settings)
         ? nil : "it lies in none of the layers that are trained"
     }
     guard preset.selects(module) else {
       return "preset '\(preset.name)' does not select it"
     }
     if preset.isBuiltIn, let container = module.containers.last, Self.borrowed.contains(container),
-      !family.trainedClasses.presets.contains(container), !preset.names(module)
+      !classes.presets.contains(container), !preset.names(module)
     {
       return "preset '\(preset.name)' means the time embeddings of another family"
     }
@@ -174,9 +176,9 @@ package struct NetworkPlan {
 
   /// The layers of kohya's `networks.lora`.
   private static func kohyaSelects(
-    _ module: FamilyModule, _ family: ModelFamily, _ settings: NetworkSettings
+    _ module: FamilyModule, _ classes: TrainedClasses.Kohya?, _ settings: NetworkSettings
   ) -> Bool {
-    guard module.kind != .norm, let classes = family.trainedClasses.kohya else { return false }
+    guard module.kind != .norm, let classes else { return false }
     let containers = Set(module.containers)
     if module.isTextEncoder {
       return module.kind == .linear && !containers.isDisjoint(with: classes.text)

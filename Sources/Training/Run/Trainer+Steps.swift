@@ -108,7 +108,8 @@ extension Trainer {
   func latents(of batch: TrainingBatch) throws -> Tensor {
     let layout = plan.outline.latents
     switch batch.content {
-    case .latents(let latents): return layout.scaled(latents)
+    case .latents(let latents):
+      return cache?.holdsScaled ?? false ? latents : layout.scaled(latents)
     case .pixels(let pixels):
       guard let encoder else { preconditionFailure("an encoder where nothing is cached") }
       return layout.scaled(batch.sampled(try encoder.encode(pixels)))

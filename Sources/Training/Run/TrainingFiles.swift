@@ -65,7 +65,9 @@ extension TrainingPlan {
     var settings = configuration.noise.metadata(zeroTerminal: configuration.hasZeroTerminalSNR)
     settings.merge(configuration.loss.metadata) { $1 }
     let summary = images.summary
-    let isOfMusubi = FamilyMetadata(of: base.layout.family)?.trainer == .musubi
+    let variant = outline.variant ?? configuration.model.variant
+    let isOfMusubi =
+      FamilyMetadata(of: base.layout.family, variant: variant)?.trainer == .musubi
     settings["num_train_images"] = PythonText(summary.trainingSamples)
     settings["num_reg_images"] = PythonText(summary.regularizationImages)
     settings["num_validation_images"] = PythonText(summary.validationImages)
@@ -100,6 +102,7 @@ extension TrainingPlan {
     let given = [configuration.firstTimestep, configuration.lastTimestep]
     return TrainingMetadata(
       settings, of: configuration, seed: seed, family: base.layout.family,
+      variant: variant,
       resolution: summary.datasets.first.map { "\($0.resolution)" }, steps: arithmetic,
       timesteps: given == [nil, nil]
         ? nil : (given[0] ?? 0)...(given[1] ?? NoiseSchedule.timestepCount), startedAt: time)
@@ -146,6 +149,7 @@ extension TrainingPlan {
       ? nil : configuration.network.arguments.sorted().joined(separator: " ")
     settings["--ema_decay"] = configuration.run.averageDecay.map { "\($0)" }
     settings["--base_weights_dtype"] = configuration.model.holdsInt8 ? "int8" : nil
+    settings["--model_version"] = configuration.model.variant
     settings["--dit_high_noise"] = outline.highNoise == nil ? nil : "a second network"
     return settings
   }
@@ -167,6 +171,9 @@ extension TrainingPlan {
     settings["preserve_distribution_shape"] = flow.keepsShape ? "True" : nil
     settings["num_timestep_buckets"] = flow.bucketCount.map { "\($0)" }
     settings["guidance_scale"] = model.guidance.map { "\($0)" }
+    settings["model_prediction_type"] =
+      flow.prediction == .raw ? nil : flow.prediction.rawValue
+    settings["training_shift"] = flow.trainingShift == 1 ? nil : "\(flow.trainingShift)"
     settings["timestep_boundary"] = model.boundary.map { "\($0)" }
     return settings
   }

@@ -37,18 +37,20 @@ package struct TrainingMetadata: Sendable {
 
   /// - Parameters:
   ///   - settings: under their names without `ss_`.
+  ///   - variant: of the family, by the name in its file.
   ///   - resolution: `512x512`, of the first dataset.
   package init(
     _ settings: [String: PythonText], of configuration: TrainingConfiguration, seed: UInt64,
-    family: ModelFamily, resolution: String?, steps: StepArithmetic, timesteps: ClosedRange<Int>?,
+    family: ModelFamily, variant: String?, resolution: String?, steps: StepArithmetic,
+    timesteps: ClosedRange<Int>?,
     startedAt: Double
   ) {
     let (model, network) = (configuration.model, configuration.network)
     let (run, output, images) = (
       configuration.run, configuration.output, configuration.images.values
     )
-    var facts = FamilyMetadata(of: family)
-    if configuration.loss.predictsVelocity { facts = facts?.variant(.velocity) }
+    var facts = FamilyMetadata(of: family, variant: variant)
+    if configuration.loss.predictsVelocity { facts = facts?.variant(FamilyMetadata.velocity) }
     var all: [String: PythonText] = [
       // Tells runs of one seed apart.
       "session_id": PythonText(UInt64.random(in: 0...4_294_967_296)),
@@ -67,7 +69,8 @@ package struct TrainingMetadata: Sendable {
       "network_alpha": PythonText(network.flags.alpha),
       "network_dropout": PythonText(network.flags.dropout),
       "mixed_precision": PythonText(configuration.precision),
-      "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
+      "full_fp16": "False", "fp8_base": PythonText(model.asksFP8), "fp8_base_unet": "False",
+      "lowram": "False",
       "v2": PythonText(facts?.isV2 ?? false),
       // sd-scripts' own word where it was not run from its repository.
       "sd_scripts_commit_hash": "(unknown)",
@@ -92,10 +95,16 @@ package struct TrainingMetadata: Sendable {
     ]
     all.merge(settings) { $1 }
     let isOfMusubi = facts?.trainer == .musubi
+    var ofFlow = configuration.flow.metadata
+    ofFlow["guidance_scale"] = PythonText(model.guidance ?? configuration.flow.rules.guidance)
+    if !isOfMusubi, let facts {
+      ofFlow["model_type"] = PythonText(facts.modelType)
+      ofFlow["model_prediction_type"] = PythonText(configuration.flow.prediction.rawValue)
+      ofFlow["apply_t5_attn_mask"] = PythonText(model.appliesT5Mask)
+      all.merge(ofFlow.filter { facts.settings.contains($0.key) }) { $1 }
+    }
     if isOfMusubi {
-      all.merge(configuration.flow.metadata) { $1 }
-      all["guidance_scale"] = PythonText(model.guidance ?? 1)
-      all["fp8_base"] = PythonText(model.asksFP8)
+      all.merge(ofFlow) { $1 }
       for name in ["full_bf16", "gradient_checkpointing_cpu_offload"] { all[name] = "False" }
       all = all.filter { Self.musubi.contains($0.key) }
     }
@@ -115,7 +124,7 @@ package struct TrainingMetadata: Sendable {
       // Sizes of a dataset of videos say little of the model.
       "resolution": (isOfMusubi ? nil : resolution) ?? facts?.resolution ?? "512x512",
     ]
-    if !isOfMusubi {
+    if !isOfMusubi, facts?.statesPrediction ?? true {
       description["prediction_type"] = configuration.loss.predictsVelocity ? "v" : "epsilon"
     }
     if let timesteps {

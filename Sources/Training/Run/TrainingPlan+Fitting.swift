@@ -17,18 +17,32 @@ extension TrainingPlan {
     configuration.rates.textEncoders = Array(given.rates.textEncoders.prefix(max(encoders, 1)))
     if !pipeline.keepsText { configuration.textCaching = .none }
     var model = given.model
+    if base.layout.family.prepared != nil, let file = given.images.configuration {
+      model.itemsAreEncoded = try model.itemsAreEncoded || DatasetFile.isOfEncodedItems(file)
+      configuration.model.itemsAreEncoded = model.itemsAreEncoded
+    }
     // Text encoders are asked for where something is missing.
     model.textIsKept = configuration.textCaching == .disk
+    let family = base.layout.family
+    if let variant = model.variant, !family.variants.contains(variant) {
+      throw SettingError.value(
+        option: "--model_version",
+        expected: (["original"] + family.variants).joined(separator: ", ") + " of \(family.title)",
+        found: variant)
+    }
     let outline = try pipeline.outline(of: base, model)
     if given.model.highNoise != nil, !outline.takesHighNoise {
       throw SettingError.combination(
         "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
       )
     }
+    configuration.flow.rules = base.layout.family.flowRules(of: outline.variant)
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }
     if outline.prepared != nil {
       (configuration.cache.place, configuration.textCaching) = (nil, .none)
+    }
+    if outline.isTransformer {
       // What the trainers of transformers call by names of their own.
       configuration.model.holdsInt8 = given.model.holdsInt8 || given.model.asksFP8
       if given.model.compute == .f32 {

@@ -68,13 +68,13 @@ extension TrainingPlan {
     }
     notices += objectiveNotices
     let model = given.model
-    if model.transformerCompute != nil, outline.prepared == nil {
+    if model.transformerCompute != nil, !outline.isTransformer {
       notices.append(
         "'--dit_dtype' has no effect: '--mixed_precision' says the format of the weights of \(family.title)"
       )
     }
     let unused =
-      (model.asksFP8 && outline.prepared == nil ? ["--fp8_base"] : [])
+      (model.asksFP8 && !outline.isTransformer ? ["--fp8_base"] : [])
       + (model.streamedBlocks > 0 && outline.blocks.isEmpty ? ["--blocks_to_swap"] : [])
     if !unused.isEmpty {
       notices.append(
@@ -169,18 +169,53 @@ extension TrainingPlan {
     if configuration.model.guidance != nil, !outline.takesGuidance {
       notices.append("'--guidance_scale' has no effect: \(base.layout.family.title) is told none")
     }
-    if case .flow = outline.prediction, flow.sampling == .sigma,
-      configuration.firstTimestep != nil || configuration.lastTimestep != nil
-    {
-      notices.append(
-        "'--min_timestep', '--max_timestep': 0 is no noise here, as with all ways of sampling; musubi-tuner counts "
-          + "from the noise with 'sigma'")
-    }
+    if case .flow = outline.prediction { notices += flowNotices }
     guard !names.isEmpty else { return notices }
     return notices + [
       "\(names.map { $0.hasPrefix("-") ? "'\($0)'" : $0 }.joined(separator: ", ")) have no effect: "
         + "\(base.layout.family.title) \(reason)"
     ]
+  }
+
+  /// Where the rules of the family's trainer are not what its options let expect.
+  private var flowNotices: [String] {
+    var notices: [String] = []
+    let flow = configuration.flow
+    let hasRange = configuration.firstTimestep != nil || configuration.lastTimestep != nil
+    let range =
+      "'--min_timestep', '--max_timestep': 0 is no noise here, as with all ways of sampling"
+    switch flow.rules.steps {
+    case .even where flow.sampling == .sigma:
+      if hasRange { notices.append("\(range); musubi-tuner counts from the noise with 'sigma'") }
+      if flow.hasOwnShift {
+        notices.append(
+          "'--discrete_flow_shift' has no effect with '--timestep_sampling sigma', as in musubi-tuner: 'shift' is what "
+            + "it belongs to")
+      }
+    case .shifted where hasRange:
+      notices.append("\(range); sd-scripts does not read them with this model")
+    default: break
+    }
+    if flow.rules.steps != .dense, flow.trainingShift != 1 {
+      notices.append(
+        "'--training_shift' has no effect on \(base.layout.family.title): '--discrete_flow_shift' is its shift"
+      )
+    }
+    if flow.rules.compared == .latents, flow.prediction != .raw {
+      notices.append(
+        "'--model_prediction_type' has no effect: \(base.layout.family.title) has its flow compared alone"
+      )
+    } else if flow.prediction != .raw {
+      notices.append(
+        "'--model_prediction_type \(flow.prediction.rawValue)': what is aimed at is then not the flow that the model "
+          + "was trained for; 'raw' is")
+    }
+    if !flow.weighsLoss, [.cosmap, .sigmaSqrt].contains(flow.weighting) {
+      notices.append(
+        "'--weighting_scheme \(flow.weighting.rawValue)' has no effect, as in sd-scripts: the loss is weighed with "
+          + "'--model_prediction_type sigma_scaled' alone")
+    }
+    return notices
   }
 
   private var scheduleNotices: [String] {
@@ -202,14 +237,14 @@ extension TrainingPlan {
 
   private func storageNotices(on given: TrainingConfiguration) -> [String] {
     var notices: [String] = []
-    if outline.prepared != nil, given.model.compute == .bf16,
+    if outline.isTransformer, given.model.compute == .bf16,
       given.model.transformerCompute == .f32
     {
       notices.append(
         "'--dit_dtype float32' has no effect: '--mixed_precision \(given.precision)' has the weights held in bf16"
       )
     }
-    if outline.prepared != nil, given.model.compute == .f32, given.model.transformerCompute == nil,
+    if outline.isTransformer, given.model.compute == .f32, given.model.transformerCompute == nil,
       configuration.model.compute == .bf16, let format = Self.storedFormat(of: base)
     {
       notices.append(

@@ -75,7 +75,8 @@ extension TrainingPlan {
         network.modules.lazy.filter { !$0.isTextEncoder }.map(\.module.path)),
       formed: formedBytes(of: network, configuration.model, batch: largest?.size ?? 1),
       size: StepSize(
-        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens),
+        frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens,
+        shownPlaces: largest?.shownPlaces ?? 0),
       batch: largest?.size ?? 1,
       loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.

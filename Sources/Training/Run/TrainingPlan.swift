@@ -84,6 +84,7 @@ package struct TrainingPlan {
     let layout = base.layout
     network = try NetworkPlan(
       modules: modules, family: layout.family, settings: settings,
+      classes: layout.family.trainedClasses(of: outline.variant),
       stored: configuration.network.takesRanksFromWeights
         ? weights.map { StoredModules($0, in: layout) } : nil)
     let run = configuration.run

@@ -2,11 +2,11 @@
 enum OtherModel {
   /// Modules of `--network_module` by the model that they are for.
   private static let modules: [String: String] = [
-    "networks.lora_flux": "FLUX.1", "networks.oft_flux": "FLUX.1", "networks.lora_flux_2": "FLUX.2",
+    "networks.oft_flux": "FLUX.1", "networks.lora_flux_2": "FLUX.2",
     "networks.lora_sd3": "Stable Diffusion 3", "networks.lora_lumina": "Lumina",
     "networks.lora_hunyuan_image": "HunyuanImage", "networks.lora_anima": "Anima",
     "networks.lora_framepack": "FramePack",
-    "networks.lora_hv_1_5": "HunyuanVideo 1.5", "networks.lora_qwen_image": "Qwen-Image",
+    "networks.lora_hv_1_5": "HunyuanVideo 1.5",
     "networks.lora_zimage": "Z-Image", "networks.lora_kandinsky": "Kandinsky 5",
     "networks.lora_hidream_o1": "HiDream", "networks.lora_ideogram4": "Ideogram 4",
     "networks.lora_krea2": "Krea 2",
@@ -14,13 +14,13 @@ enum OtherModel {
 
   /// Programs of sd-scripts and musubi-tuner by the model that they train.
   private static let scripts: [String: String] = [
-    "flux_train_network.py": "FLUX.1", "sd3_train_network.py": "Stable Diffusion 3",
+    "sd3_train_network.py": "Stable Diffusion 3",
     "lumina_train_network.py": "Lumina",
     "anima_train_network.py": "Anima", "hunyuan_image_train_network.py": "HunyuanImage",
     "hv_1_5_train_network.py": "HunyuanVideo 1.5",
     "fpack_train_network.py": "FramePack",
-    "flux_kontext_train_network.py": "FLUX.1 Kontext", "flux_2_train_network.py": "FLUX.2",
-    "qwen_image_train_network.py": "Qwen-Image", "zimage_train_network.py": "Z-Image",
+    "flux_2_train_network.py": "FLUX.2",
+    "zimage_train_network.py": "Z-Image",
     "kandinsky5_train_network.py": "Kandinsky 5", "krea2_train_network.py": "Krea 2",
     "ideogram4_train_network.py": "Ideogram 4", "hidream_o1_train_network.py": "HiDream",
     "flux_2_train_network_self_flow.py": "FLUX.2",

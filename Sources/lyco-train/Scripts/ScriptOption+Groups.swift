@@ -45,7 +45,7 @@ extension ScriptOption {
       values: "text_encoder text_encoder1 text_encoder2 image_encoder t5 clip"),
     Group(
       fate: .withoutEffect, reason: "the model is recognized by its file",
-      flags: "force_v2_1_time_embedding", values: "task dit_in_channels"),
+      flags: "force_v2_1_time_embedding", values: "task dit_in_channels num_layers"),
     Group(
       fate: .withoutEffect, reason: single,
       flags: """
@@ -112,7 +112,7 @@ extension ScriptOption {
       values: "conditioning_data_dir"),
     Group(
       fate: .withoutEffect, reason: "it belongs to other models that find a flow",
-      values: "training_shift model_prediction_type initial_sigma"),
+      values: "initial_sigma"),
   ]
 
   private static let refused: [Group] = [
@@ -193,10 +193,7 @@ extension ScriptOption {
       flags: "f1 one_frame_no_2x one_frame_no_4x bulk_decode",
       values: "latent_window_size"),
     Group(
-      fate: .ofOtherModel, reason: "Qwen-Image",
-      flags: "edit edit_plus remove_first_image_from_target", values: "num_layers"),
-    Group(
-      fate: .ofOtherModel, reason: "FLUX.2 and Qwen-Image", values: "model_version"),
+      fate: .ofOtherModel, reason: "Qwen-Image-Layered", flags: "remove_first_image_from_target"),
     Group(
       fate: .ofOtherModel, reason: "FLUX.2", flags: "self_flow",
       values: """

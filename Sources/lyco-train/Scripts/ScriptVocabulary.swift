@@ -12,8 +12,10 @@ struct ScriptVocabulary: Sendable {
 
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
-    "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype", "dit_high_noise",
-    "timestep_boundary", "fp8_scaled", "guidance_scale",
+    "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype", "dit_high_noise", "edit",
+    "edit_plus",
+    "model_version",
+    "timestep_boundary", "fp8_scaled", "guidance_scale", "model_prediction_type", "training_shift",
     "logit_mean", "logit_std", "mode_scale",
     "num_timestep_buckets", "preserve_distribution_shape", "sigmoid_scale", "timestep_sampling",
     "weighting_scheme", "base", "base_weights_dtype", "dry_run", "ema_decay", "family", "help",
@@ -114,12 +116,12 @@ extension ScriptOption {
     fp8_vl fused_optimizer_groups gpu_ids
     gradient_checkpointing_cpu_offload image_encoder img_in_txt_in_offloading initial_sigma log_loss_stats
     lowvram machine_rank main_process_ip main_process_port mem_eff_save metadata_arch
-    metadata_reso model_prediction_type multi_gpu no_vae_load num_cpu_threads_per_process num_machines
+    metadata_reso multi_gpu no_vae_load num_cpu_threads_per_process num_machines
     num_processes offload_dit_during_sampling offload_inactive_dit one_frame
     sage_attn sample_batch_size sampler_preset save_merged_model show_timesteps
     show_timesteps_resolution single_blocks_to_swap split_attn t5 t5xxl_device t5xxl_dtype task
     text_encoder text_encoder1 text_encoder2 text_encoder_batch_size text_encoder_cpu text_encoder_dtype
-    train_inpainting training_shift unsloth_offload_checkpointing use_32bit_attention use_flash_attn
+    train_inpainting unsloth_offload_checkpointing use_32bit_attention use_flash_attn
     use_pinned_memory_for_block_swap use_safetensors use_sage_attn use_wandb vae_cache_cpu vae_chunk_size
     vae_disable_cache vae_dtype vae_spatial_tile_sample_min_size vae_tiling
     """.split(whereSeparator: \.isWhitespace).map(String.init))

@@ -14,9 +14,9 @@ import Testing
 @testable import Pipelines
 @testable import Training
 
-/// Tiny models of HunyuanVideo and Wan, trained by musubi-tuner's own code from caches in its format: prediction,
-/// target, losses of ten steps of AdamW, gradients of the first, and where the adapter is after them. See
-/// Fixtures/README.md, training/oracles.
+/// Tiny models of HunyuanVideo, Wan, Qwen-Image and Flux.1, trained by musubi-tuner's or sd-scripts' own code from caches
+/// in its format: prediction, target, losses of ten steps of AdamW, gradients of the first, and where the adapter is
+/// after them. See Fixtures/README.md, training/oracles.
 struct FlowOracleTests {
   struct Oracle: CustomTestStringConvertible {
     let name: String
@@ -24,7 +24,12 @@ struct FlowOracleTests {
     let module: String
     /// Of the transformer, where its weights do not tell.
     var heads: Int?
-    /// Columns of caches that are arrays of the item.
+    var variant: String?
+    /// Whose weights it has.
+    var weights: String?
+    /// Of sd-scripts, whose caches lie beside pictures.
+    var hasImages = false
+    var masksText = false
     var testDescription: String { name }
 
     static let all = [
@@ -33,9 +38,24 @@ struct FlowOracleTests {
       Oracle(name: "wan22-i2v", family: "wan", module: "networks.lora_wan", heads: 2),
       Oracle(name: "wan-t2v-128", family: "wan", module: "networks.lora_wan"),
       Oracle(name: "hunyuan-video", family: "hunyuan-video", module: "networks.lora"),
+      Oracle(name: "qwen-image", family: "qwen-image", module: "networks.lora_qwen_image"),
+      Oracle(
+        name: "qwen-image-edit", family: "qwen-image", module: "networks.lora_qwen_image",
+        variant: "edit", weights: "qwen-image"),
+      Oracle(name: "flux-dev", family: "flux", module: "networks.lora_flux", hasImages: true),
+      Oracle(
+        name: "flux-dev-masked", family: "flux", module: "networks.lora_flux", weights: "flux-dev",
+        hasImages: true, masksText: true),
+      Oracle(name: "flux-schnell", family: "flux", module: "networks.lora_flux", hasImages: true),
+      Oracle(
+        name: "flux-kontext", family: "flux", module: "networks.lora_flux",
+        variant: ModelFamily.encoded, weights: "flux-dev"),
     ]
 
     var folder: FilePath { Fixtures.path("training/oracles/\(name)") }
+    var model: FilePath {
+      Fixtures.path("training/oracles/\(weights ?? name)/model.safetensors.zst")
+    }
   }
 
   struct Golden: Decodable {
@@ -53,7 +73,7 @@ struct FlowOracleTests {
 
   private static func model(_ oracle: Oracle, _ base: BaseModel) throws -> Model {
     let source = CheckpointParameters(base)
-    let items = try Self.items(of: oracle)
+    let items = try oracle.hasImages ? Self.texts(of: oracle) : Self.items(of: oracle)
     if oracle.family == "wan" {
       var configuration = WanConfiguration()
       if let heads = oracle.heads { configuration.heads = .count(heads) }
@@ -69,9 +89,32 @@ struct FlowOracleTests {
     }
     var settings = ModelSettings(base: base.file.path)
     settings.compute = .f32
-    let pipeline = try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false)
-    let condition = pipeline.condition(kept: items, [])
-    return Model(layers: pipeline.layers) { pipeline.predict($0, at: $1, condition) }
+    settings.variant = oracle.variant
+    settings.itemsAreEncoded = oracle.variant == ModelFamily.encoded
+    settings.appliesT5Mask = oracle.masksText
+    // As they were trained.
+    settings.guidance = oracle.family == "flux" ? 1 : nil
+    func model(_ pipeline: some ModelPipeline) -> Model {
+      let condition = pipeline.condition(kept: items, [])
+      return Model(layers: pipeline.layers) { pipeline.predict($0, at: $1, condition) }
+    }
+    return switch oracle.family {
+    case "hunyuan-video":
+      model(try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false))
+    case "flux": model(try FluxPipeline(base, settings, checkpointsBlocks: true))
+    default: model(try QwenImagePipeline(base, settings, checkpointsBlocks: true))
+    }
+  }
+
+  /// The text of both items as sd-scripts keeps it.
+  private static func texts(of oracle: Oracle) throws -> [[String: Tensor]] {
+    try ["a", "b"].map { stem in
+      let path = oracle.folder.appending("images/\(stem)_\(oracle.family)_te.npz")
+      return Dictionary(
+        uniqueKeysWithValues: try NumpyArchive(reading: path).arrays.map {
+          ($0.name, $0.array.numeric)
+        })
+    }
   }
 
   /// The arrays of both items by musubi-tuner's names, latents with their channels last.
@@ -101,7 +144,7 @@ struct FlowOracleTests {
       Golden.self,
       from: Data(contentsOf: URL(filePath: oracle.folder.appending("golden.json").string)))
     let base = try BaseModel(
-      TensorFile(opening: oracle.folder.appending("model.safetensors.zst")),
+      TensorFile(opening: oracle.model),
       as: .named(oracle.family))
     let model = try Self.model(oracle, base)
     let network = try network(oracle, base, model.layers)
@@ -111,10 +154,12 @@ struct FlowOracleTests {
     }
     let raw = try input("latents")
     let family = base.layout.family
-    let latents = family.commonLatents.scaled(raw.samplesChannelsLast)
+    let layout = family.commonLatents
+    let latents = (layout.cachesScaled ? layout.asCached : layout).scaled(raw.samplesChannelsLast)
+    let rules = family.flowRules(of: oracle.variant)
     let (noises, shares) = (try input("noise"), try input("t").elements)
     let objective = FlowObjective(
-      settings: FlowSettings(), loss: LossSettings(), offset: 1, sampleCount: 2)
+      settings: FlowSettings(), loss: LossSettings(), offset: rules.timeOffset, sampleCount: 2)
     var optimizer = AdamW(rate: 1e-3, decay: 0.01)
     let parameters = network.parameters
     let group = ParameterGroup(name: "all", parameters: parameters, rate: 1e-3)
@@ -124,7 +169,8 @@ struct FlowOracleTests {
       let noise = noises.rows(step..<step + 1).reshaped(raw.shape).samplesChannelsLast
       let moments = (0...1).map { i in
         FlowSettings.Moment(
-          share: Double(shares[2 * step + i]), time: Double(shares[2 * step + i] * 1000) + 1)
+          share: Double(shares[2 * step + i]),
+          time: Double(shares[2 * step + i] * 1000) + rules.timeOffset)
       }
       let problem = FlowObjective.problem(latents, noise, moments)
       let loss: Loss = try Recording().record {
@@ -170,7 +216,8 @@ struct FlowOracleTests {
     flags.alpha = 2
     let plan = try NetworkPlan(
       modules: base.layout.modules, family: base.layout.family,
-      settings: NetworkSettings(flags, NetworkArguments(parsing: [])))
+      settings: NetworkSettings(flags, NetworkArguments(parsing: [])),
+      classes: base.layout.family.trainedClasses(of: oracle.variant))
     let network = try AdapterNetwork(plan, layers: layers, seed: 1)
     try network.load(
       AdapterFile(opening: oracle.folder.appending("adapter_init.safetensors.zst")),

@@ -14,7 +14,7 @@ import Testing
 @testable import Pipelines
 @testable import Training
 
-/// Tiny transformers of videos against diffusers, and adapters in them against LyCORIS, both in double precision:
+/// Tiny transformers against diffusers, and adapters in them against LyCORIS, both in double precision:
 /// output, loss, every gradient, and every parameter after ten steps of AdamW. See
 /// scripts/fixtures/training/make-transformer-fixtures.py. Sums of f32 leave some 1e-6.
 struct TransformerParityTests {
@@ -36,8 +36,16 @@ struct TransformerParityTests {
     case wan = "wan-t2v"
     case wanWithPicture = "wan-i2v"
     case hunyuanVideo = "hunyuan-video"
+    case qwenImage = "qwen-image"
+    case qwenImageEdit = "qwen-image-edit-2511"
 
-    var family: ModelFamily { .named(self == .hunyuanVideo ? "hunyuan-video" : "wan")! }
+    var family: ModelFamily {
+      switch self {
+      case .wan, .wanWithPicture: .named("wan")!
+      case .hunyuanVideo: .named("hunyuan-video")!
+      case .qwenImage, .qwenImageEdit: .named("qwen-image")!
+      }
+    }
 
     var file: TensorFile {
       get throws {
@@ -53,6 +61,9 @@ struct TransformerParityTests {
 
     /// In diffusers' layout.
     var folder: FilePath { Fixtures.path("training/transformers/\(rawValue)") }
+
+    /// With the same weights by the names of the model's own code, where these are others.
+    var files: [FilePath] { family.name == "qwen-image" ? [folder] : [folder, native] }
 
     /// The same weights by the names of the model's own code, in one file.
     var native: FilePath {
@@ -86,7 +97,7 @@ struct TransformerParityTests {
     _ transformer: Transformer
   ) throws {
     let file = try transformer.file
-    for path in [transformer.folder, transformer.native] {
+    for path in transformer.files {
       let base = try transformer.base(path)
       for part in ["", "single."] {
         let latents = try #require(file.tensors[part + "latents"]).tensor()
@@ -187,6 +198,11 @@ struct TransformerParityTests {
           return view.tensor().rows(index..<index + 1).reshaped(inner)
         }
       }
+      if transformer.family.name == "qwen-image" {
+        var item = ["vl_embed": text]
+        for number in 0...1 { item["latents_control_\(number)"] = own("control.\(number)") }
+        return item
+      }
       guard transformer == .hunyuanVideo else {
         var item = ["t5": text]
         item["latents_image"] = own("known")
@@ -201,7 +217,13 @@ struct TransformerParityTests {
       let mask = Tensor([rows + 2], (0..<rows + 2).map { $0 < rows ? 1 : 0 })
       return ["llm": filled, "llm_mask": mask, "clipL": try #require(own("caption"))]
     }
-    let settings = ModelSettings(base: base.file.path)
+    var settings = ModelSettings(base: base.file.path)
+    if transformer.family.name == "qwen-image" {
+      settings.variant = transformer == .qwenImageEdit ? "edit-2511" : nil
+      let pipeline = try QwenImagePipeline(base, settings, checkpointsBlocks: false)
+      let condition = pipeline.condition(kept: items, [])
+      return Model(layers: pipeline.layers) { pipeline.predict($0, at: times, condition) }
+    }
     if transformer == .hunyuanVideo {
       let pipeline = try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false)
       let condition = pipeline.condition(kept: items, [])

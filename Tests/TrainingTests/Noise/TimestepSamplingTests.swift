@@ -116,7 +116,7 @@ struct TimestepSamplingTests {
       let scheme = try #require(
         FlowWeighting(rawValue: name == "sigmaSqrt" ? "sigma_sqrt" : name))
       for (time, weight) in zip(golden.weightTimes, expected) {
-        let found = scheme.weight(at: FlowObjective.sigma(at: Float(time)))
+        let found = scheme.weight(at: FlowSettings().sigma(at: Float(time)))
         // f32 there.
         #expect(abs(found - weight) <= 1e-5 * weight, "\(name) at \(time)")
       }

@@ -57,6 +57,11 @@ package struct LatentCache: Sendable {
       missing, reused: places.count - missing.count, set, settings, encoder, progress)
   }
 
+  /// Whether samples are shifted and scaled already.
+  package var holdsScaled: Bool {
+    settings.latents.cachesScaled && settings.place == .disk(.npz)
+  }
+
   /// - Throws: `DatasetError.cache` if a file is not what it was when the cache was made
   package func encoded(_ place: TrainingSet.Place) throws(DatasetError) -> EncodedImage {
     switch settings.place {
@@ -80,12 +85,13 @@ package struct LatentCache: Sendable {
     _ note: (String) -> Void
   ) throws(DatasetError) -> [TrainingSet.Place] {
     guard case .disk(let format) = settings.place else { return places }
-    var users: [FilePath: TrainingExample] = [:]
+    var users: [FilePath: [Resolution?: TrainingExample]] = [:]
     var missing: [TrainingSet.Place] = []
     for place in places {
       let example = set[place]
       let file = LatentFile(of: example, format, of: settings.latents)
-      if let other = users.updateValue(example, forKey: file.path) {
+      let size = format == .npz && settings.latents.cachesSizes ? example.bucket : nil
+      if let other = users[file.path, default: [:]].updateValue(example, forKey: size) {
         guard other.path == example.path, other.choice == example.choice else {
           throw .sharedCache(
             file.path, "\(other.path) (\(other.bucket))", "\(example.path) (\(example.bucket))")

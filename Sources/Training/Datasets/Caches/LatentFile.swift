@@ -1,6 +1,7 @@
 import Machine
 import ModelFamilies
 import OrderedCollections
+import Pipelines
 import Safetensors
 import SystemPackage
 import Tensors
@@ -32,12 +33,19 @@ struct LatentFile {
   let path: FilePath
   private let format: LatentCacheSettings.Format
   private let example: TrainingExample
+  private let latents: LatentLayout
+  /// Behind the names of arrays in a file of several sizes: `_64x48`.
+  private let suffix: String
 
   init(
     of example: TrainingExample, _ format: LatentCacheSettings.Format, of latents: LatentLayout
   ) {
     self.example = example
     self.format = format
+    self.latents = latents
+    let extents = latents.extents(ofPicture: example.bucket.height, example.bucket.width)
+    let hasSizes = format == .npz && latents.cachesSizes
+    suffix = hasSizes ? "_\(extents.height)x\(extents.width)" : ""
     let stem = example.path.withoutEnding.text
     func digits(_ size: Resolution) -> String {
       [size.width, size.height].map { side in
@@ -48,7 +56,7 @@ struct LatentFile {
     case .npz:
       let old = FilePath(named: stem + ".npz")
       path =
-        FileListing.exists(old)
+        !hasSizes && FileListing.exists(old)
         ? old : FilePath(named: "\(stem)_\(digits(example.size))_\(latents.cacheName).npz")
     case .safetensors:
       path = FilePath(
@@ -72,6 +80,8 @@ struct LatentFile {
       note("\(error); the cache is made anew")
       return .missing
     }
+    // One of other sizes is added to.
+    if !suffix.isEmpty, content.tensors[Self.plain.mean] == nil { return .missing }
     if let fault = fault(of: content, expectation) {
       guard content.isOurs else {
         throw .cache(path, expected: fault.expected, found: fault.found)
@@ -129,12 +139,14 @@ struct LatentFile {
     switch format {
     case .npz:
       let archive = try NumpyArchive(reading: path)
-      for (name, array) in archive.arrays { content.tensors[name] = array.tensor }
-      if let size = archive["original_size"]?.numbers, size.count == 2 {
+      for (name, array) in archive.arrays where name.hasSuffix(suffix) {
+        content.tensors[String(name.dropLast(suffix.count))] = array.tensor
+      }
+      if let size = archive["original_size" + suffix]?.numbers, size.count == 2 {
         content.originalSize = Resolution(
           Int(exactly: size[0]) ?? 0, Int(exactly: size[1]) ?? 0)
       }
-      if let text = archive[Self.entries]?.text, let value = JSONValue(parsing: text) {
+      if let text = archive[Self.entries + suffix]?.text, let value = JSONValue(parsing: text) {
         content.entries = Dictionary(
           value.members.map { ($0.key, $0.value.text) }, uniquingKeysWith: { $1 })
       }
@@ -157,7 +169,7 @@ struct LatentFile {
     for (name, variance) in names {
       guard let tensor = content.tensors[name] else {
         let found = content.tensors.keys.sorted().joined(separator: ", ")
-        return ("array '\(name)'", found.isEmpty ? "none" : found)
+        return ("array '\(name)\(suffix)'", found.isEmpty ? "none" : found)
       }
       let shape = expectation.shape
       guard tensor.shape == shape else {
@@ -173,7 +185,7 @@ struct LatentFile {
     if expectation.needsMask {
       let shape: Shape = [example.bucket.height, example.bucket.width]
       guard let mask = content.tensors[Self.mask] else {
-        return ("array '\(Self.mask)'", "none")
+        return ("array '\(Self.mask)\(suffix)'", "none")
       }
       guard mask.shape == shape else { return ("a mask \(shape)", "\(mask.shape)") }
     }
@@ -197,19 +209,23 @@ struct LatentFile {
     switch format {
     case .npz:
       let edges = BucketRule.edges(of: example.size, in: example.bucket)
+      func drawn(_ distribution: LatentDistribution) -> NumpyArray {
+        let sample = distribution.sample(using: sample)
+        return NumpyArray((latents.cachesScaled ? latents.scaled(sample) : sample).channelsFirst())
+      }
       var arrays: [(name: String, array: NumpyArray)] = [
-        (Self.plain.mean, NumpyArray(plain.sample(using: sample).channelsFirst())),
+        (Self.plain.mean, drawn(plain)),
         ("original_size", NumpyArray([example.size.width, example.size.height])),
         ("crop_ltrb", NumpyArray([edges.left, edges.top, edges.right, edges.bottom])),
       ]
       if let flipped {
-        arrays.append(
-          (Self.flipped.mean, NumpyArray(flipped.sample(using: sample).channelsFirst())))
+        arrays.append((Self.flipped.mean, drawn(flipped)))
       }
       if let mask { arrays.append((Self.mask, NumpyArray(mask))) }
       let text = JSONValue.object(entries.map { ($0.key, .string($0.value)) }).pythonText
       arrays.append((Self.entries, NumpyArray(text)))
-      try NumpyArchive(arrays).write(to: path)
+      arrays = arrays.map { ($0.name + suffix, $0.array) }
+      try NumpyArchive(otherSizes + arrays).write(to: path)
     case .safetensors:
       var tensors: [String: Tensor] = [
         Self.plain.mean: plain.mean.channelsFirst(),
@@ -220,6 +236,12 @@ struct LatentFile {
       ].compactMapValues { $0 }
       try write(&tensors, Dictionary(entries.map { ($0.key, $0.value) }) { $1 })
     }
+  }
+
+  /// What a file of several sizes holds besides; nothing of one that is damaged.
+  private var otherSizes: [(name: String, array: NumpyArray)] {
+    guard !suffix.isEmpty, let archive = try? NumpyArchive(reading: path) else { return [] }
+    return archive.arrays.filter { !$0.name.hasSuffix(suffix) }
   }
 
   private func write(

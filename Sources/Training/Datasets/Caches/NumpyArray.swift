@@ -10,10 +10,11 @@ package struct NumpyArray: Equatable, Sendable {
     case int32 = "<i4"
     case int64 = "<i8"
     case uint8 = "|u1"
+    case bool = "|b1"
 
     var width: Int {
       switch self {
-      case .uint8: 1
+      case .uint8, .bool: 1
       case .float16: 2
       case .float32, .int32: 4
       case .float64, .int64: 8
@@ -46,6 +47,14 @@ package struct NumpyArray: Equatable, Sendable {
     }
     self.init(.float64, [numbers.count], bytes)
   }
+
+  /// Whole numbers.
+  package init(integers: Tensor) {
+    self.init(.int64, integers.shape, Self(integers.elements.map { Int($0) }).bytes)
+  }
+
+  /// An array without axes.
+  package init(_ flag: Bool) { self.init(.bool, [], [flag ? 1 : 0]) }
 
   /// The bytes of a text.
   package init(_ text: String) { self.init(.uint8, [text.utf8.count], Array(text.utf8)) }
@@ -123,7 +132,7 @@ package struct NumpyArray: Equatable, Sendable {
     case .float16: dtype = .f16
     case .float32: dtype = .f32
     case .float64: dtype = .f64
-    case .int32, .int64, .uint8: return nil
+    case .int32, .int64, .uint8, .bool: return nil
     }
     return EncodedTensor(dtype, shape, bytes).decoded()
   }
@@ -142,6 +151,9 @@ package struct NumpyArray: Equatable, Sendable {
       }
     }
   }
+
+  /// Numbers of any format.
+  package var numeric: Tensor { tensor ?? Tensor(shape, numbers.map { Float($0) }) }
 
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -65,14 +65,21 @@ package struct TextCache: Sendable {
     precondition(
       kept.count == layout.arrays.count,
       "\(kept.count) arrays of \(layout.arrays.map(\.name)) to keep")
+    var rows: [String: Int] = [:]
     for (tensor, (name, _)) in zip(kept, layout.arrays) {
       guard tensor.elements.allSatisfy(\.isFinite) else {
         throw .file(
           image.path,
           detail: "\(image.path): the text encoders make NaN or infinity of '\(image.caption)'")
       }
-      arrays.append((name, NumpyArray(tensor)))
+      rows[name] = tensor.shape.rows
+      arrays.append(
+        (name, layout.integers.contains(name) ? NumpyArray(integers: tensor) : NumpyArray(tensor)))
     }
+    for (name, other, columns) in layout.zeros {
+      arrays.append((name, NumpyArray(Tensor(zeros: [rows[other] ?? 0, columns]))))
+    }
+    for (name, value) in layout.statements { arrays.append((name, NumpyArray(value))) }
     let text = JSONValue.object(entries.map { ($0.0, .string($0.1)) }).pythonText
     arrays.append((Self.entries, NumpyArray(text)))
     try NumpyArchive(arrays).write(to: image.path)
@@ -126,6 +133,17 @@ package struct TextCache: Sendable {
       if extents.count == 2 { columns += tensor.shape.columns }
       outputs[name] = tensor
     }
+    for (name, value) in layout.statements {
+      guard let found = archive[name]?.numbers.first.map({ $0 != 0 }) else {
+        throw .cache(path, expected: "array '\(name)'", found: "none")
+      }
+      guard found == value else {
+        throw .cache(
+          path, expected: "text encoded with" + (value ? " '--\(name)'" : "out '--\(name)'"),
+          found: "'\(name)' \(found ? "True" : "False"): \(found ? "give" : "leave out") the option"
+        )
+      }
+    }
     guard let expected = layout.columns, expected != columns else { return outputs }
     throw .cache(
       path, expected: "text of \(expected) columns, as the model reads it", found: "\(columns)")
@@ -135,7 +153,9 @@ package struct TextCache: Sendable {
     _ name: String, _ extents: [Int?], of archive: NumpyArchive, at path: FilePath
   ) throws(DatasetError) -> Tensor {
     let text = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
-    guard let array = archive[name], let tensor = array.tensor else {
+    guard let array = archive[name],
+      let tensor = layout.integers.contains(name) ? array.numeric : array.tensor
+    else {
       let names = archive.arrays.map { "'\($0.name)'" }.joined(separator: ", ")
       throw .cache(path, expected: "array '\(name)' [\(text)]", found: "arrays \(names)")
     }

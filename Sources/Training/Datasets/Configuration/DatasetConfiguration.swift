@@ -54,11 +54,11 @@ package struct DatasetConfiguration: Sendable {
       datasets = [try Self.dataset([defaults.values], subsets, defaults)]
     }
     if prepared == nil {
-      round(toLatentsOf: latents.stride)
+      round(toStepsOf: latents)
     } else {
       noticePreparation()
     }
-    try checkSettings(latentsOf: latents.stride)
+    try checkSettings(latents)
   }
 
   private static func listed(
@@ -140,13 +140,14 @@ package struct DatasetConfiguration: Sendable {
   }
 
   /// Brings sizes that no latents have to those that are trained: the VAE drops what is left of a side.
-  private mutating func round(toLatentsOf stride: Int) {
+  private mutating func round(toStepsOf latents: LatentLayout) {
+    let (stride, unit) = (latents.step, Self.unit(of: latents))
     for index in datasets.indices {
       let resolution = datasets[index].resolution
       if let step = datasets[index].buckets?.step, step < stride, step > 0 {
         datasets[index].buckets?.step = stride
         notices.append(
-          "bucket_reso_steps: \(step) is taken as \(stride), the pixels of a latent; kohya's scripts ask for "
+          "bucket_reso_steps: \(step) is taken as \(stride), the pixels of \(unit); kohya's scripts ask for "
             + "multiples of 32 or 64")
       }
       let rounded = Resolution(
@@ -156,16 +157,22 @@ package struct DatasetConfiguration: Sendable {
       else { continue }
       datasets[index].resolution = rounded
       notices.append(
-        "resolution: \(rounded) of \(resolution) is trained: a latent is \(stride) pixels, and the VAE drops the "
+        "resolution: \(rounded) of \(resolution) is trained: \(unit) is \(stride) pixels, and the VAE drops the "
           + "rest")
     }
+  }
+
+  /// What sides are made up of.
+  private static func unit(of latents: LatentLayout) -> String {
+    latents.patch > 1 ? "a token" : "a latent"
   }
 
   /// Most pixels of a side and most images of a batch, far beyond what can be computed.
   private static let largest = 1 << 16
 
   /// Values that fit their keys and not each other.
-  private mutating func checkSettings(latentsOf stride: Int) throws(DatasetError) {
+  private mutating func checkSettings(_ latents: LatentLayout) throws(DatasetError) {
+    let stride = latents.step
     for dataset in datasets {
       let resolution = dataset.resolution
       for (name, value) in [
@@ -180,7 +187,8 @@ package struct DatasetConfiguration: Sendable {
       guard dataset.prepared == nil, let buckets = dataset.buckets else { continue }
       guard buckets.step % stride == 0 else {
         throw .setting(
-          "bucket_reso_steps", expected: "a multiple of \(stride), the pixels of a latent",
+          "bucket_reso_steps",
+          expected: "a multiple of \(stride), the pixels of \(Self.unit(of: latents))",
           found: "\(buckets.step)")
       }
       guard !buckets.neverEnlarges else { continue }

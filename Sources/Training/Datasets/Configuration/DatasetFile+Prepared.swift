@@ -4,6 +4,14 @@ import SystemPackage
 
 /// Datasets whose items come encoded, as musubi-tuner's configuration has them.
 extension DatasetFile {
+  /// Whether a configuration has keys of encoded items, which one of pictures has not.
+  /// - Throws: `DatasetError.io`, `.syntax`
+  static func isOfEncodedItems(_ path: FilePath) throws(DatasetError) -> Bool {
+    let root = try table(of: path)
+    let tables = ([root["general"]] + (root["datasets"]?.array ?? [])).compactMap { $0?.table }
+    return tables.contains { $0.keys.contains(where: DatasetKey.isOfEncodedItems) }
+  }
+
   /// A dataset, which is its own and only subset.
   func preparedDataset(
     _ table: [String: ConfigurationValue], _ section: String

@@ -48,7 +48,7 @@ struct DatasetFile {
     path.extension?.lowercased() == "json"
   }
 
-  private static func table(
+  static func table(
     of path: FilePath
   ) throws(DatasetError) -> [String: ConfigurationValue] {
     let text = try FileListing.text(of: path)

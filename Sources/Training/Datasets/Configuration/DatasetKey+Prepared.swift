@@ -66,12 +66,17 @@ extension DatasetKey {
   private static let size = "a whole number or [width, height]"
   private static let extractions = ["head", "chunk", "slide", "uniform", "full"]
 
+  /// Whether a key stands for nothing in a configuration of pictures.
+  static func isOfEncodedItems(_ name: String) -> Bool {
+    own.contains { $0.name == name } && aliases[name] == nil
+  }
+
   /// Why a key may not stand in a configuration though it is known.
   /// - Parameter isPrepared: whether items come encoded.
   static func refusal(of name: String, isPrepared: Bool) -> String? {
     guard isPrepared else {
       if let why = refused[name] { return why }
-      let isOwn = own.contains { $0.name == name } && aliases[name] == nil
+      let isOwn = isOfEncodedItems(name)
       return isOwn
         ? "it is for models whose latents and captions come encoded by musubi-tuner" : nil
     }

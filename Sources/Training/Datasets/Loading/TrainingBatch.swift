@@ -9,8 +9,8 @@ package struct TrainingBatch: Equatable, Sendable {
   package enum Content: Equatable, Sendable {
     /// `[batch, height, width, 3]` from -1 to 1, to be encoded; see `sampled(_:)`.
     case pixels(Tensor)
-    /// `[batch, height, width, channels]`, with frames behind the batch where there are any; samples that are
-    /// not scaled.
+    /// `[batch, height, width, channels]`, with frames behind the batch where there are any; samples, not
+    /// scaled but where the cache holds them so.
     case latents(Tensor)
   }
 

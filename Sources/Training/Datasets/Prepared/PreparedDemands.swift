@@ -46,8 +46,6 @@ struct PreparedDemands: Sendable {
         "latents of \(latents.channels) channels, as the model has them",
         "\(extents[0]) in '\(view.name)' \(view.shape)")
     }
-    // A model takes several places of latents along each side for one token.
-    let places = max(layout.step / latents.stride, 1)
     guard extents.suffix(2).allSatisfy({ $0 % places == 0 }) else {
       throw .prepared(
         file.path, expected: "latents whose sides are multiples of \(places)",
@@ -58,14 +56,18 @@ struct PreparedDemands: Sendable {
     return view.shape
   }
 
+  /// Places of latents along each side that a model takes for one token.
+  private var places: Int { max(layout.step / latents.stride, 1) }
+
   /// What an item is, numbers apart.
   func item(_ file: PreparedFile, text: FilePath) throws(DatasetError) -> PreparedItem {
     let extents = try extents(of: file)
-    let read = names(of: .latents)
+    let read = names(of: .latents, in: file)
     let alike = file.views.filter { PreparedArrayName.isLatents($0.key) || read.contains($0.key) }
       .map { "\($0.key) \($0.value.shape)" }
     return PreparedItem(
-      text: text, extents: extents, frames: frames(of: extents), arrays: alike.sorted())
+      text: text, extents: extents, frames: frames(of: extents), arrays: alike.sorted(),
+      shownPlaces: shownPlaces(of: file))
   }
 
   /// Frames of the video that latents stand for, as many as they can.
@@ -93,30 +95,47 @@ struct PreparedDemands: Sendable {
     guard found == item.extents else {
       throw file.fault("latents \(item.extents) as when the run began", "\(found)")
     }
-    var kept = try file.tensors(names(of: .latents))
+    var kept = try file.tensors(names(of: .latents, in: file))
     guard let latents = kept[PreparedArrayName.latents] else {
       preconditionFailure("no latents in \(example.path)")
     }
-    kept.merge(try textFile(item.text).tensors(names(of: .text))) { $1 }
+    let text = try textFile(item.text)
+    kept.merge(try text.tensors(names(of: .text, in: text))) { $1 }
     return (latents, kept)
   }
 
   /// - Throws: `DatasetError.prepared` for numbers that are not finite, and as `latentsFile(_:)`.
   func checkNumbers(ofLatents path: FilePath) throws(DatasetError) {
-    try latentsFile(path).checkNumbers(of: names(of: .latents))
+    let file = try latentsFile(path)
+    try file.checkNumbers(of: names(of: .latents, in: file))
   }
 
   /// - Throws: as for latents.
   func checkNumbers(ofText path: FilePath) throws(DatasetError) {
-    try textFile(path).checkNumbers(of: names(of: .text))
+    let file = try textFile(path)
+    try file.checkNumbers(of: names(of: .text, in: file))
   }
 
   // MARK: Arrays
 
   /// Names of the arrays that are read of a file.
-  private func names(of source: PreparedItems.Source) -> Set<String> {
-    let asked = items.arrays.filter { $0.source == source }.map(\.name)
+  private func names(of source: PreparedItems.Source, in file: PreparedFile) -> Set<String> {
+    let asked = items.arrays.filter { $0.source == source }.flatMap { names(of: $0, in: file) }
     return Set(source == .latents ? asked + [PreparedArrayName.latents] : asked)
+  }
+
+  /// That of an array, or those of as many as a file has.
+  private func names(of array: PreparedItems.Array, in file: PreparedFile) -> [String] {
+    guard array.isSeries else { return [array.name] }
+    return (0...).lazy.map { "\(array.name)_\($0)" }.prefix { file.views[$0] != nil }.map { $0 }
+  }
+
+  /// Places of the latents of other pictures that a model sees.
+  private func shownPlaces(of file: PreparedFile) -> Int {
+    let shown = items.arrays.filter { if case .latents = $0.extents { true } else { false } }
+    return shown.flatMap { names(of: $0, in: file) }.reduce(0) { sum, name in
+      sum + (file.views[name]?.shape.dimensions.dropFirst().reduce(1, *) ?? 0)
+    }
   }
 
   private func check(
@@ -127,19 +146,32 @@ struct PreparedDemands: Sendable {
         switch array.extents {
         case .axes(let extents): extents
         case .likeLatents(let channels): [channels] + latents.dimensions.dropFirst().map { $0 }
+        case .latents(let channels):
+          [channels] + Array(repeating: nil, count: max(latents.dimensions.count - 1, 0))
         }
-      let text = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
-      guard let view = file.views[array.name] else {
-        throw file.fault("array '\(array.name)' [\(text)]", file.names, option: array.option)
-      }
-      let found = view.shape.dimensions
-      guard found.count == extents.count,
-        zip(found, extents).allSatisfy({ $0 > 0 && $1 ?? $0 == $0 })
-      else {
-        throw file.fault(
-          "array '\(array.name)' [\(text)], as the model reads it", "\(view.shape)",
-          option: array.option)
-      }
+      for name in names(of: array, in: file) { try check(file, name, array, extents) }
     }
+  }
+
+  private func check(
+    _ file: PreparedFile, _ name: String, _ array: PreparedItems.Array, _ extents: [Int?]
+  ) throws(DatasetError) {
+    let text = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
+    guard let view = file.views[name] else {
+      throw file.fault("array '\(name)' [\(text)]", file.names, option: array.option)
+    }
+    let found = view.shape.dimensions
+    guard found.count == extents.count,
+      zip(found, extents).allSatisfy({ $0 > 0 && $1 ?? $0 == $0 })
+    else {
+      throw file.fault(
+        "array '\(name)' [\(text)], as the model reads it", "\(view.shape)",
+        option: array.option)
+    }
+    guard case .latents = array.extents, found.suffix(2).contains(where: { $0 % places != 0 })
+    else { return }
+    throw file.fault(
+      "latents '\(name)' whose sides are multiples of \(places)", "\(view.shape)",
+      option: array.option)
   }
 }

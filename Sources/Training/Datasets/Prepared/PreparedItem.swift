@@ -12,4 +12,6 @@ package struct PreparedItem: Equatable, Sendable {
   /// All its latents and what else the model reads beside them, with their extents, in which items of one batch are
   /// alike.
   package let arrays: [String]
+  /// Places of the latents of other pictures that the model sees.
+  package var shownPlaces = 0
 }

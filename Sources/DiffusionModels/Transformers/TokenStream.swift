@@ -1,8 +1,8 @@
 import Autograd
 import Tensors
 
-/// What a double block of HunyuanVideo does with the tokens of one kind, those of the video or those of the text.
-struct HunyuanVideoStream {
+/// What a double block does with the tokens of one kind, those of the picture or those of the text.
+struct TokenStream {
   private let modulation: Layer
   private let qkv: FusedProjection
   private let normQ, normK, proj: Layer
@@ -10,27 +10,21 @@ struct HunyuanVideoStream {
   private let width: Int
   private let epsilon: Float
 
-  /// Paths of a stream in the two spellings of which a graph may be made.
-  struct Names {
-    /// `double_blocks.0.img_`
-    let native: String
-    /// Of the separate projections, in full.
-    let parts: [String]
-  }
-
+  /// - Parameters:
+  ///   - path: `double_blocks.0.img_`
+  ///   - parts: paths of the separate projections, where a checkpoint has those.
   init(
-    _ builder: inout LayerBuilder, _ names: Names, width: Int, head: Int, _ epsilon: Float
+    _ builder: inout LayerBuilder, _ path: String, parts: [String], _ names: StreamNames,
+    width: Int, head: Int, _ epsilon: Float
   ) throws {
-    let native = names.native
-    modulation = try builder.linear(native + "mod.linear", from: width, to: 6 * width)
+    modulation = try builder.linear(path + names.modulation, from: width, to: 6 * width)
     qkv = try FusedProjection(
-      &builder, native + "attn_qkv", else: names.parts, from: width,
-      to: [width, width, width])
-    normQ = try builder.rmsNorm(native + "attn_q_norm", head, epsilon: epsilon)
-    normK = try builder.rmsNorm(native + "attn_k_norm", head, epsilon: epsilon)
-    proj = try builder.linear(native + "attn_proj", from: width, to: width)
-    first = try builder.linear(native + "mlp.fc1", from: width)
-    second = try builder.linear(native + "mlp.fc2", from: first.weightShape.rows, to: width)
+      &builder, path + names.qkv, else: parts, from: width, to: [width, width, width])
+    normQ = try builder.rmsNorm(path + names.queryNorm, head, epsilon: epsilon)
+    normK = try builder.rmsNorm(path + names.keyNorm, head, epsilon: epsilon)
+    proj = try builder.linear(path + names.projection, from: width, to: width)
+    first = try builder.linear(path + names.first, from: width)
+    second = try builder.linear(path + names.second, from: first.weightShape.rows, to: width)
     (self.width, self.epsilon) = (width, epsilon)
   }
 

@@ -1,8 +1,8 @@
 import Autograd
 import Tensors
 
-/// Attention and feed-forward network side by side, over the tokens of video and text in one row.
-struct HunyuanVideoSingleBlock {
+/// Attention and feed-forward network side by side, over the tokens of picture and text in one row.
+struct SingleStreamBlock {
   private let modulation: Layer
   private let first: FusedProjection
   private let second, normQ, normK: Layer
@@ -10,24 +10,25 @@ struct HunyuanVideoSingleBlock {
   private let epsilon: Float
 
   init(
-    _ builder: inout LayerBuilder, _ index: Int, width: Int, head: Int, _ epsilon: Float
+    _ builder: inout LayerBuilder, _ index: Int, _ names: StreamNames, width: Int, head: Int,
+    _ epsilon: Float
   ) throws {
     let (native, diffusers) = ("single_blocks.\(index).", "single_transformer_blocks.\(index).")
-    modulation = try builder.linear(native + "modulation.linear", from: width, to: 3 * width)
+    modulation = try builder.linear(native + names.singleModulation, from: width, to: 3 * width)
     second = try builder.linear(native + "linear2", from: nil, to: width)
     let inner = second.weightShape.columns - width
     first = try FusedProjection(
       &builder, native + "linear1",
       else: ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"].map { diffusers + $0 },
       from: width, to: [width, width, width, inner])
-    normQ = try builder.rmsNorm(native + "q_norm", head, epsilon: epsilon)
-    normK = try builder.rmsNorm(native + "k_norm", head, epsilon: epsilon)
+    normQ = try builder.rmsNorm(native + names.singleQueryNorm, head, epsilon: epsilon)
+    normK = try builder.rmsNorm(native + names.singleKeyNorm, head, epsilon: epsilon)
     (self.width, heads, self.epsilon) = (width, width / head, epsilon)
   }
 
   var layers: [Layer] { [modulation] + first.layers + [second, normQ, normK] }
 
-  /// - Parameters: as `HunyuanVideoDoubleBlock`; x has the tokens of the video, then those of the text.
+  /// - Parameters: as `DoubleStreamBlock`; x has the tokens of the picture, then those of the text.
   func callAsFunction(
     _ x: Variable, _ vector: Variable, _ table: RotaryTable, _ counts: [Int]
   ) -> Variable {

@@ -1,0 +1,74 @@
+package import Autograd
+package import Checkpoints
+import LinearAlgebra
+import ModelFamilies
+import Safetensors
+package import Tensors
+
+/// What Flux.1 reads of captions: CLIP's vector for the whole, and T5's for the tokens.
+extension FluxPipeline {
+  package static func encoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentEncoder)? { nil }
+
+  package static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> [any CaptionEncoder] { [] }
+
+  /// That there is what makes captions into what the transformer reads, unless that is kept in files.
+  /// - Throws: `ModelLoadingError.missingComponent`
+  static func requireText(
+    _ parameters: CheckpointParameters, _ settings: ModelSettings
+  ) throws(ModelLoadingError) {
+    guard !settings.textIsKept else { return }
+    throw .missingComponent(parameters.base.file.path, component: "te1")
+  }
+
+  /// - Parameter encoded: CLIP's vectors `[captions, columns]`, those of T5 `[captions, tokens, columns]`, and for each
+  ///   of its tokens 1 where there is text, `[captions, tokens]`.
+  package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
+    let (text, mask) = (encoded[1], encoded[2].value)
+    let tokens = mask.shape.columns
+    // Captions are padded behind.
+    let counts = (0..<mask.shape.rows).map { caption in
+      masksText
+        ? (0..<tokens).count { mask.elements[caption * tokens + $0] != 0 } : tokens
+    }
+    return Condition(
+      text: text.tokens(0..<max(counts.max() ?? 1, 1)), counts: counts, caption: encoded[0],
+      control: nil)
+  }
+
+  package static var keepsText: Bool { true }
+
+  package static func textLayout(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> KeptText? {
+    let parameters = CheckpointParameters(base)
+    let columns = parameters.shape("unet", "txt_in", "weight")?.columns
+    let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
+    return KeptText(
+      ending: "_flux_te.npz",
+      arrays: [("l_pooled", [pooled]), ("t5_out", [nil, columns]), ("t5_attn_mask", [nil])],
+      integers: ["t5_attn_mask"], zeros: [("txt_ids", rowsOf: "t5_out", columns: 3)],
+      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)], identity: nil)
+  }
+
+  /// - Parameter kept: by the names of sd-scripts or of musubi-tuner, which has no masks.
+  package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
+    let texts = kept.map { item in
+      let text = item["t5_out"] ?? item.array("t5_vec")
+      guard masksText, let mask = item["t5_attn_mask"] else { return (rows: text, text.shape.rows) }
+      return text.rows(leftBy: mask).map { ($0, $0.shape.rows) } ?? (text.rows(0..<1), 0)
+    }
+    let captions = kept.map { item in
+      let caption = item["l_pooled"] ?? item.array("clip_l_pooler")
+      return caption.reshaped([1, caption.count])
+    }
+    let most = texts.map(\.rows.shape.rows).max() ?? 1
+    return Condition(
+      text: Variable(.stacked(texts.map { $0.rows.rows(filledTo: most) })),
+      counts: texts.map(\.1), caption: Variable(.stacked(captions)),
+      control: kept.stacked("latents_control").map { Variable($0) })
+  }
+}
