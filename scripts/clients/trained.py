@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from fixtures.training.tiny import bags, diffusion, families, pictures, pipeline, random
+from fixtures.training.tiny import bags, families, pictures, pipeline, random
 
 from . import adapter
 from .tools import Failure, run
 
 TINY = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "training" / "tiny"
 """A pipeline of Stable Diffusion 1, and the pictures for all."""
-TINY_SDXL = TINY.with_name("tiny-sdxl")
+TINY_SDXL, TINY_FLUX = TINY.with_name("tiny-sdxl"), TINY.with_name("tiny-flux")
 SEED = 7
 STEPS = 60
 TIMESTEPS = [200, 400, 600, 800]
-"""Of a validation: the inner points of sd-scripts' division of the range into five. Each has its own
-noise."""
+"""Of a validation: the inner points of sd-scripts' division of the range into five, of a flow the
+thousandths of noise. Each has its own noise."""
 TOLERANCE = 1e-3
 """Relative, of the held-out loss. Files hold what was trained in float32; what is left is the order of
 sums in a UNet, 1e-6 to 1e-5 of the loss."""
@@ -79,7 +79,7 @@ class Run:
 
     def __init__(self, bench, name, *arguments, base=TINY, rank=4, steps=STEPS, rate=1e-3,
                  options=()):
-        self.base = base
+        self.base, self.binaries = base, bench.binaries
         self.folder = bench.folder / f"trained-on-{base.name}" / name.replace(" ", "-").replace(",", "")
         for part in (bags.TRAINING, bags.VALIDATION):  # copies: caches are written beside pictures
             shutil.copytree(TINY / part, self.folder / part)
@@ -89,7 +89,7 @@ class Run:
         if not any(argument.startswith("preset=") for argument in arguments):
             arguments += ("preset=full" if "conv_dim" in str(arguments) else "preset=attn-mlp",)
         self.table = self.folder / "steps.csv"
-        result = run(bench.binaries / "lyco-train", "--pretrained_model_name_or_path", base,
+        result = run(bench.binaries / "lyco-train", *families.family(base).arguments(base),
                      "--dataset_config", config, "--output_dir", self.folder / "out",
                      "--output_name", "adapter", "--network_module", "lycoris.kohya",
                      "--network_dim", rank, "--network_alpha", rank, "--network_args", *arguments,
@@ -102,17 +102,21 @@ class Run:
 
     def latents(self):
         """Those lyco-train cached of the held-out pictures, unscaled."""
-        return [cached(path) for path in sorted((self.folder / bags.VALIDATION).glob("*.npz"))]
+        channels = families.family(self.base).channels
+        return [cached(path, channels) for path in sorted((self.folder / bags.VALIDATION).glob("*.npz"))
+                if not path.stem.endswith("_te")]
 
 
-def cached(path):
-    """The latents of sd-scripts' cache `[4, h, w]`, in float32."""
+def cached(path, channels=4):
+    """The latents of sd-scripts' cache `[channels, h, w]`, in float32. Newer ones have sizes in their
+    names."""
+    side = pictures.SIZE // 8
     with np.load(path) as arrays:
-        found = {key: arrays[key] for key in arrays.files}
+        found = {key.removesuffix(f"_{side}x{side}"): arrays[key] for key in arrays.files}
     names = {"latents", "original_size", "crop_ltrb"}
     if not names <= found.keys():
         raise Failure(f"{path.name} holds {sorted(found)}, expected {sorted(names)}")
-    if found["latents"].shape != (4, 8, 8):
+    if found["latents"].shape != (channels, side, side):
         raise Failure(f"{path.name} holds latents of {found['latents'].shape}")
     if list(found["original_size"]) != [pictures.SIZE] * 2:
         raise Failure(f"{path.name} holds a picture of {found['original_size']}")
@@ -122,24 +126,20 @@ def cached(path):
 @torch.no_grad()
 def held_out_loss(loaded, trained):
     """The loss of the held-out pictures at the noise and the timesteps of lyco-train."""
-    scheduler = diffusion.scheduler()
-    captions = bags.read(trained.folder / bags.VALIDATION).captions
-    latents = torch.stack(trained.latents()) * loaded.vae.config.scaling_factor
-    conditions = families.conditions(loaded, captions)
+    family = families.of(loaded)
+    latents = family.latents(torch.stack(trained.latents()))
+    conditions = families.conditions(loaded, bags.read(trained.folder / bags.VALIDATION).captions)
     losses = []
     for step in TIMESTEPS:
-        noise = torch.stack([drawn_noise(step, sample) for sample in range(len(latents))])
-        steps = torch.full((len(latents),), step)
-        found = loaded.unet(scheduler.add_noise(latents, noise, steps), steps,
-                            **conditions).sample
-        losses.append(float((found - noise).square().mean()))
+        noise = torch.stack([drawn_noise(step, sample, family.channels) for sample in range(len(latents))])
+        losses.append(family.error(loaded, latents, noise, step, conditions))
     return float(np.mean(losses))
 
 
-def drawn_noise(step, sample):
-    """The noise `[4, 8, 8]` lyco-train draws for a held-out picture; channels come last there."""
-    drawn = random.normal(4 * 8 * 8, SEED, step, sample, "noise")
-    return torch.from_numpy(drawn).view(8, 8, 4).permute(2, 0, 1)
+def drawn_noise(step, sample, channels=4):
+    """The noise `[channels, 8, 8]` lyco-train draws for a held-out picture; channels come last there."""
+    drawn = random.normal(channels * 8 * 8, SEED, step, sample, "noise")
+    return torch.from_numpy(drawn).view(8, 8, channels).permute(2, 0, 1)
 
 
 def agreeing(found, expected, whose):
@@ -163,14 +163,25 @@ def by_lycoris(trained):
 
 def by_diffusers(trained):
     loaded = pipeline.load(trained.base)
-    loaded.load_lora_weights(trained.file.parent, weight_name=trained.file.name)
-    modules = {key.split(".")[0] for key in load_file(trained.file)}
+    whole, path = families.of(loaded).as_diffusers(loaded), trained.file
+    if families.of(loaded) is families.Flux:
+        path = in_diffusers_names(trained)
+    whole.load_lora_weights(path.parent, weight_name=path.name)
+    modules = {key.split(".lora_A")[0] for key in load_file(path) if ".lora_A" in key} or {
+        key.split(".")[0] for key in load_file(path)}
     used = sum(hasattr(module, "lora_A") and len(module.lora_A) > 0
-               for part in (loaded.unet, *families.encoders(loaded).values())
+               for part in whole.components.values() if isinstance(part, torch.nn.Module)
                for module in part.modules())
     if used != len(modules):
         raise Failure(f"diffusers adapts {used} of {len(modules)} modules")
     return agreeing(held_out_loss(loaded, trained), trained.validation_loss, "diffusers")
+
+
+def in_diffusers_names(trained):
+    """The file by lyco-convert: diffusers' own converter knows Flux.1 at its full width alone."""
+    path = trained.folder / "diffusers.safetensors"
+    run(trained.binaries / "lyco-convert", trained.file, "--to", "diffusers", "--family", "flux", "-o", path)
+    return path
 
 
 def of_events(trained):

@@ -68,7 +68,7 @@ def main():
             if base is None:
                 loaded = pipeline.load(options.base)
                 base = trained.held_out_loss(loaded, run)
-                found, drawn = pipeline.verdict(loaded, pictures, options.count)
+                found, drawn = pipeline.recognized(loaded, pictures, options.count)
                 rows.append(drawn)
                 print(f"| base | – | – | – | {base:.4f} | {found['bags']:.0%} "
                       f"| {found['others']:.0%} |", flush=True)
@@ -78,7 +78,7 @@ def main():
             loaded = pipeline.load(options.base)
             adapter.apply(loaded, run.file)
             loss = trained.held_out_loss(loaded, run)
-            found, drawn = pipeline.verdict(loaded, pictures, options.count)
+            found, drawn = pipeline.recognized(loaded, pictures, options.count)
             rows.append(drawn)
             print(f"| {name} | {RATES[name]:g} | {run.file.stat().st_size / 1e3:.0f} "
                   f"| {run.validation_loss:.4f} | {loss:.4f} | {found['bags']:.0%} "
