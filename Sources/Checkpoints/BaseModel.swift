@@ -83,6 +83,24 @@ public struct BaseModel: Sendable {
       decoding: part.view.bytes.extracting(part.range), as: part.view.dtype, shape: part.shape)
   }
 
+  /// Some of the values of a parameter, as they lie.
+  /// - Throws: `CheckpointError.notConvertible`
+  /// - Precondition: it has as many.
+  package func numbers(
+    _ range: Range<Int>, of slot: ParameterSlot
+  ) throws(CheckpointError) -> [Float] {
+    guard let part = plain(slot), part.view.dtype.bitsPerElement % 8 == 0 else {
+      return Array(try tensor(slot).elements[range])
+    }
+    let width = part.view.dtype.bitsPerElement / 8
+    let first = part.range.lowerBound
+    return Tensor(
+      decoding: part.view.bytes.extracting(
+        first + range.lowerBound * width..<first + range.upperBound * width),
+      as: part.view.dtype, shape: [range.count]
+    ).elements
+  }
+
   /// The shape of a parameter: that of the rows alone where the slot is a range of rows.
   /// - Precondition: the checkpoint has the key.
   package func shape(of slot: ParameterSlot) -> Shape {

@@ -84,7 +84,10 @@ struct LayerBuilder {
   mutating func patchEmbedding(
     _ path: String, _ patch: PatchExtents, to outputs: Int? = nil
   ) throws -> Layer {
-    try layer(path, .linear, [outputs, nil, patch.frames, patch.height, patch.width])
+    // Kernels of pictures have no axis of frames.
+    let hasFrames = try patch.frames > 1 || shape(of: path).dimensions.count != 4
+    let kernel = (hasFrames ? [patch.frames] : []) + [patch.height, patch.width]
+    return try layer(path, .linear, [outputs, nil] + kernel)
   }
 
   /// - Throws: as `linear`, and `ModelError.indivisible`
@@ -121,11 +124,11 @@ struct LayerBuilder {
     try parameter(path, name, extents)
   }
 
-  /// The shape of a module's weight.
+  /// The shape of a module's weight, or of another parameter.
   /// - Throws: `ModelError.missingParameter`
-  func shape(of path: String) throws -> Shape {
-    guard let shape = source.shape(component, path, "weight") else {
-      throw ModelError.missingParameter(component: component, name: path + ".weight")
+  func shape(of path: String, _ name: String = "weight") throws -> Shape {
+    guard let shape = source.shape(component, path, name) else {
+      throw ModelError.missingParameter(component: component, name: Self.name(path, name))
     }
     return shape
   }
@@ -192,8 +195,13 @@ struct LayerBuilder {
     return layer
   }
 
+  /// That of a parameter; the path is empty of those that the model has itself.
+  static func name(_ path: String, _ parameter: String) -> String {
+    path.isEmpty ? parameter : "\(path).\(parameter)"
+  }
+
   private func parameter(_ path: String, _ kind: String, _ expected: [Int?]) throws -> Tensor {
-    let name = "\(path).\(kind)"
+    let name = Self.name(path, kind)
     guard let tensor = try source.parameter(component, path, kind) else {
       throw ModelError.missingParameter(component: component, name: name)
     }
@@ -201,7 +209,8 @@ struct LayerBuilder {
     return tensor
   }
 
-  private func require(_ shape: Shape, _ name: String, _ expected: [Int?]) throws {
+  /// - Throws: `ModelError.parameterShape`
+  func require(_ shape: Shape, _ name: String, _ expected: [Int?]) throws(ModelError) {
     let extents = shape.dimensions
     guard extents.count == expected.count,
       zip(extents, expected).allSatisfy({ $1 == nil || $0 == $1 })

@@ -24,6 +24,13 @@ package protocol ParameterSource: Sendable {
   /// - Throws: what `parameter` would throw.
   func check(_ component: String, _ path: String, _ parameter: String) throws
 
+  /// Some of the numbers of a parameter in f32, as they lie, so that a large one need not be read; nil if the checkpoint
+  /// does not have it.
+  /// - Precondition: it has as many.
+  func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ parameter: String
+  ) throws -> [Float]?
+
   /// What adapters and presets know a module by, where that is not `path`.
   func modulePath(_ component: String, _ path: String) -> String
 }
@@ -36,6 +43,12 @@ extension ParameterSource {
   }
 
   package func check(_ component: String, _ path: String, _ parameter: String) throws {}
+
+  package func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ name: String
+  ) throws -> [Float]? {
+    try parameter(component, path, name).map { Array($0.elements[range]) }
+  }
 
   package func modulePath(_ component: String, _ path: String) -> String { path }
 }

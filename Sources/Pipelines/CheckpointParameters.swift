@@ -55,6 +55,14 @@ package struct CheckpointParameters: ParameterSource {
     try base.requireReadable(key: slot.key)
   }
 
+  /// - Throws: `CheckpointError.notConvertible`
+  package func numbers(
+    _ range: Range<Int>, of component: String, _ path: String, _ parameter: String
+  ) throws -> [Float]? {
+    guard let slot = slot(component, path, parameter) else { return nil }
+    return try base.numbers(range, of: slot)
+  }
+
   package func shape(_ component: String, _ path: String, _ parameter: String) -> Shape? {
     slot(component, path, parameter).map { base.shape(of: $0) }
   }
@@ -88,7 +96,8 @@ package struct CheckpointParameters: ParameterSource {
     if let module = modules["\(component)/\(path)"] {
       return parameter == "weight" ? module.weight : module.bias
     }
-    if let key = base.layout.parameters["\(component)/\(path).\(parameter)"] {
+    let name = path.isEmpty ? parameter : "\(path).\(parameter)"
+    if let key = base.layout.parameters["\(component)/\(name)"] {
       return ParameterSlot(key: key)
     }
     // OpenCLIP's table of positions is no module: its key has no `.weight`.

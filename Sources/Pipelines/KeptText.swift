@@ -1,9 +1,17 @@
+package import Tensors
+
 /// How captions are kept in files beside their pictures, once the text encoders have seen them.
 package struct KeptText: Sendable {
   /// Behind the name of the picture without its own ending: `_te_outputs.npz`.
   package let ending: String
-  /// The arrays of a file with their extents, in the order in which caption encoders make them; nil for any.
+  /// The arrays of a file with their extents, in the order in which caption encoders make them, or `arranged` does; nil
+  /// for any.
   package let arrays: [(name: String, extents: [Int?])]
+  /// Most columns of arrays whose number of columns is not known.
+  package let limits: [String: Int]
+  /// Makes them of a caption and of what caption encoders make of it, without the axis of captions; nil where both are
+  /// the same.
+  package let arranged: (@Sendable (_ caption: String, _ encoded: [Tensor]) -> [Tensor])?
   /// Those of them that are whole numbers in the file.
   package let integers: Set<String>
   /// Arrays of zeros that other readers ask for, with as many rows as one of the others has.
@@ -16,12 +24,16 @@ package struct KeptText: Sendable {
   package let identity: String?
 
   package init(
-    ending: String, arrays: [(name: String, extents: [Int?])], integers: Set<String> = [],
+    ending: String, arrays: [(name: String, extents: [Int?])],
+    limits: [String: Int] = [:], arranged: (@Sendable (String, [Tensor]) -> [Tensor])? = nil,
+    integers: Set<String> = [],
     zeros: [(name: String, rowsOf: String, columns: Int)] = [],
     statements: [(name: String, value: Bool)] = [], columns: Int? = nil, identity: String?
   ) {
     self.ending = ending
     self.arrays = arrays
+    self.limits = limits
+    self.arranged = arranged
     self.integers = integers
     self.zeros = zeros
     self.statements = statements

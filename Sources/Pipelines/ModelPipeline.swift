@@ -73,6 +73,13 @@ package protocol ModelPipeline: AnyObject {
   ///   - sizes: one for every caption.
   func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition
 
+  /// What of captions can be left out by itself, by the words of `--…_dropout_rate`.
+  static var textParts: [String] { get }
+
+  /// A condition with zeros for parts of captions.
+  /// - Parameter parts: of every caption, of `textParts`.
+  func leavingOut(_ parts: [Set<String>], of condition: Condition) -> Condition
+
   /// What the denoiser makes of noisy latents.
   /// - Parameters:
   ///   - noisy: `[batch, …, channels]`, scaled.
@@ -88,6 +95,15 @@ extension ModelPipeline {
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? { nil }
+}
+
+/// A family whose captions count as a whole.
+extension ModelPipeline {
+  package static var textParts: [String] { [] }
+
+  package func leavingOut(_ parts: [Set<String>], of condition: Condition) -> Condition {
+    preconditionFailure("captions of \(Self.families) have no parts")
+  }
 }
 
 /// A family whose captions are not kept.

@@ -26,6 +26,8 @@ package struct ModelSettings: Sendable {
   /// Whether latents and captions come encoded as the family's `[caches]` has them, for a family of which both are
   /// trained: such, and pictures.
   package var itemsAreEncoded = false
+  /// Whether CLIP does not see the padding of captions, of families in which it is asked.
+  package var appliesCLIPMask = false
   /// Whether what T5 makes of the padding of captions is not seen.
   package var appliesT5Mask = false
   /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for

@@ -18,6 +18,8 @@ package struct PipelineOutline: Sendable {
   package let skippableTextLayers: Int?
   /// What tells models of the family apart in its file, see `ModelFamily.flowRules(of:)`; nil for none.
   package let variant: String?
+  /// Pixels of the longest side of a picture of which the denoiser knows all places; nil where there is no longest.
+  package let longestSide: Int?
   /// Tokens that the denoiser sees of a caption.
   package let tokens: Int
   /// What is kept of a caption.
@@ -45,7 +47,7 @@ package struct PipelineOutline: Sendable {
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
     variant: String? = nil, hasZeroTerminalSNR: Bool = false,
-    skippableTextLayers: Int?, tokens: Int,
+    skippableTextLayers: Int?, longestSide: Int? = nil, tokens: Int,
     captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
     decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
@@ -59,6 +61,7 @@ package struct PipelineOutline: Sendable {
     self.hasZeroTerminalSNR = hasZeroTerminalSNR
     self.skippableTextLayers = skippableTextLayers
     self.variant = variant
+    self.longestSide = longestSide
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.hasEncoder = hasEncoder

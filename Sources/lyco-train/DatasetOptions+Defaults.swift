@@ -19,6 +19,12 @@ extension DatasetOptions {
     return defaults
   }
 
+  /// Rates at which parts of captions are left out, by the word before `_dropout_rate`.
+  var textDropout: [String: Double] {
+    ["clip_l": dropoutOfCLIPL, "clip_g": dropoutOfCLIPG, "t5": dropoutOfT5]
+      .compactMapValues { $0.map { Double($0) } }
+  }
+
   private var values: DatasetValues {
     get throws {
       var values = DatasetValues()

@@ -100,6 +100,23 @@ struct DatasetOptions: ParsableArguments {
   var tagDropout: Float?
 
   @Option(
+    name: .customLong("clip_l_dropout_rate"),
+    help: ArgumentHelp(
+      "Rate of captions without what CLIP-L makes of them, of Stable Diffusion 3.",
+      valueName: "rate"))
+  var dropoutOfCLIPL: Float?
+
+  @Option(
+    name: .customLong("clip_g_dropout_rate"),
+    help: ArgumentHelp("The same of CLIP-G.", valueName: "rate"))
+  var dropoutOfCLIPG: Float?
+
+  @Option(
+    name: .customLong("t5_dropout_rate"),
+    help: ArgumentHelp("The same of T5.", valueName: "rate"))
+  var dropoutOfT5: Float?
+
+  @Option(
     name: .customLong("token_warmup_min"),
     help: ArgumentHelp("Tags shown at first; see --token_warmup_step.", valueName: "n"))
   var warmupTags: Int?

@@ -80,6 +80,11 @@ struct ModelOptions: ParsableArguments {
   var transformerFormat: String?
 
   @Flag(
+    name: .customLong("apply_lg_attn_mask"),
+    help: "Of Stable Diffusion 3: CLIP does not see the padding of captions.")
+  var appliesCLIPMask = false
+
+  @Flag(
     name: .customLong("fp8_base"),
     help: "Hold the weights of a transformer in 8 bits, as --base_weights_dtype int8.")
   var holdsFP8 = false

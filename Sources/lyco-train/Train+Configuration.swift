@@ -40,6 +40,7 @@ extension Train {
     configuration.cache.batchSize = dataset.encoderBatchSize
     configuration.textCaching =
       dataset.cachesTextToDisk ? .disk : dataset.cachesText ? .memory : .none
+    for (part, rate) in dataset.textDropout { configuration.textDropout.rates[part] = rate }
     configuration.samples = sampleSettings()
     return configuration
   }
@@ -73,6 +74,7 @@ extension Train {
     settings.clipSkip = model.clipSkip
     settings.guidance = flow.guidance
     settings.maxTokenLength = model.maxTokenLength
+    settings.appliesCLIPMask = model.appliesCLIPMask
     settings.weighsCaptions = dataset.weighsCaptions
     // Half precision is for graphics cards: here bf16 takes its place.
     settings.compute = model.mixedPrecision == "no" ? .f32 : .bf16

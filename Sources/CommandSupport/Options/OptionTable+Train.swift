@@ -59,7 +59,7 @@ extension OptionTable {
     .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),
-    .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
+    .flag("apply_lg_attn_mask"), .flag("fp8_base"), .flag("fp8_scaled", read: "fp8_base"),
     .number("blocks_to_swap", OptionRow.fromZero),
     .value("base_weights_dtype", in: "int8"), .list("base_weights"),
     .numbers(
@@ -84,6 +84,8 @@ extension OptionTable {
     .number("caption_dropout_rate", OptionRow.share),
     .number("caption_dropout_every_n_epochs", OptionRow.fromZero),
     .number("caption_tag_dropout_rate", OptionRow.share),
+    .number("clip_l_dropout_rate", OptionRow.share),
+    .number("clip_g_dropout_rate", OptionRow.share), .number("t5_dropout_rate", OptionRow.share),
     .number("token_warmup_min", OptionRow.fromZero),
     .number("token_warmup_step", OptionRow.fromZero), .flag("weighted_captions"),
     .flag("flip_aug"),

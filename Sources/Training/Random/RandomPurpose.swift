@@ -24,8 +24,10 @@ package enum RandomPurpose: Hashable, Sendable {
   case validationLatent
   /// The parts of the range from which the timesteps of an epoch are drawn.
   case timestepOrder
+  /// Whether a part of a caption is left out.
+  case textDropout(part: Int)
 
-  /// A number of its own for every purpose, which never changes: the kind in the upper 8 bits, the module in the lower 24.
+  /// A number of its own for every purpose, which never changes: the kind in the upper 8 bits, the module or part in the lower 24.
   /// - Precondition: modules are numbered below 2²⁴.
   var code: UInt32 {
     let (kind, module): (UInt32, Int) =
@@ -50,6 +52,7 @@ package enum RandomPurpose: Hashable, Sendable {
       case .validationSplit: (19, 0)
       case .validationLatent: (22, 0)
       case .timestepOrder: (23, 0)
+      case .textDropout(let part): (24, part)
       }
     precondition(0..<(1 << 24) ~= module, "module \(module) of a random purpose")
     return kind << 24 | UInt32(module)

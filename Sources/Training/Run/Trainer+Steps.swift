@@ -36,6 +36,8 @@ extension Trainer {
     settings.firstStep = progress.step
     settings.stepCount = plan.arithmetic.steps
     settings.accumulation = accumulation
+    settings.textDropout = plan.configuration.textDropout
+    settings.textParts = Pipeline.textParts
     let loader = BatchLoader(
       Array(batches[progress.batchInEpoch...]), of: plan.images, cache: cache, text: plan.textCache,
       settings)
@@ -93,8 +95,11 @@ extension Trainer {
   }
 
   func condition(of batch: TrainingBatch) -> Pipeline.Condition {
-    batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
+    let condition =
+      batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
       ?? pipeline.condition(captions.encoded(batch.captions), batch.sizes)
+    return batch.textLeftOut.allSatisfy(\.isEmpty)
+      ? condition : pipeline.leavingOut(batch.textLeftOut, of: condition)
   }
 
   func loss(

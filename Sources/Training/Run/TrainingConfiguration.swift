@@ -134,6 +134,8 @@ package struct TrainingConfiguration: Sendable {
   package var images = DatasetDefaults()
   package var cache = Cache()
   package var textCaching = TextCaching.none
+  /// What is left out of captions.
+  package var textDropout = TextDropout()
   package var noise = NoiseSettings()
   /// For models that find a flow.
   package var flow = FlowSettings()

@@ -162,6 +162,9 @@ extension TrainingPlan {
       "min_timestep": configuration.firstTimestep, "max_timestep": configuration.lastTimestep,
     ]
     for (name, time) in times { settings[name] = time.map { "\($0)" } }
+    for (part, rate) in configuration.textDropout.rates {
+      settings["\(part)_dropout_rate"] = "\(rate)"
+    }
     guard case .flow = outline.prediction else {
       let noise = configuration.noise.metadata(zeroTerminal: configuration.hasZeroTerminalSNR)
       return settings.merging(noise.mapValues(\.text)) { $1 }

@@ -100,6 +100,7 @@ package struct TrainingMetadata: Sendable {
     if !isOfMusubi, let facts {
       ofFlow["model_type"] = PythonText(facts.modelType)
       ofFlow["model_prediction_type"] = PythonText(configuration.flow.prediction.rawValue)
+      ofFlow["apply_lg_attn_mask"] = PythonText(model.appliesCLIPMask)
       ofFlow["apply_t5_attn_mask"] = PythonText(model.appliesT5Mask)
       all.merge(ofFlow.filter { facts.settings.contains($0.key) }) { $1 }
     }

@@ -23,6 +23,7 @@ extension TrainingPlan {
     }
     try optimizer.optimizer.check(rates: rates)
     try checkBothNetworks()
+    try checkSizes()
     try checkKeptText()
     try checkCacheFolders()
     guard
@@ -72,6 +73,17 @@ extension TrainingPlan {
         throw refuse("'dora_wd=True'", "begins with the lengths of one network's weights")
       }
     }
+  }
+
+  /// Refuses pictures that are larger than all that the denoiser knows places of.
+  private func checkSizes() throws(SettingError) {
+    guard let most = outline.longestSide,
+      let size = images.examples.map(\.bucket).max(by: { $0.longestSide < $1.longestSide }),
+      size.longestSide > most
+    else { return }
+    throw .combination(
+      "'--resolution': \(base.layout.family.title) knows places of pictures of at most \(most) pixels a side, found "
+        + "\(size)")
   }
 
   /// Refuses kept captions that vary or whose encoders are trained.

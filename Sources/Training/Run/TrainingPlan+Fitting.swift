@@ -36,6 +36,9 @@ extension TrainingPlan {
         "'--dit_high_noise': one network of \(base.layout.family.title) is for all noise; remove it"
       )
     }
+    configuration.textDropout.rates = given.textDropout.rates.filter {
+      $0.value > 0 && pipeline.textParts.contains($0.key)
+    }
     configuration.flow.rules = base.layout.family.flowRules(of: outline.variant)
     if outline.prediction == .velocity { configuration.loss.predictsVelocity = true }
     if outline.hasZeroTerminalSNR { configuration.hasZeroTerminalSNR = true }

@@ -92,6 +92,13 @@ extension TrainingPlan {
         "'--clip_skip' has no effect: of \(base.layout.family.title) always the same layers are read"
       )
     }
+    let parts = given.textDropout.rates.filter { $0.value > 0 }.keys.sorted()
+      .filter { !pipeline.textParts.contains($0) }.map { "'--\($0)_dropout_rate'" }
+    if !parts.isEmpty {
+      notices.append(
+        "\(parts.joined(separator: ", ")) \(parts.count == 1 ? "has" : "have") no effect: \(family.title) has no such "
+          + "part of a caption that could be left out by itself")
+    }
     let (rates, encoders) = (given.rates.textEncoders, family.textEncoders.count)
     if outline.prepared == nil, rates.count > encoders,
       Set(rates.dropFirst(max(encoders - 1, 0))).count > 1

@@ -3,7 +3,7 @@ enum OtherModel {
   /// Modules of `--network_module` by the model that they are for.
   private static let modules: [String: String] = [
     "networks.oft_flux": "FLUX.1", "networks.lora_flux_2": "FLUX.2",
-    "networks.lora_sd3": "Stable Diffusion 3", "networks.lora_lumina": "Lumina",
+    "networks.lora_lumina": "Lumina",
     "networks.lora_hunyuan_image": "HunyuanImage", "networks.lora_anima": "Anima",
     "networks.lora_framepack": "FramePack",
     "networks.lora_hv_1_5": "HunyuanVideo 1.5",
@@ -14,7 +14,6 @@ enum OtherModel {
 
   /// Programs of sd-scripts and musubi-tuner by the model that they train.
   private static let scripts: [String: String] = [
-    "sd3_train_network.py": "Stable Diffusion 3",
     "lumina_train_network.py": "Lumina",
     "anima_train_network.py": "Anima", "hunyuan_image_train_network.py": "HunyuanImage",
     "hv_1_5_train_network.py": "HunyuanVideo 1.5",

@@ -111,6 +111,11 @@ extension ScriptOption {
         "masks are 'conditioning_data_dir' of a subset in '--dataset_config', or '--alpha_mask'",
       values: "conditioning_data_dir"),
     Group(
+      fate: .withoutEffect,
+      reason: "of kohya's scripts for Stable Diffusion 3 only that for whole models reads it",
+      flags: "enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only",
+      values: "pos_emb_random_crop_rate"),
+    Group(
       fate: .withoutEffect, reason: "it belongs to other models that find a flow",
       values: "initial_sigma"),
   ]
@@ -169,14 +174,7 @@ extension ScriptOption {
     Group(
       fate: .ofOtherModel, reason: "FLUX.1", flags: "split_mode", values: "model_type"),
     Group(fate: .ofOtherModel, reason: "FLUX.1 and Lumina", values: "ae"),
-    Group(
-      fate: .ofOtherModel, reason: "Stable Diffusion 3",
-      flags: """
-        apply_lg_attn_mask enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only
-        """,
-      values: """
-        clip_g clip_g_dropout_rate clip_l_dropout_rate t5_dropout_rate pos_emb_random_crop_rate
-        """),
+    Group(fate: .ofOtherModel, reason: "Stable Diffusion 3", values: "clip_g"),
     Group(
       fate: .ofOtherModel, reason: "Lumina",
       values: "gemma2 gemma2_max_token_length system_prompt"),

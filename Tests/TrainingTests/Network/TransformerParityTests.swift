@@ -38,13 +38,18 @@ struct TransformerParityTests {
     case hunyuanVideo = "hunyuan-video"
     case qwenImage = "qwen-image"
     case qwenImageEdit = "qwen-image-edit-2511"
+    case stableDiffusion3 = "sd3-medium"
+    case stableDiffusion35 = "sd35-medium"
 
     var family: ModelFamily {
-      switch self {
-      case .wan, .wanWithPicture: .named("wan")!
-      case .hunyuanVideo: .named("hunyuan-video")!
-      case .qwenImage, .qwenImageEdit: .named("qwen-image")!
-      }
+      let name =
+        switch self {
+        case .wan, .wanWithPicture: "wan"
+        case .hunyuanVideo: "hunyuan-video"
+        case .qwenImage, .qwenImageEdit: "qwen-image"
+        case .stableDiffusion3, .stableDiffusion35: "sd3"
+        }
+      return .named(name)!
     }
 
     var file: TensorFile {
@@ -190,6 +195,7 @@ struct TransformerParityTests {
         (String($0.key.dropFirst(part.count)), $0.value)
       })
     let times = try #require(inputs["times"]).tensor().elements
+    if transformer.family.name == "sd3" { return try picture(base, inputs, at: times) }
     let items = try times.indices.map { index in
       let text = try #require(inputs["text.\(index)"]).tensor()
       func own(_ name: String) -> Tensor? {
@@ -244,6 +250,28 @@ struct TransformerParityTests {
     return Model(layers: wan.layers) { noisy in
       wan(
         known.map { noisy.appendingChannels($0) } ?? noisy, at: times, text: text, picture: picture)
+    }
+  }
+
+  /// Stable Diffusion 3, with what its text encoders made of captions.
+  private static func picture(
+    _ base: BaseModel, _ inputs: [String: TensorView], at times: [Float]
+  ) throws -> Model {
+    var configuration = StableDiffusion3Configuration()
+    configuration.scalesFirst = base.layout.modules.contains { $0.path == "norm_out.linear" }
+    // One file of a model without norms does not say how many heads there are.
+    configuration.heads = .count(2)
+    let model = try StableDiffusion3Transformer(
+      CheckpointParameters(base), configuration: configuration)
+    let (clip, t5, pooled) = (
+      Variable(try #require(inputs["clip"]).tensor()),
+      Variable(try #require(inputs["t5"]).tensor()),
+      Variable(try #require(inputs["pooled"]).tensor())
+    )
+    let condition = StableDiffusion3Pipeline.Condition(
+      clip: clip, t5: t5, pooled: pooled, columns: model.textWidth)
+    return Model(layers: model.layers) {
+      model($0, at: times, text: condition.text, pooled: condition.pooled)
     }
   }
 

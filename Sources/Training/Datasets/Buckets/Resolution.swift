@@ -6,6 +6,7 @@ package struct Resolution: Hashable, Sendable {
   package init(_ width: Int, _ height: Int) { (self.width, self.height) = (width, height) }
 
   package var area: Int { width * height }
+  var longestSide: Int { max(width, height) }
 }
 
 extension Resolution: Comparable {

@@ -55,9 +55,10 @@ package struct TextCache: Sendable {
   }
 
   /// Writes the file of an image, which appears whole or not at all.
-  /// - Parameter kept: every array of the layout, in its order.
+  /// - Parameter encoded: what caption encoders make of the caption, without the axis of captions.
   /// - Throws: `DatasetError.file`, also for numbers that are not finite.
-  package func write(_ kept: [Tensor], of image: Missing) throws(DatasetError) {
+  package func write(_ encoded: [Tensor], of image: Missing) throws(DatasetError) {
+    let kept = layout.arranged?(image.caption, encoded) ?? encoded
     let entries = [
       ("format", Self.format), ("caption", image.caption), ("encoders", layout.identity ?? ""),
     ]
@@ -130,6 +131,11 @@ package struct TextCache: Sendable {
     var columns = 0
     for (name, extents) in layout.arrays {
       let tensor = try tensor(name, extents, of: archive, at: path)
+      if let most = layout.limits[name], tensor.shape.columns > most {
+        throw .cache(
+          path, expected: "at most \(most) columns in '\(name)', as the model reads it",
+          found: "\(tensor.shape)")
+      }
       if extents.count == 2 { columns += tensor.shape.columns }
       outputs[name] = tensor
     }

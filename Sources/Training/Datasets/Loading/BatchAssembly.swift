@@ -21,6 +21,7 @@ struct BatchAssembly: Sendable {
   func batch(_ plan: BatchPlan, step: Int) throws(DatasetError) -> TrainingBatch {
     var parts: [Part] = []
     var captions: [String] = []
+    var leftOut: [Set<String>] = []
     let places = plan.samples.map {
       TrainingSet.Place(index: $0.example, isValidation: settings.isValidation)
     }
@@ -30,6 +31,9 @@ struct BatchAssembly: Sendable {
         sample: sample.number, step: step, stepCount: settings.stepCount)
       parts.append(try part(place, moment))
       captions.append(caption(of: set[place], moment))
+      leftOut.append(
+        settings.isValidation
+          ? [] : settings.textDropout.leftOut(of: settings.textParts, at: moment))
     }
     let examples = places.map { set[$0] }
     let dataset = set.configuration.datasets[plan.dataset]
@@ -37,7 +41,7 @@ struct BatchAssembly: Sendable {
     return TrainingBatch(
       plan: plan,
       content: cache == nil && set.demands == nil ? .pixels(content) : .latents(content),
-      captions: captions, kept: try kept(places, parts),
+      captions: captions, kept: try kept(places, parts), textLeftOut: leftOut,
       lossWeights: examples.map { $0.isRegularization ? dataset.priorLossWeight : 1 },
       sizes: zip(examples, parts).map { PictureSize($0, isMirrored: $1.isFlipped) },
       mask: mask(of: parts, plan.bucket),

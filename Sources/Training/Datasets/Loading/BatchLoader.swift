@@ -14,6 +14,9 @@ package final class BatchLoader: Sendable {
     package var accumulation = 1
     /// Whether images are those that are held out: nothing is varied then.
     package var isValidation = false
+    /// What is left out of captions, and the parts that there are.
+    package var textDropout = TextDropout()
+    package var textParts: [String] = []
     package var threads = 2
     /// Batches that wait at most.
     package var ahead = 4

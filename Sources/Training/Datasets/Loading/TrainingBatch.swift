@@ -21,6 +21,8 @@ package struct TrainingBatch: Equatable, Sendable {
   /// What text encoders made of each caption, where that is kept in files; of items that come encoded all but the
   /// latents.
   package let kept: [[String: Tensor]]?
+  /// Of every caption the parts that are left out, by the words of `ModelPipeline.textParts`.
+  package let textLeftOut: [Set<String>]
   /// 1, or the prior loss weight for regularization images.
   package let lossWeights: [Float]
   /// What each image was, and what became of it.

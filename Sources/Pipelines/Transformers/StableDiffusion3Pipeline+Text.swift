@@ -1,0 +1,210 @@
+package import Autograd
+package import Checkpoints
+import DiffusionModels
+import LinearAlgebra
+import ModelFamilies
+package import Tensors
+
+extension StableDiffusion3Pipeline {
+  /// What the transformer reads besides latents and times.
+  package struct Condition {
+    /// `[batch, rows, columns]`: those of both CLIP encoders side by side, filled with zeros, then those of T5.
+    let text: Variable
+    /// `[batch, columns]`, of both CLIP encoders for the whole caption.
+    let pooled: Variable
+    /// How many of the rows are CLIP's, and how many of their columns and of the vector's numbers are CLIP-L's.
+    let clipRows, leftColumns, leftPooled: Int
+
+    /// - Parameters:
+    ///   - clip: `[batch, rows, columns']`
+    ///   - t5: `[batch, rows', columns]`; nil for zeros.
+    ///   - left: columns and numbers of the vector that are CLIP-L's.
+    init(
+      clip: Variable, t5: Variable?, pooled: Variable, columns: Int,
+      left: (columns: Int, pooled: Int) = (clipWidth, clipWidth)
+    ) {
+      let extents = clip.shape.dimensions
+      let missing = Tensor(zeros: [extents[0], extents[1], columns - extents[2]])
+      let filled = missing.count == 0 ? clip : clip.appendingChannels(Variable(missing))
+      let zeros = Variable(
+        Tensor(zeros: [extents[0], StableDiffusion3Pipeline.clipRows, columns]))
+      text = filled.appendingTokens(t5 ?? zeros)
+      self.pooled = pooled
+      clipRows = extents[1]
+      (leftColumns, leftPooled) = (
+        min(left.columns, columns), min(left.pooled, pooled.shape.columns)
+      )
+    }
+
+    private init(_ other: Condition, text: Variable, pooled: Variable) {
+      (self.text, self.pooled, clipRows) = (text, pooled, other.clipRows)
+      (leftColumns, leftPooled) = (other.leftColumns, other.leftPooled)
+    }
+
+    /// The same with zeros for what some encoders make of captions.
+    /// - Parameter parts: of every caption, of `textParts`.
+    func leavingOut(_ parts: [Set<String>]) -> Condition {
+      var factors = Tensor(
+        text.shape, [Float](repeating: 1, count: text.shape.count))
+      var pooledFactors = Tensor(
+        pooled.shape, [Float](repeating: 1, count: pooled.shape.count))
+      let (rows, columns) = (text.shape.dimensions[1], text.shape.dimensions[2])
+      for (sample, parts) in parts.enumerated() {
+        let (isLeft, isRight, isT5) = (
+          parts.contains("clip_l"), parts.contains("clip_g"), parts.contains("t5")
+        )
+        for row in 0..<rows {
+          let zeros =
+            row < clipRows
+            ? (isLeft ? 0 : leftColumns)..<(isRight ? columns : leftColumns)
+            : 0..<(isT5 ? columns : 0)
+          let start = (sample * rows + row) * columns
+          for column in zeros { factors.elements[start + column] = 0 }
+        }
+        let width = pooled.shape.columns
+        for number in (isLeft ? 0 : leftPooled)..<(isRight ? width : leftPooled) {
+          pooledFactors.elements[sample * width + number] = 0
+        }
+      }
+      return Condition(
+        self, text: text * Variable(factors), pooled: pooled * Variable(pooledFactors))
+    }
+  }
+
+  package static let textParts = ["clip_l", "clip_g", "t5"]
+
+  package func leavingOut(_ parts: [Set<String>], of condition: Condition) -> Condition {
+    condition.leavingOut(parts)
+  }
+
+  /// Tokens that CLIP reads, and T5 where nothing else is asked for.
+  static let (clipRows, t5Rows) = (77, 256)
+
+  /// Columns of CLIP-L, where encoded captions do not say how many.
+  static let clipWidth = 768
+
+  /// The encoders that can be trained.
+  static let clipEncoders = ["te1", "te2"]
+
+  /// Text encoders that can be read.
+  static func encoders(of base: BaseModel, _ settings: ModelSettings) -> [String] { [] }
+
+  package static func captionEncoders(
+    of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
+  ) throws -> [any CaptionEncoder] { [] }
+
+  /// - Parameter encoded: see `JoinedText`.
+  package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
+    let joined = JoinedText(
+      encoded, of: encoders, captions: sizes.count,
+      width: (transformer.textWidth, transformer.vectorWidth))
+    return Condition(
+      clip: joined.clip, t5: joined.t5, pooled: joined.pooled, columns: transformer.textWidth,
+      left: joined.left)
+  }
+
+  /// What all encoders make of captions, joined; zeros for those that are missing.
+  struct JoinedText {
+    /// `[captions, 77, columns]`, of both CLIP encoders side by side.
+    let clip: Variable
+    /// `[captions, columns]`
+    let pooled: Variable
+    /// `[captions, rows, columns]`, and what of it is text.
+    let t5, mask: Variable?
+    /// Columns and numbers of the vector that are CLIP-L's.
+    let left: (columns: Int, pooled: Int)
+
+    /// - Parameters:
+    ///   - encoded: of each CLIP encoder that there is rows, `[captions, 77, columns]`, and what stands for the whole,
+    ///     `[captions, columns]`; of T5 rows, and for each 1 where there is text.
+    ///   - width: of rows and of the vector, as the transformer reads them.
+    init(
+      _ encoded: [Variable], of encoders: [String], captions: Int, width: (text: Int, pooled: Int)
+    ) {
+      var rest = encoded[...]
+      let parts = ["te1", "te2", "te3"].map { component -> (rows: Variable, other: Variable)? in
+        guard encoders.contains(component) else { return nil }
+        return (rest.removeFirst(), rest.removeFirst())
+      }
+      (t5, mask) = (parts[2]?.rows, parts[2]?.other)
+      let rows = StableDiffusion3Pipeline.clipRows
+      // Of an encoder that is missing there are zeros, as many as the other leaves of the vector.
+      func zeros(_ columns: Int) -> (rows: Variable, other: Variable) {
+        (
+          Variable(Tensor(zeros: [captions, rows, columns])),
+          Variable(Tensor(zeros: [captions, columns]))
+        )
+      }
+      let missing = width.pooled - (parts[0] ?? parts[1] ?? zeros(0)).other.shape.columns
+      let (l, g) = (parts[0] ?? zeros(missing), parts[1] ?? zeros(parts[0] == nil ? 0 : missing))
+      (clip, pooled) = (l.rows.appendingChannels(g.rows), l.other.appendingChannels(g.other))
+      left = (l.rows.shape.dimensions[2], l.other.shape.columns)
+    }
+  }
+}
+
+// MARK: Text that is kept
+
+extension StableDiffusion3Pipeline {
+  package static var keepsText: Bool { true }
+
+  package static func textLayout(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> KeptText? {
+    let parameters = CheckpointParameters(base)
+    let encoders = encoders(of: base, settings)
+    let width = (
+      text: parameters.shape("unet", "context_embedder", "weight")?.columns ?? 0,
+      pooled: parameters.shape("unet", "y_embedder.mlp.0", "weight")?.columns ?? 0
+    )
+    return KeptText(
+      ending: "_sd3_te.npz",
+      arrays: [
+        ("lg_out", [nil, nil]), ("lg_pooled", [width.pooled]), ("t5_out", [nil, width.text]),
+        ("clip_l_attn_mask", [nil]), ("clip_g_attn_mask", [nil]), ("t5_attn_mask", [nil]),
+      ],
+      limits: ["lg_out": width.text],
+      arranged: { kept($1, of: $0, encoders, width) },
+      integers: ["clip_l_attn_mask", "clip_g_attn_mask", "t5_attn_mask"],
+      statements: [
+        ("apply_lg_attn_mask", settings.appliesCLIPMask),
+        ("apply_t5_attn_mask", settings.appliesT5Mask),
+      ], identity: nil)
+  }
+
+  /// The arrays of a file, as sd-scripts has them.
+  private static func kept(
+    _ encoded: [Tensor], of caption: String, _ encoders: [String], _ width: (text: Int, pooled: Int)
+  ) -> [Tensor] {
+    let joined = JoinedText(
+      encoded.map { Variable($0.reshaped(Shape([1] + $0.shape.dimensions))) }, of: encoders,
+      captions: 1, width: width)
+    func own(_ part: Variable) -> Tensor {
+      part.value.reshaped(Shape(Array(part.shape.dimensions.dropFirst())))
+    }
+    let t5 = joined.t5.map(own) ?? Tensor(zeros: [clipRows, width.text])
+    let mask = joined.mask.map(own) ?? Tensor(zeros: [clipRows])
+    let masks = clipEncoders.map { component in
+      encoders.contains(component) ? clipMask(of: caption) : Tensor(zeros: [clipRows])
+    }
+    return [own(joined.clip), own(joined.pooled), t5] + masks + [mask]
+  }
+
+  /// 1 for the tokens of a caption and its marks, 0 for padding.
+  private static func clipMask(of caption: String) -> Tensor {
+    let count = CLIPTokenizer().tokens(caption).count
+    return Tensor([clipRows], (0..<clipRows).map { $0 < count ? 1 : 0 })
+  }
+
+  package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
+    func stacked(_ name: String) -> Variable {
+      let parts = kept.map { $0.array(name) }
+      let most = parts.map(\.shape.rows).max() ?? 0
+      return Variable(.stacked(parts.map { $0.rows(filledTo: most) }))
+    }
+    let pooled = kept.map { $0.array("lg_pooled").reshaped([1, transformer.vectorWidth]) }
+    return Condition(
+      clip: stacked("lg_out"), t5: stacked("t5_out"), pooled: Variable(.stacked(pooled)),
+      columns: transformer.textWidth)
+  }
+}
