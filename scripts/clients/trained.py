@@ -53,7 +53,10 @@ otherwise."""
 RANKS = {"boft": 8}
 """Where 4 will not do: butterflies need blocks that leave a power of two of 48 outputs."""
 
-IN_DIFFUSERS = ("lora", "lora, convolutions")
+MODULES = {"lora, of sd-scripts": "networks.lora_flux"}
+"""Those of Flux.1 that no LyCORIS network trains."""
+
+IN_DIFFUSERS = ("lora, of sd-scripts", "lora", "lora, convolutions")
 """It has no Tucker cores, and drops the magnitudes of DoRA."""
 
 DATASETS = """
@@ -78,7 +81,7 @@ class Run:
     """One training, and what it said."""
 
     def __init__(self, bench, name, *arguments, base=TINY, rank=4, steps=STEPS, rate=1e-3,
-                 options=()):
+                 module="lycoris.kohya", options=()):
         self.base, self.binaries = base, bench.binaries
         self.folder = bench.folder / f"trained-on-{base.name}" / name.replace(" ", "-").replace(",", "")
         for part in (bags.TRAINING, bags.VALIDATION):  # copies: caches are written beside pictures
@@ -86,13 +89,14 @@ class Run:
         config = self.folder / "datasets.toml"
         config.write_text(DATASETS.format(images=self.folder / "images",
                                           validation=self.folder / "validation"))
-        if not any(argument.startswith("preset=") for argument in arguments):
+        if module == "lycoris.kohya" and "preset=" not in str(arguments):
             arguments += ("preset=full" if "conv_dim" in str(arguments) else "preset=attn-mlp",)
         self.table = self.folder / "steps.csv"
         result = run(bench.binaries / "lyco-train", *families.family(base).arguments(base),
                      "--dataset_config", config, "--output_dir", self.folder / "out",
-                     "--output_name", "adapter", "--network_module", "lycoris.kohya",
-                     "--network_dim", rank, "--network_alpha", rank, "--network_args", *arguments,
+                     "--output_name", "adapter", "--network_module", module,
+                     "--network_dim", rank, "--network_alpha", rank,
+                     *(("--network_args", *arguments) if arguments else ()),
                      "--max_train_steps", steps, "--learning_rate", rate, "--seed", SEED,
                      "--validation_seed", SEED, "--save_precision", "float",
                      "--cache_latents_to_disk", "--logging_dir", self.folder / "logs",
@@ -131,15 +135,10 @@ def held_out_loss(loaded, trained):
     conditions = families.conditions(loaded, bags.read(trained.folder / bags.VALIDATION).captions)
     losses = []
     for step in TIMESTEPS:
-        noise = torch.stack([drawn_noise(step, sample, family.channels) for sample in range(len(latents))])
+        noise = torch.stack([random.latents(family.channels, pictures.SIZE // 8, SEED, step, sample)
+                             for sample in range(len(latents))])
         losses.append(family.error(loaded, latents, noise, step, conditions))
     return float(np.mean(losses))
-
-
-def drawn_noise(step, sample, channels=4):
-    """The noise `[channels, 8, 8]` lyco-train draws for a held-out picture; channels come last there."""
-    drawn = random.normal(channels * 8 * 8, SEED, step, sample, "noise")
-    return torch.from_numpy(drawn).view(8, 8, channels).permute(2, 0, 1)
 
 
 def agreeing(found, expected, whose):
@@ -207,10 +206,9 @@ def of_events(trained):
 def of_caches(trained):
     """The cached latents are what diffusers' VAE draws: within its deviations around its means."""
     loaded = pipeline.load(trained.base)
-    with torch.no_grad():
-        given = loaded.vae.encode(
-            bags.read(trained.folder / bags.VALIDATION).pixels).latent_dist
-    away = ((torch.stack(trained.latents()) - given.mean) / given.std).flatten()
+    family = families.of(loaded)
+    mean, deviation = family.moments(loaded.vae, bags.read(trained.folder / bags.VALIDATION).pixels)
+    away = ((family.latents(torch.stack(trained.latents())) - mean) / deviation).flatten()
     if away.abs().max() > 6:
         raise Failure(f"latents {away.abs().max():.1f} deviations from the mean")
     return f"{len(trained.latents())} latents, {float(away.std()):.2f} deviations from the means"
@@ -221,12 +219,13 @@ def checks(bench, base=TINY, names=ALGORITHMS):
 
     def trained(name):
         if name not in runs:
-            runs[name] = Run(bench, name, *ALGORITHMS[name], base=base, rank=RANKS.get(name, 4))
+            runs[name] = Run(bench, name, *ALGORITHMS.get(name, ()), base=base, rank=RANKS.get(name, 4),
+                             module=MODULES.get(name, "lycoris.kohya"))
         return runs[name]
     for name in names:
         yield f"lycoris-lora loads what was trained: {name}", lambda name=name: by_lycoris(
             trained(name))
-    for name in IN_DIFFUSERS:
+    for name in filter(set(names).__contains__, IN_DIFFUSERS):
         yield f"diffusers loads what was trained: {name}", lambda name=name: by_diffusers(
             trained(name))
     yield "tensorboard reads the events", lambda: of_events(trained("lora"))
