@@ -20,6 +20,8 @@ struct attention {
   const lyco_attention *extents;
   // Of each sample: how many of its keys are seen; NULL for all.
   const size_t *key_counts;
+  // Forward: of each head, what is added to scores by the distance from query to key; NULL for nothing.
+  const float *bias;
   const panel_kernel *kernel;
   const float *q, *k, *v, *y, *dy, *logs;
   float *written, *written_logs, *dq, *dk, *dv;
@@ -109,6 +111,12 @@ static CLONED void exponentiate(float *scores, size_t keys, size_t rows, float s
   }
 }
 
+// Scales the scores of a query and adds the bias of its distances.
+static CLONED void add_bias(float *scores, const float *bias, size_t count, float scale) {
+  for (size_t j = 0; j < count; j += LANES)
+    *(vector *)(scores + j) = *(vector *)(scores + j) * scale + load(bias + j, count - j);
+}
+
 static CLONED void attend(const struct attention *work, size_t head, size_t query, size_t rows,
                    float *scores, float *output, unit *a) {
   const lyco_attention *e = work->extents;
@@ -133,7 +141,13 @@ static CLONED void attend(const struct attention *work, size_t head, size_t quer
     for (size_t i = 0; i < rows; i++) seen[i] = visible(e, query + i, key, count);
     kernel->multiply(a, depth, 1, keys + key * depth, LANES * depth, depth, scores, KEYS, rows,
                      padded(count), 0);
-    exponentiate(scores, count, rows, e->scale, seen, largest, sums, output, width);
+    if (work->bias) {
+      const float *bias = work->bias + head % e->heads * (e->queries + e->keys - 1);
+      for (size_t i = 0; i < rows; i++)
+        add_bias(scores + i * KEYS, bias + e->queries - 1 - query - i + key, count, e->scale);
+    }
+    exponentiate(scores, count, rows, work->bias ? 1 : e->scale, seen, largest, sums, output,
+                 width);
     const unit *p = (const unit *)scores;
     size_t p_stride = KEYS;
     if (kernel->pair > 1) {
@@ -174,9 +188,11 @@ static void forward_task(size_t index, void *context) {
 // Beyond that, what threads wait for each other at the end of a group is less than a hundredth.
 #define FORWARD_TASKS_PER_THREAD ((size_t)128)
 
-int lyco_attention_forward(const lyco_attention *extents, const size_t *key_counts, const float *q,
-                           const float *k, const float *v, float *y, float *logs) {
+int lyco_attention_forward(const lyco_attention *extents, const size_t *key_counts,
+                           const float *bias, const float *q, const float *k, const float *v,
+                           float *y, float *logs) {
   struct attention work = described(extents, key_counts);
+  work.bias = bias;
   work.q = q, work.k = k, work.v = v, work.written = y, work.written_logs = logs;
   const size_t heads = extents->batch * extents->heads;
   const size_t tasks = (extents->queries + TASK_QUERIES - 1) / TASK_QUERIES;

@@ -49,6 +49,7 @@ extension FamilyDefinition.Component {
     layouts = table.tables("layouts").map(FamilyDefinition.Layout.init)
     names = table.lists(ifAny: "names")
     graph = table.string(ifAny: "graph") ?? names?[AdapterFormat.diffusers.rawValue]?.first
+    option = table.string(ifAny: "option")
   }
 }
 
@@ -79,8 +80,8 @@ extension TrainedClasses {
 extension LatentLayout {
   fileprivate init(_ table: EmbeddedTable) {
     table.expect(
-      "channels", "stride", "frame_stride", "patch", "shift", "scale", "scaled_format", "cache",
-      "cached_scaled", "cached_sizes")
+      "channels", "stride", "frame_stride", "patch", "shift", "scale", "scaled_format",
+      "clamps_variance", "cache", "cached_scaled", "cached_sizes")
     self.init(
       channels: table.integer("channels"), stride: table.integer("stride"),
       frameStride: table.integer(ifAny: "frame_stride") ?? 1,
@@ -92,6 +93,7 @@ extension LatentLayout {
         }
         return dtype
       },
+      clampsVariance: table.bool(ifAny: "clamps_variance") ?? true,
       cacheName: table.string("cache"),
       cachesScaled: table.bool(ifAny: "cached_scaled") ?? false,
       cachesSizes: table.bool(ifAny: "cached_sizes") ?? false)

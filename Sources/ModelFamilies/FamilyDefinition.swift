@@ -30,6 +30,8 @@ struct FamilyDefinition: Sendable {
     let names: [String: [String]]?
     /// The column whose names the graph of the model has: diffusers' where the file says nothing.
     let graph: String?
+    /// The option of trainers that names a file of its own for it: `clip_l`.
+    let option: String?
   }
 
   /// One spelling of the component's keys in checkpoints, and what adapters call the modules of a

@@ -17,6 +17,8 @@ package struct LatentLayout: Hashable, Sendable {
   package let scale: Float
   /// The format in which the family's trainer scales, and so rounds; nil for none.
   package let scaledFormat: DType?
+  /// Whether the family's trainers keep the logarithm of the variance between -30 and 20.
+  package let clampsVariance: Bool
   /// The word for the family in names of caches: `sd`.
   package let cacheName: String
   /// Whether trainers keep latents in files as the denoiser sees them.
@@ -26,8 +28,8 @@ package struct LatentLayout: Hashable, Sendable {
 
   package init(
     channels: Int, stride: Int, frameStride: Int = 1, patch: Int = 1, shift: Float = 0,
-    scale: Float, scaledFormat: DType? = nil, cacheName: String, cachesScaled: Bool = false,
-    cachesSizes: Bool = false
+    scale: Float, scaledFormat: DType? = nil, clampsVariance: Bool = true, cacheName: String,
+    cachesScaled: Bool = false, cachesSizes: Bool = false
   ) {
     self.channels = channels
     self.stride = stride
@@ -36,9 +38,18 @@ package struct LatentLayout: Hashable, Sendable {
     self.shift = shift
     self.scale = scale
     self.scaledFormat = scaledFormat
+    self.clampsVariance = clampsVariance
     self.cacheName = cacheName
     self.cachesScaled = cachesScaled
     self.cachesSizes = cachesSizes
+  }
+
+  /// The same of an autoencoder with numbers of its own.
+  package func with(channels: Int, stride: Int, shift: Float, scale: Float) -> LatentLayout {
+    LatentLayout(
+      channels: channels, stride: stride, frameStride: frameStride, patch: patch, shift: shift,
+      scale: scale, scaledFormat: scaledFormat, clampsVariance: clampsVariance,
+      cacheName: cacheName, cachesScaled: cachesScaled, cachesSizes: cachesSizes)
   }
 
   /// Pixels of which sides of pictures are multiples.
@@ -46,9 +57,7 @@ package struct LatentLayout: Hashable, Sendable {
 
   /// Latents as files have them that hold them scaled.
   package var asCached: LatentLayout {
-    LatentLayout(
-      channels: channels, stride: stride, frameStride: frameStride, patch: patch, scale: 1,
-      cacheName: cacheName, cachesScaled: cachesScaled, cachesSizes: cachesSizes)
+    with(channels: channels, stride: stride, shift: 0, scale: 1)
   }
 
   /// Extents of the latents of a picture.

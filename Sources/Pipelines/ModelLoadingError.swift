@@ -29,14 +29,30 @@ package enum ModelLoadingError: Error, Equatable {
   case videoParts(FilePath, found: String)
   /// A network for much noise that is of another model.
   case otherNetwork(FilePath, of: FilePath)
+  /// A file for a part that models of the family have not.
+  case foreignPart(FilePath, option: String, ModelFamily, known: [String])
+  /// A file that holds something else than the part that an option names.
+  case otherPart(FilePath, option: String, component: String, found: String)
+  /// A part that neither the checkpoint nor a file of its own has.
+  case missingPart(FilePath, component: String, option: String)
+  /// No tokenizer for a text encoder.
+  case missingTokenizer(FilePath, names: [String], folder: String, option: String)
+  /// A tokenizer that makes tokens which the text encoder does not know.
+  case tokenizerSize(FilePath, tokens: Int, known: Int)
+  /// Captions with weights for a family that does not read them.
+  case weightedCaptions(ModelFamily)
   /// A text encoder and a UNet that do not belong together.
   case contextWidth(FilePath, unet: Int, text: Int)
   /// A UNet that is told another vector than text encoder and sizes make.
   case vectorWidth(FilePath, unet: Int, expected: Int)
+  /// A text encoder whose vectors are not those that the denoiser reads.
+  case textWidth(FilePath, component: String, expected: Int, found: Int)
   /// A text encoder that does not know the tokenizer's tokens.
   case vocabulary(FilePath, expected: Int, found: Int)
   case configuration(FilePath, key: String?, expected: String)
   case unreadable(FilePath, InputError)
+  /// A file that is no tokenizer, or one of another kind.
+  case tokenizer(FilePath, TokenizerError)
 }
 
 extension ModelLoadingError: CustomStringConvertible {
@@ -75,13 +91,34 @@ extension ModelLoadingError: CustomStringConvertible {
         + "controls, references, sound or a last picture cannot be trained"
     case .otherNetwork(let file, let base):
       "\(file): '--dit_high_noise': expected a network with the layers and shapes of \(base), found another"
+    case .foreignPart(let file, let option, let family, let known):
+      "'--\(option)': \(file) is a checkpoint of \(family.title), "
+        + (known.isEmpty
+          ? "whose parts come with it: remove the option"
+          : "whose parts are named by \(known.map { "'--\($0)'" }.joined(separator: ", "))")
+    case .otherPart(let file, let option, let component, let found):
+      "\(file): '--\(option)': expected a file of the \(Self.title(component)), found one with '\(found)'"
+    case .missingPart(let file, let component, let option):
+      "\(file): no \(Self.title(component)): give a file of it by '--\(option) PATH', a checkpoint or a diffusers "
+        + "folder with all parts, or captions that are cached"
+    case .missingTokenizer(let file, let names, let folder, let option):
+      "\(file): no tokenizer for it: expected \(names.map { "'\($0)'" }.joined(separator: " or ")) beside it or in "
+        + "'\(folder)'; give '\(option) PATH', a file of T5 v1.1, whose vocabulary all of its sizes share"
+    case .tokenizerSize(let file, let tokens, let known):
+      "\(file): expected a tokenizer of the text encoder's \(known) tokens, found one of \(tokens)"
+    case .weightedCaptions(let family):
+      "'--weighted_captions': \(family.title) reads no weights in captions: remove it"
     case .contextWidth(let file, let unet, let text):
       "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
     case .vectorWidth(let file, let unet, let expected):
       "\(file): the UNet reads a vector of width \(unet) for a caption and its sizes, these make \(expected)"
+    case .textWidth(let file, let component, let expected, let found):
+      "\(file): expected a \(Self.title(component)) whose vectors have \(expected) numbers, as the transformer reads "
+        + "them, found one of \(found)"
     case .vocabulary(let file, let expected, let found):
       "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
     case .unreadable(let file, let error): "\(file): \(error)"
+    case .tokenizer(let file, let error): "\(file): \(error)"
     case .configuration(let file, let key, let expected):
       "\(file):" + (key.map { " '\($0)':" } ?? "") + " expected \(expected)"
     }
@@ -90,7 +127,7 @@ extension ModelLoadingError: CustomStringConvertible {
   private static func title(_ component: String) -> String {
     [
       "unet": "UNet", "te1": "text encoder", "te2": "second text encoder",
-      "vae": "image autoencoder",
+      "te3": "T5 text encoder", "vae": "image autoencoder",
     ][component] ?? component
   }
 }

@@ -9,11 +9,22 @@ package enum ModelPipelines {
   /// - Parameters:
   ///   - family: nil to recognize it.
   ///   - supposed: what it is read as where it is not recognized.
-  /// - Throws: `ModelLoadingError.unsupportedFamily`, `.unknownStructure`, `CheckpointError.quantized`, and what
-  ///   opening throws.
+  ///   - parts: files of parts that have their own, by the options that name them.
+  /// - Throws: `ModelLoadingError.unsupportedFamily`, `.unknownStructure`, `.foreignPart`, `.otherPart`,
+  ///   `CheckpointError.quantized`, and what opening throws.
   package static func open(
     _ path: FilePath, as family: ModelFamily?, supposed: [SupposedFamily] = [],
-    among pipelines: [any ModelPipeline.Type] = all
+    parts: [String: FilePath] = [:], among pipelines: [any ModelPipeline.Type] = all
+  ) throws -> (base: BaseModel, pipeline: any ModelPipeline.Type) {
+    let (base, pipeline) = try opened(path, as: family, supposed: supposed, among: pipelines)
+    let whole = try base.joined(with: parts)
+    try whole.requireReadable()
+    return (whole, pipeline)
+  }
+
+  private static func opened(
+    _ path: FilePath, as family: ModelFamily?, supposed: [SupposedFamily],
+    among pipelines: [any ModelPipeline.Type]
   ) throws -> (base: BaseModel, pipeline: any ModelPipeline.Type) {
     let file = try TensorFile(opening: path)
     var base = try BaseModel(file, as: family)

@@ -7,6 +7,12 @@ package struct ModelSettings: Sendable {
   package var base: FilePath
   /// Of the encoder of pictures, where it has a file of its own.
   package var vae: FilePath?
+  /// Of other parts that have files of their own, by the options that name them: `clip_l`.
+  package var componentFiles: [String: FilePath] = [:]
+  /// A file or folder of the tokenizer that does not come with this program: that of T5.
+  package var tokenizer: FilePath?
+  /// Tokens that T5 reads of a caption; nil for what the family's trainers take.
+  package var t5MaxTokenLength: Int?
   /// nil to recognize it.
   package var family: ModelFamily?
   package var supposed: [SupposedFamily] = []

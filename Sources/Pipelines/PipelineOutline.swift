@@ -24,6 +24,9 @@ package struct PipelineOutline: Sendable {
   package let tokens: Int
   /// What is kept of a caption.
   package let captionBytes: Int
+  /// Blocks of a text encoder that is never trained, in the order in which they are computed: two of them are in
+  /// memory at a time. They are not among the modules.
+  package let streamedText: [[FamilyModule]]
   /// Whether there is an encoder of pictures.
   package let hasEncoder: Bool
   /// Whether there is what turns latents into pictures.
@@ -48,7 +51,8 @@ package struct PipelineOutline: Sendable {
     latents: LatentLayout, prediction: Prediction?,
     variant: String? = nil, hasZeroTerminalSNR: Bool = false,
     skippableTextLayers: Int?, longestSide: Int? = nil, tokens: Int,
-    captionBytes: Int = 0, hasEncoder: Bool, hasDecoder: Bool = false, encoderCount: Int = 0,
+    captionBytes: Int = 0, streamedText: [[FamilyModule]] = [], hasEncoder: Bool,
+    hasDecoder: Bool = false, encoderCount: Int = 0,
     decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     highNoise: BaseModel? = nil, prepared: PreparedItems? = nil
@@ -64,6 +68,7 @@ package struct PipelineOutline: Sendable {
     self.longestSide = longestSide
     self.tokens = tokens
     self.captionBytes = captionBytes
+    self.streamedText = streamedText
     self.hasEncoder = hasEncoder
     self.hasDecoder = hasDecoder
     self.takesGuidance = takesGuidance

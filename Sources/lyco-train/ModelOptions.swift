@@ -13,9 +13,55 @@ struct ModelOptions: ParsableArguments {
   var base: String?
 
   @Option(
+    name: [.customLong("vae"), .customLong("ae")],
     help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"),
     completion: .file())
   var vae: String?
+
+  @Option(
+    name: .customLong("clip_l"),
+    help: ArgumentHelp(
+      "CLIP-L in a file of its own, for Flux.1 and Stable Diffusion 3.", valueName: "path"),
+    completion: .file())
+  var clipL: String?
+
+  @Option(
+    name: .customLong("clip_g"),
+    help: ArgumentHelp(
+      "CLIP-G in a file of its own, for Stable Diffusion 3.", valueName: "path"),
+    completion: .file())
+  var clipG: String?
+
+  @Option(
+    name: .customLong("t5xxl"),
+    help: ArgumentHelp(
+      "T5 in a file of its own, for Flux.1 and Stable Diffusion 3. It is read block by block.",
+      valueName: "path"), completion: .file())
+  var t5: String?
+
+  @Option(
+    name: .customLong("t5xxl_tokenizer"),
+    help: ArgumentHelp(
+      "tokenizer.json or spiece.model of T5, or a folder with it, where none lies beside T5.",
+      valueName: "path"), completion: .file())
+  var t5Tokenizer: String?
+
+  @Option(
+    name: .customLong("t5xxl_max_token_length"),
+    help: ArgumentHelp(
+      "Tokens of a caption that T5 reads. Default: 512 for Flux.1 dev, 256 for schnell and Stable Diffusion 3.",
+      valueName: "n"))
+  var t5Length: Int?
+
+  @Flag(
+    name: .customLong("apply_t5_attn_mask"),
+    help: "Padding of captions is not seen, by T5 and by what reads it.")
+  var masksT5 = false
+
+  /// Files of parts, by the options that name them.
+  var parts: [String: String] {
+    ["clip_l": clipL, "clip_g": clipG, "t5xxl": t5].compactMapValues(\.self)
+  }
 
   @Flag(help: "The checkpoint is Stable Diffusion 2.x. Recognized anyway, unless it is odd.")
   var v2 = false
@@ -128,6 +174,9 @@ struct ModelOptions: ParsableArguments {
   func validate() throws {
     if let clipSkip, clipSkip < 1 {
       throw ValidationError("'--clip_skip': expected 1 or more, found \(clipSkip)")
+    }
+    if let t5Length, !(1...4096).contains(t5Length) {
+      throw ValidationError("'--t5xxl_max_token_length': expected 1 to 4096, found \(t5Length)")
     }
   }
 }

@@ -49,12 +49,12 @@ import Testing
     print(name, "decoded, relative error", worst)
   }
 
-  /// As in Flux and Stable Diffusion 3: 16 channels, no convolution before the decoder; by diffusers' names and
-  /// by the original ones.
-  @Test func sixteenChannels() throws {
-    let path = Fixtures.path("training/models/decoders/tiny-flux")
-    let weights = try TensorFile(opening: path)
-    let folder = TemporaryFolder()
+  /// An autoencoder as in Flux and Stable Diffusion 3, by diffusers' names.
+  static let sixteenChannels = Fixtures.path("training/models/decoders/tiny-flux")
+
+  /// The same by the original names.
+  static func writeOriginal(in folder: borrowing TemporaryFolder) throws -> FilePath {
+    let weights = try TensorFile(opening: sixteenChannels)
     var original: [String: EncodedTensor] = [:]
     for line in try fixtureLines("training/models/decoders/tiny-flux/original.txt") {
       let columns = line.split(separator: "\t").map(String.init)
@@ -62,10 +62,17 @@ import Testing
       original[columns[0]] = EncodedTensor(
         stored.dtype, Shape(columns[1].split(separator: "x").map { Int($0)! }), stored.bytes)
     }
-    let single = try folder.write("ae.safetensors", original)
+    return try folder.write("ae.safetensors", original)
+  }
+
+  /// As in Flux and Stable Diffusion 3: 16 channels, no convolution before the decoder; by diffusers' names and
+  /// by the original ones.
+  @Test func sixteenChannels() throws {
+    let folder = TemporaryFolder()
+    let single = try Self.writeOriginal(in: folder)
     let family = try #require(ModelFamily.named("flux"))
     let golden = try Self.golden("tiny-flux")
-    for path in [path, single] {
+    for path in [Self.sixteenChannels, single] {
       let decoder = try VAEDecoder(
         CheckpointParameters(BaseModel(opening: path, as: family)),
         configuration: VAEConfiguration(groups: 4), channels: 16, compute: .f32)

@@ -232,11 +232,11 @@ struct TrainOptionsTests {
 
   @Test(arguments: [
     (["--dit", "framepack.safetensors", "--latent_window_size", "9"], "of FramePack"),
-    (["--t5xxl", "a", "--clip_l", "b", "--ae", "c"], "'--t5xxl', '--clip_l': of FLUX.1"),
+    (["--train_t5xxl", "--t5xxl", "a"], "'--train_t5xxl': T5 is not trained here"),
     (["--network_module", "networks.lora_flux"], "of FLUX.1"),
     (["--network_module", "networks.lora_framepack"], "of FramePack"),
     (["--network_module=networks.lora_zimage", "--sdpa"], "of Z-Image"),
-    (["--clip_g", "x"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
+    (["--save_clip"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),
     (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),

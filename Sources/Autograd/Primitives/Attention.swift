@@ -1,6 +1,6 @@
 import CLayers
 import COneDNN
-import Tensors
+package import Tensors
 
 extension Variable {
   /// softmax(q·kᵀ / √d) · v for every head: q `[batch, n, heads · d]`, k and v `[batch, m, heads · d]`.
@@ -11,10 +11,14 @@ extension Variable {
   ///   - isCausal: whether row i sees rows 0 to i only.
   ///   - keyCounts: of each sample, how many of its first keys are seen, at least 1; nil for all. The others
   ///     cost nothing, and their gradients are zero.
+  ///   - scale: of scores, in place of 1 / √d.
+  ///   - distanceBias: `[heads, n + m − 1]`, what is added to scaled scores by the distance from row to key, that of
+  ///     the last row to the first key first; nil for nothing. With one no gradient goes back.
   ///   - compute: the format of the factors of both products; exponentials and sums are f32.
   package static func attention(
     _ q: Variable, _ k: Variable, _ v: Variable, heads: Int, isCausal: Bool = false,
-    keyCounts: [Int]? = nil, compute: ComputeType = .f32
+    keyCounts: [Int]? = nil, scale: Float? = nil, distanceBias: Tensor? = nil,
+    compute: ComputeType = .f32
   ) -> Variable {
     let (rows, columns) = (q.shape.dimensions, k.shape.dimensions)
     precondition(
@@ -27,12 +31,21 @@ extension Variable {
         keyCounts.count == rows[0] && keyCounts.allSatisfy { (1...columns[1]).contains($0) },
         "attention to \(keyCounts) keys of \(k.shape)")
     }
+    if let distanceBias {
+      precondition(
+        distanceBias.shape == [heads, rows[1] + columns[1] - 1]
+          && ![q, k, v].contains(where: \.needsGradient),
+        "attention of \(q.shape) to \(k.shape) with a bias \(distanceBias.shape), without gradients"
+      )
+    }
     let width = rows[2] / heads
     let extents = lyco_attention(
       batch: rows[0], heads: heads, queries: rows[1], keys: columns[1], width: width,
-      scale: 1 / Float(width).squareRoot(), causal: isCausal ? 1 : 0, compute: compute.oneDNN)
+      scale: scale ?? 1 / Float(width).squareRoot(), causal: isCausal ? 1 : 0,
+      compute: compute.oneDNN)
     let operands = AttentionOperands(
-      extents: extents, keyCounts: keyCounts, q: q.value, k: k.value, v: v.value)
+      extents: extents, keyCounts: keyCounts, bias: distanceBias, q: q.value, k: k.value,
+      v: v.value)
     let (output, logs) = operands.forward()
     let needsKeys = k.needsGradient || v.needsGradient
     return .record(output, from: [q, k, v]) {
@@ -44,6 +57,7 @@ extension Variable {
 private struct AttentionOperands {
   let extents: lyco_attention
   let keyCounts: [Int]?
+  let bias: Tensor?
   let q, k, v: Tensor
 
   /// The output, and logarithms of the sums of exponentials.
@@ -53,7 +67,10 @@ private struct AttentionOperands {
     let output = unsafe Tensor(filling: q.shape) { y in
       unsafe logs.changing { logs in
         unsafe withElements { counts, q, k, v in
-          check(unsafe lyco_attention_forward(&extents, counts, q, k, v, y, logs), "attention")
+          unsafe withOptional(bias) { bias in
+            check(
+              unsafe lyco_attention_forward(&extents, counts, bias, q, k, v, y, logs), "attention")
+          }
         }
       }
     }

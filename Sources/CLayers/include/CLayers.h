@@ -158,9 +158,11 @@ typedef struct {
 
 /// y as q; `logs` `[batch, heads, queries]` gets the logarithms of the sums of exponentials.
 /// `key_counts` `[batch]`, NULL for all: of each sample, how many of its first keys are seen, from 1 on.
-/// 0, or 1 without memory.
-int lyco_attention_forward(const lyco_attention *extents, const size_t *key_counts, const float *q,
-                           const float *k, const float *v, float *y, float *logs);
+/// `bias` `[heads, queries + keys - 1]`, NULL for none: what is added to scaled scores by the distance from query to
+/// key, the most negative one first. 0, or 1 without memory.
+int lyco_attention_forward(const lyco_attention *extents, const size_t *key_counts,
+                           const float *bias, const float *q, const float *k, const float *v,
+                           float *y, float *logs);
 /// dk and dv may both be NULL; those of keys that are not seen are zero.
 int lyco_attention_backward(const lyco_attention *extents, const size_t *key_counts, const float *q,
                             const float *k, const float *v, const float *y, const float *logs,

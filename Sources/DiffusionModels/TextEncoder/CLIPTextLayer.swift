@@ -29,11 +29,14 @@ struct CLIPTextLayer {
 
   var layers: [Layer] { [norm1, q, k, v, out, norm2, wide, narrow] }
 
-  /// `[batch, n, width]`
-  func callAsFunction(_ x: Variable) -> Variable {
+  /// - Parameters:
+  ///   - x: `[batch, n, width]`
+  ///   - counts: of each sample, how many of its first tokens are seen; nil for all.
+  func callAsFunction(_ x: Variable, seeing counts: [Int]? = nil) -> Variable {
     let normal = norm1(x)
     let attention = Variable.attention(
-      q(normal), k(normal), v(normal), heads: heads, isCausal: true, compute: q.compute)
+      q(normal), k(normal), v(normal), heads: heads, isCausal: true, keyCounts: counts,
+      compute: q.compute)
     let attended = x + out(attention)
     return attended + narrow(wide(norm2(attended)).activated(activation))
   }

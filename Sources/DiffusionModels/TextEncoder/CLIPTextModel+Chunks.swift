@@ -35,6 +35,22 @@ extension CLIPTextModel {
     return (Self.joined(states, captions.count), pooled(first, at: ends))
   }
 
+  /// Of texts that are one row each: vectors as `encodePenultimate`, and one for the whole, what the model says of the
+  /// first end mark, projected if it projects.
+  /// - Parameters:
+  ///   - rows: of equal length.
+  ///   - isMasked: whether tokens behind that mark are not seen.
+  ///   - end: the mark behind a text.
+  /// - Returns: `[rows, length, width]` and `[rows, projected]`
+  package func encode(
+    rows: [[Int]], isMasked: Bool = false, end: Int = CLIPTokenizer.end
+  ) -> (states: Variable, pooled: Variable) {
+    let ends = rows.map { $0.firstIndex(of: end) ?? 0 }
+    let counts = isMasked ? ends.map { $0 + 1 } : nil
+    let states = penultimate(rows, seeing: counts)
+    return (states, pooled(states, at: ends, seeing: counts))
+  }
+
   private static func joined(_ states: Variable, _ captions: Int) -> Variable {
     let (length, width) = (states.shape.dimensions[1], states.shape.dimensions[2])
     let rows = states.shape.rows / max(captions, 1)

@@ -42,6 +42,7 @@ package final class CLIPTextModel {
     finalNorm = try builder.layerNorm("text_model.final_layer_norm", width)
     projection =
       configuration.isProjecting
+        && (builder.has("text_projection") || !configuration.mayLackProjection)
       ? try builder.linear("text_projection", from: width, hasBias: false) : nil
     layers = builder.layers
   }
@@ -57,30 +58,35 @@ package final class CLIPTextModel {
   }
 
   /// What the layer before the last one says, without the final norm: `[rows, length, width]`.
+  /// - Parameter counts: of each row how many of its first tokens are seen; nil for all.
   /// - Precondition: as of `callAsFunction`.
-  package func penultimate(_ tokens: [[Int]]) -> Variable {
-    hidden(of: tokens, behind: layerCount - 1)
+  package func penultimate(_ tokens: [[Int]], seeing counts: [Int]? = nil) -> Variable {
+    hidden(of: tokens, behind: layerCount - 1, seeing: counts)
   }
 
-  /// One vector for each text, projected from what the model says of one of its tokens.
+  /// One vector for each text: what the model says of one of its tokens, projected if it projects.
   /// - Parameters:
   ///   - penultimate: of some rows, `[rows, length, width]`.
   ///   - tokens: for each row the place of that token.
+  ///   - counts: as it was made with.
   /// - Returns: `[rows, projected]`
-  /// - Precondition: the model projects.
-  func pooled(_ penultimate: Variable, at tokens: [Int]) -> Variable {
-    guard let projection, let last = blocks.last else {
-      preconditionFailure("a text encoder without a projection")
-    }
+  /// - Precondition: the model has a layer.
+  func pooled(
+    _ penultimate: Variable, at tokens: [Int], seeing counts: [Int]? = nil
+  ) -> Variable {
+    guard let last = blocks.last else { preconditionFailure("a text encoder without layers") }
     let length = penultimate.shape.dimensions[1]
     let hidden = BlockCheckpoint(isActive: checkpointsBlocks, last.layers).run([penultimate]) {
-      last($0[0])
+      last($0[0], seeing: counts)
     }
-    return projection(finalNorm(hidden.rows(tokens.enumerated().map { $0 * length + $1 })))
+    let normal = finalNorm(hidden.rows(tokens.enumerated().map { $0 * length + $1 }))
+    return projection?(normal) ?? normal
   }
 
   /// - Parameter count: layers that the tokens go through.
-  private func hidden(of tokens: [[Int]], behind count: Int) -> Variable {
+  private func hidden(
+    of tokens: [[Int]], behind count: Int, seeing counts: [Int]? = nil
+  ) -> Variable {
     let length = tokens.first?.count ?? 0
     precondition(
       length <= positionCount && tokens.allSatisfy { $0.count == length },
@@ -94,7 +100,7 @@ package final class CLIPTextModel {
       .reshaped([tokens.count, length, width])
     for block in blocks.prefix(count) {
       hidden = BlockCheckpoint(isActive: checkpointsBlocks, block.layers).run([hidden]) {
-        block($0[0])
+        block($0[0], seeing: counts)
       }
     }
     return hidden

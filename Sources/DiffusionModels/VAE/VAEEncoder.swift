@@ -9,7 +9,9 @@ package final class VAEEncoder {
   /// Channels of the latents.
   package let channels: Int
 
-  private let convIn, normOut, convOut, quantize: Layer
+  private let convIn, normOut, convOut: Layer
+  /// nil in Stable Diffusion 3 and Flux.
+  private let quantize: Layer?
   private let levels: [(blocks: [ResidualBlock], downsampler: Layer?)]
   private let middle: VAEMiddle
 
@@ -46,7 +48,9 @@ package final class VAEEncoder {
       "encoder.conv_norm_out", width, groups: groups, epsilon: 1e-6, silu: true)
     convOut = try builder.convolution("encoder.conv_out", from: width)
     let outputs = convOut.weightShape.rows
-    quantize = try builder.pointwise("quant_conv", from: outputs, to: outputs)
+    quantize =
+      builder.has("quant_conv")
+      ? try builder.pointwise("quant_conv", from: outputs, to: outputs) : nil
     channels = outputs / 2
     layers = builder.layers
   }
@@ -61,14 +65,16 @@ package final class VAEEncoder {
         for block in level.blocks { hidden = block(hidden) }
         if let downsampler = level.downsampler { hidden = downsampler(hidden) }
       }
-      return quantize(convOut(normOut(middle(hidden)))).value
+      let moments = convOut(normOut(middle(hidden)))
+      return (quantize?(moments) ?? moments).value
     }
     let shape = Shape(moments.shape.dimensions.dropLast() + [channels])
     let (source, width) = (moments.elements, 2 * channels)
     let indices = (0..<shape.count).map { ($0 / channels) * width + $0 % channels }
+    let logs = indices.map { source[$0 + channels] }
     return (
       Tensor(shape, indices.map { source[$0] }),
-      Tensor(shape, indices.map { min(max(source[$0 + channels], -30), 20) })
+      Tensor(shape, configuration.clampsVariance ? logs.map { min(max($0, -30), 20) } : logs)
     )
   }
 }

@@ -95,7 +95,7 @@ package struct NetworkSettings {
         "network_args: 'rank_dropout_scale' counts here, which LyCORIS takes from a preset alone")
     }
     for key in ["train_t5xxl", "train_llm_adapter"] where try arguments.bool(key) ?? false {
-      notices.append("network_args: '\(key)' has no effect on a model without that part")
+      notices.append("network_args: '\(key)' has no effect: such a part is not trained here")
     }
     if let meant = options.algorithm.preset, preset?.name != meant {
       notices.append("network_args: preset=\(meant) is what \(options.algorithm.name) is meant for")

@@ -71,8 +71,9 @@ extension TrainingPlan {
     [.bf16, .f16, .f8e4m3, .f8e5m2].contains(storedFormat(of: base))
   }
 
-  /// The format of the largest weight of a checkpoint.
+  /// The format of the largest weight of a checkpoint's denoiser.
   static func storedFormat(of base: BaseModel) -> DType? {
-    base.file.tensors.values.max { $0.byteCount < $1.byteCount }?.dtype
+    base.file.tensors.filter { key, _ in base.layout.role(ofKey: key) == .denoiser }
+      .values.max { $0.byteCount < $1.byteCount }?.dtype
   }
 }

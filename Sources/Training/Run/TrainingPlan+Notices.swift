@@ -30,6 +30,11 @@ extension TrainingPlan {
       }
     }
     notices += storageNotices(on: given)
+    if captionBytes == nil, !outline.streamedText.isEmpty {
+      notices.append(
+        "captions are encoded for every batch, for which a text encoder is read as a whole: "
+          + "'--cache_text_encoder_outputs_to_disk' encodes each once")
+    }
     if configuration.masksLoss, !images.hasMasks {
       notices.append(
         "'--masked_loss': no image has a mask; masks come from 'conditioning_data_dir' of a subset "

@@ -50,9 +50,10 @@ extension TrainingPlan {
     _ images: TrainingSet, _ frozen: FrozenWeights, _ samples: SamplePlan?, encodesText: Bool,
     captionBytes: Int?
   ) -> StepEstimate {
-    let texts = outline.modules.reduce(0) {
-      $0 + ($1.role == .text ? configuration.model.bytes(of: $1) : 0)
-    }
+    let texts =
+      outline.modules.reduce(0) {
+        $0 + ($1.role == .text ? configuration.model.bytes(of: $1) : 0)
+      } + streamedTextBytes(configuration, outline)
     let streamed = configuration.model.streamedBlocks
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
@@ -100,6 +101,19 @@ extension TrainingPlan {
       bytes[path] = times * module.keptBytes(model.compute, hasQuantizedBase: model.holdsInt8)
     }
     return bytes
+  }
+
+  /// Of two blocks of a text encoder that is read as it is computed, and of what goes through it.
+  private static func streamedTextBytes(
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline
+  ) -> Int {
+    let blocks = outline.streamedText.map { block in
+      block.reduce(0) { $0 + configuration.model.bytes(of: $1) }
+    }
+    guard let largest = blocks.max() else { return 0 }
+    // The widest layer, its gate and their product, and some rows of the block's own width.
+    let widest = outline.streamedText.joined().map(\.shape.rows).max() ?? 0
+    return 2 * largest + 5 * widest * outline.tokens * MemoryLayout<Float>.stride
   }
 
   /// nil where text encoders are adapted, where captions are not known, or where they are too many.

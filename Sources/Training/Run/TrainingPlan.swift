@@ -56,7 +56,7 @@ package struct TrainingPlan {
     let arguments = try NetworkArguments(parsing: given.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
       given.model.base, as: given.model.family, supposed: given.model.supposed,
-      among: pipelines)
+      parts: given.model.componentFiles, among: pipelines)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)
     let (modules, configuration) = (outline.modules, configuration)
     let settings = try NetworkSettings(

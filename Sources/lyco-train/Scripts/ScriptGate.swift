@@ -109,7 +109,7 @@ struct ScriptGate {
     "save_last_n_epochs_state", "save_last_n_steps", "save_last_n_steps_state",
     "save_n_epoch_ratio", "scale_weight_norms", "v_pred_like_loss", "vae_batch_size",
     "validate_every_n_epochs", "validate_every_n_steps", "ema_decay", "max_token_length",
-    "num_timestep_buckets",
+    "num_timestep_buckets", "t5xxl_max_token_length",
   ]
 
   /// Numbers of steps that may be a share of all, also in percent.

@@ -137,6 +137,11 @@ extension ScriptOption {
       reason: "a state is a folder here: download it, and name the folder by '--resume'",
       flags: "resume_from_huggingface"),
     Group(
+      fate: .refused,
+      reason:
+        "T5 is not trained here: remove it, and the transformer is trained, and CLIP unless "
+        + "'--network_train_unet_only' is given", flags: "train_t5xxl"),
+    Group(
       fate: .refused, reason: "models for inpainting are not trained here",
       flags: "train_inpainting"),
   ]
@@ -169,12 +174,7 @@ extension ScriptOption {
   /// Files and parts of models; which models, in `reason`.
   private static let ofOtherModels: [Group] = [
     Group(
-      fate: .ofOtherModel, reason: "FLUX.1 and Stable Diffusion 3",
-      flags: "apply_t5_attn_mask train_t5xxl", values: "t5xxl clip_l t5xxl_max_token_length"),
-    Group(
       fate: .ofOtherModel, reason: "FLUX.1", flags: "split_mode", values: "model_type"),
-    Group(fate: .ofOtherModel, reason: "FLUX.1 and Lumina", values: "ae"),
-    Group(fate: .ofOtherModel, reason: "Stable Diffusion 3", values: "clip_g"),
     Group(
       fate: .ofOtherModel, reason: "Lumina",
       values: "gemma2 gemma2_max_token_length system_prompt"),

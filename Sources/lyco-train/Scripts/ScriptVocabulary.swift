@@ -12,9 +12,9 @@ struct ScriptVocabulary: Sendable {
 
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
-    "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype", "dit_high_noise", "edit",
-    "edit_plus",
-    "model_version",
+    "ae", "apply_t5_attn_mask", "clip_g", "clip_l", "t5xxl", "t5xxl_max_token_length",
+    "t5xxl_tokenizer", "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype",
+    "dit_high_noise", "edit", "edit_plus", "model_version",
     "timestep_boundary", "fp8_scaled", "guidance_scale", "model_prediction_type", "training_shift",
     "logit_mean", "logit_std", "mode_scale",
     "num_timestep_buckets", "preserve_distribution_shape", "sigmoid_scale", "timestep_sampling",

@@ -19,77 +19,86 @@ import Testing
 struct StableDiffusion3OracleTests {
   struct Golden: Decodable {
     let losses: [Double]
+    let otherLosses: [String: Double]
     let names: [String]
     let withoutGradient: [String]
   }
 
-  private static func folder(_ name: String) -> FilePath {
-    Fixtures.path("training/oracles/\(name)")
-  }
+  static let names = ["sd3-medium", "sd35-medium"]
 
-  /// sd-scripts draws the place of a timestep among a thousand, and compares clean latents, x₀ = xₜ − σ v: that is the
-  /// error of the flow, times σ.
-  @Test(arguments: ["sd3-medium", "sd35-medium"]) func trainsAsSDScripts(_ name: String) throws {
-    let folder = Self.folder(name)
-    let file = try TensorFile(opening: folder.appending("golden.safetensors.zst"))
+  private let file: TensorFile
+  private let golden: Golden
+  /// With the datasets, times and losses of sd-scripts' trainer.
+  private let plan: TrainingPlan
+  private let pipeline: StableDiffusion3Pipeline
+  private let network: AdapterNetwork
+  private let condition: StableDiffusion3Pipeline.Condition
+  /// As the transformer sees them.
+  private let latents: Tensor
+
+  private init(_ name: String) throws {
+    let folder = Fixtures.path("training/oracles/\(name)")
+    file = try TensorFile(opening: folder.appending("golden.safetensors.zst"))
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    let golden = try decoder.decode(
+    golden = try decoder.decode(
       Golden.self, from: Data(contentsOf: URL(filePath: folder.appending("golden.json").string)))
-    let path = folder.appending("model.safetensors.zst")
-    let base = try BaseModel(TensorFile(opening: path), as: .named("sd3"))
-    let pipeline = try StableDiffusion3Pipeline(
-      base, ModelSettings(base: path), checkpointsBlocks: false)
-    let network = try Self.network(base, pipeline.layers, folder)
+    let temporary = TemporaryFolder()
+    plan = try TrainingPlan(StableDiffusion3Run.configuration(name, batch: 2, in: temporary))
+    pipeline = try StableDiffusion3Pipeline(
+      plan.base, plan.configuration.model, checkpointsBlocks: false)
+    network = try Self.network(plan.base, pipeline.layers, folder)
+    let batch = try StableDiffusion3Run.batch(of: plan)
+    condition = pipeline.condition(kept: try #require(batch.kept), batch.sizes)
+    guard case .latents(let kept) = batch.content else {
+      preconditionFailure("latents are kept")
+    }
+    latents = plan.outline.latents.scaled(kept)
+  }
+
+  private func stored(_ name: String) throws -> Tensor {
+    let tensor = try #require(file.tensors[name], "\(name)").tensor()
+    return tensor.shape.dimensions.count == 4 ? tensor.samplesChannelsLast : tensor
+  }
+
+  /// The batch of a step.
+  /// - Parameter shift: of the densities that are drawn, as `--training_shift` shifts them.
+  private func problem(_ step: Int, shift: Float = 1) throws -> Problem {
+    let noises = try stored("in.noise")
+    let noise = noises.rows(step..<step + 1)
+      .reshaped(Shape(Array(noises.shape.dimensions.dropFirst()))).samplesChannelsLast
+    let densities = try stored("in.t").elements[2 * step..<2 * step + 2]
+    return FlowObjective.problem(
+      latents, noise,
+      densities.map { u in
+        let time = Double((shift * u / (1 + (shift - 1) * u) * 1000).rounded(.down))
+        return FlowSettings.Moment(share: time / 1000, time: time)
+      })
+  }
+
+  /// sd-scripts compares clean latents, x₀ = xₜ − σ v: the error of the flow, times σ.
+  @Test(arguments: names) static func trainsAsSDScripts(_ name: String) throws {
+    let oracle = try Self(name)
+    let (file, golden, network) = (oracle.file, oracle.golden, oracle.network)
     #expect(network.modules.map(\.plan.module.adapterName).sorted() == golden.names.sorted())
-    func input(_ name: String) throws -> Tensor {
-      try #require(file.tensors["in." + name], "\(name)").tensor()
-    }
-    let raw = try input("latents")
-    let latents = base.layout.family.commonLatents.scaled(raw.samplesChannelsLast)
-    let texts = try ["lg_out", "t5_out", "lg_pooled"].enumerated().map {
-      ($1, try input("text\($0)"))
-    }
-    let condition = pipeline.condition(
-      kept: (0...1).map { item in
-        Dictionary(
-          uniqueKeysWithValues: texts.map { name, both in
-            let inner = Shape(Array(both.shape.dimensions.dropFirst()))
-            return (name, both.rows(item..<item + 1).reshaped(inner))
-          })
-      }, [])
-    let (noises, densities) = (try input("noise"), try input("t").elements)
-    let objective = FlowObjective(
-      settings: FlowSettings(), loss: LossSettings(), offset: 0, sampleCount: 2)
+    let objective = oracle.plan.objective
     var optimizer = AdamW(rate: 1e-3, decay: 0.01)
     let parameters = network.parameters
     let group = ParameterGroup(name: "all", parameters: parameters, rate: 1e-3)
     let start = parameters.map(\.value)
     var worst = (loss: 0.0, gradient: 0.0, prediction: 0.0, target: 0.0)
     for (step, expected) in golden.losses.enumerated() {
-      let noise = noises.rows(step..<step + 1).reshaped(raw.shape).samplesChannelsLast
-      let shares = (0...1).map { (densities[2 * step + $0] * 1000).rounded(.down) / 1000 }
-      let problem = FlowObjective.problem(
-        latents, noise, shares.map { .init(share: Double($0), time: Double($0 * 1000).rounded()) })
+      let problem = try oracle.problem(step)
       let loss: Loss = try Recording().record {
-        let output = pipeline.predict(Variable(problem.input), at: problem.times, condition)
+        let output = oracle.pipeline.predict(
+          Variable(problem.input), at: problem.times, oracle.condition)
         if step == 0 {
-          func out(_ name: String) throws -> Tensor {
-            try #require(file.tensors["out." + name]).tensor().samplesChannelsLast
-          }
-          #expect(try #require(file.tensors["out.timesteps"]).tensor().elements == problem.times)
-          let clean = Tensor(
-            stacking: (0...1).map { i in
-              func own(_ x: Tensor) -> Tensor {
-                x.rows(i..<i + 1).reshaped(Shape(Array(x.shape.dimensions.dropFirst())))
-              }
-              return own(problem.input).adding(own(output.value), times: -shares[i])
-            })
-          worst.prediction = relativeError(clean, try out("pred"))
-          worst.target = relativeError(latents, try out("target"))
+          #expect(try oracle.stored("out.timesteps").elements == problem.times)
+          worst.prediction = relativeError(
+            Self.clean(output.value, problem), try oracle.stored("out.pred"))
+          worst.target = relativeError(oracle.latents, try oracle.stored("out.target"))
         }
-        let loss = objective.loss(
-          of: problem, output, weights: shares.map { $0 * $0 }, mask: nil)
+        let loss = objective.loss(of: problem, output, weights: [1, 1], mask: nil)
         loss.total.backpropagate()
         return loss
       }
@@ -110,6 +119,45 @@ struct StableDiffusion3OracleTests {
     #expect(worst.loss <= 1e-5)
     #expect(worst.gradient <= 1e-4)
     #expect(way <= 1e-3)
+  }
+
+  /// The first batch under other weights, losses and shifts.
+  @Test(arguments: names) static func otherLosses(_ name: String) throws {
+    let oracle = try Self(name)
+    var worst = 0.0
+    #expect(oracle.golden.otherLosses.count == 7)
+    for (key, expected) in oracle.golden.otherLosses {
+      let words = key.split(separator: " ").map(String.init)
+      var (settings, loss) = (oracle.plan.configuration.flow, LossSettings())
+      var shift: Float = 1
+      if words[1] == "shift" {
+        shift = try #require(Float(words[2]))
+      } else if words.count > 2 {
+        loss.kind = try LossSettings.kind(named: words[1])
+        loss.huberSchedule = try LossSettings.huberSchedule(named: words[2])
+      } else {
+        settings.weighting = try #require(FlowWeighting(rawValue: words[1]))
+      }
+      let problem = try oracle.problem(0, shift: shift)
+      let prediction = oracle.pipeline.predict(
+        Variable(problem.input), at: problem.times, oracle.condition)
+      let objective = FlowObjective(settings: settings, loss: loss, offset: 0, sampleCount: 2)
+      let found = objective.loss(of: problem, prediction, weights: [1, 1], mask: nil)
+      let error = abs(Double(found.total.value.elements[0]) - expected) / expected
+      print(name, key, error)
+      worst = max(worst, error)
+    }
+    #expect(worst <= 1e-5)
+  }
+
+  /// xₜ − σ v
+  private static func clean(_ flow: Tensor, _ problem: Problem) -> Tensor {
+    let width = flow.count / problem.times.count
+    return Tensor(
+      flow.shape,
+      flow.elements.indices.map { i in
+        problem.input.elements[i] - problem.times[i / width] / 1000 * flow.elements[i]
+      })
   }
 
   private static func network(
