@@ -44,14 +44,20 @@ package struct LatentLayout: Hashable, Sendable {
     self.cachesSizes = cachesSizes
   }
 
+  /// The same of an autoencoder with numbers of its own.
+  package func with(channels: Int, stride: Int, shift: Float, scale: Float) -> LatentLayout {
+    LatentLayout(
+      channels: channels, stride: stride, frameStride: frameStride, patch: patch, shift: shift,
+      scale: scale, scaledFormat: scaledFormat, clampsVariance: clampsVariance,
+      cacheName: cacheName, cachesScaled: cachesScaled, cachesSizes: cachesSizes)
+  }
+
   /// Pixels of which sides of pictures are multiples.
   package var step: Int { stride * patch }
 
   /// Latents as files have them that hold them scaled.
   package var asCached: LatentLayout {
-    LatentLayout(
-      channels: channels, stride: stride, frameStride: frameStride, patch: patch, scale: 1,
-      cacheName: cacheName, cachesScaled: cachesScaled, cachesSizes: cachesSizes)
+    with(channels: channels, stride: stride, shift: 0, scale: 1)
   }
 
   /// Extents of the latents of a picture.

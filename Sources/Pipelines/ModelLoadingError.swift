@@ -45,6 +45,8 @@ package enum ModelLoadingError: Error, Equatable {
   case contextWidth(FilePath, unet: Int, text: Int)
   /// A UNet that is told another vector than text encoder and sizes make.
   case vectorWidth(FilePath, unet: Int, expected: Int)
+  /// A text encoder whose vectors are not those that the denoiser reads.
+  case textWidth(FilePath, component: String, expected: Int, found: Int)
   /// A text encoder that does not know the tokenizer's tokens.
   case vocabulary(FilePath, expected: Int, found: Int)
   case configuration(FilePath, key: String?, expected: String)
@@ -110,6 +112,9 @@ extension ModelLoadingError: CustomStringConvertible {
       "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
     case .vectorWidth(let file, let unet, let expected):
       "\(file): the UNet reads a vector of width \(unet) for a caption and its sizes, these make \(expected)"
+    case .textWidth(let file, let component, let expected, let found):
+      "\(file): expected a \(Self.title(component)) whose vectors have \(expected) numbers, as the transformer reads "
+        + "them, found one of \(found)"
     case .vocabulary(let file, let expected, let found):
       "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
     case .unreadable(let file, let error): "\(file): \(error)"

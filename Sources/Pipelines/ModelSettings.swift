@@ -13,8 +13,6 @@ package struct ModelSettings: Sendable {
   package var tokenizer: FilePath?
   /// Tokens that T5 reads of a caption; nil for what the family's trainers take.
   package var t5MaxTokenLength: Int?
-  /// Whether padding is not seen, by T5 and by what reads its rows.
-  package var appliesT5Mask = false
   /// nil to recognize it.
   package var family: ModelFamily?
   package var supposed: [SupposedFamily] = []
@@ -36,6 +34,8 @@ package struct ModelSettings: Sendable {
   package var itemsAreEncoded = false
   /// Whether CLIP does not see the padding of captions, of families in which it is asked.
   package var appliesCLIPMask = false
+  /// Whether what T5 makes of the padding of captions is not seen.
+  package var appliesT5Mask = false
   /// The network for much noise of a model that has two, and the share of noise from which on it counts; nil for
   /// what the model was trained with.
   package var highNoise: FilePath?

@@ -130,7 +130,7 @@ import Testing
     }
     #expect(try heads() == .width(64))
     try folder.write(
-      "clip/config.json", text: #"{"hidden_size": 16, "num_attention_heads": 2}"#)
+      "clip/config.json", text: #"{"hidden_size": 12, "num_attention_heads": 2}"#)
     #expect(try heads() == .count(2))
     try folder.write(
       "clip/config.json", text: #"{"hidden_size": 3072, "num_attention_heads": 24}"#)

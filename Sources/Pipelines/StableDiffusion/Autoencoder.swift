@@ -37,10 +37,13 @@ struct Autoencoder {
     let halvings = max(
       source.count("encoder.down_blocks", "downsamplers.0.conv"),
       source.count("decoder.up_blocks", "upsamplers.0.conv"))
-    latents = LatentLayout(
-      channels: source.shape("vae", "quant_conv", "weight").map { $0.rows / 2 } ?? common.channels,
-      stride: 1 << halvings, shift: configuration.shift, scale: configuration.scale,
-      cacheName: common.cacheName)
+    // Mean and variance of each channel.
+    let moments =
+      source.shape("vae", "quant_conv", "weight")
+      ?? source.shape("vae", "encoder.conv_out", "weight")
+    latents = common.with(
+      channels: moments.map { $0.rows / 2 } ?? common.channels, stride: 1 << halvings,
+      shift: configuration.shift, scale: configuration.scale)
   }
 
   /// Weights of the encoder.

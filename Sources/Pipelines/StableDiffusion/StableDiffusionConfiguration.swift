@@ -26,8 +26,9 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
     case "sd2": (unet, texts) = (.sd2, [.sd2])
     default: (unet, texts) = (.sd1, [.sd1])
     }
+    let latents = family.commonLatents
     vae = VAEConfiguration(
-      scale: family.commonLatents.scale, shift: family.commonLatents.shift)
+      scale: latents.scale, shift: latents.shift, clampsVariance: latents.clampsVariance)
   }
 
   /// What a checkpoint says of itself: the `config.json` files of its folder, or the marks that some single files

@@ -34,6 +34,17 @@ struct TextPart {
       option: parameters.base.layout.family.option(of: component) ?? component)
   }
 
+  /// That its vectors are those that the denoiser reads.
+  /// - Parameters:
+  ///   - width: nil where that is not known.
+  ///   - norm: whose weight has as many numbers.
+  /// - Throws: `ModelLoadingError.textWidth`
+  func requireWidth(_ width: Int?, of norm: String) throws(ModelLoadingError) {
+    guard let width, let found = parameters.shape(component, norm, "weight")?.rows, found != width
+    else { return }
+    throw .textWidth(path, component: component, expected: width, found: found)
+  }
+
   /// Its modules, in the order of the checkpoint.
   var modules: [FamilyModule] {
     parameters.base.layout.modules.filter { $0.component == component }
@@ -48,13 +59,17 @@ struct TextPart {
 
   // MARK: CLIP
 
+  /// Numbers of CLIP's vectors.
+  var width: Int? {
+    parameters.shape(component, "text_model.final_layer_norm", "weight")?.rows
+  }
+
   /// What its weights do not tell, by the `config.json` beside it whose width it has.
   /// - Throws: `ModelLoadingError.configuration`, `.unreadable`
   func configuration(
     _ common: CLIPTextConfiguration
   ) throws -> CLIPTextConfiguration {
     var configuration = common
-    let width = parameters.shape(component, "text_model.final_layer_norm", "weight")?.rows
     let name = parameters.base.layout.family.folder(of: component)
     for folder in folders(named: name) {
       guard let file = try ModelConfigurationFile(folder.appending("config.json")),

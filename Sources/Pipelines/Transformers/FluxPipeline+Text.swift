@@ -1,5 +1,6 @@
 package import Autograd
 package import Checkpoints
+import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
 import Safetensors
@@ -9,19 +10,64 @@ package import Tensors
 extension FluxPipeline {
   package static func encoder(
     of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentEncoder)? { nil }
+  ) throws -> (any LatentEncoder)? {
+    try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
+  }
+
+  package static func decoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentDecoder)? {
+    try Autoencoder(of: base, settings.vae)?.decoder(compute: settings.compute)
+  }
+
+  /// CLIP-L and T5.
+  private static func parts(
+    of base: BaseModel, _ settings: ModelSettings
+  ) -> (clip: TextPart, t5: TextPart) {
+    let components = base.layout.family.textEncoders
+    return (
+      TextPart(components[0], of: base, settings), TextPart(components[1], of: base, settings)
+    )
+  }
 
   package static func captionEncoders(
     of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
-  ) throws -> [any CaptionEncoder] { [] }
+  ) throws -> [any CaptionEncoder] {
+    let (clip, t5) = parts(of: base, settings)
+    return [
+      try CLIPRowEncoder(clip, .sd1, settings, checkpointsBlocks: checkpointsBlocks) { [$1] },
+      try T5CaptionEncoder(t5, length: tokens(of: CheckpointParameters(base), settings), settings),
+    ]
+  }
 
   /// That there is what makes captions into what the transformer reads, unless that is kept in files.
-  /// - Throws: `ModelLoadingError.missingComponent`
+  /// - Throws: `ModelLoadingError`
   static func requireText(
     _ parameters: CheckpointParameters, _ settings: ModelSettings
   ) throws(ModelLoadingError) {
+    let base = parameters.base
     guard !settings.textIsKept else { return }
-    throw .missingComponent(parameters.base.file.path, component: "te1")
+    guard !settings.weighsCaptions else { throw .weightedCaptions(base.layout.family) }
+    let (clip, t5) = parts(of: base, settings)
+    try clip.requireCLIP()
+    try clip.requireWidth(
+      parameters.shape("unet", "vector_in.in_layer", "weight")?.columns,
+      of: "text_model.final_layer_norm")
+    try t5.require()
+    try t5.requireWidth(
+      parameters.shape("unet", "txt_in", "weight")?.columns, of: "encoder.final_layer_norm")
+    _ = try t5.unigramTokenizer()
+  }
+
+  /// What of text encoders can be adapted and what is read as it is computed, and bytes of what is kept of a caption.
+  static func textOutline(
+    of base: BaseModel, _ settings: ModelSettings
+  ) -> (modules: [FamilyModule], streamed: [[FamilyModule]], bytes: Int) {
+    let (parameters, (clip, t5)) = (CheckpointParameters(base), parts(of: base, settings))
+    let columns = parameters.shape("unet", "txt_in", "weight")?.columns ?? 0
+    let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns ?? 0
+    let numbers = pooled + tokens(of: parameters, settings) * (columns + 1)
+    return (clip.modules, t5.streamedBlocks, numbers * MemoryLayout<Float>.stride)
   }
 
   /// - Parameter encoded: CLIP's vectors `[captions, columns]`, those of T5 `[captions, tokens, columns]`, and for each
@@ -44,14 +90,20 @@ extension FluxPipeline {
   package static func textLayout(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> KeptText? {
-    let parameters = CheckpointParameters(base)
+    let (parameters, encoders) = (CheckpointParameters(base), base.layout.family.textEncoders)
+    var identity: String?
+    if encoders.allSatisfy(parameters.has) {
+      identity =
+        try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
+        + " of \(tokens(of: parameters, settings)) tokens"
+    }
     let columns = parameters.shape("unet", "txt_in", "weight")?.columns
     let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
     return KeptText(
       ending: "_flux_te.npz",
       arrays: [("l_pooled", [pooled]), ("t5_out", [nil, columns]), ("t5_attn_mask", [nil])],
       integers: ["t5_attn_mask"], zeros: [("txt_ids", rowsOf: "t5_out", columns: 3)],
-      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)], identity: nil)
+      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)], identity: identity)
   }
 
   /// - Parameter kept: by the names of sd-scripts or of musubi-tuner, which has no masks.

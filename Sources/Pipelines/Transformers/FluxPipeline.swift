@@ -55,13 +55,18 @@ package final class FluxPipeline: ModelPipeline {
     if !settings.itemsAreEncoded { try requireText(parameters, settings) }
     let modules = base.layout.modules.filter { $0.role == .denoiser }
     let rules = family.flowRules(of: variant)
+    let text = settings.itemsAreEncoded ? nil : textOutline(of: base, settings)
+    let autoencoder = settings.itemsAreEncoded ? nil : try Autoencoder(of: base, settings.vae)
     return PipelineOutline(
-      modules: modules, units: LayerUnit.units(ofStreams: modules),
+      modules: modules + (text?.modules ?? []), units: LayerUnit.units(ofStreams: modules),
       blocks: BlockRows.streams.blocks(of: modules),
-      latents: settings.itemsAreEncoded ? latents.asCached : latents,
+      latents: settings.itemsAreEncoded ? latents.asCached : autoencoder?.latents ?? latents,
       prediction: .flow(timeOffset: rules.timeOffset), variant: variant,
       skippableTextLayers: nil,
-      tokens: tokens(of: parameters), hasEncoder: false,
+      tokens: tokens(of: parameters, settings), captionBytes: text?.bytes ?? 0,
+      streamedText: text?.streamed ?? [], hasEncoder: autoencoder != nil,
+      hasDecoder: autoencoder?.hasDecoder ?? false, encoderCount: autoencoder?.encoderCount ?? 0,
+      decoderCount: autoencoder?.decoderCount ?? 0, decoderWidth: autoencoder?.decoderWidth ?? 0,
       takesGuidance: takesGuidance(parameters),
       prepared: settings.itemsAreEncoded ? encodedItems(of: parameters) : nil)
   }
@@ -78,9 +83,9 @@ package final class FluxPipeline: ModelPipeline {
     parameters.shape("unet", "guidance_in.in_layer", "weight") != nil
   }
 
-  /// Tokens of T5: of schnell half as many.
-  static func tokens(of parameters: CheckpointParameters) -> Int {
-    takesGuidance(parameters) ? 512 : 256
+  /// Tokens of T5: of schnell half as many, unless the settings say else.
+  static func tokens(of parameters: CheckpointParameters, _ settings: ModelSettings) -> Int {
+    settings.t5MaxTokenLength ?? (takesGuidance(parameters) ? 512 : 256)
   }
 
   private static func encodedItems(of parameters: CheckpointParameters) -> PreparedItems {

@@ -87,11 +87,48 @@ extension StableDiffusion3Pipeline {
   static let clipEncoders = ["te1", "te2"]
 
   /// Text encoders that can be read.
-  static func encoders(of base: BaseModel, _ settings: ModelSettings) -> [String] { [] }
+  static func encoders(of base: BaseModel, _ settings: ModelSettings) -> [String] {
+    base.layout.family.textEncoders.filter { TextPart($0, of: base, settings).isThere }
+  }
 
   package static func captionEncoders(
     of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
-  ) throws -> [any CaptionEncoder] { [] }
+  ) throws -> [any CaptionEncoder] {
+    try encoders(of: base, settings).map { component in
+      let part = TextPart(component, of: base, settings)
+      guard let index = clipEncoders.firstIndex(of: component) else {
+        return try T5CaptionEncoder(part, length: settings.t5MaxTokenLength ?? t5Rows, settings)
+      }
+      return try CLIPRowEncoder(
+        part, CLIPTextConfiguration.sd3[index], settings, isMasked: settings.appliesCLIPMask,
+        checkpointsBlocks: checkpointsBlocks
+      ) { [$0, $1] }
+    }
+  }
+
+  /// That there is what makes captions into what the transformer reads, unless that is kept in files.
+  /// - Throws: `ModelLoadingError`
+  static func requireText(
+    _ base: BaseModel, _ settings: ModelSettings
+  ) throws(ModelLoadingError) {
+    guard !settings.textIsKept else { return }
+    guard !settings.weighsCaptions else { throw .weightedCaptions(base.layout.family) }
+    let parts = encoders(of: base, settings).map { TextPart($0, of: base, settings) }
+    guard !parts.isEmpty else { return try TextPart(clipEncoders[0], of: base, settings).require() }
+    let columns = CheckpointParameters(base).shape("unet", "context_embedder", "weight")?.columns
+    let pooled = CheckpointParameters(base).shape("unet", "y_embedder.mlp.0", "weight")?.columns
+    if clipEncoders == parts.prefix(2).map(\.component), let pooled, let left = parts[0].width {
+      try parts[1].requireWidth(pooled - left, of: "text_model.final_layer_norm")
+    }
+    for part in parts {
+      if clipEncoders.contains(part.component) {
+        try part.requireCLIP()
+      } else {
+        try part.requireWidth(columns, of: "encoder.final_layer_norm")
+        _ = try part.unigramTokenizer()
+      }
+    }
+  }
 
   /// - Parameter encoded: see `JoinedText`.
   package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
@@ -169,7 +206,16 @@ extension StableDiffusion3Pipeline {
       statements: [
         ("apply_lg_attn_mask", settings.appliesCLIPMask),
         ("apply_t5_attn_mask", settings.appliesT5Mask),
-      ], identity: nil)
+      ], identity: try identity(of: parameters, encoders, settings))
+  }
+
+  /// nil where there are no encoders.
+  private static func identity(
+    of parameters: CheckpointParameters, _ encoders: [String], _ settings: ModelSettings
+  ) throws -> String? {
+    guard !encoders.isEmpty else { return nil }
+    return try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
+      + " of \(settings.t5MaxTokenLength ?? t5Rows) tokens"
   }
 
   /// The arrays of a file, as sd-scripts has them.

@@ -31,10 +31,7 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
     else {
       throw ModelLoadingError.missingComponent(base.file.path, component: "unet")
     }
-    if !settings.textIsKept, encoders(of: base, settings).isEmpty {
-      throw ModelLoadingError.missingComponent(
-        base.file.path, component: family.textEncoders[0])
-    }
+    try requireText(base, settings)
     _ = try MergedParameters(parameters, settings.merged)
     let latents = family.commonLatents
     guard input[1] == latents.channels else {
@@ -44,7 +41,7 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
     try ModelLoadingError.requireOutputs(of: "final_layer.linear", parameters, latents)
     let autoencoder = try Autoencoder(of: base, settings.vae)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
-    let tokens = clipRows + t5Rows
+    let tokens = clipRows + (settings.t5MaxTokenLength ?? t5Rows)
     let columns = parameters.shape("unet", "context_embedder", "weight")?.columns ?? 0
     return PipelineOutline(
       // T5 is not trained.
@@ -55,9 +52,11 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
       skippableTextLayers: nil,
       longestSide: PositionGrid.side(of: parameters.shape("unet", "", "pos_embed"))
         .map { $0 * latents.step },
-      tokens: tokens,
-      captionBytes: tokens * columns * MemoryLayout<Float>.stride, hasEncoder: autoencoder != nil,
-      encoderCount: autoencoder?.encoderCount ?? 0)
+      tokens: tokens, captionBytes: tokens * columns * MemoryLayout<Float>.stride,
+      streamedText: family.textEncoders.flatMap { TextPart($0, of: base, settings).streamedBlocks },
+      hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
+      encoderCount: autoencoder?.encoderCount ?? 0, decoderCount: autoencoder?.decoderCount ?? 0,
+      decoderWidth: autoencoder?.decoderWidth ?? 0)
   }
 
   /// As sd-scripts tells the models apart, and names them.
@@ -86,6 +85,12 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentEncoder)? {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
+  }
+
+  package static func decoder(
+    of base: BaseModel, _ settings: ModelSettings
+  ) throws -> (any LatentDecoder)? {
+    try Autoencoder(of: base, settings.vae)?.decoder(compute: settings.compute)
   }
 
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
