@@ -95,10 +95,12 @@ import Testing
           golden.names.flatMap { name in
             ["alpha", "lora_down.weight", "lora_up.weight"].map { "\(name).\($0)" }
           }))
-    // What begins with zeros has moved.
+    // What begins with zeros has moved; but for what nothing reads: the end of the text in a last block of two streams, and
+    // its queries, whose gradients are zero.
     for (name, tensor) in adapter where name.hasSuffix("lora_up.weight") {
-      #expect(
-        tensor.bytes.contains { $0 != 0 } == !golden.withoutGradient.contains(name), "\(name)")
+      let isRead =
+        !golden.withoutGradient.contains(name) && !name.contains("_blocks_1_attn_add_q_proj")
+      #expect(tensor.bytes.contains { $0 != 0 } == isRead, "\(name)")
     }
 
     let first = Self.run(

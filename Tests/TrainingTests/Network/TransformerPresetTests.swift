@@ -26,7 +26,8 @@ struct TransformerPresetTests {
     let golden = try! JSONDecoder().decode(
       [String: [String: Selection]].self, from: Data(contentsOf: URL(filePath: path)))
     return golden.keys.sorted().flatMap { list in
-      golden[list]!.keys.sorted().map {
+      // Names of `ia3` match nothing in LyCORIS 4.1.3, as they are for whole paths; here they are for their ends.
+      golden[list]!.keys.filter { $0 != "ia3" }.sorted().map {
         Case(list: list, preset: $0, expected: golden[list]![$0]!)
       }
     }
