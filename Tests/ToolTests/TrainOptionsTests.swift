@@ -236,7 +236,7 @@ struct TrainOptionsTests {
     (["--network_module", "networks.lora_flux"], "of FLUX.1"),
     (["--network_module", "networks.lora_framepack"], "of FramePack"),
     (["--network_module=networks.lora_zimage", "--sdpa"], "of Z-Image"),
-    (["--save_clip"], "of Stable Diffusion 3"), (["--gemma2", "x"], "of Lumina"),
+    (["--gemma2", "x"], "of Lumina"),
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),
     (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),

@@ -57,7 +57,7 @@ extension TrainingPlan {
     let streamed = configuration.model.streamedBlocks
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
-      $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
+      $0 + $1.parameterCount
     }
     // The value, its gradient and what optimizers keep; an average beside it.
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)

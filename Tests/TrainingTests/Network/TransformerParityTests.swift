@@ -38,6 +38,8 @@ struct TransformerParityTests {
     case hunyuanVideo = "hunyuan-video"
     case qwenImage = "qwen-image"
     case qwenImageEdit = "qwen-image-edit-2511"
+    case flux
+    case fluxSchnell = "flux-schnell"
     case stableDiffusion3 = "sd3-medium"
     case stableDiffusion35 = "sd35-medium"
 
@@ -47,6 +49,7 @@ struct TransformerParityTests {
         case .wan, .wanWithPicture: "wan"
         case .hunyuanVideo: "hunyuan-video"
         case .qwenImage, .qwenImageEdit: "qwen-image"
+        case .flux, .fluxSchnell: "flux"
         case .stableDiffusion3, .stableDiffusion35: "sd3"
         }
       return .named(name)!
@@ -209,6 +212,11 @@ struct TransformerParityTests {
         for number in 0...1 { item["latents_control_\(number)"] = own("control.\(number)") }
         return item
       }
+      if transformer.family.name == "flux" {
+        var item = ["t5_vec": text, "clip_l_pooler": try #require(own("caption"))]
+        item["latents_control"] = own("control")
+        return item
+      }
       guard transformer == .hunyuanVideo else {
         var item = ["t5": text]
         item["latents_image"] = own("known")
@@ -227,6 +235,11 @@ struct TransformerParityTests {
     if transformer.family.name == "qwen-image" {
       settings.variant = transformer == .qwenImageEdit ? "edit-2511" : nil
       let pipeline = try QwenImagePipeline(base, settings, checkpointsBlocks: false)
+      let condition = pipeline.condition(kept: items, [])
+      return Model(layers: pipeline.layers) { pipeline.predict($0, at: times, condition) }
+    }
+    if transformer.family.name == "flux" {
+      let pipeline = try FluxPipeline(base, settings, checkpointsBlocks: false)
       let condition = pipeline.condition(kept: items, [])
       return Model(layers: pipeline.layers) { pipeline.predict($0, at: times, condition) }
     }
