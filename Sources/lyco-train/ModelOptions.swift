@@ -175,8 +175,5 @@ struct ModelOptions: ParsableArguments {
     if let clipSkip, clipSkip < 1 {
       throw ValidationError("'--clip_skip': expected 1 or more, found \(clipSkip)")
     }
-    if let t5Length, !(1...4096).contains(t5Length) {
-      throw ValidationError("'--t5xxl_max_token_length': expected 1 to 4096, found \(t5Length)")
-    }
   }
 }

@@ -71,7 +71,7 @@ import Testing
   private func losses(_ name: String, in folder: borrowing TemporaryFolder) throws -> [String] {
     let text = try String(contentsOfFile: folder.file("\(name).csv").string, encoding: .utf8)
     let rows = text.split(separator: "\n").map { $0.split(separator: ",") }
-    let column = try #require(rows[0].firstIndex(of: "loss"))
+    let column = try #require(rows[0].firstIndex(of: "loss/current"))
     return rows.dropFirst().map { String($0[column]) }
   }
 
@@ -156,7 +156,7 @@ import Testing
         "'--clip_l': expected a file of the text encoder", 1
       ),
       (
-        parts + tokenizer + Self.autoencoder + ["--t5xxl_max_token_length", "0.5"],
+        parts + tokenizer + Self.autoencoder + ["--t5xxl_max_token_length", "5000"],
         "t5xxl_max_token_length", 64
       ),
       (

@@ -32,7 +32,7 @@ try:
 except ImportError as missing:
     judging.skip(missing)
 
-MARGIN = 0.15
+MARGINS = {families.SD1: 0.15, families.SDXL: 0.15, families.Flux: 0.05}
 """Of the held-out loss of the base. A LoRA of rank 8 that lycoris-lora trains in PyTorch, 300 steps of 4
 pictures at 2e-3, comes 0.19 below, and to 70 bags of 100; lyco-train's algorithms 0.21 to 0.29.
 On tiny-sdxl LoRA, LoHa, LoKr and Diag-OFT come 0.18 to 0.19 below in PyTorch."""

@@ -42,7 +42,8 @@ extension OptionTable {
 
   private static let modelRows: [OptionRow] = [
     .value("pretrained_model_name_or_path base dit"), .value("vae ae"), .value("clip_l"),
-    .value("clip_g"), .value("t5xxl"), .value("t5xxl_tokenizer"), .value("t5xxl_max_token_length"),
+    .value("clip_g"), .value("t5xxl"), .value("t5xxl_tokenizer"),
+    .number("t5xxl_max_token_length", 1...4096),
     .flag("apply_t5_attn_mask"), .flag("v2"),
     .flag("v_parameterization"), .value("clip_skip"),
     .value("max_token_length", in: "75 150 225", standard: "75"),

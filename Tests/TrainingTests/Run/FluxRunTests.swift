@@ -1,4 +1,5 @@
 import Foundation
+import OrderedCollections
 import Pipelines
 import Safetensors
 import SystemPackage
@@ -35,6 +36,7 @@ import Testing
       "clip_l": base.appending("clip_l.safetensors"), "t5xxl": base.appending("t5xxl.safetensors"),
     ]
     model.t5MaxTokenLength = 16
+    model.transformerCompute = .f32
     var configuration = TrainingConfiguration(
       model: model, output: .init(folder: folder.path, name: "adapter"))
     configuration.images.configuration = try folder.write(
@@ -94,18 +96,16 @@ import Testing
       let kept = try NumpyArchive(reading: held.appending("\(stem)_flux_te.npz"))
       textError = max(
         textError,
-        relativeError(try #require(kept["t5_out"]?.tensor), text.row(index, of: text.shape[0])))
+        relativeError(try #require(kept["t5_out"]?.tensor), text.item(index)))
       pooledError = max(
         pooledError,
         relativeError(
-          try #require(kept["l_pooled"]?.tensor), pooled.row(index, of: pooled.shape[0])))
+          try #require(kept["l_pooled"]?.tensor), pooled.item(index)))
       let latents = try #require(
         try NumpyArchive(reading: held.appending("\(stem)_0064x0064_flux.npz"))["latents_8x8"]?
           .tensor)
       // Channels come first in the file.
-      let (centre, spread) = (
-        mean.row(index, of: mean.shape[0]), deviation.row(index, of: mean.shape[0])
-      )
+      let (centre, spread) = (mean.item(index), deviation.item(index))
       for place in 0..<64 {
         for channel in 0..<16 {
           let (at, golden) = (channel * 64 + place, place * 16 + channel)
@@ -137,9 +137,9 @@ import Testing
 }
 
 extension Tensor {
-  /// One of so many equal parts.
-  fileprivate func row(_ index: Int, of count: Int) -> Tensor {
-    let width = self.count / count
+  /// One of the first axis.
+  fileprivate func item(_ index: Int) -> Tensor {
+    let width = count / shape.dimensions[0]
     return Tensor(
       Shape(Array(shape.dimensions.dropFirst())),
       Array(elements[index * width..<(index + 1) * width]))
