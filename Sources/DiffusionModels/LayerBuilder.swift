@@ -54,7 +54,7 @@ struct LayerBuilder {
   }
 
   /// `[…, inputs]` to `[…, outputs]`, nil for any width. The weight may be a 1×1 kernel.
-  /// - Throws: `ModelError.missingParameter`, `.parameterShape`, and what the source throws.
+  /// - Throws: `ModelError.missingParameter`, `.parameterShape`, what the source throws, and `CancellationError`.
   mutating func linear(
     _ path: String, from inputs: Int?, to outputs: Int? = nil, hasBias: Bool = true
   ) throws -> Layer {
@@ -157,6 +157,8 @@ struct LayerBuilder {
   private mutating func layer(
     _ path: String, _ operation: Layer.Operation, _ expected: [Int?], hasBias: Bool = true
   ) throws -> Layer {
+    // Checkpoints of many gigabytes take minutes to read.
+    try Task.checkCancellation()
     if isStreaming, case .linear = operation {
       return try streamedLayer(path, expected, hasBias: hasBias)
     }

@@ -17,6 +17,7 @@ extension FamilyDefinition {
     flow = table.table(ifAny: "flow").map { flow in
       (FlowRules(flow), flow.table(ifAny: "variants")?.entries { FlowRules($0.table($1)) } ?? [:])
     }
+    layerArguments = network?.table(ifAny: "arguments").map { LayerArguments($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }
     preparedVariants =
@@ -66,12 +67,13 @@ extension FamilyDefinition.Layout {
 
 extension TrainedClasses {
   fileprivate init(_ table: EmbeddedTable) {
-    table.expect("kohya", "presets", "variants")
+    table.expect("kohya", "presets", "variants", "arguments")
     kohya = table.table(ifAny: "kohya").map { kohya in
       Kohya(
         text: Set(kohya.strings("text")), denoiser: Set(kohya.strings("denoiser")),
         convolutions: Set(kohya.strings("convolutions")), script: kohya.string(ifAny: "script"),
-        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [])
+        module: kohya.string(ifAny: "module"), excluded: kohya.strings(ifAny: "exclude") ?? [],
+        excludedByDefault: kohya.strings(ifAny: "exclude_by_default") ?? [])
     }
     presets = Set(table.strings(ifAny: "presets") ?? [])
   }

@@ -88,6 +88,8 @@ struct FamilyDefinition: Sendable {
   /// Of its variants, by what `--model_version` calls them.
   let preparedVariants: [String: PreparedLayout]
   let trainedClasses: TrainedClasses
+  /// What its own module of `--network_module` knows beside the common arguments.
+  let layerArguments: LayerArguments
   /// Of variants that differ in them.
   let trainedVariants: [String: TrainedClasses]
   /// Of families that find a flow, where their trainer has rules of its own.

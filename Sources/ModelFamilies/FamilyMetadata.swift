@@ -3,16 +3,6 @@
 /// Source of the tables: sd-scripts `library/sai_model_spec.py` and `library/model_util.py`, musubi-tuner
 /// `dataset/architectures.py`. For families that neither trains, the name and place of the release in the same form.
 package struct FamilyMetadata: Equatable, Sendable {
-  /// What tells models of one family apart in metadata: a name in the family's table.
-  package struct Variant: Hashable, Sendable {
-    let name: String
-
-    package init(_ name: String) { self.name = name }
-
-    /// The model predicts v.
-    package static let velocity = Variant("velocity")
-  }
-
   /// Which program's metadata a trained adapter has.
   package enum Trainer: String, Sendable {
     case sdScripts = "sd-scripts"
@@ -45,13 +35,16 @@ package struct FamilyMetadata: Equatable, Sendable {
   /// - Parameter variant: nil for what the family has in common.
   package init?(of family: ModelFamily, variant: String? = nil) {
     guard let found = family.definition?.metadata else { return nil }
-    self = variant.map { found.variant(Variant($0)) } ?? found
+    self = found.variant(variant)
   }
 
+  /// The variant whose models predict v.
+  package static let velocity = "velocity"
+
   /// What is said of a variant: the same where the family's table knows none of that name.
-  package func variant(_ variant: Variant) -> FamilyMetadata {
+  package func variant(_ name: String?) -> FamilyMetadata {
     var other = self
-    for (key, text) in variants[variant.name] ?? [:] {
+    for (key, text) in name.flatMap({ variants[$0] }) ?? [:] {
       if key == "trainer" {
         other.trainer = Self.trainer(named: text)
       } else {

@@ -32,6 +32,9 @@ package struct ModelFamily: Hashable, Sendable {
   /// What trainers choose of it.
   package var trainedClasses: TrainedClasses { definition?.trainedClasses ?? .none }
 
+  /// What its own module of `--network_module` knows beside the common arguments.
+  package var layerArguments: LayerArguments { definition?.layerArguments ?? .none }
+
   /// Those that a program of sd-scripts trains adapters of, or of a variant.
   package static func all(trainedBy script: String) -> [ModelFamily] {
     all.filter {

@@ -14,6 +14,8 @@ package struct TrainedClasses: Sendable {
     package let module: String?
     /// Patterns of modules that are left out unless the user includes them.
     package let excluded: [String]
+    /// The same, unless the user gives patterns of his own.
+    package let excludedByDefault: [String]
   }
 
   /// nil for a family that kohya's scripts do not train.

@@ -1,3 +1,4 @@
+import Machine
 package import SystemPackage
 
 /// What keeps a training from starting or going on.
@@ -40,7 +41,7 @@ extension TrainingError: CustomStringConvertible {
     case .memory(
       let needed, let available, let fittingBlocks, let checkpointsBlocks, let isNarrow,
       let isPrepared):
-      "a step needs about \(Self.size(needed)) of memory, \(Self.size(available)) are available; "
+      "a step needs about \(needed.asGigabytes) of memory, \(available.asGigabytes) are available; "
         + (fittingBlocks.map { "'--blocks_to_swap \($0)' would fit; " } ?? "")
         + (checkpointsBlocks ? "" : "'--gradient_checkpointing', ")
         + (isNarrow ? "" : "'--mixed_precision bf16', ")
@@ -63,10 +64,5 @@ extension TrainingError: CustomStringConvertible {
     case .interrupted(let state):
       state.map { "interrupted; to go on, add '--resume \($0)'" } ?? "interrupted"
     }
-  }
-
-  private static func size(_ bytes: Int) -> String {
-    let tenths = Int((Double(bytes) / 1e8).rounded())
-    return "\(tenths / 10).\(tenths % 10) GB"
   }
 }

@@ -2,7 +2,8 @@ extension NetworkError {
   /// Whether the error lies in what an option says, whatever the files.
   package var isOfOptions: Bool {
     switch self {
-    case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .value,
+    case .moduleName, .moduleUnsupported, .argumentForm, .unknownArgument, .unsupportedArgument,
+      .value,
       .unknownAlgorithm, .conflict, .settings, .noModules, .moduleOfFamily:
       true
     case .presetOption, .blocksOfFamily, .missingLayer, .layerShape, .fileAlgorithm, .fileShapes,

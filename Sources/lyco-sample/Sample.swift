@@ -80,7 +80,11 @@ struct Sample: Tool {
     let summary = SamplingSummary(isQuiet: output.quiet, asJSON: output.asJSON)
     for notice in notices + plan.notices { StandardError.say("note: \(notice)") }
     let places = try PicturePlaces(output, of: plan, prompts: pictures.promptFile)
-    if output.isDryRun { return summary.print(plan) }
+    if output.isDryRun {
+      summary.print(plan)
+      return try plan.checkMemory()
+    }
+    try plan.checkMemory()
     let files = try PictureFiles(places)
     defer { withExtendedLifetime(files) {} }
     let line = SamplingProgressLine(isQuiet: output.quiet)

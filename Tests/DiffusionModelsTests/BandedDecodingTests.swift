@@ -27,10 +27,10 @@ import Testing
     for extents in VAEDecoderTests.extents {
       let latents = try #require(golden[extents + ".latents"]).decoded()
       decoder.plan = Self.whole
-      let whole = decoder.decode(latents)
+      let whole = try decoder.decode(latents)
       for plan in Self.plans {
         decoder.plan = plan
-        let banded = decoder.decode(latents)
+        let banded = try decoder.decode(latents)
         // The kernels of other extents may sum in another order.
         expectClose(banded, whole, tolerance: 2e-6, "\(name) \(extents) \(plan)")
         worst = max(worst, relativeError(banded, whole))
@@ -75,8 +75,8 @@ import Testing
   @Test func bandsByThemselvesWouldHaveSeams() throws {
     let decoder = try #require(try VAEDecoderTests.decoder("tiny-sd1") as? VAEDecoder)
     let latents = Tensor(random: [1, 8, 6, 4], seed: 9)
-    let whole = decoder.decode(latents)
-    let half = decoder.decode(Tensor([1, 4, 6, 4], Array(latents.elements.prefix(4 * 6 * 4))))
+    let whole = try decoder.decode(latents)
+    let half = try decoder.decode(Tensor([1, 4, 6, 4], Array(latents.elements.prefix(4 * 6 * 4))))
     let top = Tensor(half.shape, Array(whole.elements.prefix(half.count)))
     #expect(relativeError(half, top) > 0.01)
   }
@@ -95,5 +95,14 @@ import Testing
     #expect(image.heldBytes == 144)
     image.release(before: 10)
     #expect(image.heldBytes == 48)
+  }
+
+  /// Ctrl-C is looked at while a decoder is read, and while it works.
+  @Test func stopsWhereTheTaskIsCancelled() async throws {
+    let latents = Tensor(zeros: [1, 4, 4, 4])
+    let decoder = try #require(try VAEDecoderTests.decoder("tiny-sd1") as? VAEDecoder)
+    withUnsafeCurrentTask { $0?.cancel() }
+    #expect(throws: CancellationError.self) { try decoder.decode(latents) }
+    #expect(throws: CancellationError.self) { try VAEDecoderTests.decoder("tiny-sd1") }
   }
 }

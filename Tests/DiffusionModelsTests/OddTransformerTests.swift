@@ -36,15 +36,16 @@ import Testing
     let base = try BaseModel(opening: path, as: ModelFamily.named(family))
     var settings = ModelSettings(base: path)
     settings.textIsKept = true
-    func open<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws {
+    func build(_ pipeline: (some ModelPipeline).Type) throws {
       _ = try pipeline.outline(of: base, settings)
       _ = try pipeline.init(base, settings, checkpointsBlocks: false)
     }
     do {
       switch family {
-      case "wan": try open(WanPipeline.self)
-      case "sd3": try open(StableDiffusion3Pipeline.self)
-      default: try open(HunyuanVideoPipeline.self)
+      case "wan": try build(WanPipeline.self)
+      case "flux": try build(FluxPipeline.self)
+      case "sd3": try build(StableDiffusion3Pipeline.self)
+      default: try build(HunyuanVideoPipeline.self)
       }
       return "no error"
     } catch {
@@ -55,6 +56,7 @@ import Testing
   /// What is made of a patch is what latents have of it, as the plan finds out.
   @Test(arguments: [
     ("wan-t2v-128", "wan", "head.head"), ("hunyuan-video", "hunyuan-video", "final_layer.linear"),
+    ("flux-dev", "flux", "final_layer.linear"),
     ("sd3-medium", "sd3", "final_layer.linear"),
   ])
   func outputs(oracle: String, family: String, layer: String) throws {
@@ -73,6 +75,7 @@ import Testing
       ("hunyuan-video", "hunyuan-video", "time_in.mlp.0"),
       ("hunyuan-video", "hunyuan-video", "guidance_in.mlp.0"),
       ("hunyuan-video", "hunyuan-video", "txt_in.t_embedder.mlp.0"),
+      ("flux-dev", "flux", "time_in.in_layer"), ("flux-dev", "flux", "guidance_in.in_layer"),
       ("sd3-medium", "sd3", "t_embedder.mlp.0"),
     ] {
       let text = try refusal(oracle, family: family) { name, extents in
@@ -83,6 +86,26 @@ import Testing
           == "FILE: unet: '\(layer)': expected waves of a width that is a multiple of 2, found 255",
         "\(text)")
     }
+  }
+
+  /// Models that see masks or depths besides, and heads that three axes do not share.
+  @Test func oddFlux() throws {
+    let wide = try refusal("flux-dev", family: "flux") { name, extents in
+      if name == "img_in.weight" { extents[1] = 128 }
+    }
+    #expect(
+      wide.hasPrefix("FILE: expected a transformer that sees 16 channels, found 32"), "\(wide)")
+    let narrow = try refusal("flux-dev", family: "flux") { name, extents in
+      if name.hasSuffix("norm.scale") { extents[0] = 16 }
+    }
+    #expect(
+      narrow
+        == "FILE: unet: 'double_blocks.0.img_attn.norm.query_norm': expected heads of a width that is a multiple of "
+        + "32, found 16", "\(narrow)")
+    let none = try refusal("flux-dev", family: "flux") { name, extents in
+      if name == "img_in.weight" { extents = [] }
+    }
+    #expect(none.contains("no unet") || none.contains("no UNet"), "\(none)")
   }
 
   /// Grids that are no squares, norms of another width, and a depth that the last block's text does not fit.

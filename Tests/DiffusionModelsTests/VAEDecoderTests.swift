@@ -79,7 +79,7 @@ import Testing
       #expect(decoder.stride == 8)
       for extents in Self.extents {
         expectClose(
-          decoder.decode(try #require(golden[extents + ".latents"]).decoded()),
+          try decoder.decode(#require(golden[extents + ".latents"]).decoded()),
           try #require(golden[extents + ".decoded"]).decoded(), tolerance: Self.tolerance,
           "\(path) \(extents)")
       }

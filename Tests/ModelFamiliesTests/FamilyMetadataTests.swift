@@ -55,10 +55,10 @@ import Testing
   /// SD2 models that predict v have a name of their own; everything else is said alike.
   @Test func velocity() throws {
     let sd2 = try #require(ModelFamily.named("sd2").flatMap { FamilyMetadata(of: $0) })
-    #expect(sd2.variant(.velocity).architecture == "stable-diffusion-v2-768-v")
-    #expect(sd2.variant(.velocity).baseModelVersion == "sd_v2")
-    #expect(sd2.variant(.velocity).isV2)
+    #expect(sd2.variant(FamilyMetadata.velocity).architecture == "stable-diffusion-v2-768-v")
+    #expect(sd2.variant(FamilyMetadata.velocity).baseModelVersion == "sd_v2")
+    #expect(sd2.variant(FamilyMetadata.velocity).isV2)
     let sdxl = try #require(ModelFamily.named("sdxl").flatMap { FamilyMetadata(of: $0) })
-    #expect(sdxl.variant(.velocity) == sdxl)
+    #expect(sdxl.variant(FamilyMetadata.velocity) == sdxl)
   }
 }

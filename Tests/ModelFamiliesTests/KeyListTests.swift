@@ -13,6 +13,7 @@ import Testing
     ("sdxl.sgm", "sdxl", 1), ("sdxl.unet.diffusers", "sdxl", 0),
     ("flux1.native", "flux", 0), ("flux1.diffusers", "flux", 0),
     ("sd3.native", "sd3", 5), ("sd3-medium.diffusers", "sd3", 1),
+    ("sd3.5-medium.native", "sd3", 1), ("sd3.5-large.native", "sd3", 1),
     ("hunyuan-video.native", "hunyuan-video", 0),
     ("hunyuan-video.diffusers", "hunyuan-video", 0),
     ("wan2.1-t2v-1.3B.native", "wan", 31), ("wan2.1-t2v-14B.native", "wan", 41),

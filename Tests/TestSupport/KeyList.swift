@@ -20,11 +20,14 @@ package struct KeyList {
   }
 
   /// The keys of blocks that are alike: `blocks.{0-2}.norm` stands for three.
+  ///
+  /// Lists have a thousand keys and more, and are read again and again: a pattern would take most of the time.
   private static func expanded(_ key: Substring) -> [String] {
-    guard let match = key.firstMatch(of: /\{(\d+)-(\d+)\}/) else { return [String(key)] }
-    return (Int(match.1)!...Int(match.2)!).map {
-      String(key.replacing(match.0, with: "\($0)"))
+    guard let open = key.firstIndex(of: "{"), let close = key[open...].firstIndex(of: "}") else {
+      return [String(key)]
     }
+    let bounds = key[open..<close].dropFirst().split(separator: "-").map { Int($0)! }
+    return (bounds[0]...bounds[1]).map { "\(key[..<open])\($0)\(key[close...].dropFirst())" }
   }
 
   package func layout(as family: ModelFamily? = nil) throws -> ModelLayout {

@@ -41,11 +41,16 @@ extension TemporaryFolder {
   /// Writes a text file into the folder.
   @discardableResult
   package func write(_ name: String, text: String) throws -> FilePath {
+    try write(name, bytes: Array(text.utf8))
+  }
+
+  @discardableResult
+  package func write(_ name: String, bytes: [UInt8]) throws -> FilePath {
     let path = file(name)
     makeFolders(for: path)
     let file = try FileDescriptor.open(
       path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
-    try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    try file.closeAfter { _ = try file.writeAll(bytes) }
     return path
   }
 

@@ -239,6 +239,20 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.file("none").string))
   }
 
+  /// A picture that there is no room for is said before a weight is read, and leaves nothing.
+  @Test(arguments: ["-o out.png", "--dry_run"]) func tooLargePicturesAreSaid(output: String) throws
+  {
+    let folder = TemporaryFolder()
+    let run = try ShellRun(
+      "ulimit -v 8000000; exec $B/lyco-sample --base '\(Self.base)' --prompt a --width 16384 "
+        + "--height 16384 \(output)", in: folder.path)
+    #expect(run.status == 1, "\(run.errors)")
+    #expect(
+      run.errors.contains("Error: a picture of 16384x16384 needs about ")
+        && run.errors.contains(" GB of memory, "), "\(run.errors)")
+    #expect(folder.entries.isEmpty)
+  }
+
   /// Every family that is drawn.
   @Test(arguments: ["sd1", "sd2", "sdxl"]) func families(name: String) throws {
     let folder = TemporaryFolder()

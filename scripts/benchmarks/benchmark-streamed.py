@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Measures steps of lyco-train on a HunyuanVideo of real shape whose blocks are not kept in memory:
-seconds and peaks of memory, beside the time that reading the checkpoint takes. Prints Markdown.
+"""Measures steps of lyco-train on a model of real shape whose blocks are not kept in memory: seconds and peaks of
+memory, beside the time that reading the checkpoint takes. Prints Markdown.
 
-usage: benchmark-streamed.py BINDIR WORKDIR [--blocks N] [--size PIXELS] [--steps K] [--memory GB]
+usage: benchmark-streamed.py BINDIR WORKDIR [--family NAME] [--blocks N] [--size PIXELS] [--steps K] [--memory GB]
 
-WORKDIR needs 26 GB for a checkpoint of random numbers in bf16, which stays there for the next run. One
-picture is trained, as musubi-tuner would cache it, with a LoRA of rank 16 on the 240 modules that it
-selects. Of K steps (default 2) the first is not counted. Ends with status 1 where more than --memory GB
-of anonymous memory are taken.
+NAME is hunyuan-video (default) or flux. WORKDIR needs 26 GB for a checkpoint of random numbers in bf16, which stays
+there for the next run. One picture is trained, as musubi-tuner or sd-scripts would cache it, with a LoRA of rank 16 on
+the modules that they select (240 and 304). Of K steps (default 2) the first is not counted. Ends with status 1 where
+more than --memory GB of anonymous memory are taken.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -18,29 +19,32 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 
+import numpy
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from measure import measure
 
 HERE = pathlib.Path(__file__).resolve().parent
-LAYOUT = HERE.parents[1] / "Fixtures/families/hunyuan-video.native.txt"
+LAYOUTS = HERE.parents[1] / "Fixtures/families"
 TOKENS = 64  # of the caption
 
 
-def checkpoint(folder):
+def checkpoint(folder, family):
     """The path of the checkpoint, made where it is missing."""
-    path = folder / "hunyuan-video-bf16.safetensors"
+    path = folder / f"{family.name}-bf16.safetensors"
     if not path.exists():
         part = path.with_suffix(".part")
-        subprocess.run([sys.executable, HERE / "make-checkpoint.py", "--bf16", LAYOUT, part], check=True)
+        subprocess.run([sys.executable, HERE / "make-checkpoint.py", "--bf16", LAYOUTS / family.layout, part], check=True)
         part.rename(path)
     return path
 
 
-def caches(folder, size):
+def hunyuan_video_items(folder, size):
     """One picture as musubi-tuner caches it; the path of a configuration that names it."""
     g = torch.Generator().manual_seed(20251129)
     metadata = {"architecture": "hunyuan_video", "format_version": "1.0.1"}
@@ -57,6 +61,42 @@ def caches(folder, size):
     path.write_text(f'[general]\nresolution = [{size}, {size}]\n[[datasets]]\n'
                     f'image_directory = "{folder}"\ncache_directory = "{folder}"\n')
     return path
+
+
+def flux_items(folder, size):
+    """One picture with what sd-scripts caches of it; the path of a configuration that names it."""
+    g = numpy.random.default_rng(20251129)
+    images, side, rows = folder / "images", size // 8, 512
+    images.mkdir()
+    Image.new("RGB", (size, size)).save(images / "a.png")
+    (images / "a.txt").write_text("a picture")
+    numpy.savez(images / f"a_{size:04}x{size:04}_flux.npz", **{
+        f"latents_{side}x{side}": g.standard_normal((16, side, side), numpy.float32),
+        f"original_size_{side}x{side}": numpy.array([size, size]),
+        f"crop_ltrb_{side}x{side}": numpy.array([0, 0, size, size])})
+    numpy.savez(images / "a_flux_te.npz", l_pooled=g.standard_normal(768, numpy.float32),
+                t5_out=g.standard_normal((rows, 4096), numpy.float32), txt_ids=numpy.zeros((rows, 3), numpy.float32),
+                t5_attn_mask=(numpy.arange(rows) < TOKENS).astype(numpy.int64), apply_t5_attn_mask=False)
+    path = folder / "dataset.toml"
+    path.write_text(f'[general]\nresolution = [{size}, {size}]\ncaption_extension = ".txt"\n[[datasets]]\n'
+                    f'[[datasets.subsets]]\nimage_dir = "{images}"\n')
+    return path
+
+
+@dataclasses.dataclass
+class Family:
+    name: str
+    layout: str
+    items: typing.Callable
+    blocks: int
+    options: list
+
+
+FAMILIES = {family.name: family for family in (
+    Family("hunyuan-video", "hunyuan-video.native.txt", hunyuan_video_items, 60, ["--network_module", "networks.lora"]),
+    Family("flux", "flux1.native.txt", flux_items, 57, [
+        "--network_module", "networks.lora_flux", "--cache_latents_to_disk", "--cache_text_encoder_outputs_to_disk",
+        "--model_prediction_type", "raw", "--timestep_sampling", "shift"]))}
 
 
 def reading(path):
@@ -83,20 +123,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("bindir", type=pathlib.Path)
     parser.add_argument("workdir", type=pathlib.Path)
-    parser.add_argument("--blocks", type=int, default=60)
+    parser.add_argument("--family", choices=FAMILIES, default="hunyuan-video")
+    parser.add_argument("--blocks", type=int)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--memory", type=float)
     options = parser.parse_args()
     options.workdir.mkdir(parents=True, exist_ok=True)
-    base = checkpoint(options.workdir)
+    family = FAMILIES[options.family]
+    blocks = family.blocks if options.blocks is None else options.blocks
+    base = checkpoint(options.workdir, family)
     once = reading(base)
     with tempfile.TemporaryDirectory(dir=options.workdir) as name:
         folder = pathlib.Path(name)
         command = [
-            options.bindir / "lyco-train", "--dit", base, "--dataset_config", caches(folder, options.size),
-            "--network_module", "networks.lora", "--network_dim", 16, "--network_alpha", 16,
-            "--mixed_precision", "bf16", "--gradient_checkpointing", "--blocks_to_swap", options.blocks,
+            options.bindir / "lyco-train", "--dit", base, "--dataset_config", family.items(folder, options.size),
+            *family.options, "--network_dim", 16, "--network_alpha", 16,
+            "--mixed_precision", "bf16", "--gradient_checkpointing", "--blocks_to_swap", blocks,
             "--max_train_steps", options.steps, "--learning_rate", "1e-4", "--optimizer_type", "adamw",
             "--output_dir", folder / "out", "--output_name", "a", "--logging_dir", folder / "logs"]
         words = [str(word) for word in command]
@@ -110,7 +153,7 @@ def main():
     print("| blocks not kept | seconds a step | whole run | anonymous memory | as planned | resident | read a step "
           "| reading the file once |")
     print("| --- " * 8 + "|")
-    print(f"| {options.blocks} | {each:.1f} | {found['seconds']:.0f} s | {anonymous / 1e9:.2f} GB "
+    print(f"| {blocks} | {each:.1f} | {found['seconds']:.0f} s | {anonymous / 1e9:.2f} GB "
           f"| {plan['memory_bytes'] / 1e9:.2f} GB | {found['peak_resident_bytes'] / 1e9:.2f} GB "
           f"| {plan['read_bytes'] / 1e9:.1f} GB | {once:.1f} s |")
     if options.memory and anonymous > options.memory * 1e9:

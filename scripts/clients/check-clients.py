@@ -4,7 +4,7 @@
 usage: check-clients.py BINDIR [TOPIC...]
 
 TOPIC, default all: lora, extracted, written, converted, families, readers, spellings,
-quantized, layouts, trained, trained-sdxl.
+quantized, layouts, trained, trained-sdxl, trained-flux.
 
 Makes a small model with SD1's module names and a fine-tune of it. LoRA and DoRA that lyco-extract
 writes are loaded in lycoris-lora (kohya loader and generic wrapper), diffusers, peft and by hand
@@ -48,14 +48,15 @@ except ImportError as missing:
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from clients import (  # noqa: E402
     converted, extracted, families, layouts, lora, quantized, readers, spellings, trained,
-    trained_sdxl, written)
+    trained_flux, trained_sdxl, written)
 from clients.tools import Bench, Failure  # noqa: E402
 
 
 TOPICS = {"lora": lora, "extracted": extracted, "written": written, "converted": converted,
           "families": families, "readers": readers,
           "spellings": spellings, "quantized": quantized, "layouts": layouts,
-          "trained": trained, "trained-sdxl": trained_sdxl}
+          "trained": trained, "trained-sdxl": trained_sdxl,
+          "trained-flux": trained_flux}
 
 
 def main(binaries, topics):

@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from fixtures.training.tiny import bags, diffusion, families, pictures, pipeline, random
+from fixtures.training.tiny import bags, families, pictures, pipeline, random
 
 from . import adapter
 from .tools import Failure, run
 
 TINY = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "training" / "tiny"
 """A pipeline of Stable Diffusion 1, and the pictures for all."""
-TINY_SDXL = TINY.with_name("tiny-sdxl")
+TINY_SDXL, TINY_FLUX = TINY.with_name("tiny-sdxl"), TINY.with_name("tiny-flux")
 SEED = 7
 STEPS = 60
 TIMESTEPS = [200, 400, 600, 800]
-"""Of a validation: the inner points of sd-scripts' division of the range into five. Each has its own
-noise."""
+"""Of a validation: the inner points of sd-scripts' division of the range into five, of a flow the
+thousandths of noise. Each has its own noise."""
 TOLERANCE = 1e-3
 """Relative, of the held-out loss. Files hold what was trained in float32; what is left is the order of
 sums in a UNet, 1e-6 to 1e-5 of the loss."""
@@ -53,7 +53,10 @@ otherwise."""
 RANKS = {"boft": 8}
 """Where 4 will not do: butterflies need blocks that leave a power of two of 48 outputs."""
 
-IN_DIFFUSERS = ("lora", "lora, convolutions")
+MODULES = {"lora, of sd-scripts": "networks.lora_flux"}
+"""Those of Flux.1 that no LyCORIS network trains."""
+
+IN_DIFFUSERS = ("lora, of sd-scripts", "lora", "lora, convolutions")
 """It has no Tucker cores, and drops the magnitudes of DoRA."""
 
 DATASETS = """
@@ -78,21 +81,22 @@ class Run:
     """One training, and what it said."""
 
     def __init__(self, bench, name, *arguments, base=TINY, rank=4, steps=STEPS, rate=1e-3,
-                 options=()):
-        self.base = base
+                 module="lycoris.kohya", options=()):
+        self.base, self.binaries = base, bench.binaries
         self.folder = bench.folder / f"trained-on-{base.name}" / name.replace(" ", "-").replace(",", "")
         for part in (bags.TRAINING, bags.VALIDATION):  # copies: caches are written beside pictures
             shutil.copytree(TINY / part, self.folder / part)
         config = self.folder / "datasets.toml"
         config.write_text(DATASETS.format(images=self.folder / "images",
                                           validation=self.folder / "validation"))
-        if not any(argument.startswith("preset=") for argument in arguments):
+        if module == "lycoris.kohya" and "preset=" not in str(arguments):
             arguments += ("preset=full" if "conv_dim" in str(arguments) else "preset=attn-mlp",)
         self.table = self.folder / "steps.csv"
-        result = run(bench.binaries / "lyco-train", "--pretrained_model_name_or_path", base,
+        result = run(bench.binaries / "lyco-train", *families.family(base).arguments(base),
                      "--dataset_config", config, "--output_dir", self.folder / "out",
-                     "--output_name", "adapter", "--network_module", "lycoris.kohya",
-                     "--network_dim", rank, "--network_alpha", rank, "--network_args", *arguments,
+                     "--output_name", "adapter", "--network_module", module,
+                     "--network_dim", rank, "--network_alpha", rank,
+                     *(("--network_args", *arguments) if arguments else ()),
                      "--max_train_steps", steps, "--learning_rate", rate, "--seed", SEED,
                      "--validation_seed", SEED, "--save_precision", "float",
                      "--cache_latents_to_disk", "--logging_dir", self.folder / "logs",
@@ -102,17 +106,21 @@ class Run:
 
     def latents(self):
         """Those lyco-train cached of the held-out pictures, unscaled."""
-        return [cached(path) for path in sorted((self.folder / bags.VALIDATION).glob("*.npz"))]
+        channels = families.family(self.base).channels
+        return [cached(path, channels) for path in sorted((self.folder / bags.VALIDATION).glob("*.npz"))
+                if not path.stem.endswith("_te")]
 
 
-def cached(path):
-    """The latents of sd-scripts' cache `[4, h, w]`, in float32."""
+def cached(path, channels=4):
+    """The latents of sd-scripts' cache `[channels, h, w]`, in float32. Newer ones have sizes in their
+    names."""
+    side = pictures.SIZE // 8
     with np.load(path) as arrays:
-        found = {key: arrays[key] for key in arrays.files}
+        found = {key.removesuffix(f"_{side}x{side}"): arrays[key] for key in arrays.files}
     names = {"latents", "original_size", "crop_ltrb"}
     if not names <= found.keys():
         raise Failure(f"{path.name} holds {sorted(found)}, expected {sorted(names)}")
-    if found["latents"].shape != (4, 8, 8):
+    if found["latents"].shape != (channels, side, side):
         raise Failure(f"{path.name} holds latents of {found['latents'].shape}")
     if list(found["original_size"]) != [pictures.SIZE] * 2:
         raise Failure(f"{path.name} holds a picture of {found['original_size']}")
@@ -122,24 +130,15 @@ def cached(path):
 @torch.no_grad()
 def held_out_loss(loaded, trained):
     """The loss of the held-out pictures at the noise and the timesteps of lyco-train."""
-    scheduler = diffusion.scheduler()
-    captions = bags.read(trained.folder / bags.VALIDATION).captions
-    latents = torch.stack(trained.latents()) * loaded.vae.config.scaling_factor
-    conditions = families.conditions(loaded, captions)
+    family = families.of(loaded)
+    latents = family.latents(torch.stack(trained.latents()))
+    conditions = families.conditions(loaded, bags.read(trained.folder / bags.VALIDATION).captions)
     losses = []
     for step in TIMESTEPS:
-        noise = torch.stack([drawn_noise(step, sample) for sample in range(len(latents))])
-        steps = torch.full((len(latents),), step)
-        found = loaded.unet(scheduler.add_noise(latents, noise, steps), steps,
-                            **conditions).sample
-        losses.append(float((found - noise).square().mean()))
+        noise = torch.stack([random.latents(family.channels, pictures.SIZE // 8, SEED, step, sample)
+                             for sample in range(len(latents))])
+        losses.append(family.error(loaded, latents, noise, step, conditions))
     return float(np.mean(losses))
-
-
-def drawn_noise(step, sample):
-    """The noise `[4, 8, 8]` lyco-train draws for a held-out picture; channels come last there."""
-    drawn = random.normal(4 * 8 * 8, SEED, step, sample, "noise")
-    return torch.from_numpy(drawn).view(8, 8, 4).permute(2, 0, 1)
 
 
 def agreeing(found, expected, whose):
@@ -163,14 +162,25 @@ def by_lycoris(trained):
 
 def by_diffusers(trained):
     loaded = pipeline.load(trained.base)
-    loaded.load_lora_weights(trained.file.parent, weight_name=trained.file.name)
-    modules = {key.split(".")[0] for key in load_file(trained.file)}
+    whole, path = families.of(loaded).as_diffusers(loaded), trained.file
+    if families.of(loaded) is families.Flux:
+        path = in_diffusers_names(trained)
+    whole.load_lora_weights(path.parent, weight_name=path.name)
+    modules = {key.split(".lora_A")[0] for key in load_file(path) if ".lora_A" in key} or {
+        key.split(".")[0] for key in load_file(path)}
     used = sum(hasattr(module, "lora_A") and len(module.lora_A) > 0
-               for part in (loaded.unet, *families.encoders(loaded).values())
+               for part in whole.components.values() if isinstance(part, torch.nn.Module)
                for module in part.modules())
     if used != len(modules):
         raise Failure(f"diffusers adapts {used} of {len(modules)} modules")
     return agreeing(held_out_loss(loaded, trained), trained.validation_loss, "diffusers")
+
+
+def in_diffusers_names(trained):
+    """The file by lyco-convert: diffusers' own converter knows Flux.1 at its full width alone."""
+    path = trained.folder / "diffusers.safetensors"
+    run(trained.binaries / "lyco-convert", trained.file, "--to", "diffusers", "--family", "flux", "-o", path)
+    return path
 
 
 def of_events(trained):
@@ -196,10 +206,9 @@ def of_events(trained):
 def of_caches(trained):
     """The cached latents are what diffusers' VAE draws: within its deviations around its means."""
     loaded = pipeline.load(trained.base)
-    with torch.no_grad():
-        given = loaded.vae.encode(
-            bags.read(trained.folder / bags.VALIDATION).pixels).latent_dist
-    away = ((torch.stack(trained.latents()) - given.mean) / given.std).flatten()
+    family = families.of(loaded)
+    mean, deviation = family.moments(loaded.vae, bags.read(trained.folder / bags.VALIDATION).pixels)
+    away = ((family.latents(torch.stack(trained.latents())) - mean) / deviation).flatten()
     if away.abs().max() > 6:
         raise Failure(f"latents {away.abs().max():.1f} deviations from the mean")
     return f"{len(trained.latents())} latents, {float(away.std()):.2f} deviations from the means"
@@ -210,12 +219,13 @@ def checks(bench, base=TINY, names=ALGORITHMS):
 
     def trained(name):
         if name not in runs:
-            runs[name] = Run(bench, name, *ALGORITHMS[name], base=base, rank=RANKS.get(name, 4))
+            runs[name] = Run(bench, name, *ALGORITHMS.get(name, ()), base=base, rank=RANKS.get(name, 4),
+                             module=MODULES.get(name, "lycoris.kohya"))
         return runs[name]
     for name in names:
         yield f"lycoris-lora loads what was trained: {name}", lambda name=name: by_lycoris(
             trained(name))
-    for name in IN_DIFFUSERS:
+    for name in filter(set(names).__contains__, IN_DIFFUSERS):
         yield f"diffusers loads what was trained: {name}", lambda name=name: by_diffusers(
             trained(name))
     yield "tensorboard reads the events", lambda: of_events(trained("lora"))

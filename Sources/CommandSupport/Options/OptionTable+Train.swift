@@ -57,8 +57,7 @@ extension OptionTable {
       in: OptionWords(
         "bfloat16 float16 float32",
         equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
-    .value(
-      "model_version", in: "original edit edit-2509 edit-2511", standard: "original"),
+    .value("model_version", in: .versions, standard: "original"),
     .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),

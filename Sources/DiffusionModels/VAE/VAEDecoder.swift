@@ -55,18 +55,21 @@ package final class VAEDecoder {
   ///
   /// One after the other, in bands of rows: as if whole, but for the rounding of sums.
   /// - Parameter latents: `[batch, height, width, channels]`, without the scale.
-  package func decode(_ latents: Tensor) -> Tensor {
+  /// - Throws: `CancellationError`: large pictures take minutes.
+  package func decode(_ latents: Tensor) throws -> Tensor {
     let d = latents.shape.dimensions
     precondition(
       d.count == 4 && d[3] == channels, "latents \(latents.shape) of \(channels) channels")
     let (height, width) = (d[1] * stride, d[2] * stride)
     var pixels: [Float] = []
     pixels.reserveCapacity(d[0] * height * width * 3)
-    Recording.pause {
+    try Recording.pause {
       for sample in 0..<d[0] {
         let sample = latents.rows(sample..<sample + 1)
-        let last = lastLayer(of: middle(convIn(unquantize?(Variable(sample)) ?? Variable(sample))))
+        let last = try lastLayer(
+          of: middle(convIn(unquantize?(Variable(sample)) ?? Variable(sample))))
         for band in plan.bands(of: last) {
+          try Task.checkCancellation()
           pixels += last.rows(band).elements
           last.release(before: band.upperBound)
         }
@@ -76,10 +79,13 @@ package final class VAEDecoder {
   }
 
   /// All that follows upon the middle, of one sample.
-  private func lastLayer(of hidden: Variable) -> ConvolvedImage {
+  private func lastLayer(of hidden: Variable) throws -> ConvolvedImage {
     var image: any BandedImage = HeldImage(hidden.value)
     for level in levels {
-      for block in level.blocks { image = plan.applying(block, to: image) }
+      for block in level.blocks {
+        try Task.checkCancellation()
+        image = plan.applying(block, to: image)
+      }
       if let upsampler = level.upsampler {
         image = plan.heldIfItFits(
           ConvolvedImage(image, upsampler, .doubling), releases: true)

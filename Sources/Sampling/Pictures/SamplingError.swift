@@ -1,3 +1,4 @@
+import Machine
 package import ModelFamilies
 package import SystemPackage
 
@@ -12,6 +13,8 @@ package enum SamplingError: Error, Equatable {
   /// A sampler that cannot draw what a prompt asks for.
   case sampler(place: String, SamplerError)
   case notFinite(prompt: String, seed: UInt64)
+  /// Pictures that cannot fit, in bytes.
+  case memory(width: Int, height: Int, needed: Int, available: Int, isNarrow: Bool)
   /// Finite latents that a decoder makes no picture of.
   case damagedDecoder(FilePath)
 }
@@ -40,6 +43,9 @@ extension SamplingError: CustomStringConvertible {
     case .notFinite(let prompt, let seed):
       "prompt '\(prompt)', seed \(seed): expected finite latents, found NaN or infinity: the checkpoint or an adapter "
         + "is damaged, or the scale or a strength too large"
+    case .memory(let width, let height, let needed, let available, let isNarrow):
+      "a picture of \(width)x\(height) needs about \(needed.asGigabytes) of memory, \(available.asGigabytes) are "
+        + "available; smaller '--width' and '--height'\(isNarrow ? "" : ", or '--mixed_precision bf16',") take less"
     case .damagedDecoder(let file):
       "\(file): the image autoencoder makes NaN or infinity of finite latents; it is damaged, or takes bf16 where it "
         + "needs '--mixed_precision no'"

@@ -95,6 +95,15 @@ extension TrainedFactors {
       }
       return
     }
+    if let parts {
+      guard let divided = parts.divided(stored) else {
+        throw NetworkError.fileAlgorithm(
+          file: module.file.string, module: name,
+          expected: "factors of \(parts.rows.count) parts, as split_qkv=True writes them",
+          found: "those of one layer")
+      }
+      stored = divided
+    }
     for (suffix, parameter) in parameters { try set(parameter, suffix, to: stored[suffix]) }
   }
 }

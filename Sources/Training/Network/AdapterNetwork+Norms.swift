@@ -73,7 +73,7 @@ extension AdaptedLayer {
       scale({ _ in true }, by: Float(pow(ratio, share)))
     case .change(.carriers):
       if plan.dropsAsKohya, plan.algorithm == LoRA.self {
-        scale({ $0 == LoRA.up || $0 == LoRA.down }, by: ratio.squareRoot())
+        scale({ $0.hasPrefix(LoRA.up) || $0.hasPrefix(LoRA.down) }, by: ratio.squareRoot())
       } else if let scalar = factors.scalar {
         scalar.value.scale(by: ratio)
       } else {

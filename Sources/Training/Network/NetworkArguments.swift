@@ -81,15 +81,29 @@ package struct NetworkArguments: Sendable, Equatable {
   /// over what they do not know.
   /// - Throws: `NetworkError.unknownArgument`
   mutating func check(known: Set<String>, of module: String) throws(NetworkError) {
-    let isOff = ["false", "0", "0.0", "none", ""]
     for (key, value) in entries where !known.contains(key) {
-      guard isOff.contains(value.lowercased()) else {
+      guard Self.isOff(value) else {
         throw .unknownArgument(
           key, module: module, nearest: Self.synonyms[key] ?? known.sorted().nearest(to: key))
       }
       notices.append("network_args: \(module) knows no '\(key)', which is off and passed over")
     }
     entries.removeAll { !known.contains($0.key) }
+  }
+
+  /// Refuses arguments that are on and are not built.
+  /// - Parameter reasons: why not, by key.
+  /// - Throws: `NetworkError.unsupportedArgument`
+  mutating func refuse(_ reasons: [String: String]) throws(NetworkError) {
+    for (key, value) in entries {
+      guard let reason = reasons[key], !Self.isOff(value) else { continue }
+      throw .unsupportedArgument(key, reason: reason)
+    }
+    entries.removeAll { reasons[$0.key] != nil }
+  }
+
+  private static func isOff(_ value: String) -> Bool {
+    ["false", "0", "0.0", "none", ""].contains(value.lowercased())
   }
 
   // MARK: Values

@@ -12,6 +12,8 @@ package enum NetworkError: Error, Equatable {
   case argumentForm(String)
   case unknownArgument(String, module: String, nearest: String?)
   case value(String, expected: String, found: String)
+  /// A known one that is refused.
+  case unsupportedArgument(String, reason: String)
   case unknownAlgorithm(String, known: [String])
   case presetOption(String, target: String, reason: String)
   case conflict(String, String, reason: String)
@@ -45,6 +47,8 @@ extension NetworkError: CustomStringConvertible {
           : nearest.map { ", did you mean '\($0)'?" } ?? "")
     case .value(let key, let expected, let found):
       "'--network_args': \(key): expected \(expected), found '\(found)'"
+    case .unsupportedArgument(let key, let reason):
+      "'--network_args': \(key): \(reason); remove it"
     case .unknownAlgorithm(let name, let known):
       "'--network_args': algo: expected \(known.joined(separator: ", ")), found '\(name)'"
         + (AlgorithmNames.hint(for: name).map { "; \($0)" } ?? "")

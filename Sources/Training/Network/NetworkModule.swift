@@ -47,10 +47,25 @@ package enum NetworkModule: Sendable {
   /// Whether modules are selected and neurons dropped as `networks.lora` does.
   var followsKohya: Bool { if case .lycoris = self { false } else { true } }
 
+  /// What it knows of the layers of the family that it is for.
+  var layerArguments: LayerArguments { families.first?.layerArguments ?? .none }
+
+  /// Arguments that it has and that are refused, and why.
+  var unsupported: [String: String] {
+    guard case .kohya = self, !families.isEmpty else { return [:] }
+    return [
+      "ggpo_beta": "perturbations by gradients are not built",
+      "ggpo_sigma": "perturbations by gradients are not built",
+      "train_t5xxl": "T5 is not trained here",
+    ]
+  }
+
   /// The keys of its `--network_args`.
   var arguments: Set<String> {
     switch self {
-    case .kohya: Self.shared.union(Self.blocks)
+    case .kohya:
+      Self.shared.union(Self.blocks).union(LayerSettings.names).union(unsupported.keys)
+        .union(layerArguments.names)
     case .musubi(let algorithm):
       Self.shared.union(["use_tucker", "train_llm_adapter"])
         .union(algorithm.trainingOptions.contains(.factor) ? ["factor"] : [])

@@ -16,6 +16,13 @@ extension NetworkPlan {
   func rateGroups(unet: Double, textEncoders: [Double]) -> [RateGroup] {
     var groups: [RateGroup] = []
     func add(_ name: String, _ members: [Int], rate: Double, ratio: Float?) {
+      for (rule, named) in (settings.layers?.rates?.entries ?? []).enumerated() {
+        let own = members.filter { modules[$0].rateRule == rule }
+        append("\(name) reg_lr_\(rule)", own, named.number, ratio)
+      }
+      append(name, members.filter { modules[$0].rateRule == nil }, rate, ratio)
+    }
+    func append(_ name: String, _ members: [Int], _ rate: Double, _ ratio: Float?) {
       guard rate != 0, !members.isEmpty else { return }
       groups.append(
         RateGroup(

@@ -37,9 +37,12 @@ package struct NetworkPlan {
     guard families.isEmpty || families.contains(family) else {
       throw NetworkError.moduleOfFamily(settings.module.name, families, found: family)
     }
-    let filter =
-      settings.module.followsKohya
-      ? try settings.filter.excluding(classes.kohya?.excluded ?? []) : settings.filter
+    if stored == nil { try settings.layers?.check(on: candidates) }
+    var filter = settings.filter
+    if settings.module.followsKohya, let kohya = classes.kohya {
+      let isGiven = settings.arguments["exclude_patterns"] != nil
+      filter = try filter.excluding(kohya.excluded + (isGiven ? [] : kohya.excludedByDefault))
+    }
     for module in candidates.filter(\.isTextEncoder) + candidates.filter({ !$0.isTextEncoder })
     where module.kind != .embedding && module.role != .autoencoder {
       switch try stored.map({ try Self.decision(on: module, settings, $0) })
@@ -60,6 +63,7 @@ package struct NetworkPlan {
     // What stands in a file is trained whatever else selects.
     guard stored == nil else { return }
     notices += settings.preset?.notices(among: candidates) ?? []
+    notices += settings.layers?.notices(on: candidates) ?? []
     notices += settings.filter.notices(
       on: candidates.filter { $0.kind != .embedding && $0.role != .autoencoder }.map(\.path))
   }
@@ -106,13 +110,21 @@ package struct NetworkPlan {
       options.convolutionAlpha = blocks.convolutionAlphas[number]
       if let weights = blocks.rateWeights { (block, rateWeight) = (number, weights[number]) }
     }
+    let choice = settings.layers?.choice(of: module) ?? .common
     // LyCORIS looks at the first extent alone.
-    if let extent = module.shape.kernel.first, extent != 1 {
-      guard let rank = options.convolutionRank else {
+    let hasKernel = module.shape.kernel.first.map { $0 != 1 } ?? false
+    switch choice {
+    case .omitted(let reason): return .omit(reason)
+    case .named(let rank): options.rank = rank
+    case .common, .rank:
+      var isFurther = false
+      if case .rank(let rank, let further) = choice { (options.rank, isFurther) = (rank, further) }
+      guard hasKernel else { break }
+      if let rank = options.convolutionRank {
+        (options.rank, options.alpha) = (rank, options.convolutionAlpha)
+      } else if !isFurther {
         return .omit("a convolution, and no conv_dim")
       }
-      options.rank = rank
-      options.alpha = options.convolutionAlpha
     }
     guard options.rank > 0 else { return .omit("its rank is 0") }
     if !options.algorithm.adaptsKernels, module.shape.kernel.contains(where: { $0 != 1 }) {
@@ -121,7 +133,9 @@ package struct NetworkPlan {
     return .train(
       PlannedModule(
         module: module, options: options, dropsAsKohya: settings.module.followsKohya,
-        rateWeight: rateWeight, block: block))
+        rateWeight: rateWeight, block: block,
+        rateRule: settings.layers?.rates?.place(of: module.adapterName),
+        parts: settings.layers?.parts(of: module) ?? []))
   }
 
   /// Of a module of a file.
@@ -141,7 +155,8 @@ package struct NetworkPlan {
         options: try settings.options.taken(
           from: found, named: module.adapterName, fixed: settings.module.followsKohya),
         dropsAsKohya: settings.module.followsKohya && module.kind != .norm,
-        rateWeight: block.flatMap { weights?[$0] } ?? 1, block: block))
+        rateWeight: block.flatMap { weights?[$0] } ?? 1, block: block,
+        rateRule: settings.layers?.rates?.place(of: module.adapterName)))
   }
 
   private static func norm(_ module: FamilyModule, _ settings: NetworkSettings) -> PlannedModule {
@@ -183,7 +198,10 @@ package struct NetworkPlan {
     if module.isTextEncoder {
       return module.kind == .linear && !containers.isDisjoint(with: classes.text)
     }
-    if !containers.isDisjoint(with: classes.denoiser) { return true }
+    if !containers.isDisjoint(with: classes.denoiser) {
+      return settings.layers?.keeps(containers) ?? true
+    }
+    if settings.layers?.isFurther(module) ?? false { return true }
     let hasConvolutions =
       settings.options.convolutionRank != nil || settings.blocks?.convolutionRanks != nil
     return hasConvolutions && !containers.isDisjoint(with: classes.convolutions)

@@ -37,6 +37,8 @@ package struct NetworkSettings {
   package let preset: Preset?
   package let filter: ModuleFilter
   package let blocks: BlockSettings?
+  /// What is said of single layers; nil for modules that know nothing of the kind.
+  package let layers: LayerSettings?
   package let rateRatios: RateRatios
   package let trainsNorms: Bool
   /// Whether every module is to be listed.
@@ -52,6 +54,7 @@ package struct NetworkSettings {
     let module = try NetworkModule(named: flags.module)
     var arguments = arguments
     try arguments.check(known: module.arguments, of: module.name)
+    try arguments.refuse(module.unsupported)
     var notices = arguments.notices
     var options = ModuleOptions(
       algorithm: try Self.algorithm(of: module, arguments), rank: flags.rank ?? 4,
@@ -78,8 +81,9 @@ package struct NetworkSettings {
       origin: { "'--network_args': \($0)" })
     if case .kohya = module {
       blocks = try BlockSettings(arguments, options, blockNumbers)
+      layers = try LayerSettings(arguments, module.layerArguments)
     } else {
-      blocks = nil
+      (blocks, layers) = (nil, nil)
     }
     let positive = Float.leastNonzeroMagnitude...Float.greatestFiniteMagnitude
     let ratio = try arguments.number("loraplus_lr_ratio", positive, "a positive number")

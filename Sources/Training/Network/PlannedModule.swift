@@ -1,5 +1,6 @@
 package import Adapters
 package import ModelFamilies
+import Tensors
 
 /// A module that gets an adapter.
 package struct PlannedModule: Sendable {
@@ -12,6 +13,10 @@ package struct PlannedModule: Sendable {
   package let rateWeight: Float
   /// kohya's number of that block where blocks have rates of their own.
   package let block: Int?
+  /// The place of the pattern that says its learning rate; nil where that is the common one.
+  package var rateRule: Int?
+  /// Rows of the parts of the layer that have factors of their own; empty where the layer is one.
+  package var parts: [Int] = []
 
   package var algorithm: any TrainableAlgorithm.Type { options.algorithm }
 
@@ -19,6 +24,14 @@ package struct PlannedModule: Sendable {
   package var isDecomposed: Bool {
     options.decomposesWeight && algorithm.trainingOptions.contains(.weightDecomposition)
       && !algorithm.trainsWeight
+  }
+
+  /// How many numbers its factors hold, about.
+  package var parameterCount: Int {
+    let shapes = parts.map { Shape([$0, module.shape.columns]) }
+    return (shapes.isEmpty ? [module.shape] : shapes).reduce(0) {
+      $0 + algorithm.parameterCount(for: $1, rank: options.rank)
+    }
   }
 
   /// In an adapter file.
@@ -42,7 +55,7 @@ package struct PlannedModule: Sendable {
     let alpha = options.alpha.map { $0 == 0 ? Float(options.rank) : $0 } ?? Float(options.rank)
     let rank = "\(name): \(algorithm.name), rank \(options.rank)"
     return switch algorithm.rankUse {
-    case .scale: "\(rank), alpha \(alpha)"
+    case .scale: "\(rank), alpha \(alpha)" + (parts.isEmpty ? "" : ", \(parts.count) parts")
     case .blockExtent: rank
     case .nothing: "\(name): \(algorithm.name)"
     }

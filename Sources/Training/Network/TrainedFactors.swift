@@ -23,6 +23,8 @@ package struct TrainedFactors {
   package let bias: Parameter?
   /// nil where all ranks are trained together.
   let blocks: RankBlocks?
+  /// nil where the layer is one.
+  let parts: RowParts?
 
   /// Factors that are trained in blocks of ranks, as parameters `SUFFIX.0` to `SUFFIX.count - 1`.
   struct RankBlocks {
@@ -53,17 +55,40 @@ package struct TrainedFactors {
     guard !algorithm.trainsWeight else {
       parameters = [(Self.weightSuffix, parameter(Self.weightSuffix, base.tensor))]
       (constants, scale, alpha, scalar, magnitude, blocks) = ([:], 1, nil, nil, nil, nil)
+      parts = nil
       magnitudeAxis = .outputs
       bias = baseBias.map { parameter(Self.biasSuffix, $0) }
       return
     }
-    let factors: Factors<Tensor>
-    do throws(AdapterError) {
-      factors = try algorithm.formula.initialFactors(
-        for: base, settings, using: &generator)
-    } catch {
-      throw .settings(module: plan.name, error)
+    func first(_ base: BaseWeight) throws(NetworkError) -> Factors<Tensor> {
+      do throws(AdapterError) {
+        return try plan.algorithm.formula.initialFactors(for: base, settings, using: &generator)
+      } catch {
+        throw .settings(module: plan.name, error)
+      }
     }
+    guard plan.parts.isEmpty else {
+      let rows = RowParts(rows: plan.parts, rank: options.rank)
+      var parameters: [(suffix: String, parameter: Parameter)] = []
+      var (scale, alpha): (Float, Float?) = (1, nil)
+      for (part, height) in rows.rows.enumerated() {
+        let shape: Shape = [height, base.shape.columns]
+        let factors = try first(BaseWeight(shape) { Tensor(zeros: shape) })
+        for (factor, value) in factors.values.sorted(by: { $0.key < $1.key }) {
+          let suffix = rows.suffix(factor, part)
+          parameters.append((suffix, parameter(suffix, value)))
+        }
+        scale = factors.scale
+        alpha = plan.algorithm.storedAlpha(of: factors, settings)
+          .map { $0 * Float(rows.rows.count) }
+      }
+      (self.parameters, self.scale, self.alpha, parts) = (parameters, scale, alpha, rows)
+      (constants, scalar, magnitude, bias, blocks) = ([:], nil, nil, nil, nil)
+      magnitudeAxis = .outputs
+      return
+    }
+    parts = nil
+    let factors = try first(base)
     let sorted = factors.values.sorted { $0.key < $1.key }
     if let algorithm = algorithm as? any BlockwiseAlgorithm.Type {
       parameters = sorted.flatMap { suffix, value in
@@ -121,7 +146,9 @@ package struct TrainedFactors {
     block: Int? = nil, _ value: (Parameter) -> V, _ constant: (Tensor) -> V
   ) -> Factors<V> {
     var factors = Factors<V>([:], scale: scale, alpha: alpha)
-    if let blocks {
+    if let parts {
+      factors.values = parts.joined({ value(self[parameter: $0]) }, constant)
+    } else if let blocks {
       let last = block ?? blocks.count - 1
       for suffix in blocks.suffixes {
         let parts = (0...last).map { index in

@@ -54,9 +54,13 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    captions = try Self.captions(plan, Pipeline.self, observer)
-    pipeline = try Pipeline(
-      plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+    (captions, pipeline) = try Self.unlessInterrupted {
+      (
+        try Self.captions(plan, Pipeline.self, observer),
+        try Pipeline(
+          plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+      )
+    }
     network = try AdapterNetwork(
       plan.network, layers: pipeline.layers + captions.layers, seed: plan.seed)
     if let weights = plan.weights {
@@ -91,11 +95,19 @@ package final class Trainer<Pipeline: ModelPipeline> {
   /// Looks at the numbers of items that come encoded, unless they are to be trusted.
   private static func checkItems(_ plan: TrainingPlan, _ observer: TrainingObserver) throws {
     guard !plan.configuration.cache.isTrusted else { return }
-    do {
+    try unlessInterrupted {
       try plan.images.checkNumbers { done, total in
         observer.progress(.readingItems, done, total)
         return !Task.isCancelled
       }
+    }
+  }
+
+  /// What comes before the first step, of which there is no state.
+  /// - Throws: `TrainingError.interrupted` in the place of `CancellationError`.
+  private static func unlessInterrupted<Result>(_ work: () throws -> Result) throws -> Result {
+    do {
+      return try work()
     } catch is CancellationError {
       throw TrainingError.interrupted(state: nil)
     }

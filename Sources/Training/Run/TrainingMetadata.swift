@@ -50,7 +50,7 @@ package struct TrainingMetadata: Sendable {
       configuration.run, configuration.output, configuration.images.values
     )
     var facts = FamilyMetadata(of: family, variant: variant)
-    if configuration.loss.predictsVelocity { facts = facts?.variant(.velocity) }
+    if configuration.loss.predictsVelocity { facts = facts?.variant(FamilyMetadata.velocity) }
     var all: [String: PythonText] = [
       // Tells runs of one seed apart.
       "session_id": PythonText(UInt64.random(in: 0...4_294_967_296)),
@@ -69,7 +69,8 @@ package struct TrainingMetadata: Sendable {
       "network_alpha": PythonText(network.flags.alpha),
       "network_dropout": PythonText(network.flags.dropout),
       "mixed_precision": PythonText(configuration.precision),
-      "full_fp16": "False", "fp8_base": "False", "fp8_base_unet": "False", "lowram": "False",
+      "full_fp16": "False", "fp8_base": PythonText(model.asksFP8), "fp8_base_unet": "False",
+      "lowram": "False",
       "v2": PythonText(facts?.isV2 ?? false),
       // sd-scripts' own word where it was not run from its repository.
       "sd_scripts_commit_hash": "(unknown)",
@@ -105,7 +106,6 @@ package struct TrainingMetadata: Sendable {
     }
     if isOfMusubi {
       all.merge(ofFlow) { $1 }
-      all["fp8_base"] = PythonText(model.asksFP8)
       for name in ["full_bf16", "gradient_checkpointing_cpu_offload"] { all[name] = "False" }
       all = all.filter { Self.musubi.contains($0.key) }
     }

@@ -42,13 +42,6 @@ extension TrainingPlan {
       isNarrow: configuration.model.compute == .bf16, isPrepared: outline.prepared != nil)
   }
 
-  /// Of a frozen weight, as it is multiplied.
-  static func bytes(of module: FamilyModule, _ model: ModelSettings) -> Int {
-    let width = model.compute == .bf16 ? 2 : 4
-    let bytes = model.holdsInt8 && module.kind == .linear ? 1 : width
-    return module.shape.count * (module.kind == .embedding ? 4 : bytes)
-  }
-
   /// - Parameters:
   ///   - encodesText: whether text encoders are read.
   ///   - captionBytes: what is kept of captions; nil where text encoders stay.
@@ -59,12 +52,12 @@ extension TrainingPlan {
   ) -> StepEstimate {
     let texts =
       outline.modules.reduce(0) {
-        $0 + ($1.role == .text ? bytes(of: $1, configuration.model) : 0)
+        $0 + ($1.role == .text ? configuration.model.bytes(of: $1) : 0)
       } + streamedTextBytes(configuration, outline)
     let streamed = configuration.model.streamedBlocks
     let largest = images.summary.largestBatch
     let trained = network.modules.reduce(0) {
-      $0 + $1.algorithm.parameterCount(for: $1.module.shape, rank: $1.options.rank)
+      $0 + $1.parameterCount
     }
     // The value, its gradient and what optimizers keep; an average beside it.
     let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
@@ -115,7 +108,7 @@ extension TrainingPlan {
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline
   ) -> Int {
     let blocks = outline.streamedText.map { block in
-      block.reduce(0) { $0 + bytes(of: $1, configuration.model) }
+      block.reduce(0) { $0 + configuration.model.bytes(of: $1) }
     }
     guard let largest = blocks.max() else { return 0 }
     // The widest layer, its gate and their product, and some rows of the block's own width.

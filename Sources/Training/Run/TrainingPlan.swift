@@ -104,7 +104,7 @@ package struct TrainingPlan {
     frozen = FrozenWeights(
       outline.modules.filter { $0.role != .text }, outline,
       in: [base] + (outline.highNoise.map { [$0] } ?? []),
-      bytes: { [model = configuration.model] in Self.bytes(of: $0, model) })
+      bytes: configuration.model.bytes)
     let blockCount = outline.blocks.count
     guard blockCount == 0 || configuration.model.streamedBlocks <= blockCount else {
       throw SettingError.value(

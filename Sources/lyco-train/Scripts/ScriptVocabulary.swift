@@ -12,7 +12,8 @@ struct ScriptVocabulary: Sendable {
 
   /// Options of this tool that no script has; they are not considered where a script's option is shortened.
   private static let additions: Set<String> = [
-    "ae", "apply_t5_attn_mask", "clip_g", "clip_l", "t5xxl", "t5xxl_max_token_length",
+    "ae", "apply_lg_attn_mask", "apply_t5_attn_mask", "clip_g_dropout_rate",
+    "clip_l_dropout_rate", "t5_dropout_rate", "clip_g", "clip_l", "t5xxl", "t5xxl_max_token_length",
     "t5xxl_tokenizer", "blocks_to_swap", "discrete_flow_shift", "dit", "dit_dtype",
     "dit_high_noise", "edit", "edit_plus", "model_version",
     "timestep_boundary", "fp8_scaled", "guidance_scale", "model_prediction_type", "training_shift",
@@ -112,6 +113,7 @@ extension ScriptOption {
     compile_cache_size_limit compile_dynamic compile_fullgraph compile_mode cuda_allow_tf32 cuda_cudnn_benchmark
     device diffusers_xformers dit_in_channels disable_mmap_load_safetensors disable_numpy_memmap
     double_blocks_to_swap dynamo_dynamic dynamo_fullgraph dynamo_mode dynamo_use_dynamic dynamo_use_fullgraph
+    enable_scaled_pos_embed pos_emb_random_crop_rate save_clip save_t5xxl use_t5xxl_cache_only
     flash3 flash_attn force_v2_1_time_embedding fp8_llm fp8_t5 fp8_te fp8_text_encoder
     fp8_vl fused_optimizer_groups gpu_ids
     gradient_checkpointing_cpu_offload image_encoder img_in_txt_in_offloading initial_sigma log_loss_stats

@@ -23,7 +23,8 @@ struct StreamedBlocksTests {
     var testDescription: String { "\(model) \(compute)\(isInt8 ? " int8" : "")" }
 
     static let all = [
-      ("wan-t2v-128", "wan"), ("hunyuan-video", "hunyuan-video"), ("sd35-medium", "sd3"),
+      ("wan-t2v-128", "wan"), ("hunyuan-video", "hunyuan-video"), ("flux-dev", "flux"),
+      ("sd35-medium", "sd3"),
     ].flatMap { model, family in
       [(ComputeType.f32, false), (.bf16, false), (.f32, true)].map {
         Case(model: model, family: family, compute: $0, isInt8: $1)
@@ -72,6 +73,7 @@ struct StreamedBlocksTests {
     return switch test.family {
     case "wan": try WanPipeline.outline(of: base, settings)
     case "sd3": try StableDiffusion3Pipeline.outline(of: base, settings)
+    case "flux": try FluxPipeline.outline(of: base, settings)
     default: try HunyuanVideoPipeline.outline(of: base, settings)
     }
   }
@@ -80,13 +82,14 @@ struct StreamedBlocksTests {
     var settings = ModelSettings(base: base.file.path)
     (settings.compute, settings.holdsInt8) = (test.compute, test.isInt8)
     settings.streamedBlocks = blocks
+    settings.textIsKept = true
     return settings
   }
 
   /// Two steps with an adapter of that algorithm; gradients of both add up.
   private static func step<Pipeline: ModelPipeline>(
     _ pipeline: Pipeline, _ base: BaseModel, _ kept: [[String: Tensor]], _ arguments: [String],
-    quantized: Bool, shape: Shape = [2, 2, 4, 6, 16]
+    quantized: Bool, latents: Shape = [2, 2, 4, 6, 16]
   ) throws -> Step {
     var flags = NetworkSettings.Flags()
     flags.module = "lycoris.kohya"
@@ -99,7 +102,7 @@ struct StreamedBlocksTests {
       let noise = Tensor(random: parameter.value.shape, seed: UInt64(index))
       parameter.value = parameter.value.adding(noise, times: 0.02)
     }
-    let noisy = Tensor(random: shape, seed: 9)
+    let noisy = Tensor(random: latents, seed: 9)
     var prediction = noisy
     for _ in 0..<2 {
       prediction = Recording().record {
@@ -132,6 +135,18 @@ struct StreamedBlocksTests {
         (3...4).map { ["t5": Tensor(random: [$0, text], seed: UInt64($0))] }, arguments,
         quantized: test.isInt8)
     }
+    if test.family == "flux" {
+      let (text, caption) = (try width("txt_in"), try width("vector_in.in_layer"))
+      return try step(
+        FluxPipeline(base, settings, checkpointsBlocks: checkpoints), base,
+        (3...4).map { rows in
+          [
+            "t5_out": Tensor(random: [rows, text], seed: UInt64(rows)),
+            "t5_attn_mask": Tensor([rows], Array(repeating: 1, count: rows)),
+            "l_pooled": Tensor(random: [caption], seed: 5),
+          ]
+        }, arguments, quantized: test.isInt8, latents: [2, 4, 6, 16])
+    }
     if test.family == "sd3" {
       let (text, pooled) = (try width("context_embedder"), try width("y_embedder.mlp.0"))
       return try step(
@@ -142,7 +157,7 @@ struct StreamedBlocksTests {
             "lg_pooled": Tensor(random: [pooled], seed: 5),
             "t5_out": Tensor(random: [rows, text], seed: UInt64(rows)),
           ]
-        }, arguments, quantized: test.isInt8, shape: [2, 4, 6, 16])
+        }, arguments, quantized: test.isInt8, latents: [2, 4, 6, 16])
     }
     let (text, caption) = (try width("txt_in.input_embedder"), try width("vector_in.in_layer"))
     return try step(
@@ -159,7 +174,7 @@ struct StreamedBlocksTests {
   @Test(arguments: Case.all, [false, true])
   func sameBits(_ test: Case, _ checkpoints: Bool) throws {
     let count = try Self.outline(test, Self.base(test)).blocks.count
-    #expect(count == ["wan": 4, "hunyuan-video": 8, "sd3": 5][test.family])
+    #expect(count == ["wan": 4, "hunyuan-video": 8, "flux": 8, "sd3": 5][test.family])
     let kept = try Self.step(test, blocks: 0, checkpoints: checkpoints)
     #expect(kept.gradients.count > count && kept.gradients.values.contains { $0.sumOfSquares > 0 })
     for blocks in [1, 3, count] {

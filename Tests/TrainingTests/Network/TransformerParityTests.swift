@@ -36,6 +36,10 @@ struct TransformerParityTests {
     case wan = "wan-t2v"
     case wanWithPicture = "wan-i2v"
     case hunyuanVideo = "hunyuan-video"
+    case qwenImage = "qwen-image"
+    case qwenImageEdit = "qwen-image-edit-2511"
+    case flux
+    case fluxSchnell = "flux-schnell"
     case stableDiffusion3 = "sd3-medium"
     case stableDiffusion35 = "sd35-medium"
 
@@ -44,6 +48,8 @@ struct TransformerParityTests {
         switch self {
         case .wan, .wanWithPicture: "wan"
         case .hunyuanVideo: "hunyuan-video"
+        case .qwenImage, .qwenImageEdit: "qwen-image"
+        case .flux, .fluxSchnell: "flux"
         case .stableDiffusion3, .stableDiffusion35: "sd3"
         }
       return .named(name)!
@@ -63,6 +69,9 @@ struct TransformerParityTests {
 
     /// In diffusers' layout.
     var folder: FilePath { Fixtures.path("training/transformers/\(rawValue)") }
+
+    /// With the same weights by the names of the model's own code, where these are others.
+    var files: [FilePath] { family.name == "qwen-image" ? [folder] : [folder, native] }
 
     /// The same weights by the names of the model's own code, in one file.
     var native: FilePath {
@@ -96,7 +105,7 @@ struct TransformerParityTests {
     _ transformer: Transformer
   ) throws {
     let file = try transformer.file
-    for path in [transformer.folder, transformer.native] {
+    for path in transformer.files {
       let base = try transformer.base(path)
       for part in ["", "single."] {
         let latents = try #require(file.tensors[part + "latents"]).tensor()
@@ -198,6 +207,16 @@ struct TransformerParityTests {
           return view.tensor().rows(index..<index + 1).reshaped(inner)
         }
       }
+      if transformer.family.name == "qwen-image" {
+        var item = ["vl_embed": text]
+        for number in 0...1 { item["latents_control_\(number)"] = own("control.\(number)") }
+        return item
+      }
+      if transformer.family.name == "flux" {
+        var item = ["t5_vec": text, "clip_l_pooler": try #require(own("caption"))]
+        item["latents_control"] = own("control")
+        return item
+      }
       guard transformer == .hunyuanVideo else {
         var item = ["t5": text]
         item["latents_image"] = own("known")
@@ -212,7 +231,18 @@ struct TransformerParityTests {
       let mask = Tensor([rows + 2], (0..<rows + 2).map { $0 < rows ? 1 : 0 })
       return ["llm": filled, "llm_mask": mask, "clipL": try #require(own("caption"))]
     }
-    let settings = ModelSettings(base: base.file.path)
+    var settings = ModelSettings(base: base.file.path)
+    if transformer.family.name == "qwen-image" {
+      settings.variant = transformer == .qwenImageEdit ? "edit-2511" : nil
+      let pipeline = try QwenImagePipeline(base, settings, checkpointsBlocks: false)
+      let condition = pipeline.condition(kept: items, [])
+      return Model(layers: pipeline.layers) { pipeline.predict($0, at: times, condition) }
+    }
+    if transformer.family.name == "flux" {
+      let pipeline = try FluxPipeline(base, settings, checkpointsBlocks: false)
+      let condition = pipeline.condition(kept: items, [])
+      return Model(layers: pipeline.layers) { pipeline.predict($0, at: times, condition) }
+    }
     if transformer == .hunyuanVideo {
       let pipeline = try HunyuanVideoPipeline(base, settings, checkpointsBlocks: false)
       let condition = pipeline.condition(kept: items, [])

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFamilies
 import SystemPackage
 import Tensors
 import TestSupport
@@ -6,7 +7,8 @@ import Testing
 
 @testable import Training
 
-/// Times of flow matching as musubi-tuner's own code draws them: `scripts/fixtures/training/make-timestep-fixtures.py`.
+/// Times of flow matching as musubi-tuner's own code draws them, and by the rules of sd-scripts:
+/// `scripts/fixtures/training/make-timestep-fixtures.py`, `make-flow-rule-fixtures.py`.
 struct TimestepSamplingTests {
   struct Golden: Decodable {
     struct Case: Decodable {
@@ -48,6 +50,18 @@ struct TimestepSamplingTests {
     return try! decoder.decode(Golden.self, from: Data(contentsOf: url))
   }()
 
+  /// By the rules of sd-scripts.
+  private struct RuledGolden: Decodable {
+    let cases: [String: Golden.Case]
+  }
+
+  private static let ruled: [String: Golden.Case] = {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let url = URL(filePath: Fixtures.path("training/numerics/flow-rules.json").string)
+    return try! decoder.decode(RuledGolden.self, from: Data(contentsOf: url)).cases
+  }()
+
   private static func settings(_ given: [String: Golden.Setting]) -> FlowSettings {
     var settings = FlowSettings()
     for (key, value) in given {
@@ -64,6 +78,8 @@ struct TimestepSamplingTests {
         settings.range = value.number...settings.range.upperBound
       case "maxTimestep", "max_timestep":
         settings.range = settings.range.lowerBound...value.number
+      case "steps": settings.rules.steps = FlowRules.Steps(rawValue: value.text)!
+      case "trainingShift", "training_shift": settings.trainingShift = value.number
       case "preserveDistributionShape", "preserve_distribution_shape": settings.keepsShape = true
       default: Issue.record("no setting '\(key)'")
       }
@@ -73,13 +89,19 @@ struct TimestepSamplingTests {
 
   /// Kolmogorov and Smirnov: of 100000 draws, at a level of 0.1 %.
   @Test(arguments: golden.cases.keys.sorted()) func timesLieAsThere(_ name: String) throws {
-    let golden = Self.golden
-    let found = try #require(golden.cases[name])
+    try compare(name, try #require(Self.golden.cases[name]), offset: 1)
+  }
+
+  @Test(arguments: ruled.keys.sorted()) func timesLieByRules(_ name: String) throws {
+    try compare(name, try #require(Self.ruled[name]), offset: 0)
+  }
+
+  private func compare(_ name: String, _ found: Golden.Case, offset: Double) throws {
     let settings = Self.settings(found.settings)
     let count = 100_000
     let times = (0..<count).map {
       settings.moment(
-        height: golden.height, width: golden.width, offset: 1,
+        height: Self.golden.height, width: Self.golden.width, offset: offset,
         SampleRandomness(seed: 7, epoch: 0, sample: $0)
       ).time
     }.sorted()
@@ -104,10 +126,10 @@ struct TimestepSamplingTests {
     #expect(largest <= 1.95 / Double(count).squareRoot() + 0.002)
     // The same for every t: the share is what the model is told.
     let moment = settings.moment(
-      height: golden.height, width: golden.width, offset: 1,
+      height: Self.golden.height, width: Self.golden.width, offset: offset,
       SampleRandomness(seed: 7, epoch: 0, sample: 5))
-    let offset = settings.sampling == .sigma ? 0.0 : 1
-    #expect(abs(moment.share * 1000 + offset - moment.time) < 1e-9)
+    let added = settings.sampling == .sigma ? 0 : offset
+    #expect(abs(moment.share * 1000 + added - moment.time) < 1e-9)
   }
 
   @Test func weightsAreThoseOfTheNearestTimestep() throws {
