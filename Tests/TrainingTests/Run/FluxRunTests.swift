@@ -1,3 +1,4 @@
+import Autograd
 import Foundation
 import OrderedCollections
 import Pipelines
@@ -18,7 +19,7 @@ import Testing
   private static func configuration(
     in folder: borrowing TemporaryFolder
   ) throws -> TrainingConfiguration {
-    for (part, count) in [("images/10_bag", 16), ("validation/1_bag", 8)] {
+    for (part, count) in [("images/10_bag", 48), ("validation/1_bag", 8)] {
       let source = Fixtures.path("training/tiny/\(part)")
       let target = folder.file(part)
       try FileManager.default.createDirectory(
@@ -86,53 +87,36 @@ import Testing
     let before = try Self.loss(configuration)
 
     let held = folder.file("validation/1_bag")
-    let (text, pooled) = (try expected("text"), try expected("pooled"))
-    let (mean, deviation) = (try expected("mean"), try expected("deviation"))
-    var (textError, pooledError, away) = (0.0, 0.0, [Float]())
+    var errors: [String: Double] = [:]
     for (index, name) in directoryEntries(held).filter({ $0.hasSuffix(".png") }).sorted()
       .enumerated()
     {
       let stem = name.replacingOccurrences(of: ".png", with: "")
-      let kept = try NumpyArchive(reading: held.appending("\(stem)_flux_te.npz"))
-      textError = max(
-        textError,
-        relativeError(try #require(kept["t5_out"]?.tensor), text.item(index)))
-      pooledError = max(
-        pooledError,
-        relativeError(
-          try #require(kept["l_pooled"]?.tensor), pooled.item(index)))
-      let latents = try #require(
-        try NumpyArchive(reading: held.appending("\(stem)_0064x0064_flux.npz"))["latents_8x8"]?
-          .tensor)
-      // Channels come first in the file.
-      let (centre, spread) = (mean.item(index), deviation.item(index))
-      for place in 0..<64 {
-        for channel in 0..<16 {
-          let (at, golden) = (channel * 64 + place, place * 16 + channel)
-          away.append(
-            (latents.elements[at] - centre.elements[golden]) / spread.elements[golden])
-        }
+      let text = try NumpyArchive(reading: held.appending("\(stem)_flux_te.npz"))
+      let picture = try NumpyArchive(reading: held.appending("\(stem)_0064x0064_flux.npz"))
+      for (name, found) in [
+        ("text", text["t5_out"]), ("pooled", text["l_pooled"]), ("latents", picture["latents_8x8"]),
+      ] {
+        let error = relativeError(
+          try #require(found?.tensor), try expected(name).item(index))
+        errors[name] = max(errors[name] ?? 0, error)
       }
     }
-    let worst = away.map(abs).max() ?? 0
-    let spread = (away.reduce(0) { $0 + $1 * $1 } / Float(away.count)).squareRoot()
     let losses = try expected("losses").elements
     let loss = Double(losses.reduce(0, +)) / Double(losses.count)
 
     configuration.output.name = "learned"
-    configuration.run.steps = 60
-    configuration.rates.common = 4e-3
+    configuration.run.steps = 30
+    configuration.rates.common = 2e-3
     let after = try Self.loss(configuration)
-    print(
-      "tiny-flux: text off by \(textError), pooled by \(pooledError), latents at most \(worst) deviations away, "
-        + "\(spread) on the whole; loss \(before), of the means \(loss), learned \(after)")
+    let lossError = abs(before - loss) / loss
+    print("tiny-flux: errors \(errors), of the loss \(lossError); loss \(before), then \(after)")
 
-    // Single precision through two layers.
-    #expect(textError < 1e-5 && pooledError < 1e-5)
-    // They are drawn: 8192 normal numbers.
-    #expect(worst < 6 && abs(spread - 1) < 0.05)
-    #expect(abs(before - loss) < 0.02 * loss)
-    #expect(after < 0.9 * before)
+    // Single precision through two layers of text, and through the autoencoder and six blocks.
+    #expect(errors.count == 3 && errors.values.allSatisfy { $0 < 1e-5 }, "\(errors)")
+    #expect(lossError < 1e-5)
+    // scripts/judges/judge-training.py has CLIP learn too, and ten times as long: 0.15 below.
+    #expect(after < 0.95 * before)
   }
 }
 
