@@ -45,9 +45,12 @@ typedef enum {
 /// At least `size` bytes that stay until the next call for the same purpose; NULL without memory.
 void *lyco_kept_memory(lyco_purpose purpose, size_t size);
 
-/// Memory for `free`, in large pages where it is large: to be filled it is asked for page by page. NULL without memory.
-/// Needs no engine.
+/// Memory in large pages where it is large: to be filled it is asked for page by page. NULL without memory. Needs no
+/// engine.
 void *lyco_large_memory(size_t size);
+
+/// Gives it back, with the size that it was asked for.
+void lyco_release_large_memory(void *start, size_t size);
 
 // MARK: Conversion, on all threads
 

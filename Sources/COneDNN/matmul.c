@@ -193,7 +193,8 @@ void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const 
 
 void lyco_matrix_destroy(lyco_matrix *matrix) {
   if (!matrix) return;
-  free(matrix->values);
+  lyco_release_large_memory(
+      matrix->values, matrix->outputs * matrix->inputs * width_of(matrix->storage));
   free(matrix->scales);
   free(matrix);
 }

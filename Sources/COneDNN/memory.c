@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static struct {
 
 void *lyco_kept_memory(lyco_purpose purpose, size_t size) {
   if (size <= kept[purpose].size && kept[purpose].start) return kept[purpose].start;
-  free(kept[purpose].start);
+  lyco_release_large_memory(kept[purpose].start, kept[purpose].size);
   kept[purpose].size = 0;
   size_t rounded = (size + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
   kept[purpose].start = lyco_large_memory(rounded);
@@ -27,15 +28,37 @@ void *lyco_kept_memory(lyco_purpose purpose, size_t size) {
   return kept[purpose].start;
 }
 
+#ifdef __linux__
+
+// Not of the heap: what is read for a block and let go of behind it leaves holes there that nothing else fits into, and
+// where the heap keeps what is freed, the memory of three or four blocks is taken for two.
 void *lyco_large_memory(size_t size) {
   if (size < HUGE_PAGE) return malloc(size ? size : 1);
-  void *start = NULL;
-  if (posix_memalign(&start, HUGE_PAGE, size) != 0) return NULL;
-#ifdef __linux__
-  madvise(start, size, MADV_HUGEPAGE);
-#endif
-  return start;
+  const size_t rounded = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  char *start = mmap(NULL, rounded + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return NULL;
+  const size_t before = -(uintptr_t)start % HUGE_PAGE;
+  if (before) munmap(start, before);
+  if (before < HUGE_PAGE) munmap(start + before + rounded, HUGE_PAGE - before);
+  madvise(start + before, rounded, MADV_HUGEPAGE);
+  return start + before;
 }
+
+void lyco_release_large_memory(void *start, size_t size) {
+  if (size < HUGE_PAGE) {
+    free(start);
+  } else if (start) {
+    munmap(start, (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+  }
+}
+
+#else
+
+void *lyco_large_memory(size_t size) { return malloc(size ? size : 1); }
+
+void lyco_release_large_memory(void *start, size_t size) { free(start); }
+
+#endif
 
 // MARK: Conversion
 
