@@ -13,7 +13,7 @@ struct ModelOptions: ParsableArguments {
   var base: String?
 
   @Option(
-    name: [.customLong("vae"), .customLong("ae")],  // kohya: the option of Flux.1
+    name: [.long, .customLong("ae")],  // kohya: the option of Flux.1
     help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"),
     completion: .file())
   var vae: String?
