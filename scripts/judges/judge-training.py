@@ -6,10 +6,11 @@ usage: judge-training.py BINDIR [--base FOLDER] [--steps N] [--only NAME...] [--
                          [--keep FOLDER]
 
 --base: the pipeline, Fixtures/training/tiny by default; tiny-sdxl beside it is one of Stable
-Diffusion XL, tiny-flux one of Flux.1. NAME: all, of Flux.1 those of FLUX. Each adapter is trained on 48 bags for N (300) steps of 4 pictures. The loss of 40 other
-bags that lyco-train reports must be MARGIN below that of the base, and that of its file in
-lycoris-lora to 1e-3, also in diffusers where that reads the algorithm; of 100 pictures drawn with it,
-a CNN must call at least LEAST bags, of the base at most MOST. Prints Markdown; ends with status 1 if
+Diffusion XL, tiny-flux one of Flux.1. NAME: by default all of STABLE_DIFFUSION or FLUX. Each adapter is
+trained on 48 bags for N (300) steps of 4 pictures. The loss of 40 other bags that lyco-train reports must
+be MARGINS below that of the base, and that of its file in lycoris-lora to 1e-3, also in diffusers where
+that reads the algorithm; of 100 pictures drawn with it, a CNN must call at least LEAST bags, of the base
+at most MOST. Prints Markdown; ends with status 1 if
 one fails. --keep leaves files, tables of steps and a picture there.
 
 Needs scripts/requirements.txt; says so and exits with 0 where a package is missing.
@@ -45,7 +46,6 @@ RATES = {"lora": 2e-3, "lora, convolutions, Tucker": 2e-3, "dora": 2e-3, "loha":
          "lokr": 4e-3, "ia3": 2e-2, "diag-oft": 4e-3, "boft": 1e-3, "glora": 2e-3, "dylora": 2e-3,
          "full": 1e-3, "lora, of sd-scripts": 2e-3}
 """Learning rates; the other arguments are those of clients/trained.py."""
-
 
 FLUX = ["lora, of sd-scripts", "lokr", "loha"]
 STABLE_DIFFUSION = [name for name in RATES if name not in trained.MODULES]
