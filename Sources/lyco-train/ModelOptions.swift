@@ -13,7 +13,7 @@ struct ModelOptions: ParsableArguments {
   var base: String?
 
   @Option(
-    name: [.customLong("vae"), .customLong("ae")],
+    name: [.customLong("vae"), .customLong("ae")],  // kohya: the option of Flux.1
     help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"),
     completion: .file())
   var vae: String?
@@ -174,9 +174,6 @@ struct ModelOptions: ParsableArguments {
   func validate() throws {
     if let clipSkip, clipSkip < 1 {
       throw ValidationError("'--clip_skip': expected 1 or more, found \(clipSkip)")
-    }
-    if let t5Length, !(1...4096).contains(t5Length) {
-      throw ValidationError("'--t5xxl_max_token_length': expected 1 to 4096, found \(t5Length)")
     }
   }
 }

@@ -45,6 +45,7 @@ import Testing
       case "wan": try build(WanPipeline.self)
       case "flux": try build(FluxPipeline.self)
       case "sd3": try build(StableDiffusion3Pipeline.self)
+      case "qwen-image": try build(QwenImagePipeline.self)
       default: try build(HunyuanVideoPipeline.self)
       }
       return "no error"
@@ -56,6 +57,7 @@ import Testing
   /// What is made of a patch is what latents have of it, as the plan finds out.
   @Test(arguments: [
     ("wan-t2v-128", "wan", "head.head"), ("hunyuan-video", "hunyuan-video", "final_layer.linear"),
+    ("qwen-image", "qwen-image", "proj_out"),
     ("flux-dev", "flux", "final_layer.linear"),
     ("sd3-medium", "sd3", "final_layer.linear"),
   ])
@@ -106,6 +108,30 @@ import Testing
       if name == "img_in.weight" { extents = [] }
     }
     #expect(none.contains("no unet") || none.contains("no UNet"), "\(none)")
+  }
+
+  @Test func oddQwenImage() throws {
+    let wide = try refusal("qwen-image", family: "qwen-image") { name, extents in
+      if name == "img_in.weight" { extents[1] = 128 }
+    }
+    #expect(
+      wide.hasPrefix("FILE: expected a transformer that sees 16 channels, found 32"), "\(wide)")
+    for (head, says) in [
+      (
+        16,
+        "'transformer_blocks.0.attn.norm_q': expected heads of a width that is a multiple of 32, found 16"
+      ),
+      (96, "'img_in': expected tokens of a width that is a multiple of 96, found 64"),
+    ] {
+      let text = try refusal("qwen-image", family: "qwen-image") { name, extents in
+        if name.contains(".attn.norm_") { extents[0] = head }
+      }
+      #expect(text == "FILE: unet: \(says)", "\(text)")
+    }
+    let waves = try refusal("qwen-image", family: "qwen-image") { name, extents in
+      if name.hasSuffix("timestep_embedder.linear_1.weight") { extents[1] = 255 }
+    }
+    #expect(waves.contains("expected waves of a width that is a multiple of 2"), "\(waves)")
   }
 
   /// Grids that are no squares, norms of another width, and a depth that the last block's text does not fit.

@@ -207,4 +207,44 @@ import Testing
     let size = #expect(throws: ModelLoadingError.self) { try find(smaller) }
     #expect(try #require(size).description.contains("2000 tokens, found one of 2100"))
   }
+
+  /// What a plan knows of it: CLIP may be adapted, T5 is read by blocks, and so much is kept of a caption.
+  @Test func outlineOfFlux() throws {
+    let path = Fixtures.path("training/oracles/flux-dev/model.safetensors.zst")
+    var settings = Self.settings(["clip_l": Self.file("clip_l"), "t5xxl": Self.file("t5")])
+    settings.base = path
+    settings.t5MaxTokenLength = 20
+    let base = try BaseModel(opening: path, as: .named("flux"))
+      .joined(with: settings.componentFiles)
+    let missing = #expect(throws: ModelLoadingError.self) {
+      try FluxPipeline.outline(of: base, settings)
+    }
+    #expect(try #require(missing).description.contains("'--t5xxl_tokenizer PATH'"))
+    let folder = TemporaryFolder()
+    _ = try UnigramTokenizerTests.tokenizer(
+      "spiece.model", of: UnigramTokenizerTests.fixture(), in: folder)
+    settings.tokenizer = folder.path
+    let outline = try FluxPipeline.outline(of: base, settings)
+    #expect(Set(outline.modules.map(\.component)) == ["unet", "te1"])
+    #expect(outline.streamedText.map(\.count) == [10, 9, 9] && outline.tokens == 20)
+    #expect(outline.captionBytes == 4 * (12 + 20 * 24 + 20) && !outline.hasEncoder)
+    settings.vae = VAEDecoderTests.sixteenChannels
+    let whole = try FluxPipeline.outline(of: base, settings)
+    #expect(whole.hasEncoder && whole.hasDecoder && whole.encoderCount > 0)
+    #expect(whole.latents == base.layout.family.latents)
+    let decoder = try #require(try FluxPipeline.decoder(of: base, settings))
+    #expect(try decoder.decode(Tensor(zeros: [1, 2, 3, 16])).shape == [1, 16, 24, 3])
+    // A T5 whose vectors are others.
+    var wider = try TensorFile(opening: Self.file("t5")).contents
+    let norm = try #require(wider["encoder.final_layer_norm.weight"])
+    wider["encoder.final_layer_norm.weight"] = EncodedTensor(
+      norm.dtype, [48], norm.bytes + norm.bytes)
+    settings.componentFiles["t5xxl"] = try folder.write("wider.safetensors", wider)
+    let other = try BaseModel(opening: path, as: .named("flux"))
+      .joined(with: settings.componentFiles)
+    let width = #expect(throws: ModelLoadingError.self) {
+      try FluxPipeline.outline(of: other, settings)
+    }
+    #expect(try #require(width).description.contains("have 24 numbers"))
+  }
 }

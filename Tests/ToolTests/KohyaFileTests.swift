@@ -17,7 +17,7 @@ struct KohyaFileTests {
 
   /// What is refused, and why.
   private static let refused: [String: String] = [
-    "gui/flux1d-adamw8bit-fp8": "of FLUX.1",
+    "gui/flux1d-adamw8bit-fp8": "whose parts come with it: remove the option",
     // As in the scripts: there is no file to take ranks from, and the fixture's images are smaller than a bucket.
     "gui/sdxl-lora-finetuning-phase-2-v1.1": "needs '--network_weights'",
     "gui/t5clrs": "expected at least 256 pixels",

@@ -71,7 +71,7 @@ import Testing
   private func losses(_ name: String, in folder: borrowing TemporaryFolder) throws -> [String] {
     let text = try String(contentsOfFile: folder.file("\(name).csv").string, encoding: .utf8)
     let rows = text.split(separator: "\n").map { $0.split(separator: ",") }
-    let column = try #require(rows[0].firstIndex(of: "loss"))
+    let column = try #require(rows[0].firstIndex(of: "loss/current"))
     return rows.dropFirst().map { String($0[column]) }
   }
 
@@ -82,31 +82,31 @@ import Testing
     _ = try write(in: folder)
     let tokenizer = ["--t5xxl_tokenizer", folder.file("spiece.model").string]
     let all = model.options + tokenizer + Self.autoencoder
-    let whole = train(model, in: folder, "whole", all + ["--cache_latents"])
-    #expect(whole.status == 0, "\(whole.errors)")
-    let memory = train(
-      model, in: folder, "memory", all + ["--cache_latents", "--cache_text_encoder_outputs"])
-    #expect(memory.status == 0, "\(memory.errors)")
-    let kept = ["--cache_latents_to_disk", "--cache_text_encoder_outputs_to_disk"]
-    let first = train(model, in: folder, "first", all + kept)
-    #expect(first.status == 0, "\(first.errors)")
+    let latents = ["--cache_latents_to_disk"]
+    let kept = latents + ["--cache_text_encoder_outputs_to_disk"]
+    // The first of them encodes the pictures.
+    for (name, arguments) in [
+      ("whole", all + latents), ("memory", all + latents + ["--cache_text_encoder_outputs"]),
+      ("first", all + kept), ("second", kept),
+    ] {
+      let run = train(model, in: folder, name, arguments)
+      #expect(run.status == 0, "\(name): \(run.errors)")
+    }
     let files = directoryEntries(folder.file("images/1_bag")).filter { $0.hasSuffix(".npz") }
     #expect(files.filter { $0.hasSuffix("_\(model.family)_te.npz") }.count == 2, "\(files)")
     #expect(files.count == 4, "\(files)")
-    let second = train(model, in: folder, "second", kept)
-    #expect(second.status == 0, "\(second.errors)")
     let expected = try losses("whole", in: folder)
-    #expect(expected.count == 3)
+    #expect(Set(expected.filter { !$0.isEmpty }).count == 3, "\(expected)")
     for name in ["memory", "first", "second"] {
       #expect(try losses(name, in: folder) == expected, "\(name)")
     }
     // Other tokens are other losses.
     let masked = train(
-      model, in: folder, "masked", all + ["--cache_latents", "--apply_t5_attn_mask"])
+      model, in: folder, "masked", all + latents + ["--apply_t5_attn_mask"])
     #expect(masked.status == 0, "\(masked.errors)")
     #expect(try losses("masked", in: folder) != expected)
     let shorter = train(
-      model, in: folder, "shorter", all + ["--cache_latents", "--t5xxl_max_token_length", "8"])
+      model, in: folder, "shorter", all + latents + ["--t5xxl_max_token_length", "8"])
     #expect(shorter.status == 0, "\(shorter.errors)")
     #expect(try losses("shorter", in: folder) != expected)
   }
@@ -156,7 +156,7 @@ import Testing
         "'--clip_l': expected a file of the text encoder", 1
       ),
       (
-        parts + tokenizer + Self.autoencoder + ["--t5xxl_max_token_length", "0.5"],
+        parts + tokenizer + Self.autoencoder + ["--t5xxl_max_token_length", "5000"],
         "t5xxl_max_token_length", 64
       ),
       (

@@ -233,14 +233,14 @@ struct TrainOptionsTests {
   @Test(arguments: [
     (["--dit", "framepack.safetensors", "--latent_window_size", "9"], "of FramePack"),
     (["--train_t5xxl", "--t5xxl", "a"], "'--train_t5xxl': T5 is not trained here"),
-    (["--network_module", "networks.lora_flux"], "of FLUX.1"),
+    (["--network_module", "networks.oft_flux"], "of FLUX.1"),
     (["--network_module", "networks.lora_framepack"], "of FramePack"),
     (["--network_module=networks.lora_zimage", "--sdpa"], "of Z-Image"),
     (["--gemma2", "x"], "of Lumina"),
     (["--token_string", "x"], "textual inversion"),
     (["--learning_rate_te", "1e-5"], "'--text_encoder_lr'"),
     (["--face_crop_aug_range", "1,2"], "crop the images beforehand"),
-    (["accelerate", "launch", "flux_train_network.py"], "'flux_train_network.py': of FLUX.1"),
+    (["accelerate", "launch", "flux_2_train_network.py"], "'flux_2_train_network.py': of FLUX.2"),
     (["python", "fpack_train_network.py", "--sdpa"], "of FramePack"),
     (["accelerate", "launch", "sdxl_train.py"], "'sdxl_train.py': it trains whole models"),
     (
@@ -249,7 +249,10 @@ struct TrainOptionsTests {
     (["python", "train_control_net.py", "--seed", "1"], "it trains ControlNets"),
     (["python", "my_train.py"], "'my_train.py': no script that is known"),
     (["python", "hv_train.py"], "'hv_train.py': it trains whole models"),
-    (["python", "zimage_train.py"], "or 'wan_train_network.py' and its options"),
+    (
+      ["python", "zimage_train.py"],
+      "'wan_train_network.py' or 'qwen_image_train_network.py' and its options"
+    ),
     (["python", "krea2_train_network.py"], "of Krea 2"),
     (["uv", "run", "flux_2_train_network_self_flow.py"], "of FLUX.2"),
     (["--self_flow_gamma", "1"], "of FLUX.2"),

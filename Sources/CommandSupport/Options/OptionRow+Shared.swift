@@ -17,6 +17,11 @@ extension OptionRow {
 }
 
 extension OptionWords {
+  /// Of `--model_version`: what families tell apart of models with the same weights.
+  package static let versions = OptionWords({
+    ["original"] + Set(ModelFamily.all.flatMap(\.variants)).sorted()
+  })
+
   package static let families = OptionWords(
     { ["auto"] + ModelFamily.all.map(\.name) }, "",
     """

@@ -42,7 +42,8 @@ extension OptionTable {
 
   private static let modelRows: [OptionRow] = [
     .value("pretrained_model_name_or_path base dit"), .value("vae ae"), .value("clip_l"),
-    .value("clip_g"), .value("t5xxl"), .value("t5xxl_tokenizer"), .value("t5xxl_max_token_length"),
+    .value("clip_g"), .value("t5xxl"), .value("t5xxl_tokenizer"),
+    .number("t5xxl_max_token_length", 1...4096),
     .flag("apply_t5_attn_mask"), .flag("v2"),
     .flag("v_parameterization"), .value("clip_skip"),
     .value("max_token_length", in: "75 150 225", standard: "75"),
@@ -56,8 +57,7 @@ extension OptionTable {
       in: OptionWords(
         "bfloat16 float16 float32",
         equals: "bf16 = bfloat16\nfp16 half = float16\nfp32 float = float32")),
-    .value(
-      "model_version", in: "original edit edit-2509 edit-2511", standard: "original"),
+    .value("model_version", in: .versions, standard: "original"),
     .flag("edit"), .flag("edit_plus"),
     .value("dit_high_noise"),
     .number("timestep_boundary", 0...1000, read: "dit_high_noise", noted: true),

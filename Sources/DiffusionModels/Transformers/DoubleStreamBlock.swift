@@ -7,43 +7,41 @@ struct DoubleStreamBlock {
   private let heads: Int
 
   init(
-    _ builder: inout LayerBuilder, _ index: Int, _ names: StreamNames, width: Int, head: Int,
-    _ epsilon: Float
+    _ builder: inout LayerBuilder, picture: TokenStream.Paths, text: TokenStream.Paths, width: Int,
+    head: Int, _ epsilon: Float
   ) throws {
-    let (native, diffusers) = ("double_blocks.\(index).", "transformer_blocks.\(index).attn.")
-    picture = try TokenStream(
-      &builder, native + "img_", parts: ["to_q", "to_k", "to_v"].map { diffusers + $0 }, names,
-      width: width, head: head, epsilon)
-    text = try TokenStream(
-      &builder, native + "txt_",
-      parts: ["add_q_proj", "add_k_proj", "add_v_proj"].map { diffusers + $0 }, names,
-      width: width, head: head, epsilon)
+    self.picture = try TokenStream(&builder, picture, width: width, head: head, epsilon)
+    self.text = try TokenStream(&builder, text, width: width, head: head, epsilon)
     heads = width / head
   }
 
   var layers: [Layer] { picture.layers + text.layers }
 
+  /// Where tokens are; nil for text without places.
+  typealias Tables = (picture: RotaryTable, text: RotaryTable?)
+
   /// - Parameters:
   ///   - vector: `[batch, width]`, behind SiLU.
-  ///   - table: of the picture's tokens.
+  ///   - other: that of the picture's tokens behind some; nil where one is for all.
   ///   - counts: tokens of picture and text that are seen, of each sample.
-  /// - Returns: the picture's tokens, then the text's.
+  ///   - endsText: whether something behind reads the text; else it is left as it is.
+  /// - Returns: the picture's tokens, then the text's, or those of the picture alone.
   func callAsFunction(
-    _ picture: Variable, _ text: Variable, _ vector: Variable, _ table: RotaryTable,
-    _ counts: [Int]
-  ) -> (picture: Variable, text: Variable) {
+    _ picture: Variable, _ text: Variable, _ vector: Variable,
+    other: (vector: Variable, from: Int)? = nil, _ tables: Tables, _ counts: [Int],
+    endsText: Bool = true
+  ) -> Variable {
     let (a, b) = (
-      self.picture.begin(picture, vector, table, heads: heads),
-      self.text.begin(text, vector, nil, heads: heads)
+      self.picture.begin(picture, vector, other, tables.picture, heads: heads),
+      self.text.begin(text, vector, nil, tables.text, heads: heads)
     )
     let attended = Variable.attention(
       a.q.appendingTokens(b.q), a.k.appendingTokens(b.k), a.v.appendingTokens(b.v), heads: heads,
       keyCounts: counts, compute: self.picture.compute)
     let split = picture.shape.dimensions[1]
+    let ended = self.picture.end(picture, attended.tokens(0..<split), a)
+    guard endsText else { return ended }
     let count = attended.shape.dimensions[1]
-    return (
-      self.picture.end(picture, attended.tokens(0..<split), a),
-      self.text.end(text, attended.tokens(split..<count), b)
-    )
+    return ended.appendingTokens(self.text.end(text, attended.tokens(split..<count), b))
   }
 }

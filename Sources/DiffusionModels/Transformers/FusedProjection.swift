@@ -7,15 +7,15 @@ struct FusedProjection {
   private let outputs: [Int]
 
   /// - Parameters:
-  ///   - fused: path of the one layer; taken if it is there.
+  ///   - fused: path of the one layer; taken if it is there. nil where there is none.
   ///   - parts: paths of the layers, in the order of the rows of the one.
   ///   - outputs: width of each result.
   init(
-    _ builder: inout LayerBuilder, _ fused: String, else parts: [String], from inputs: Int,
+    _ builder: inout LayerBuilder, _ fused: String?, else parts: [String], from inputs: Int,
     to outputs: [Int]
   ) throws {
     self.outputs = outputs
-    if builder.has(fused) || !builder.has(parts[0]) {
+    if let fused, builder.has(fused) || !builder.has(parts[0]) {
       layers = [try builder.linear(fused, from: inputs, to: outputs.reduce(0, +))]
     } else {
       layers = try zip(parts, outputs).map { try builder.linear($0, from: inputs, to: $1) }

@@ -15,7 +15,7 @@ final class QwenImageRotation {
   ///   - rows: of text.
   func callAsFunction(
     _ grids: [(rows: Int, columns: Int)], rows: Int
-  ) -> (images: RotaryTable, text: RotaryTable) {
+  ) -> DoubleStreamBlock.Tables {
     // Of an odd extent the half that lies before the middle is the larger.
     func centred(_ extent: Int) -> Range<Int> { extent / 2 - extent..<extent / 2 }
     let first = grids.map { max($0.rows, $0.columns) / 2 }.max() ?? 0

@@ -14,7 +14,7 @@ package struct QwenImageTransformer {
 
   private let patch, textNorm, text: Layer
   private let time: PerceptronEmbedding
-  private let blocks: [QwenImageBlock]
+  private let blocks: [DoubleStreamBlock]
   private let modulation, output: Layer
   private let rotation: QwenImageRotation
   private let width: Int
@@ -49,8 +49,13 @@ package struct QwenImageTransformer {
     let count = builder.count("transformer_blocks", having: "attn.to_q", "attn.to_out.0")
     blocks = try (0..<count).map { index in
       try builder.block(index, of: count) {
-        try QwenImageBlock(
-          &$0, "transformer_blocks.\(index)", width: width, head: head, epsilon)
+        let path = "transformer_blocks.\(index)."
+        return try DoubleStreamBlock(
+          &$0,
+          picture: .init(path, "img", ["to_q", "to_k", "to_v"], norms: "norm_", "to_out.0"),
+          text: .init(
+            path, "txt", ["add_q_proj", "add_k_proj", "add_v_proj"], norms: "norm_added_",
+            "to_add_out"), width: width, head: head, epsilon)
       }
     }
     modulation = try builder.linear("norm_out.linear", from: width, to: 2 * width)
@@ -90,7 +95,7 @@ package struct QwenImageTransformer {
     let still =
       configuration.showsAtTimeZero && !shown.isEmpty
       ? condition(at: Array(repeating: 0, count: times.count)) : nil
-    let seen = counts.map { tables.images.tokens + $0 }
+    let seen = counts.map { tables.picture.tokens + $0 }
     let tokens = patches.dropFirst().reduce(patches[0]) { $0.appendingTokens($1) }
     var image = patch(tokens)
     var words = self.text(textNorm(text))
@@ -100,10 +105,10 @@ package struct QwenImageTransformer {
         .run([image, words, vector] + (still.map { [$0] } ?? [])) {
           block(
             $0[0], $0[1], $0[2], other: $0.count > 3 ? ($0[3], noisy) : nil, tables, seen,
-            isLast: isLast)
+            endsText: !isLast)
         }
-      image = both.tokens(0..<tables.images.tokens)
-      if !isLast { words = both.tokens(tables.images.tokens..<both.shape.dimensions[1]) }
+      image = both.tokens(0..<tables.picture.tokens)
+      if !isLast { words = both.tokens(tables.picture.tokens..<both.shape.dimensions[1]) }
     }
     let parts = modulation(vector)
     let flow = output(
@@ -112,5 +117,21 @@ package struct QwenImageTransformer {
         .modulated(scale: parts.channels(0..<width), shift: parts.channels(width..<2 * width)))
     return flow.unpatched(
       Self.patchExtents, to: Shape(extents.dropLast() + [outputs]), .channelsFirst)
+  }
+}
+
+extension TokenStream.Paths {
+  /// - Parameters:
+  ///   - path: `transformer_blocks.0.`
+  ///   - kind: `img` or `txt`.
+  fileprivate init(
+    _ path: String, _ kind: String, _ projections: [String], norms: String, _ projection: String
+  ) {
+    let attention = path + "attn."
+    self.init(
+      modulation: "\(path)\(kind)_mod.1", fused: nil,
+      projections: projections.map { attention + $0 }, queryNorm: attention + norms + "q",
+      keyNorm: attention + norms + "k", projection: attention + projection,
+      first: "\(path)\(kind)_mlp.net.0.proj", second: "\(path)\(kind)_mlp.net.2")
   }
 }

@@ -27,7 +27,10 @@ struct StreamBlocks {
     let singleCount = builder.count("single_blocks", having: "linear2", names.singleModulation)
     doubles = try (0..<doubleCount).map { index in
       try builder.block(index, of: doubleCount + singleCount) {
-        try DoubleStreamBlock(&$0, index, names, width: width, head: head, epsilon)
+        try DoubleStreamBlock(
+          &$0, picture: names.paths(ofBlock: index, "img", ["to_q", "to_k", "to_v"]),
+          text: names.paths(ofBlock: index, "txt", ["add_q_proj", "add_k_proj", "add_v_proj"]),
+          width: width, head: head, epsilon)
       }
     }
     singles = try (0..<singleCount).map { index in
@@ -61,8 +64,7 @@ struct StreamBlocks {
     for block in doubles {
       let both = BlockCheckpoint(isActive: checkpoints, block.layers)
         .run([picture, text, vector]) {
-          let (picture, text) = block($0[0], $0[1], $0[2], table, seen)
-          return picture.appendingTokens(text)
+          block($0[0], $0[1], $0[2], (table, nil), seen)
         }
       let count = both.shape.dimensions[1]
       (picture, text) = (both.tokens(0..<table.tokens), both.tokens(table.tokens..<count))

@@ -33,6 +33,7 @@ extension FluxPipeline {
   package static func captionEncoders(
     of base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool
   ) throws -> [any CaptionEncoder] {
+    guard !settings.itemsAreEncoded else { return [] }
     let (clip, t5) = parts(of: base, settings)
     return [
       try CLIPRowEncoder(clip, .sd1, settings, checkpointsBlocks: checkpointsBlocks) { [$1] },

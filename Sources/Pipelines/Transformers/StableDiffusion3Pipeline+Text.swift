@@ -3,6 +3,7 @@ package import Checkpoints
 import DiffusionModels
 import LinearAlgebra
 import ModelFamilies
+import Safetensors
 package import Tensors
 
 extension StableDiffusion3Pipeline {
@@ -120,6 +121,14 @@ extension StableDiffusion3Pipeline {
     if clipEncoders == parts.prefix(2).map(\.component), let pooled, let left = parts[0].width {
       try parts[1].requireWidth(pooled - left, of: "text_model.final_layer_norm")
     }
+    let width = parts.filter { clipEncoders.contains($0.component) }.compactMap(\.width).reduce(
+      0, +)
+    if let pooled, width > pooled {
+      throw .vectorWidth(base.file.path, unet: pooled, expected: width)
+    }
+    if let columns, width > columns {
+      throw .contextWidth(base.file.path, unet: columns, text: width)
+    }
     for part in parts {
       if clipEncoders.contains(part.component) {
         try part.requireCLIP()
@@ -133,7 +142,7 @@ extension StableDiffusion3Pipeline {
   /// - Parameter encoded: see `JoinedText`.
   package func condition(_ encoded: [Variable], _ sizes: [PictureSize]) -> Condition {
     let joined = JoinedText(
-      encoded, of: encoders, captions: sizes.count,
+      encoded, of: encoders, captions: encoded.first?.shape.rows ?? sizes.count,
       width: (transformer.textWidth, transformer.vectorWidth))
     return Condition(
       clip: joined.clip, t5: joined.t5, pooled: joined.pooled, columns: transformer.textWidth,
@@ -219,7 +228,10 @@ extension StableDiffusion3Pipeline {
   }
 
   /// The arrays of a file, as sd-scripts has them.
-  private static func kept(
+  /// - Parameters:
+  ///   - encoded: see `JoinedText`, without the axis of captions.
+  ///   - width: of rows and of the vector, as the transformer reads them.
+  static func kept(
     _ encoded: [Tensor], of caption: String, _ encoders: [String], _ width: (text: Int, pooled: Int)
   ) -> [Tensor] {
     let joined = JoinedText(

@@ -17,9 +17,8 @@ extension NetworkPlan {
     var groups: [RateGroup] = []
     func add(_ name: String, _ members: [Int], rate: Double, ratio: Float?) {
       for (rule, named) in (settings.layers?.rates?.entries ?? []).enumerated() {
-        append(
-          "\(name) reg_lr_\(rule)", members.filter { modules[$0].rateRule == rule },  // kohya: its word in logs
-          named.number, ratio)
+        let own = members.filter { modules[$0].rateRule == rule }
+        append("\(name) reg_lr_\(rule)", own, named.number, ratio)
       }
       append(name, members.filter { modules[$0].rateRule == nil }, rate, ratio)
     }

@@ -45,7 +45,7 @@ extension ScriptOption {
       values: "text_encoder text_encoder1 text_encoder2 image_encoder t5 clip"),
     Group(
       fate: .withoutEffect, reason: "the model is recognized by its file",
-      flags: "force_v2_1_time_embedding", values: "task dit_in_channels num_layers"),
+      flags: "force_v2_1_time_embedding", values: "task dit_in_channels num_layers model_type"),
     Group(
       fate: .withoutEffect, reason: single,
       flags: """
@@ -116,6 +116,9 @@ extension ScriptOption {
       flags: "enable_scaled_pos_embed save_clip save_t5xxl use_t5xxl_cache_only",
       values: "pos_emb_random_crop_rate"),
     Group(
+      fate: .withoutEffect, reason: "'--blocks_to_swap' is what saves memory here",
+      flags: "split_mode"),
+    Group(
       fate: .withoutEffect, reason: "it belongs to other models that find a flow",
       values: "initial_sigma"),
   ]
@@ -173,8 +176,6 @@ extension ScriptOption {
 
   /// Files and parts of models; which models, in `reason`.
   private static let ofOtherModels: [Group] = [
-    Group(
-      fate: .ofOtherModel, reason: "FLUX.1", flags: "split_mode", values: "model_type"),
     Group(
       fate: .ofOtherModel, reason: "Lumina",
       values: "gemma2 gemma2_max_token_length system_prompt"),

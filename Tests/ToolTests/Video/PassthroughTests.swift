@@ -17,13 +17,11 @@ import Testing
     var testDescription: String { "\(family)\(seesPicture ? " of a picture" : "") \(arguments)" }
 
     private static let still = "--sigmoid_scale 0 --timestep_sampling"
-    /// Of six tokens a frame.
     private static func shift(
-      _ a: (tokens: Double, mean: Double), _ b: (tokens: Double, mean: Double)
-    )
-      -> Double
-    {
-      let mean = a.mean + (b.mean - a.mean) / (b.tokens - a.tokens) * (6 - a.tokens)
+      _ a: (tokens: Double, mean: Double), _ b: (tokens: Double, mean: Double),
+      of family: VideoModel.Family
+    ) -> Double {
+      let mean = a.mean + (b.mean - a.mean) / (b.tokens - a.tokens) * (family.tokens - a.tokens)
       return exp(mean) / (1 + exp(mean))
     }
 
@@ -44,10 +42,14 @@ import Testing
       } + [
         Case(family: .wan, arguments: "\(still) sigmoid", share: 0.5),
         Case(
-          family: .wan, arguments: "\(still) flux_shift", share: shift((256, 0.5), (4096, 1.15))),
+          family: .wan, arguments: "\(still) flux_shift",
+          share: shift((256, 0.5), (4096, 1.15), of: .wan)),
         Case(
           family: .hunyuanVideo, arguments: "\(still) qwen_shift",
-          share: shift((256, 0.5), (8192, 0.9))),
+          share: shift((256, 0.5), (8192, 0.9), of: .hunyuanVideo)),
+        Case(
+          family: .qwenImage, arguments: "\(still) qwen_shift",
+          share: shift((256, 0.5), (8192, 0.9), of: .qwenImage)),
         Case(
           family: .wan, seesPicture: true,
           arguments: "--timestep_sampling uniform --min_timestep 500 --max_timestep 500", share: 0.5
@@ -59,7 +61,7 @@ import Testing
   /// the f16 of its caches, and none of Wan.
   private static func meanSquare(_ latents: Tensor, _ family: VideoModel.Family) -> Double {
     let sum = latents.elements.reduce(0.0) { sum, x in
-      let value = family == .wan ? Double(x) : Double(Float16(x * 0.476986))
+      let value = family == .hunyuanVideo ? Double(Float16(x * 0.476986)) : Double(x)
       return sum + value * value
     }
     return sum / Double(latents.count)

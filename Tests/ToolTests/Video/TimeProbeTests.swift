@@ -26,6 +26,7 @@ import Testing
       (.hunyuanVideo, "uniform --min_timestep 1000 --max_timestep 1000", 1001),
       (.wan, "sigma --min_timestep 200 --max_timestep 200", 200),
       (.wan, "sigmoid --sigmoid_scale 0", 501),
+      (.qwenImage, "uniform --min_timestep 300 --max_timestep 300", 301),
       (.hunyuanVideo, "shift --discrete_flow_shift 3 --sigmoid_scale 0", 751),
       (
         .hunyuanVideo,

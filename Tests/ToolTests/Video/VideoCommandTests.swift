@@ -35,6 +35,29 @@ import Testing
       """)
   }
 
+  /// The command of `docs/qwen_image.md`.
+  private static func qwenImage(_ weights: FilePath, name: String, epochs: Int = 3) -> [String] {
+    words(
+      """
+      \(launch)qwen_image_train_network.py --dit \(weights) --vae vae.safetensors --text_encoder vl.safetensors \
+      --model_version original --dataset_config dataset.toml --sdpa --mixed_precision bf16 --fp8_base --fp8_scaled \
+      --fp8_vl --timestep_sampling shift --weighting_scheme none --discrete_flow_shift 2.2 --optimizer_type adamw8bit \
+      --learning_rate 2e-4 --gradient_checkpointing --max_data_loader_n_workers 2 \
+      --persistent_data_loader_workers --network_module networks.lora_qwen_image --network_dim 16 \
+      --max_train_epochs \(epochs) --save_every_n_epochs 1 --seed 42 --output_dir out --output_name \(name)
+      """)
+  }
+
+  private static func command(
+    _ family: VideoModel.Family
+  ) -> (FilePath, String, Int) -> [String] {
+    switch family {
+    case .wan: { wan($0, name: $1, epochs: $2) }
+    case .hunyuanVideo: { hunyuanVideo($0, name: $1, epochs: $2) }
+    case .qwenImage: { qwenImage($0, name: $1, epochs: $2) }
+    }
+  }
+
   private static func words(_ line: String) -> [String] {
     line.split(separator: " ").map(String.init)
   }
@@ -45,13 +68,14 @@ import Testing
 
   private struct Golden: Decodable {
     let names: [String]
+    let withoutGradient: [String]
   }
 
   /// Trains, in names of musubi-tuner's own adapter, and goes on after each epoch to the bit.
   @Test(arguments: VideoModel.Family.allCases)
   func trainsAsThePageSays(_ family: VideoModel.Family) throws {
     let run = try VideoRun(family)
-    let command = family == .wan ? Self.wan : Self.hunyuanVideo
+    let command = Self.command(family)
     let whole = Self.run(command(run.weights, "whole", 3), in: run.folder)
     #expect(whole.status == 0, "\(whole.errors)")
     #expect(whole.errors.contains("linear layers are held in 8 bits"), "\(whole.errors)")
@@ -60,7 +84,9 @@ import Testing
         "whole-000001.safetensors", "whole-000002.safetensors", "whole.safetensors",
       ])
     let adapter = try run.adapter("whole")
-    let golden = try JSONDecoder().decode(
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let golden = try decoder.decode(
       Golden.self,
       from: Data(contentsOf: URL(filePath: run.oracle.appending("golden.json").string)))
     #expect(
@@ -69,9 +95,12 @@ import Testing
           golden.names.flatMap { name in
             ["alpha", "lora_down.weight", "lora_up.weight"].map { "\(name).\($0)" }
           }))
-    // What begins with zeros has moved.
+    // What begins with zeros has moved; but for what nothing reads: the end of the text in a last block of two streams, and
+    // its queries, whose gradients are zero.
     for (name, tensor) in adapter where name.hasSuffix("lora_up.weight") {
-      #expect(tensor.bytes.contains { $0 != 0 }, "\(name)")
+      let isRead =
+        !golden.withoutGradient.contains(name) && !name.contains("_blocks_1_attn_add_q_proj")
+      #expect(tensor.bytes.contains { $0 != 0 } == isRead, "\(name)")
     }
 
     let first = Self.run(
@@ -87,14 +116,14 @@ import Testing
   @Test(arguments: VideoModel.Family.allCases)
   func trainsFromAFile(_ family: VideoModel.Family) throws {
     let run = try VideoRun(family)
-    let isWan = family == .wan
+    let shift = [.wan: "3.0", .hunyuanVideo: "7.0", .qwenImage: "2.2"][family]!
     try run.folder.write(
       "config.toml",
       text: """
         dit = "\(run.weights)"
         dataset_config = "dataset.toml"
         network_module = "\(run.module)"
-        network_dim = 32
+        network_dim = \(family == .qwenImage ? 16 : 32)
         seed = 42
 
         [optimizer]
@@ -108,7 +137,7 @@ import Testing
         sdpa = true
         gradient_checkpointing = true
         timestep_sampling = "shift"
-        discrete_flow_shift = \(isWan ? "3.0" : "7.0")
+        discrete_flow_shift = \(shift)
 
         [output]
         output_dir = "out"
@@ -117,7 +146,7 @@ import Testing
     // Without the ending, as it may be.
     let file = Self.run(["--config_file", "config"], in: run.folder)
     #expect(file.status == 0, "\(file.errors)")
-    let command = (isWan ? Self.wan : Self.hunyuanVideo)(run.weights, "line", 1)
+    let command = Self.command(family)(run.weights, "line", 1)
     let line = Self.run(command, in: run.folder)
     #expect(line.status == 0, "\(line.errors)")
     #expect(try run.adapter("file") == run.adapter("line"))

@@ -5,12 +5,26 @@ import SystemPackage
 import Tensors
 import TestSupport
 
-/// A small Wan or HunyuanVideo, 128 wide, of which all weights are zero that are not said: what it predicts is known
+/// A small Wan, HunyuanVideo or Qwen-Image, 128 wide, of which all weights are zero that are not said: what it predicts is known
 /// without computing it, from what is mixed, from what it is told, or not at all.
 struct VideoModel {
   enum Family: String, CaseIterable {
     case wan
     case hunyuanVideo = "hunyuan-video"
+    case qwenImage = "qwen-image"
+
+    /// Its tiny example.
+    var oracle: String { self == .wan ? "wan-t2v-128" : rawValue }
+    /// Of musubi-tuner.
+    var module: String {
+      switch self {
+      case .wan: "networks.lora_wan"
+      case .hunyuanVideo: "networks.lora"
+      case .qwenImage: "networks.lora_qwen_image"
+      }
+    }
+    /// Tokens of a frame of the example's items.
+    var tokens: Double { self == .qwenImage ? 12 : 6 }
   }
 
   let family: Family
@@ -21,19 +35,18 @@ struct VideoModel {
     self.family = family
     let example = try TensorFile(
       opening: Fixtures.path(
-        "training/oracles/\(family == .wan ? "wan-t2v-128" : "hunyuan-video")/model.safetensors.zst"
-      )
-    )
+        "training/oracles/\(family.oracle)/model.safetensors.zst"))
     var tensors: [String: Tensor] = [:]
     for (name, view) in example.tensors {
       var extents = view.shape.dimensions
-      if family == .hunyuanVideo {
+      if family != .wan {
         // Twice as wide as the example, with layers between of four times that, as the real one has. What an embedding
         // of times takes and what the last layer gives stays.
         for axis in extents.indices where extents[axis] % 64 == 0 {
           let isKept =
-            name.hasPrefix("final_layer.linear") && axis == 0
-            || name.hasSuffix("mlp.0.weight") && axis == 1
+            name.hasPrefix(family == .qwenImage ? "proj_out" : "final_layer.linear") && axis == 0
+            || ["mlp.0.weight", "linear_1.weight", "img_in.weight"].contains(where: name.hasSuffix)
+              && axis == 1
           if !isKept { extents[axis] *= 2 }
         }
         let inner = name.hasSuffix("fc2.weight") ? 1 : name.contains("fc1") ? 0 : nil
@@ -57,6 +70,7 @@ struct VideoModel {
     switch family {
     case .wan: ("patch_embedding", "head.head")
     case .hunyuanVideo: ("img_in.proj", "final_layer.linear")
+    case .qwenImage: ("img_in", "proj_out")
     }
   }
 
@@ -86,7 +100,7 @@ struct VideoModel {
   private func output(of channel: Int, _ row: Int, _ column: Int) -> Int {
     switch family {
     case .wan: (row * 2 + column) * Self.latentChannels + channel
-    case .hunyuanVideo: (channel * 2 + row) * 2 + column
+    case .hunyuanVideo, .qwenImage: (channel * 2 + row) * 2 + column
     }
   }
 
@@ -101,7 +115,10 @@ struct VideoModel {
     for channel in 0..<Self.latentChannels {
       for (row, column) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         let token = (channel * 2 + row) * 2 + column
-        set(names.input + ".weight", [([token, first + channel, 0, row, column], 1)])
+        let place = [token, first + channel, 0, row, column]
+        // A matrix has the places of a patch in one row.
+        let input = ((first + channel) * 2 + row) * 2 + column
+        set(names.input + ".weight", [(family == .qwenImage ? [token, input] : place, 1)])
         let output = output(of: channel, row, column)
         set(
           names.output + ".weight",
@@ -134,6 +151,11 @@ struct VideoModel {
       set(embedding + ".mlp.0.weight", [([0, wave], Self.steepness)])
       set(embedding + ".mlp.2.weight", [([0, 0], 1)])
       set("final_layer.adaLN_modulation.1.weight", [([0, 0], Self.loudness)])
+    case .qwenImage:
+      set("time_text_embed.timestep_embedder.linear_1.weight", [([0, wave], Self.steepness)])
+      set("time_text_embed.timestep_embedder.linear_2.weight", [([0, 0], 1)])
+      // The scale comes first.
+      set("norm_out.linear.weight", [([Self.width, 0], Self.loudness)])
     }
     set(names.output + ".weight", (0..<Self.patch).map { ([$0, 0], 1) })
   }

@@ -11,15 +11,18 @@ struct VideoRun: ~Copyable {
   /// Of `Fixtures/training/oracles`.
   let oracle: FilePath
   let module: String
+  /// Whose weights it has.
+  private let family: VideoModel.Family
 
   init(_ oracle: String) throws {
     self.oracle = Fixtures.path("training/oracles/\(oracle)")
-    module = oracle.hasPrefix("wan") ? "networks.lora_wan" : "networks.lora"
+    family = VideoModel.Family.allCases.first { oracle.hasPrefix($0.rawValue) } ?? .wan
+    module = family.module
     try writeDatasets()
   }
 
   init(_ family: VideoModel.Family, seesPicture: Bool = false) throws {
-    try self.init(seesPicture ? "wan22-i2v" : family == .wan ? "wan-t2v-128" : "hunyuan-video")
+    try self.init(seesPicture ? "wan22-i2v" : family.oracle)
   }
 
   /// Writes `dataset.toml`.
@@ -27,18 +30,18 @@ struct VideoRun: ~Copyable {
   ///   - cache: the oracle's caches if nil.
   ///   - keys: further lines.
   func writeDatasets(
-    cache: FilePath? = nil, resolution: String = "[48, 32]", _ keys: String...
+    cache: FilePath? = nil, resolution: String? = nil, _ keys: String...
   ) throws {
+    let isOfPictures = family == .qwenImage
     try folder.write(
       "dataset.toml",
       text: """
         [general]
-        resolution = \(resolution)
+        resolution = \(resolution ?? (isOfPictures ? "[64, 48]" : "[48, 32]"))
         enable_bucket = false
         [[datasets]]
-        video_directory = "videos"
+        \(isOfPictures ? "image_directory = \"images\"" : "video_directory = \"videos\"\ntarget_frames = [5]")
         cache_directory = "\(cache ?? oracle.appending("cache"))"
-        target_frames = [5]
         \(keys.joined(separator: "\n"))
 
         """)
@@ -68,7 +71,10 @@ struct VideoRun: ~Copyable {
   }
 
   /// The oracle's weights.
-  var weights: FilePath { oracle.appending("model.safetensors.zst") }
+  var weights: FilePath {
+    let folder = family == .qwenImage ? Fixtures.path("training/oracles/qwen-image") : oracle
+    return folder.appending("model.safetensors.zst")
+  }
 
   /// The losses of all steps.
   func losses(of name: String = "a") throws -> [Double] {
@@ -101,7 +107,8 @@ struct VideoRun: ~Copyable {
     let cache = oracle.appending("cache")
     return try directoryEntries(cache).filter { !$0.hasSuffix("_te.safetensors") }.map { name in
       let file = try TensorFile(opening: cache.appending(name))
-      return try #require(file.tensors.first { $0.key.hasPrefix(array + "_2x") }?.value).tensor()
+      let name = array + (family == .qwenImage ? "_1x" : "_2x")
+      return try #require(file.tensors.first { $0.key.hasPrefix(name) }?.value).tensor()
     }
   }
 }

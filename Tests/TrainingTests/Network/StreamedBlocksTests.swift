@@ -24,7 +24,7 @@ struct StreamedBlocksTests {
 
     static let all = [
       ("wan-t2v-128", "wan"), ("hunyuan-video", "hunyuan-video"), ("flux-dev", "flux"),
-      ("sd35-medium", "sd3"),
+      ("sd35-medium", "sd3"), ("qwen-image", "qwen-image"),
     ].flatMap { model, family in
       [(ComputeType.f32, false), (.bf16, false), (.f32, true)].map {
         Case(model: model, family: family, compute: $0, isInt8: $1)
@@ -74,6 +74,7 @@ struct StreamedBlocksTests {
     case "wan": try WanPipeline.outline(of: base, settings)
     case "sd3": try StableDiffusion3Pipeline.outline(of: base, settings)
     case "flux": try FluxPipeline.outline(of: base, settings)
+    case "qwen-image": try QwenImagePipeline.outline(of: base, settings)
     default: try HunyuanVideoPipeline.outline(of: base, settings)
     }
   }
@@ -147,6 +148,13 @@ struct StreamedBlocksTests {
           ]
         }, arguments, quantized: test.isInt8, latents: [2, 4, 6, 16])
     }
+    if test.family == "qwen-image" {
+      let text = try width("txt_in")
+      return try step(
+        QwenImagePipeline(base, settings, checkpointsBlocks: checkpoints), base,
+        (3...4).map { ["vl_embed": Tensor(random: [$0, text], seed: UInt64($0))] }, arguments,
+        quantized: test.isInt8, latents: [2, 1, 4, 6, 16])
+    }
     if test.family == "sd3" {
       let (text, pooled) = (try width("context_embedder"), try width("y_embedder.mlp.0"))
       return try step(
@@ -174,7 +182,8 @@ struct StreamedBlocksTests {
   @Test(arguments: Case.all, [false, true])
   func sameBits(_ test: Case, _ checkpoints: Bool) throws {
     let count = try Self.outline(test, Self.base(test)).blocks.count
-    #expect(count == ["wan": 4, "hunyuan-video": 8, "flux": 8, "sd3": 5][test.family])
+    #expect(
+      count == ["wan": 4, "hunyuan-video": 8, "flux": 8, "sd3": 5, "qwen-image": 4][test.family])
     let kept = try Self.step(test, blocks: 0, checkpoints: checkpoints)
     #expect(kept.gradients.count > count && kept.gradients.values.contains { $0.sumOfSquares > 0 })
     for blocks in [1, 3, count] {
