@@ -50,7 +50,7 @@ import Testing
     Count(list: "sd1.unet.diffusers", preset: "attn-mlp", component: "unet", modules: 194),
     Count(list: "sdxl.sgm", preset: "attn-only", component: "unet", modules: 560),
     Count(list: "wan2.1-t2v-14B.native", preset: "attn-mlp", component: "unet", modules: 400),
-    Count(list: "qwen-image.native", preset: "full", component: "unet", modules: 840),
+    Count(list: "qwen-image.native", preset: "full", component: "unet", modules: 60 * 14 + 2),
     Count(
       list: "hunyuan-video.native", preset: "attn-mlp", component: "unet",
       modules: 20 * 10 + 40 * 3 + 2
