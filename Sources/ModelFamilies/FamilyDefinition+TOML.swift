@@ -17,6 +17,7 @@ extension FamilyDefinition {
     flow = table.table(ifAny: "flow").map { flow in
       (FlowRules(flow), flow.table(ifAny: "variants")?.entries { FlowRules($0.table($1)) } ?? [:])
     }
+    sampling = table.table(ifAny: "sampling").map { SamplingRules($0) }
     layerArguments = network?.table(ifAny: "arguments").map { LayerArguments($0) } ?? .none
     latents = table.table(ifAny: "latents").map { LatentLayout($0) }
     prepared = table.table(ifAny: "caches").map { PreparedLayout($0) }

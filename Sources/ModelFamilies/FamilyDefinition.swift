@@ -94,6 +94,8 @@ struct FamilyDefinition: Sendable {
   let trainedVariants: [String: TrainedClasses]
   /// Of families that find a flow, where their trainer has rules of its own.
   let flow: (common: FlowRules, variants: [String: FlowRules])?
+  /// Of families whose trainer draws otherwise than most.
+  let sampling: SamplingRules?
   let adapters: Adapters
   let metadata: FamilyMetadata?
   /// Files that say what its blocks are called and how they are numbered; all of them are one table.

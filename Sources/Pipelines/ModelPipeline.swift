@@ -33,6 +33,9 @@ package protocol ModelPipeline: AnyObject {
   /// Whether pictures can be drawn of captions: text encoders and decoder are built.
   static var drawsPictures: Bool { get }
 
+  /// Whether captions may say how much their parts count.
+  static var readsWeights: Bool { get }
+
   /// What turns latents into pictures, from the file of its own that the settings name or the checkpoint; nil
   /// where there is none.
   /// - Throws: `ModelLoadingError`, and what opening throws.
@@ -80,6 +83,9 @@ package protocol ModelPipeline: AnyObject {
   /// - Parameter parts: of every caption, of `textParts`.
   func leavingOut(_ parts: [Set<String>], of condition: Condition) -> Condition
 
+  /// A condition with a strength of guidance, for a denoiser that is told one.
+  func telling(_ guidance: Float, in condition: Condition) -> Condition
+
   /// What the denoiser makes of noisy latents.
   /// - Parameters:
   ///   - noisy: `[batch, …, channels]`, scaled.
@@ -95,6 +101,16 @@ extension ModelPipeline {
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? { nil }
+}
+
+/// A family that reads weights in captions.
+extension ModelPipeline {
+  package static var readsWeights: Bool { true }
+}
+
+/// A family whose denoiser is told no strength of guidance.
+extension ModelPipeline {
+  package func telling(_ guidance: Float, in condition: Condition) -> Condition { condition }
 }
 
 /// A family whose captions count as a whole.

@@ -42,14 +42,23 @@ struct PictureOptions: ParsableArguments {
     help: ArgumentHelp("Default: that of the family, 512 or 1024.", valueName: "pixels"))
   var height: Int?
 
-  @Option(help: ArgumentHelp("Steps of the sampler, 1 to 1000.", valueName: "n"))
-  var steps = 20
+  @Option(
+    help: ArgumentHelp("Steps of the sampler, 1 to 1000. Default: 20.", valueName: "n"))
+  var steps: Int?
 
   @Option(
     help: ArgumentHelp(
-      "How strongly to draw away from the negative prompt; up to 1 not at all, in half the time.",
+      "How strongly to draw away from the negative prompt; up to 1 not at all, in half the time. "
+        + "Default: 7.5; 1 for Flux.1.",
       valueName: "number"))
-  var scale = 7.5
+  var scale: Double?
+
+  @Option(
+    name: .customLong("guidance_scale"),
+    help: ArgumentHelp(
+      "What a model is told that was distilled for guidance. Default: 3.5 for Flux.1 dev.",
+      valueName: "number"))
+  var guidance: Double?
 
   @Option(
     name: [.customLong("sampler"), .customLong("sample_sampler")],

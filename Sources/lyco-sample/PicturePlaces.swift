@@ -39,16 +39,20 @@ struct PicturePlaces {
     _ plan: SamplingPlan, _ prompts: String?, from outputs: [FilePath]
   ) throws {
     let adapters = plan.variants.flatMap(\.adapters).map(\.path)
-    let others = adapters + [plan.configuration.model.vae].compactMap(\.self)
+    let others =
+      adapters
+      + [plan.configuration.model.vae].compactMap(\.self)
+      + plan.configuration.model.componentFiles.values
     let files = [plan.base.file] + others.compactMap { try? TensorFile(opening: $0) }
     for file in files {
       if let output = file.source(replacedBy: outputs) { throw taken(output, by: file.path) }
     }
-    guard let prompts = prompts.map({ FilePath(named: $0) }), let own = FileIdentity(prompts) else {
-      return
-    }
-    if let output = outputs.first(where: { FileIdentity($0) == own }) {
-      throw taken(output, by: prompts)
+    let texts = [prompts.map { FilePath(named: $0) }, plan.configuration.model.tokenizer]
+    for path in texts.compactMap(\.self) {
+      guard let own = FileIdentity(path) else { continue }
+      if let output = outputs.first(where: { FileIdentity($0) == own }) {
+        throw taken(output, by: path)
+      }
     }
   }
 

@@ -22,6 +22,7 @@ extension Sample {
     configuration.height = pictures.height
     configuration.steps = pictures.steps
     configuration.scale = pictures.scale
+    configuration.guidance = pictures.guidance
     if let name = pictures.sampler {
       do throws(SamplerError) {
         configuration.sampler = try Sampler(parsing: name)
@@ -60,6 +61,10 @@ extension Sample {
   private func modelSettings(_ base: String) -> ModelSettings {
     var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
+    settings.componentFiles = model.text.parts.mapValues { FilePath(named: $0) }
+    settings.tokenizer = model.text.t5Tokenizer.map { FilePath(named: $0) }
+    settings.t5MaxTokenLength = model.text.t5Length
+    settings.appliesT5Mask = model.text.masksT5
     settings.family = family.family
     settings.clipSkip = model.clipSkip
     settings.takesWholeCaptions = true

@@ -11,9 +11,12 @@ struct SampleModelOptions: ParsableArguments {
   var path: String?
 
   @Option(
+    name: [.long, .customLong("ae")],  // kohya: the option of Flux.1
     help: ArgumentHelp("Another VAE than the checkpoint's: a file or folder.", valueName: "path"),
     completion: .file())
   var vae: String?
+
+  @OptionGroup var text: TextPartOptions
 
   @Option(
     name: .customLong("clip_skip"),

@@ -67,7 +67,8 @@ extension PictureRequest {
   fileprivate var details: [String] {
     [
       "seed \(seed)", "\(width)x\(height)", sampler.title, "\(steps) steps",
-      "scale \(Float(scale))", negative.isEmpty ? "no negative prompt" : "away from \(negative)",
+      "scale \(Float(scale))", guidance.map { "guidance \(Float($0))" } ?? "",
+      negative.isEmpty ? "no negative prompt" : "away from \(negative)",
     ]
   }
 }

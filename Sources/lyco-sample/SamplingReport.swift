@@ -11,6 +11,8 @@ struct SamplingReport: Encodable {
     let seed: UInt64
     let steps: Int
     let scale: Double
+    /// What the model was told; nil for one that is told nothing.
+    let guidanceScale: Double?
     let sampler: String
     /// The column of a grid.
     let variant: String?
@@ -24,6 +26,7 @@ struct SamplingReport: Encodable {
       seed = request.seed
       steps = request.steps
       scale = request.scale
+      guidanceScale = request.guidance
       sampler = request.sampler.title
       self.variant = variant.isEmpty ? nil : variant
     }

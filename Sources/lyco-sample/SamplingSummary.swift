@@ -50,7 +50,9 @@ struct SamplingSummary {
 
   private static func text(_ picture: PictureRequest) -> String {
     "\(picture.width)x\(picture.height), \(picture.sampler.title), \(picture.steps) steps, scale "
-      + "\(Float(picture.scale)), seed \(picture.seed): \(picture.prompt)"
+      + "\(Float(picture.scale)), "
+      + (picture.guidance.map { "guidance \(Float($0)), " } ?? "")
+      + "seed \(picture.seed): \(picture.prompt)"
       + (picture.isGuided && !picture.negative.isEmpty ? " | away from: \(picture.negative)" : "")
   }
 }

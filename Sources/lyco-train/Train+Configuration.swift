@@ -59,10 +59,10 @@ extension Train {
   private func modelSettings(_ base: String) -> ModelSettings {
     var settings = ModelSettings(base: FilePath(named: base))
     settings.vae = model.vae.map { FilePath(named: $0) }
-    settings.componentFiles = model.parts.mapValues { FilePath(named: $0) }
-    settings.tokenizer = model.t5Tokenizer.map { FilePath(named: $0) }
-    settings.t5MaxTokenLength = model.t5Length
-    settings.appliesT5Mask = model.masksT5
+    settings.componentFiles = model.text.parts.mapValues { FilePath(named: $0) }
+    settings.tokenizer = model.text.t5Tokenizer.map { FilePath(named: $0) }
+    settings.t5MaxTokenLength = model.text.t5Length
+    settings.appliesT5Mask = model.text.masksT5
     settings.family = family.family
     if model.v2 {
       let families = ModelFamily.all.filter { FamilyMetadata(of: $0)?.isV2 ?? false }

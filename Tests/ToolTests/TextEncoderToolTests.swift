@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  private static let autoencoder = [
+  static let autoencoder = [
     "--ae", Fixtures.path("training/models/decoders/tiny-flux").string,
   ]
 
@@ -45,12 +45,17 @@ import Testing
       let text = name.replacingOccurrences(of: ".png", with: ".txt")
       try caption.write(toFile: target.appending(text).string, atomically: true, encoding: .utf8)
     }
+    try Self.writeTokenizer(in: folder)
+    return folder.file("images")
+  }
+
+  /// T5's, as `spiece.model`.
+  static func writeTokenizer(in folder: borrowing TemporaryFolder) throws {
     let bytes = try #require(
       TensorFile(opening: Fixtures.path("training/models/unigram.safetensors.zst"))
         .tensors["spiece.model"]
     ).stored.bytes
     try Data(bytes).write(to: URL(fileURLWithPath: folder.file("spiece.model").string))
-    return folder.file("images")
   }
 
   private func train(

@@ -9,7 +9,8 @@ extension OptionTable {
       p text positive positive_prompt = --prompt
       prompt_file prompts_file prompt_path = --prompts
       negative n neg uc = --negative_prompt
-      cfg cfg_scale guidance guidance_scale = --scale
+      cfg cfg_scale = --scale
+      guidance distilled_guidance distilled_cfg_scale embedded_guidance = --guidance_scale
       num_inference_steps sample_steps num_steps = --steps
       resolution size = --width and --height
       num_images num_images_per_prompt n_images n_iter batch_count batch_size count = --batch
@@ -31,7 +32,9 @@ extension OptionTable {
       gpu cuda cpu = all work is done on the processor
       """,
     [
-      .value("base ckpt pretrained_model_name_or_path"), .value("vae"), .family,
+      .value("base ckpt pretrained_model_name_or_path"), .value("vae ae"),
+      .value("clip_l"), .value("clip_g"), .value("t5xxl"), .value("t5xxl_tokenizer"),
+      .number("t5xxl_max_token_length", 1...4096), .flag("apply_t5_attn_mask"), .family,
       .value("clip_skip"), .flag("v_parameterization"), .flag("zero_terminal_snr"),
       .value(
         "mixed_precision",
@@ -45,8 +48,9 @@ extension OptionTable {
         in: OptionWords(
           "original no_norm none", hints: "no = none\noff = none\nignore = none\na1111 = original"),
         standard: "original"),
-      .value("width W"), .value("height H"), .number("steps", 1...1000, standard: "20"),
-      .number("scale", 0...1000, standard: "7.5"), .value("sampler sample_sampler"),
+      .value("width W"), .value("height H"), .number("steps", 1...1000),
+      .number("scale", 0...1000), .number("guidance_scale", 0...1000),
+      .value("sampler sample_sampler"),
       .value("seed"), .number("batch images_per_prompt", 1...10000, standard: "1"),
       .value("o output outdir"), .value("grid"), .value("preview"),
       .value("threads"), .flag("dry_run"), .flag("overwrite"), .flag("q quiet"), .flag("json"),

@@ -14,6 +14,10 @@ extension FluxPipeline {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
   }
 
+  package static let drawsPictures = true
+
+  package static let readsWeights = false
+
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? {

@@ -22,6 +22,8 @@ package final class FluxPipeline: ModelPipeline {
     let caption: Variable
     /// `[batch, height, width, channels]`, the picture that Kontext changes; nil where there is none.
     let control: Variable?
+    /// nil for that of the settings.
+    var guidance: Float?
   }
 
   private let transformer: FluxTransformer
@@ -125,6 +127,12 @@ package final class FluxPipeline: ModelPipeline {
   ) -> Variable {
     transformer(
       noisy, control: condition.control, at: times, text: condition.text, counts: condition.counts,
-      caption: condition.caption, guidance: guidance)
+      caption: condition.caption, guidance: condition.guidance ?? guidance)
+  }
+
+  package func telling(_ guidance: Float, in condition: Condition) -> Condition {
+    var condition = condition
+    condition.guidance = guidance
+    return condition
   }
 }

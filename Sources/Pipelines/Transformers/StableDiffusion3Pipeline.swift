@@ -87,6 +87,10 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
     try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
   }
 
+  package static let drawsPictures = true
+
+  package static let readsWeights = false
+
   package static func decoder(
     of base: BaseModel, _ settings: ModelSettings
   ) throws -> (any LatentDecoder)? {

@@ -41,13 +41,16 @@ package struct LatentSampler<Pipeline: ModelPipeline> {
       originalHeight: request.height, originalWidth: request.width, height: request.height,
       width: request.width)
     return try Recording.pause {
-      let condition = pipeline.condition(prompts[request], request.texts.map { _ in size })
-      let solver = try request.sampler.solver(
-        steps: request.steps, prediction: prediction, schedule: schedule)
+      var condition = pipeline.condition(prompts[request], request.texts.map { _ in size })
+      if let guidance = request.guidance {
+        condition = pipeline.telling(Float(guidance), in: condition)
+      }
+      let told = condition
+      let solver = try request.solver(prediction, schedule)
       let start = generator.normal(latents: shape)
       let result = try solver.solve(
         start,
-        denoise: { latents, time in guided(latents, at: time, condition, request) },
+        denoise: { latents, time in guided(latents, at: time, told, request) },
         noise: { generator.normal(latents: shape) },
         progress: { done, clean in
           // What is no number in one step is none in all that follow.

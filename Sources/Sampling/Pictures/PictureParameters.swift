@@ -81,6 +81,10 @@ package struct PictureParameters: Sendable {
       ("CFG scale", Self.number(request.scale)), ("Seed", "\(request.seed)"),
       ("Size", "\(request.width)x\(request.height)"), ("Model", model),
     ]
+    // As Forge has it, beside the scale.
+    if let guidance = request.guidance {
+      entries.append(("Distilled CFG Scale", Self.number(guidance)))
+    }
     if let vae { entries.append(("VAE", vae)) }
     if let clipSkip, clipSkip > 1 { entries.append(("Clip skip", "\(clipSkip)")) }
     if let emphasis { entries.append(("Emphasis", emphasis)) }

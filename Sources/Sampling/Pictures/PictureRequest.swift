@@ -1,3 +1,6 @@
+package import ModelFamilies
+package import Pipelines
+
 /// One picture that is to be drawn, with all that makes it what it is beside model and adapters.
 package struct PictureRequest: Hashable, Sendable {
   package var prompt: String
@@ -14,6 +17,11 @@ package struct PictureRequest: Hashable, Sendable {
   package var sampler: Sampler
   /// Which of the prompts it is of, from 0.
   package var promptIndex: Int
+  /// What a model with a guidance input is told; nil where nothing is.
+  package var guidance: Double?
+  /// Of a model that finds a flow: how its steps lie, and how far they are moved toward noise.
+  package var spacing = SamplingRules.Spacing.whole
+  package var flowShift = 1.0
 
   package init(
     _ prompt: String, negative: String, width: Int, height: Int, seed: UInt64, steps: Int,
@@ -35,4 +43,13 @@ package struct PictureRequest: Hashable, Sendable {
 
   /// The texts that one batch of the denoiser is about: the negative prompt first.
   var texts: [String] { isGuided ? [negative, prompt] : [prompt] }
+
+  /// - Throws: `SamplerError`
+  package func solver(
+    _ prediction: Prediction, _ schedule: NoiseSchedule
+  ) throws(SamplerError) -> any Solver {
+    try sampler.solver(
+      steps: steps, prediction: prediction, schedule: schedule, spacing: spacing,
+      flowShift: flowShift)
+  }
 }

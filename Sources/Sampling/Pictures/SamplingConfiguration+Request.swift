@@ -1,3 +1,4 @@
+import ModelFamilies
 import Pipelines
 import SystemPackage
 
@@ -5,11 +6,13 @@ extension SamplingConfiguration {
   /// The first picture of a prompt: what the prompt says, and the command for the rest.
   /// - Parameters:
   ///   - index: of the prompt.
+  ///   - rules: of the model.
   ///   - notices: gets what is drawn otherwise than it was asked for.
   package func request(
-    of prompt: SamplePrompt, at index: Int, _ sizes: PictureSizes, seed: UInt64,
+    of prompt: SamplePrompt, at index: Int, _ rules: PictureRules, seed: UInt64,
     _ notices: inout [String]
   ) -> PictureRequest {
+    let sizes = rules.sizes
     let asked = (prompt.width ?? width, prompt.height ?? height)
     let (width, height) = (asked.0 ?? sizes.usual.width, asked.1 ?? sizes.usual.height)
     let fitted = (sizes.fitted(width), sizes.fitted(height))
@@ -23,16 +26,20 @@ extension SamplingConfiguration {
         "\(prompt.place): '\(mark)' is read as text: \(reason)"
       }
     }
-    if prompt.guidance != nil {
+    if rules.guidance == nil, prompt.guidance != nil {
       notices.append(
         "\(prompt.place): '--g' has no effect: the model is told no strength of guidance")
     }
-    return PictureRequest(
+    var request = PictureRequest(
       prompt.text, negative: prompt.negative ?? negative, width: fitted.0,
       height: fitted.1, seed: prompt.seed ?? (prompt.drawsSeed ? Self.drawnSeed() : seed),
-      steps: prompt.steps ?? steps,
-      scale: prompt.scale ?? scale,
+      steps: prompt.steps ?? steps ?? rules.sampling.steps ?? Self.commonSteps,
+      scale: prompt.scale ?? scale ?? rules.sampling.scale ?? Self.commonScale,
       sampler: prompt.sampler ?? sampler, promptIndex: index)
+    request.guidance = rules.guidance.map { prompt.guidance ?? guidance ?? $0 }
+    request.spacing = rules.sampling.spacing
+    request.flowShift = rules.flowShift(width: fitted.0, height: fitted.1)
+    return request
   }
 }
 

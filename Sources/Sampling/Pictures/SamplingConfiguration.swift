@@ -10,8 +10,12 @@ package struct SamplingConfiguration: Sendable {
   /// In pixels; nil for the size at which the family was trained.
   package var width: Int?
   package var height: Int?
-  package var steps = 20
-  package var scale = 7.5
+  /// nil for what the family's trainer takes, or 20.
+  package var steps: Int?
+  /// Of classifier-free guidance; nil for what the family's trainer takes, or 7.5.
+  package var scale: Double?
+  /// What a model with a guidance input is told; nil for what the family's trainer tells it.
+  package var guidance: Double?
   package var sampler = Sampler.standard
   /// Of the first picture of a prompt, the others count on from it; nil for one that is drawn.
   package var seed: UInt64?
@@ -25,6 +29,8 @@ package struct SamplingConfiguration: Sendable {
   package var threads: Int?
   /// A preview after so many steps; nil for none.
   package var previewSteps: Int?
+
+  static let (commonSteps, commonScale) = (20, 7.5)
 
   package init(model: ModelSettings, prompts: [SamplePrompt]) {
     self.model = model

@@ -12,6 +12,8 @@ package enum SamplingError: Error, Equatable {
   case clipSkip(layers: Int, found: Int)
   /// A sampler that cannot draw what a prompt asks for.
   case sampler(place: String, SamplerError)
+  /// A picture that is too large for the denoiser, in pixels.
+  case side(place: String, found: Int, longest: Int)
   case notFinite(prompt: String, seed: UInt64)
   /// Pictures that cannot fit, in bytes.
   case memory(width: Int, height: Int, needed: Int, available: Int, isNarrow: Bool)
@@ -23,7 +25,7 @@ extension SamplingError {
   /// Whether it is about what options say, and not about files.
   package var isOfOptions: Bool {
     switch self {
-    case .clipSkip, .sampler: true
+    case .clipSkip, .sampler, .side: true
     default: false
     }
   }
@@ -40,6 +42,8 @@ extension SamplingError: CustomStringConvertible {
     case .clipSkip(let layers, let found):
       "'--clip_skip': expected 1 to \(layers), the layers of the text encoder, found \(found)"
     case .sampler(let place, let error): "\(place): \(error)"
+    case .side(let place, let found, let longest):
+      "\(place): expected a side of \(longest) pixels at most, as far as the model knows places, found \(found)"
     case .notFinite(let prompt, let seed):
       "prompt '\(prompt)', seed \(seed): expected finite latents, found NaN or infinity: the checkpoint or an adapter "
         + "is damaged, or the scale or a strength too large"

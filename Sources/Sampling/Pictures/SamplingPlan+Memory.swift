@@ -12,8 +12,14 @@ extension SamplingPlan {
         $0 + (isTaken($1.role) ? configuration.model.bytes(of: $1) : 0)
       }
     }
+    // Two blocks of a text encoder that is read as it is computed.
+    let streamed =
+      2
+      * (outline.streamedText.map { block in
+        block.reduce(0) { $0 + configuration.model.bytes(of: $1) }
+      }.max() ?? 0)
     let picture = pictures.map { $0.bytes(outline) }.max() ?? 0
-    return max(weights { $0 == .text }, weights { $0 == .denoiser } + picture)
+    return max(weights { $0 == .text } + streamed, weights { $0 == .denoiser } + picture)
   }
 
   /// - Throws: `SamplingError.memory` for pictures that cannot fit.

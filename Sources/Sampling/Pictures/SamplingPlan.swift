@@ -25,16 +25,20 @@ package struct SamplingPlan {
   /// - Precondition: at least one variant.
   /// - Throws: `SamplingError`, `ModelLoadingError`, and what opening throws.
   package init(_ configuration: SamplingConfiguration) throws {
-    let model = configuration.model
+    var configuration = configuration
+    let given = configuration.model
     let found: (base: BaseModel, pipeline: any ModelPipeline.Type)
     do {
       found = try ModelPipelines.open(
-        model.base, as: model.family, supposed: model.supposed,
-        among: ModelPipelines.all.filter { $0.drawsPictures })
+        given.base, as: given.family, supposed: given.supposed,
+        parts: given.componentFiles, among: ModelPipelines.all.filter { $0.drawsPictures })
     } catch ModelLoadingError.unsupportedFamily(let path, let family, let supported) {
       throw SamplingError.family(path, family, supported: supported)
     }
     let (base, pipeline) = found
+    // Others read brackets as text.
+    if !pipeline.readsWeights { configuration.model.weighsCaptions = false }
+    let model = configuration.model
     // Every adapter is looked at before the first weight is read.
     let outlines = try configuration.variants.map { variant in
       var settings = model
@@ -61,16 +65,19 @@ package struct SamplingPlan {
       }
     }
     let seed = configuration.seed ?? SamplingConfiguration.drawnSeed()
-    let sizes = PictureSizes(of: base.layout.family, stride: outline.latents.stride)
+    let rules = PictureRules(of: base, outline)
+    if rules.guidance == nil, configuration.guidance != nil {
+      notices.append("'--guidance_scale' has no effect: the model is told no strength of guidance")
+    }
     var pictures: [PictureRequest] = []
     for (index, prompt) in configuration.prompts.enumerated() {
-      let first = configuration.request(of: prompt, at: index, sizes, seed: seed, &notices)
+      let first = configuration.request(of: prompt, at: index, rules, seed: seed, &notices)
       do throws(SamplerError) {
-        _ = try first.sampler.solver(
-          steps: first.steps, prediction: prediction, schedule: schedule)
+        _ = try first.solver(prediction, schedule)
       } catch {
         throw SamplingError.sampler(place: configuration.place(of: error, prompt), error)
       }
+      try rules.check(first, at: prompt.place)
       pictures += (0..<configuration.count).map { first.counted(by: $0) }
     }
     (self.prediction, self.schedule, self.seed) = (prediction, schedule, seed)
@@ -96,8 +103,7 @@ package struct SamplingPlan {
 
   /// How often the denoiser is asked for a picture.
   func callCount(of picture: PictureRequest) -> Int {
-    let solver = try? picture.sampler.solver(
-      steps: picture.steps, prediction: prediction, schedule: schedule)
+    let solver = try? picture.solver(prediction, schedule)
     return solver?.callCount ?? picture.steps
   }
 

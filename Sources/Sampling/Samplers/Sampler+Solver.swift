@@ -1,3 +1,4 @@
+package import ModelFamilies
 package import Pipelines
 
 extension Sampler {
@@ -7,11 +8,12 @@ extension Sampler {
   ///   - schedule: that of the model; one without signal at its end takes a model of velocity.
   ///   - clampsClean: whether `ddim` and `heun` hold their estimates of the clean latents to −1 … 1, as kohya's scripts
   ///     have it in samples while training; latents lie beyond, and colours suffer. The others never do.
+  ///   - spacing: of steps along a flow.
   ///   - flowShift: how far steps along a flow are moved toward noise, above 0; 1 is not at all.
   /// - Throws: `SamplerError`
   package func solver(
     steps: Int, prediction: Prediction, schedule: NoiseSchedule = NoiseSchedule(),
-    clampsClean: Bool = false, flowShift: Double = 1
+    clampsClean: Bool = false, spacing: SamplingRules.Spacing = .whole, flowShift: Double = 1
   ) throws(SamplerError) -> any Solver {
     let least = name == .pndm ? PNDMSolver.leastStepCount : 1
     guard least...NoiseSchedule.timestepCount ~= steps else {
@@ -20,7 +22,7 @@ extension Sampler {
     if case .flow = prediction {
       guard name == .euler, !usesKarrasSigmas else { throw .flow(self) }
       guard flowShift > 0, flowShift.isFinite else { throw .shift(flowShift) }
-      return FlowEulerSolver(grid: FlowGrid(steps: steps, shift: flowShift))
+      return FlowEulerSolver(grid: FlowGrid(steps: steps, shift: flowShift, spacing: spacing))
     }
     let predictsVelocity = prediction == .velocity
     guard predictsVelocity || !schedule.isZeroTerminal else { throw .zeroTerminal }

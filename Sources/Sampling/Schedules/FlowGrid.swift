@@ -1,3 +1,5 @@
+import ModelFamilies
+
 /// Shares of noise at which a model of the flow from latents to noise is asked, from 1 to 0.
 struct FlowGrid: Hashable, Sendable {
   /// One more than there are steps.
@@ -6,10 +8,16 @@ struct FlowGrid: Hashable, Sendable {
   /// Equal steps, moved toward noise: s t / (1 + (s − 1) t) of t (Esser et al. 2024, "Scaling rectified flow transformers
   /// for high-resolution image synthesis", section 5.3.2).
   /// - Parameter shift: s, above 0; 1 moves nothing.
-  init(steps: Int, shift: Double) {
-    shares = (0...steps).map { i in
-      let t = Double(steps - i) / Double(steps)
-      return shift * t / (1 + (shift - 1) * t)
+  init(steps: Int, shift: Double, spacing: SamplingRules.Spacing = .whole) {
+    func shifted(_ t: Double) -> Double { shift * t / (1 + (shift - 1) * t) }
+    switch spacing {
+    case .whole:
+      shares = (0...steps).map { shifted(Double(steps - $0) / Double(steps)) }
+    case .trained:
+      // Of 1000 shares the model was trained with, the least; sd-scripts and diffusers shift it twice.
+      let span = 1 - shifted(1 / Double(NoiseSchedule.timestepCount))
+      shares =
+        (0..<steps).map { shifted(1 - span * Double($0) / Double(max(steps - 1, 1))) } + [0]
     }
   }
 }

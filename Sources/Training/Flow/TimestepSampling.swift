@@ -1,3 +1,5 @@
+import ModelFamilies
+
 /// How the share of noise in a sample is drawn where a model finds the flow from latents to noise.
 ///
 /// Names and formulas are musubi-tuner's (`training/trainer_base.py`, `get_noisy_model_input_and_timesteps`);
@@ -26,18 +28,14 @@ package enum TimestepSampling: String, CaseIterable, Sendable {
   func meanShift(height: Int, width: Int) -> Double? {
     let tokens = Double((height / 2) * (width / 2))
     switch self {
-    case .fluxShift, .qinglongFlux: return Self.line(through: (256, 0.5), (4096, 1.15), at: tokens)
+    case .fluxShift, .qinglongFlux:
+      return MeanShift((256, 0.5), (4096, 1.15)).mean(ofTokens: tokens)
     case .flux2Shift:
-      return Self.line(through: (256, 0.5), (4096, 1.15), at: Double(height * width))
-    case .qwenShift, .qinglongQwen: return Self.line(through: (256, 0.5), (8192, 0.9), at: tokens)
-    case .krea2Shift: return Self.line(through: (256, 0.5), (6400, 1.15), at: tokens)
+      return MeanShift((256, 0.5), (4096, 1.15)).mean(ofTokens: Double(height * width))
+    case .qwenShift, .qinglongQwen:
+      return MeanShift((256, 0.5), (8192, 0.9)).mean(ofTokens: tokens)
+    case .krea2Shift: return MeanShift((256, 0.5), (6400, 1.15)).mean(ofTokens: tokens)
     case .sigma, .uniform, .sigmoid, .shift, .logSNR: return nil
     }
-  }
-
-  private static func line(
-    through a: (x: Double, y: Double), _ b: (x: Double, y: Double), at x: Double
-  ) -> Double {
-    a.y + (b.y - a.y) / (b.x - a.x) * (x - a.x)
   }
 }

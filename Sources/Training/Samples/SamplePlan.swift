@@ -8,7 +8,7 @@ import SystemPackage
 /// Pictures that a run draws on its way: what of, and when.
 ///
 /// Defaults are those of sd-scripts (`library/train_util.py`, `sample_images_common`): 512 × 512 pixels, 30 steps,
-/// a scale of 7.5. A prompt without a seed has that of the run, counted on by its place among the prompts, so that
+/// a scale of 7.5, unless the family's file says else. A prompt without a seed has that of the run, counted on by its place among the prompts, so that
 /// all its pictures begin with the same noise, and a run that is repeated draws the same.
 package struct SamplePlan {
   /// One for each prompt.
@@ -34,7 +34,7 @@ package struct SamplePlan {
   ) throws {
     let samples = configuration.samples
     guard samples.isAsked, let path = samples.prompts else { return nil }
-    guard pipeline.drawsPictures else {
+    guard pipeline.drawsPictures, outline.prepared == nil else {
       notices.append(
         "'--sample_prompts': no samples are drawn: \(base.layout.family.title) is trained here from encoded captions "
           + "and pictures alone")
@@ -49,8 +49,15 @@ package struct SamplePlan {
     notices += file.notices
     var drawing = SamplingConfiguration(model: configuration.model, prompts: file.prompts)
     (drawing.width, drawing.height) = (Self.side, Self.side)
-    (drawing.steps, drawing.scale) = (Self.steps, Self.scale)
+    let rules = PictureRules(of: base, outline)
+    drawing.steps = rules.sampling.steps ?? Self.steps
+    drawing.scale = rules.sampling.scale ?? Self.scale
+    let isFlow = if case .flow = outline.prediction { true } else { false }
     drawing.sampler = try Self.sampler(named: samples.sampler)
+    if isFlow {
+      Self.noteSampler(drawing.sampler, &notices)
+      drawing.sampler = .standard
+    }
     guard outline.hasDecoder else {
       throw SamplingError.noDecoder(configuration.model.vae ?? base.file.path)
     }
@@ -58,32 +65,37 @@ package struct SamplePlan {
     if configuration.textCaching == .disk {
       _ = try pipeline.outline(of: base, configuration.model)
     }
-    let sizes = PictureSizes(of: base.layout.family, stride: outline.latents.stride)
     var pictures: [PictureRequest] = []
     for (index, prompt) in file.prompts.enumerated() {
       pictures.append(
-        drawing.request(of: prompt, at: index, sizes, seed: seed &+ UInt64(index), &notices))
+        drawing.request(of: prompt, at: index, rules, seed: seed &+ UInt64(index), &notices))
     }
     prediction =
-      if case .flow = outline.prediction { outline.prediction ?? .noise } else {
-        configuration.loss.predictsVelocity ? .velocity : .noise
-      }
+      isFlow
+      ? outline.prediction ?? .noise : configuration.loss.predictsVelocity ? .velocity : .noise
     // Noise cannot be predicted where there is nothing else; kohya's scripts draw all samples so.
     schedule = NoiseSchedule(
       zeroTerminal: configuration.hasZeroTerminalSNR && prediction == .velocity)
     for (prompt, picture) in zip(file.prompts, pictures) {
       do throws(SamplerError) {
-        _ = try picture.sampler.solver(
-          steps: picture.steps, prediction: prediction, schedule: schedule)
+        _ = try picture.solver(prediction, schedule)
       } catch {
         throw SamplingError.sampler(place: prompt.place, error)
       }
+      try rules.check(picture, at: prompt.place)
     }
     self.pictures = pictures
     merged = try configuration.model.merged.map { try PictureParameters.Adapter($0) }
     isDueAtFirst = samples.drawsAtFirst
     everyEpochs = samples.everyEpochs
     everySteps = samples.everyEpochs == nil ? samples.everySteps : nil
+  }
+
+  private static func noteSampler(_ sampler: Sampler, _ notices: inout [String]) {
+    guard sampler != .standard, sampler.name.rawValue != TrainingConfiguration.Samples().sampler
+    else { return }
+    notices.append(
+      "'--sample_sampler' has no effect: a flow is followed by '\(Sampler.standard.title)'")
   }
 
   private static func sampler(named name: String) throws(SettingError) -> Sampler {

@@ -44,7 +44,8 @@ import Testing
       configuration.height = try number("height")
       configuration.seed = UInt64(try number("seed"))
       configuration.steps = try number("steps")
-      configuration.scale = try #require(Double(try text("scale")))
+      let scale: Double = try #require(Double(try text("scale")))
+      configuration.scale = scale
       return configuration
     }
   }
