@@ -126,13 +126,21 @@ static void quantize_row(size_t row, void *context) {
   const size_t count = work->matrix->inputs;
   const float *source = work->weight + row * count;
   int8_t *target = (int8_t *)work->matrix->values + (work->first + row) * count;
-  float largest = 0;
+  float largest = 0, difference = 0;
   for (size_t i = 0; i < count; i++) {
     const float magnitude = source[i] < 0 ? -source[i] : source[i];
     largest = magnitude > largest ? magnitude : largest;
+    difference += source[i] - source[i];
   }
+  // A row with NaN or infinity, which no whole number is, stays one of no numbers, so that it is found.
+  if (difference != 0) largest = difference;
   work->matrix->scales[work->first + row] = largest / 127;
-  const float factor = largest > 0 ? 127 / largest : 0;
+  if (!(largest > 0)) {
+    // Zeros; ones where the scale is no number.
+    memset(target, largest != 0, count);
+    return;
+  }
+  const float factor = 127 / largest;
   for (size_t i = 0; i < count; i++) {
     const float scaled = source[i] * factor;
     target[i] = (int8_t)(scaled < 0 ? scaled - 0.5f : scaled + 0.5f);

@@ -148,7 +148,7 @@ struct LayerBuilder {
   func require(
     _ what: String, _ width: Int, multipleOf step: Int, at path: String
   ) throws(ModelError) {
-    guard width % step == 0 else {
+    guard step > 0, width > 0, width % step == 0 else {
       throw .unevenWidth(
         component: component, name: path, of: what, width: width, step: step)
     }

@@ -16,6 +16,8 @@ package struct KeptText: Sendable {
   package let integers: Set<String>
   /// Arrays of zeros that other readers ask for, with as many rows as one of the others has.
   package let zeros: [(name: String, rowsOf: String, columns: Int)]
+  /// Arrays that have as many rows as another one.
+  package let equalRows: [(name: String, as: String)]
   /// How the text encoders were asked, by the names of arrays that say so; `apply_t5_attn_mask`.
   package let statements: [(name: String, value: Bool)]
   /// Columns of all arrays of two axes together; nil for any.
@@ -28,6 +30,7 @@ package struct KeptText: Sendable {
     limits: [String: Int] = [:], arranged: (@Sendable (String, [Tensor]) -> [Tensor])? = nil,
     integers: Set<String> = [],
     zeros: [(name: String, rowsOf: String, columns: Int)] = [],
+    equalRows: [(name: String, as: String)] = [],
     statements: [(name: String, value: Bool)] = [], columns: Int? = nil, identity: String?
   ) {
     self.ending = ending
@@ -36,6 +39,7 @@ package struct KeptText: Sendable {
     self.arranged = arranged
     self.integers = integers
     self.zeros = zeros
+    self.equalRows = equalRows
     self.statements = statements
     self.columns = columns
     self.identity = identity

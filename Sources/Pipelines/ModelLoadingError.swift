@@ -19,6 +19,8 @@ package enum ModelLoadingError: Error, Equatable {
   case unknownModule(FilePath, module: String)
   /// An inpainting, depth or upscaling model.
   case latentChannels(FilePath, found: Int)
+  /// An autoencoder of another model than the denoiser.
+  case otherAutoencoder(FilePath, expected: LatentLayout, found: LatentLayout)
   /// One that makes something else of them than noise or velocity.
   case latentOutputs(FilePath, expected: Int, found: Int)
   /// A transformer of videos that sees something else besides.
@@ -77,6 +79,9 @@ extension ModelLoadingError: CustomStringConvertible {
     case .latentChannels(let file, let found):
       "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
         + "upscaling models are not read here"
+    case .otherAutoencoder(let file, let expected, let found):
+      "\(file): expected an image autoencoder of \(expected.channels) channels whose latents cover \(expected.stride) "
+        + "pixels a side, found one of \(found.channels) and \(found.stride); give that of the model by '--ae' or '--vae'"
     case .latentOutputs(let file, let expected, let found):
       "\(file): expected a UNet that makes \(expected) channels of latents, found \(found): models that predict a "
         + "variance as well are not read here"

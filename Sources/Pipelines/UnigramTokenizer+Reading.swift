@@ -113,10 +113,11 @@ extension UnigramTokenizer {
         case "never": .never
         default: isOld && value["add_prefix_space"] != .bool(false) ? .always : .never
         }
-      return [
-        .mark(
-          value["replacement"]?.text ?? "▁", prefix: prefix, splits: value["split"] != .bool(false))
-      ]
+      let mark = value["replacement"]?.text ?? "▁"
+      guard mark.unicodeScalars.count == 1 else {
+        throw .damaged(expected: "one character in 'replacement'")
+      }
+      return [.mark(mark, prefix: prefix, splits: value["split"] != .bool(false))]
     default: throw .unsupported("a pre-tokenizer '\(value.text)'".shortened)
     }
   }

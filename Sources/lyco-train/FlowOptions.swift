@@ -13,7 +13,7 @@ struct FlowOptions: ParsableArguments {
   @Option(
     name: .customLong("discrete_flow_shift"),
     help: ArgumentHelp(
-      "How far 'shift' moves it toward noise; 3 to 7. Default: 3 of FLUX.1, else 1.",
+      "How far 'shift', and of Flux.1 also 'sigma', move it toward noise; 3 to 7. Default: 3 of Flux.1, else 1.",
       valueName: "x"))
   var shift: Double?
 

@@ -75,7 +75,9 @@ import Testing
 
   private func losses(_ name: String, in folder: borrowing TemporaryFolder) throws -> [String] {
     let text = try String(contentsOfFile: folder.file("\(name).csv").string, encoding: .utf8)
-    let rows = text.split(separator: "\n").map { $0.split(separator: ",") }
+    let rows = text.split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false)
+    }
     let column = try #require(rows[0].firstIndex(of: "loss/current"))
     return rows.dropFirst().map { String($0[column]) }
   }
@@ -103,8 +105,7 @@ import Testing
     #expect(files.filter { $0.hasSuffix("_\(model.family)_te.npz") }.count == 2, "\(files)")
     #expect(files.count == 4, "\(files)")
     let expected = try losses("whole", in: folder)
-    // One for each step, and that of an epoch.
-    #expect(Set(expected).count == 4, "\(expected)")
+    #expect(Set(expected.filter { !$0.isEmpty }).count == 3, "\(expected)")
     for name in ["memory", "first", "second"] {
       #expect(try losses(name, in: folder) == expected, "\(name)")
     }

@@ -31,9 +31,13 @@ package final class T5Encoder {
     let shape = try builder.shape(of: table)
     try source.check(component, table, "weight")
     (vocabularySize, width) = (shape.rows, shape.columns)
-    distances = try T5Distances(
-      builder.table("encoder.block.0.layer.0.SelfAttention.relative_attention_bias"),
-      reach: configuration.maxDistance)
+    let path = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias"
+    let buckets = try builder.table(path)
+    guard buckets.shape.rows >= 4, buckets.shape.rows / 4 < configuration.maxDistance else {
+      throw ModelError.parameterShape(
+        component: component, name: path + ".weight", expected: [32, nil], found: buckets.shape)
+    }
+    distances = T5Distances(buckets, reach: configuration.maxDistance)
     let (width, heads, epsilon) = (width, distances.heads, configuration.epsilon)
     let count = builder.count(
       "encoder.block", having: "layer.0.SelfAttention.q", "layer.1.DenseReluDense.wo")

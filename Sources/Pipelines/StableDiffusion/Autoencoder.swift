@@ -46,6 +46,14 @@ struct Autoencoder {
       shift: configuration.shift, scale: configuration.scale)
   }
 
+  /// That its latents are those of the denoiser.
+  /// - Throws: `ModelLoadingError.otherAutoencoder`
+  func require(_ expected: LatentLayout) throws(ModelLoadingError) {
+    guard latents.channels == expected.channels, latents.stride == expected.stride else {
+      throw .otherAutoencoder(source.base.file.path, expected: expected, found: latents)
+    }
+  }
+
   /// Weights of the encoder.
   var encoderCount: Int { weightCount(of: ["encoder.", "quant_conv"]) }
 

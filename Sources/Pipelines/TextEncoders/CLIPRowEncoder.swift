@@ -4,7 +4,8 @@ import DiffusionModels
 import ModelFamilies
 import Tensors
 
-/// A CLIP text encoder that reads one row of 77 tokens of every caption, what is too long cut off.
+/// A CLIP text encoder that reads one row of 77 tokens of every caption, what is too long cut off. Its weights are never
+/// held in 8 bits: what it makes may be kept for good.
 struct CLIPRowEncoder: CaptionEncoder {
   let component: String
   private let model: CLIPTextModel
@@ -29,7 +30,7 @@ struct CLIPRowEncoder: CaptionEncoder {
     model = try ModelLoadingError.inFile(part.path) {
       try CLIPTextModel(
         weights, component: part.component, configuration: configuration,
-        compute: settings.compute, storage: settings.storage)
+        compute: settings.compute)
     }
     model.checkpointsBlocks = checkpointsBlocks
     tokenizer = CLIPTokenizer(padsWith: configuration.padding)

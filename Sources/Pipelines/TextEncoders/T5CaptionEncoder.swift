@@ -5,6 +5,9 @@ import ModelFamilies
 import Tensors
 
 /// T5, which reads a row of tokens of every caption, and is never trained.
+///
+/// Its weights are multiplied as they are also where those of the denoiser are held in 8 bits: two of its blocks are in
+/// memory at a time, and what it makes may be kept for good.
 struct T5CaptionEncoder: CaptionEncoder {
   let component: String
   private let model: T5Encoder
@@ -23,8 +26,7 @@ struct T5CaptionEncoder: CaptionEncoder {
     let weights = try MergedParameters(part.parameters, settings.merged)
     model = try ModelLoadingError.inFile(part.path) {
       try T5Encoder(
-        weights, component: part.component, compute: settings.compute,
-        storage: settings.storage)
+        weights, component: part.component, compute: settings.compute)
     }
     self.length = length
     isMasked = settings.appliesT5Mask
@@ -36,7 +38,7 @@ struct T5CaptionEncoder: CaptionEncoder {
   /// Vectors `[captions, tokens, width]`, and `[captions, tokens]`: 1 where there is text, 0 for padding.
   func encode(_ captions: [String]) -> [Variable] {
     let rows = captions.map { tokenizer.row($0, length: length) }
-    let states = model(rows.map(\.tokens), counts: isMasked ? rows.map(\.count) : nil)
+    let states = model(rows.map(\.tokens), counts: isMasked ? rows.map { max($0.count, 1) } : nil)
     let mask = rows.flatMap { row in (0..<length).map { $0 < row.count ? Float(1) : 0 } }
     return [Variable(states), Variable(Tensor([captions.count, length], mask))]
   }

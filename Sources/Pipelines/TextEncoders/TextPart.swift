@@ -64,6 +64,9 @@ struct TextPart {
     parameters.shape(component, "text_model.final_layer_norm", "weight")?.rows
   }
 
+  /// Numbers of the one for the whole caption.
+  var pooledWidth: Int? { parameters.shape(component, "text_projection", "weight")?.rows ?? width }
+
   /// What its weights do not tell, by the `config.json` beside it whose width it has.
   /// - Throws: `ModelLoadingError.configuration`, `.unreadable`
   func configuration(
@@ -87,7 +90,10 @@ struct TextPart {
   /// - Throws: `ModelLoadingError.tokenizer`, `.missingTokenizer`, `.tokenizerSize`, `.unreadable`
   func unigramTokenizer() throws(ModelLoadingError) -> UnigramTokenizer {
     let (path, tokenizer) = try foundTokenizer()
-    let known = parameters.shape(component, "shared", "weight")?.rows
+    let table =
+      parameters.shape(component, "shared", "weight")
+      ?? parameters.shape(component, "encoder.embed_tokens", "weight")
+    let known = table?.rows
     if let known, tokenizer.tokenCount > known {
       throw .tokenizerSize(path, tokens: tokenizer.tokenCount, known: known)
     }

@@ -108,6 +108,7 @@ extension FluxPipeline {
       ending: "_flux_te.npz",
       arrays: [("l_pooled", [pooled]), ("t5_out", [nil, columns]), ("t5_attn_mask", [nil])],
       integers: ["t5_attn_mask"], zeros: [("txt_ids", rowsOf: "t5_out", columns: 3)],
+      equalRows: [("t5_attn_mask", as: "t5_out")],
       statements: [("apply_t5_attn_mask", settings.appliesT5Mask)], identity: identity)
   }
 

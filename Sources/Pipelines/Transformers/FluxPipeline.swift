@@ -59,6 +59,7 @@ package final class FluxPipeline: ModelPipeline {
     let rules = family.flowRules(of: variant)
     let text = settings.itemsAreEncoded ? nil : textOutline(of: base, settings)
     let autoencoder = settings.itemsAreEncoded ? nil : try Autoencoder(of: base, settings.vae)
+    try autoencoder?.require(latents)
     return PipelineOutline(
       modules: modules + (text?.modules ?? []), units: LayerUnit.units(ofStreams: modules),
       blocks: BlockRows.streams.blocks(of: modules),

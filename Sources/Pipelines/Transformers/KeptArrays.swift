@@ -23,6 +23,18 @@ extension [[String: Tensor]] {
 }
 
 extension Tensor {
+  /// `[rows, count]`: as many columns of `[rows, columns]`, the further ones zeros.
+  func columns(filledTo count: Int) -> Tensor {
+    let missing = count - shape.columns
+    guard missing > 0 else { return self }
+    return Tensor(
+      [shape.rows, count],
+      (0..<shape.rows).flatMap { row in
+        elements[row * shape.columns..<(row + 1) * shape.columns]
+          + [Float](repeating: 0, count: missing)
+      })
+  }
+
   /// `[1, count, columns]`: as many rows of `[rows, columns]`, then zeros.
   func rows(filledTo count: Int) -> Tensor {
     let columns = shape.columns

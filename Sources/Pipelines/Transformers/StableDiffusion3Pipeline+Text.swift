@@ -118,14 +118,15 @@ extension StableDiffusion3Pipeline {
     guard !parts.isEmpty else { return try TextPart(clipEncoders[0], of: base, settings).require() }
     let columns = CheckpointParameters(base).shape("unet", "context_embedder", "weight")?.columns
     let pooled = CheckpointParameters(base).shape("unet", "y_embedder.mlp.0", "weight")?.columns
-    if clipEncoders == parts.prefix(2).map(\.component), let pooled, let left = parts[0].width {
-      try parts[1].requireWidth(pooled - left, of: "text_model.final_layer_norm")
+    let clip = parts.filter { clipEncoders.contains($0.component) }
+    let vector = clip.compactMap(\.pooledWidth).reduce(0, +)
+    if let pooled, clip.count == clipEncoders.count ? vector != pooled : vector > pooled {
+      throw .vectorWidth(base.file.path, unet: pooled, expected: vector)
     }
-    let width = parts.filter { clipEncoders.contains($0.component) }.compactMap(\.width).reduce(
-      0, +)
-    if let pooled, width > pooled {
-      throw .vectorWidth(base.file.path, unet: pooled, expected: width)
-    }
+    // Zeros have as many columns as numbers.
+    let width =
+      clip.compactMap(\.width).reduce(0, +)
+      + (clip.count == clipEncoders.count ? 0 : (pooled ?? 0) - vector)
     if let columns, width > columns {
       throw .contextWidth(base.file.path, unet: columns, text: width)
     }
@@ -212,6 +213,10 @@ extension StableDiffusion3Pipeline {
       limits: ["lg_out": width.text],
       arranged: { kept($1, of: $0, encoders, width) },
       integers: ["clip_l_attn_mask", "clip_g_attn_mask", "t5_attn_mask"],
+      equalRows: [
+        ("t5_attn_mask", as: "t5_out"), ("clip_l_attn_mask", as: "lg_out"),
+        ("clip_g_attn_mask", as: "lg_out"),
+      ],
       statements: [
         ("apply_lg_attn_mask", settings.appliesCLIPMask),
         ("apply_t5_attn_mask", settings.appliesT5Mask),
@@ -256,7 +261,7 @@ extension StableDiffusion3Pipeline {
 
   package func condition(kept: [[String: Tensor]], _ sizes: [PictureSize]) -> Condition {
     func stacked(_ name: String) -> Variable {
-      let parts = kept.map { $0.array(name) }
+      let parts = kept.map { $0.array(name).columns(filledTo: transformer.textWidth) }
       let most = parts.map(\.shape.rows).max() ?? 0
       return Variable(.stacked(parts.map { $0.rows(filledTo: most) }))
     }

@@ -40,6 +40,7 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
     }
     try ModelLoadingError.requireOutputs(of: "final_layer.linear", parameters, latents)
     let autoencoder = try Autoencoder(of: base, settings.vae)
+    try autoencoder?.require(latents)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
     let tokens = clipRows + (settings.t5MaxTokenLength ?? t5Rows)
     let columns = parameters.shape("unet", "context_embedder", "weight")?.columns ?? 0
@@ -56,7 +57,16 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
       streamedText: family.textEncoders.flatMap { TextPart($0, of: base, settings).streamedBlocks },
       hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
       encoderCount: autoencoder?.encoderCount ?? 0, decoderCount: autoencoder?.decoderCount ?? 0,
-      decoderWidth: autoencoder?.decoderWidth ?? 0)
+      decoderWidth: autoencoder?.decoderWidth ?? 0, notices: notices(on: base, settings))
+  }
+
+  /// What zeros stand for, unless captions are kept.
+  private static func notices(on base: BaseModel, _ settings: ModelSettings) -> [String] {
+    let (family, found) = (base.layout.family, encoders(of: base, settings))
+    guard !settings.textIsKept, !found.isEmpty else { return [] }
+    return family.textEncoders.filter { !found.contains($0) }.compactMap(family.option).map {
+      "no text encoder of '--\($0)': zeros stand for what it makes of captions"
+    }
   }
 
   /// As sd-scripts tells the models apart, and names them.

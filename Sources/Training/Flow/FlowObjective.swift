@@ -76,7 +76,7 @@ struct FlowObjective: Objective {
       return LossSettings.Sample(
         threshold: loss.threshold(atShare: Double(time) / 1000),
         weight: Double(weight) * (settings.weighsLoss ? settings.weighting.weight(at: sigma) : 1),
-        scale: settings.rules.compared == .latents ? sigma : settings.prediction.scale(at: share))
+        scale: settings.rules.compared == .latents ? share : settings.prediction.scale(at: share))
     }
     return loss.loss(prediction, target: problem.target, samples, mask: mask)
   }

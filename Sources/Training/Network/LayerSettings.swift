@@ -48,7 +48,7 @@ package struct LayerSettings: Sendable {
     }
     self.kinds = kinds
     var further: [Rule] = []
-    for (key, patterns) in known.rankLists {
+    for (key, patterns) in known.rankLists.sorted(by: { $0.key < $1.key }) {
       guard let ranks = try Self.ranks(arguments, key, patterns.count) else { continue }
       further += zip(patterns, ranks).map { Rule(pattern: Self.own($0), rank: $1) }
     }
@@ -64,7 +64,7 @@ package struct LayerSettings: Sendable {
     }
     self.blocks = blocks
     var classes: [(all: Set<String>, trained: Set<String>)] = []
-    for (key, kinds) in known.kinds {
+    for (key, kinds) in known.kinds.sorted(by: { $0.key < $1.key }) {
       guard let word = arguments[key], word != "all" else { continue }
       guard let trained = kinds[word] else {
         throw .value(

@@ -78,12 +78,14 @@ extension TrainingPlan {
   /// Refuses pictures that are larger than all that the denoiser knows places of.
   private func checkSizes() throws(SettingError) {
     guard let most = outline.longestSide,
-      let size = images.examples.map(\.bucket).max(by: { $0.longestSide < $1.longestSide }),
+      let size = (images.examples + images.validation).map(\.bucket).max(by: {
+        $0.longestSide < $1.longestSide
+      }),
       size.longestSide > most
     else { return }
     throw .combination(
       "'--resolution': \(base.layout.family.title) knows places of pictures of at most \(most) pixels a side, found "
-        + "\(size)")
+        + "\(size): lower it, or '--max_bucket_reso'")
   }
 
   /// Refuses kept captions that vary or whose encoders are trained.

@@ -116,7 +116,8 @@ package struct TextCache: Sendable {
     do throws(DatasetError) {
       _ = try outputs(in: archive, at: path)
     } catch {
-      guard isOurs else { throw error }
+      guard isOurs, layout.identity != nil else { throw error }
+      note("\(error); the cache is made anew")
       return false
     }
     guard isOurs, !trustsDisk else { return true }
@@ -138,6 +139,14 @@ package struct TextCache: Sendable {
       }
       if extents.count == 2 { columns += tensor.shape.columns }
       outputs[name] = tensor
+    }
+    for (name, other) in layout.equalRows {
+      guard let rows = outputs[name]?.shape.rows, let expected = outputs[other]?.shape.rows,
+        rows != expected
+      else { continue }
+      throw .cache(
+        path, expected: "as many numbers in '\(name)' as '\(other)' has rows, \(expected)",
+        found: "\(rows)")
     }
     for (name, value) in layout.statements {
       guard let found = archive[name]?.numbers.first.map({ $0 != 0 }) else {
@@ -166,7 +175,8 @@ package struct TextCache: Sendable {
       throw .cache(path, expected: "array '\(name)' [\(text)]", found: "arrays \(names)")
     }
     let found = tensor.shape.dimensions
-    guard found.count == extents.count, zip(found, extents).allSatisfy({ $1 ?? $0 == $0 }) else {
+    guard found.count == extents.count, zip(found, extents).allSatisfy({ $0 > 0 && $1 ?? $0 == $0 })
+    else {
       throw .cache(path, expected: "array '\(name)' [\(text)]", found: "\(tensor.shape)")
     }
     guard tensor.elements.allSatisfy(\.isFinite) else {

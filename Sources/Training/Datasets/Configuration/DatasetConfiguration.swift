@@ -184,7 +184,16 @@ package struct DatasetConfiguration: Sendable {
       ] where !(1...Self.largest).contains(value) {
         throw .setting(name, expected: "1 to \(Self.largest)", found: "\(value)")
       }
-      guard dataset.prepared == nil, let buckets = dataset.buckets else { continue }
+      guard dataset.prepared == nil else { continue }
+      guard let buckets = dataset.buckets else {
+        guard latents.patch == 1 || min(resolution.width, resolution.height) >= stride else {
+          throw .setting(
+            "resolution",
+            expected: "sides of at least \(stride) pixels, those of \(Self.unit(of: latents))",
+            found: "\(resolution)")
+        }
+        continue
+      }
       guard buckets.step % stride == 0 else {
         throw .setting(
           "bucket_reso_steps",

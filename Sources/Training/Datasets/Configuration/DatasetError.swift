@@ -112,7 +112,7 @@ extension DatasetError: CustomStringConvertible {
         + "one, or cache as safetensors.zst if both are one image in two resolutions"
     case .noTextEncoder(let file, let count, let total):
       "\(file): expected what the text encoders make of a caption, since the checkpoint has none, found none for "
-        + "\(count) of \(total) images; name a checkpoint with text encoders"
+        + "\(count) of \(total) images; name a checkpoint with text encoders, or their files by their own options"
     case .sharedText(let file, let a, let b):
       "\(file): expected the text of one caption, found two images that would share it: \(a) and \(b); rename one, "
         + "or leave out '--cache_text_encoder_outputs_to_disk'"
