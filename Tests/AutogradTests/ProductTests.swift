@@ -26,6 +26,18 @@ struct ProductTests {
     }
   }
 
+  /// No whole number stands for NaN or infinity: the row has none then, and losses show it. Others are as ever.
+  @Test func damageIsSeenInEightBits() {
+    for damage in [Float.nan, .infinity, -.infinity] {
+      let weight = Tensor([4, 3], [1, 2, 3, 0, damage, 1, 0, 0, 0, -1, 0.5, 0])
+      let rows = FrozenMatrix(weight, storage: .int8, compute: .f32).value.elements
+      #expect(rows[3..<6].allSatisfy { $0.isNaN }, "\(rows)")
+      #expect(rows[..<3].allSatisfy { $0.isFinite }, "\(rows)")
+      #expect(Array(rows[6..<9]) == [0, 0, 0])
+      #expect(rows[9] == -1)
+    }
+  }
+
   @Test(arguments: ComputeType.allCases, [FrozenStorage.compute, .int8])
   func matrices(_ compute: ComputeType, _ storage: FrozenStorage) {
     let (rows, inputs, outputs) = (37, 50, 70)

@@ -234,6 +234,13 @@ import Testing
     #expect(whole.latents == base.layout.family.latents)
     let decoder = try #require(try FluxPipeline.decoder(of: base, settings))
     #expect(try decoder.decode(Tensor(zeros: [1, 2, 3, 16])).shape == [1, 16, 24, 3])
+    // That of Stable Diffusion 1, with four channels.
+    settings.vae = Fixtures.path("training/tiny/vae")
+    let foreign = #expect(throws: ModelLoadingError.self) {
+      try FluxPipeline.outline(of: base, settings)
+    }
+    #expect(try #require(foreign).description.contains("autoencoder of 16 channels"))
+    settings.vae = VAEDecoderTests.sixteenChannels
     // A T5 whose vectors are others.
     var wider = try TensorFile(opening: Self.file("t5")).contents
     let norm = try #require(wider["encoder.final_layer_norm.weight"])

@@ -30,6 +30,19 @@ import Testing
     return try UnigramTokenizer(reading: path)
   }
 
+  /// A mark that is none would be found everywhere.
+  @Test func marksAreOneCharacter() throws {
+    let folder = TemporaryFolder()
+    let bytes = try #require(try Self.fixture().tensors["tokenizer.json"]).stored.bytes
+    let text = String(decoding: bytes, as: UTF8.self)
+    let path = folder.file("tokenizer.json")
+    let changed = text.replacing("\"replacement\":\"▁\"", with: "\"replacement\":\"\"")
+    try #require(changed != text)
+    try changed.write(toFile: path.string, atomically: true, encoding: .utf8)
+    let error = #expect(throws: ModelLoadingError.self) { try UnigramTokenizer(reading: path) }
+    #expect("\(error as Any)".contains("one character in 'replacement'"))
+  }
+
   static func captions() throws -> [String] {
     let file = try TensorFile(opening: Fixtures.path("training/models/captions.safetensors.zst"))
     let text = try #require(file.tensors["text"]).stored.bytes

@@ -36,8 +36,8 @@ package struct SamplePlan {
     guard samples.isAsked, let path = samples.prompts else { return nil }
     guard pipeline.drawsPictures, outline.prepared == nil else {
       notices.append(
-        "'--sample_prompts': no samples are drawn: no pictures are drawn of \(base.layout.family.title) that is "
-          + "trained from encoded captions and pictures")
+        "'--sample_prompts': no samples are drawn: \(base.layout.family.title) draws none where captions and "
+          + "pictures come encoded")
       return nil
     }
     if samples.everySteps != nil, samples.everyEpochs != nil {

@@ -95,7 +95,7 @@ import Testing
     #expect(
       said
         == "'--resolution': Stable Diffusion 3 and 3.5 knows places of pictures of at most 128 pixels a side, found "
-        + "144x48", "\(said)")
+        + "144x48: lower it, or '--max_bucket_reso'", "\(said)")
   }
 
   // MARK: What is left out
