@@ -101,7 +101,8 @@ import Testing
       #expect(
         "\(error)".hasSuffix(
           "alpha_te_outputs.npz: expected what the text encoders make of a caption, since the checkpoint has none, "
-            + "found none for 1 of 4 images; name a checkpoint with text encoders, or their files by their own options"),
+            + "found none for 1 of 4 images; name a checkpoint with text encoders, or their files by their own options"
+        ),
         "\(error)")
     }
   }
