@@ -5,11 +5,10 @@ struct FlowGrid: Hashable, Sendable {
   /// One more than there are steps.
   let shares: [Double]
 
-  /// Equal steps, moved toward noise: s t / (1 + (s − 1) t) of t (Esser et al. 2024, "Scaling rectified flow transformers
-  /// for high-resolution image synthesis", section 5.3.2).
+  /// Equal steps, moved toward noise, see `FlowShift`.
   /// - Parameter shift: s, above 0; 1 moves nothing.
   init(steps: Int, shift: Double, spacing: SamplingRules.Spacing = .whole) {
-    func shifted(_ t: Double) -> Double { shift * t / (1 + (shift - 1) * t) }
+    func shifted(_ t: Double) -> Double { FlowShift.moved(t, by: shift) }
     switch spacing {
     case .whole:
       shares = (0...steps).map { shifted(Double(steps - $0) / Double(steps)) }

@@ -90,10 +90,10 @@ extension FlowSettings {
       return Moment(share: 1 - step / 1000, time: 1000 - step)
     case .shifted:
       let step = min(max((1000 * fraction).rounded(.down), 0), 999)
-      let time = low + ShareCurve.shifted(1 - step / 1000, by: shift) * (high - low)
+      let time = low + FlowShift.moved(1 - step / 1000, by: shift) * (high - low)
       return Moment(share: time / 1000, time: time)
     case .dense:
-      let shifted = ShareCurve.shifted(fraction, by: trainingShift)
+      let shifted = FlowShift.moved(fraction, by: trainingShift)
       let step = min(max((low + shifted * (high - low)).rounded(.down), 0), 1000)
       return Moment(share: step / 1000, time: step)
     }

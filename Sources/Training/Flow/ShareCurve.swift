@@ -1,3 +1,5 @@
+import ModelFamilies
+
 #if canImport(Darwin)
   import Darwin
 #else
@@ -20,7 +22,7 @@ enum ShareCurve {
   func share(of number: Double) -> Double {
     switch self {
     case .even: number
-    case .logistic(let scale, let shift): Self.shifted(Self.sigmoid(scale * number), by: shift)
+    case .logistic(let scale, let shift): FlowShift.moved(Self.sigmoid(scale * number), by: shift)
     case .logSNR(let mean, let deviation): Self.sigmoid(-(mean + deviation * number) / 2)
     }
   }
@@ -54,11 +56,6 @@ enum ShareCurve {
   }
 
   static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
-
-  /// s t / (1 + (s − 1) t)
-  static func shifted(_ share: Double, by shift: Double) -> Double {
-    shift * share / (1 + (shift - 1) * share)
-  }
 
   /// √2 · erf⁻¹(2q − 1), by Newton's method on Φ.
   static func normal(atQuantile quantile: Double) -> Double {
