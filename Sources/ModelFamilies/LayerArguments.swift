@@ -14,23 +14,25 @@ package struct LayerArguments: Sendable {
   /// Layers that are queries, keys and values in one, and maybe what is computed beside them, which `split_qkv` takes
   /// for several.
   package let fused: [String]
+  /// What the module knows and is refused, with the reason.
+  package let refused: [String: String]
 
   /// Of a family whose file says nothing.
   package static let none = LayerArguments(
-    ranks: [:], rankLists: [:], blocks: [:], kinds: [:], fused: [])
+    ranks: [:], rankLists: [:], blocks: [:], kinds: [:], fused: [], refused: [:])
 
   package static let splits = "split_qkv"
 
   /// The keys of all of them.
   package var names: Set<String> {
     Set(ranks.keys).union(rankLists.keys).union(blocks.keys).union(kinds.keys)
-      .union(fused.isEmpty ? [] : [Self.splits])
+      .union(fused.isEmpty ? [] : [Self.splits]).union(refused.keys)
   }
 }
 
 extension LayerArguments {
   init(_ table: EmbeddedTable) {
-    table.expect("ranks", "rank_lists", "blocks", "kinds", "fused")
+    table.expect("ranks", "rank_lists", "blocks", "kinds", "fused", "refused")
     self.init(
       ranks: table.table(ifAny: "ranks")?.entries { $0.string($1) } ?? [:],
       rankLists: table.lists(ifAny: "rank_lists") ?? [:],
@@ -38,6 +40,7 @@ extension LayerArguments {
       kinds: table.table(ifAny: "kinds")?.entries { kinds, key in
         kinds.table(key).entries { $0.strings($1) }
       } ?? [:],
-      fused: table.strings(ifAny: "fused") ?? [])
+      fused: table.strings(ifAny: "fused") ?? [],
+      refused: table.table(ifAny: "refused")?.entries { $0.string($1) } ?? [:])
   }
 }

@@ -52,19 +52,14 @@ package enum NetworkModule: Sendable {
 
   /// Arguments that it has and that are refused, and why.
   var unsupported: [String: String] {
-    guard case .kohya = self, !families.isEmpty else { return [:] }
-    return [
-      "ggpo_beta": "perturbations by gradients are not built",
-      "ggpo_sigma": "perturbations by gradients are not built",
-      "train_t5xxl": "T5 is not trained here",
-    ]
+    if case .kohya = self { layerArguments.refused } else { [:] }
   }
 
   /// The keys of its `--network_args`.
   var arguments: Set<String> {
     switch self {
     case .kohya:
-      Self.shared.union(Self.blocks).union(LayerSettings.names).union(unsupported.keys)
+      Self.shared.union(Self.blocks).union(LayerSettings.names)
         .union(layerArguments.names)
     case .musubi(let algorithm):
       Self.shared.union(["use_tucker", "train_llm_adapter"])
