@@ -7,9 +7,9 @@ import SystemPackage
 
 /// Pictures that a run draws on its way: what of, and when.
 ///
-/// Defaults are those of sd-scripts (`library/train_util.py`, `sample_images_common`): 512 × 512 pixels, 30 steps,
-/// a scale of 7.5, unless the family's file says else. A prompt without a seed has that of the run, counted on by its place among the prompts, so that
-/// all its pictures begin with the same noise, and a run that is repeated draws the same.
+/// Defaults are those of sd-scripts (`library/train_util.py`, `sample_images_common`): 512 × 512 pixels, 30 steps, a scale
+/// of 7.5, unless the family's file says else. A prompt without a seed has that of the run, counted on by its place among
+/// the prompts, so that all its pictures begin with the same noise, and a run that is repeated draws the same.
 package struct SamplePlan {
   /// One for each prompt.
   package let pictures: [PictureRequest]

@@ -29,12 +29,19 @@ package struct TextCache: Sendable {
     package let caption: String
   }
 
-  /// - Parameter note: told of files that are damaged and made anew.
+  /// - Parameter note: told once of files that are damaged and made anew.
   /// - Throws: `DatasetError.cache` for a file that does not match and was not written here, `.sharedText` for a
   ///   file that would be that of two captions, `.noTextEncoder` if there is nothing to make files with.
   package func missing(note: (String) -> Void = { _ in }) throws(DatasetError) -> [Missing] {
     var users: [FilePath: TrainingExample] = [:]
     var missing: [Missing] = []
+    var faults: [String] = []
+    defer {
+      if let first = faults.first {
+        let others = faults.count > 1 ? ", and those of \(faults.count - 1) other captions" : ""
+        note("\(first); the cache is made anew\(others)")
+      }
+    }
     for place in set.places {
       let example = set[place]
       let (path, caption) = (path(of: example), set.fixedCaption(of: example))
@@ -44,7 +51,7 @@ package struct TextCache: Sendable {
         }
         continue
       }
-      if try !isGood(path, for: caption, note) {
+      if try !isGood(path, for: caption, { faults.append($0) }) {
         missing.append(Missing(path: path, caption: caption))
       }
     }
@@ -108,7 +115,7 @@ package struct TextCache: Sendable {
       archive = try NumpyArchive(reading: path)
     } catch {
       guard error.isDamage, (try? MappedFile(path)) != nil else { throw error }
-      note("\(error); the cache is made anew")
+      note("\(error)")
       return false
     }
     let entries = archive[Self.entries].flatMap { JSONValue(parsing: $0.text) }
@@ -117,7 +124,7 @@ package struct TextCache: Sendable {
       _ = try outputs(in: archive, at: path)
     } catch {
       guard isOurs, layout.identity != nil else { throw error }
-      note("\(error); the cache is made anew")
+      note("\(error)")
       return false
     }
     guard isOurs, !trustsDisk else { return true }
