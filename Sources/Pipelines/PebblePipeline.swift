@@ -21,8 +21,8 @@ package final class PebblePipeline: ModelPipeline {
     return PipelineOutline(
       modules: modules, units: units(of: modules), latents: base.layout.family.commonLatents,
       prediction: .noise,
-      skippableTextLayers: nil, tokens: PebbleText.captionLength, hasEncoder: true,
-      hasDecoder: true)
+      skippableTextLayers: nil, tokens: PebbleText.captionLength,
+      autoencoder: AutoencoderOutline(hasDecoder: true))
   }
 
   /// Each stone is a unit; every layer sees all places of the latents.

@@ -27,20 +27,14 @@ package struct PipelineOutline: Sendable {
   /// Blocks of a text encoder that is never trained, in the order in which they are computed: two of them are in
   /// memory at a time. They are not among the modules.
   package let streamedText: [[FamilyModule]]
-  /// Whether there is an encoder of pictures.
-  package let hasEncoder: Bool
-  /// Whether there is what turns latents into pictures.
-  package let hasDecoder: Bool
+  /// nil where there is no encoder of pictures.
+  package let autoencoder: AutoencoderOutline?
   /// Whether the denoiser is told a strength of guidance.
   package let takesGuidance: Bool
   /// Whether there may be another network for much noise.
   package let takesHighNoise: Bool
   /// That network, where one is named.
   package let highNoise: BaseModel?
-  /// Weights of that encoder, which is held in f32.
-  package let encoderCount: Int
-  /// Weights of what turns latents into pictures, and the numbers that it holds at a time for each pixel.
-  package let decoderCount, decoderWidth: Int
   /// What the user should know of the checkpoint.
   package let notices: [String]
   /// What is needed of items that come encoded; nil where pictures and captions are read.
@@ -51,9 +45,8 @@ package struct PipelineOutline: Sendable {
     latents: LatentLayout, prediction: Prediction?,
     variant: String? = nil, hasZeroTerminalSNR: Bool = false,
     skippableTextLayers: Int?, longestSide: Int? = nil, tokens: Int,
-    captionBytes: Int = 0, streamedText: [[FamilyModule]] = [], hasEncoder: Bool,
-    hasDecoder: Bool = false, encoderCount: Int = 0,
-    decoderCount: Int = 0, decoderWidth: Int = 0, notices: [String] = [],
+    captionBytes: Int = 0, streamedText: [[FamilyModule]] = [],
+    autoencoder: AutoencoderOutline? = nil, notices: [String] = [],
     takesGuidance: Bool = false, takesHighNoise: Bool = false,
     highNoise: BaseModel? = nil, prepared: PreparedItems? = nil
   ) {
@@ -69,16 +62,24 @@ package struct PipelineOutline: Sendable {
     self.tokens = tokens
     self.captionBytes = captionBytes
     self.streamedText = streamedText
-    self.hasEncoder = hasEncoder
-    self.hasDecoder = hasDecoder
+    self.autoencoder = autoencoder
     self.takesGuidance = takesGuidance
     self.takesHighNoise = takesHighNoise
     self.highNoise = highNoise
-    self.encoderCount = encoderCount
-    self.decoderCount = decoderCount
-    self.decoderWidth = decoderWidth
     self.notices = notices
     self.prepared = prepared
+  }
+
+  /// Whether there is what turns latents into pictures.
+  package var hasDecoder: Bool { autoencoder?.hasDecoder ?? false }
+
+  /// Bytes of what a text encoder has in memory at a time that is read as it is computed: two of its blocks, which are
+  /// never held in 8 bits.
+  package func streamedTextBytes(_ settings: ModelSettings) -> Int {
+    let blocks = streamedText.map { block in
+      block.reduce(0) { $0 + settings.bytes(of: $1, inEightBits: false) }
+    }
+    return 2 * (blocks.max() ?? 0)
   }
 
   /// Whether the denoiser is a row of blocks, whose weights may be in few bits and be read when they are needed.

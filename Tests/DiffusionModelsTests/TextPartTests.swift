@@ -227,10 +227,10 @@ import Testing
     let outline = try FluxPipeline.outline(of: base, settings)
     #expect(Set(outline.modules.map(\.component)) == ["unet", "te1"])
     #expect(outline.streamedText.map(\.count) == [10, 9, 9] && outline.tokens == 20)
-    #expect(outline.captionBytes == 4 * (12 + 20 * 24 + 20) && !outline.hasEncoder)
+    #expect(outline.captionBytes == 4 * (12 + 20 * 24 + 20) && outline.autoencoder == nil)
     settings.vae = VAEDecoderTests.sixteenChannels
     let whole = try FluxPipeline.outline(of: base, settings)
-    #expect(whole.hasEncoder && whole.hasDecoder && whole.encoderCount > 0)
+    #expect(try whole.hasDecoder && #require(whole.autoencoder).encoderCount > 0)
     #expect(whole.latents == base.layout.family.latents)
     let decoder = try #require(try FluxPipeline.decoder(of: base, settings))
     #expect(try decoder.decode(Tensor(zeros: [1, 2, 3, 16])).shape == [1, 16, 24, 3])

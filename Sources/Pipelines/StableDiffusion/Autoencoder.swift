@@ -46,6 +46,12 @@ struct Autoencoder {
       shift: configuration.shift, scale: configuration.scale)
   }
 
+  var outline: AutoencoderOutline {
+    AutoencoderOutline(
+      hasDecoder: hasDecoder, encoderCount: weightCount(of: ["encoder.", "quant_conv"]),
+      decoderCount: weightCount(of: ["decoder.", "post_quant_conv"]), decoderWidth: decoderWidth)
+  }
+
   /// That its latents are those of the denoiser.
   /// - Throws: `ModelLoadingError.otherAutoencoder`
   func require(_ expected: LatentLayout) throws(ModelLoadingError) {
@@ -54,15 +60,9 @@ struct Autoencoder {
     }
   }
 
-  /// Weights of the encoder.
-  var encoderCount: Int { weightCount(of: ["encoder.", "quant_conv"]) }
-
-  /// Weights of the decoder.
-  var decoderCount: Int { weightCount(of: ["decoder.", "post_quant_conv"]) }
-
   /// Numbers that the decoder holds for each pixel: what goes into its last level, and what the first block makes of
   /// it.
-  var decoderWidth: Int {
+  private var decoderWidth: Int {
     let last = source.base.layout.modules.filter {
       $0.component == "vae" && $0.graphPath.hasPrefix("decoder.up_blocks.")
         && $0.graphPath.hasSuffix(".resnets.0.conv1")

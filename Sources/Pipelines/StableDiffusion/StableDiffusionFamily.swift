@@ -4,7 +4,7 @@ package import DiffusionModels
 import ModelFamilies
 
 /// What the pipelines of Stable Diffusion 1, 2 and XL have in common: a UNet, CLIP text encoders, and an autoencoder.
-package protocol StableDiffusionFamily: ModelPipeline {
+package protocol StableDiffusionFamily: AutoencodedFamily {
   /// What the UNet reads of a text encoder: vectors of tokens, `[captions, tokens, width]`, then whatever else.
   /// - Parameters:
   ///   - index: which of the family's encoders it is.
@@ -36,24 +36,8 @@ extension StableDiffusionFamily {
       tokens: settings.maxTokenLength + 2,
       captionBytes: (settings.maxTokenLength + 2) * MemoryLayout<Float>.stride
         * (StableDiffusionModel.contextWidth(of: parameters) ?? 0),
-      hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
-      encoderCount: autoencoder?.encoderCount ?? 0,
-      decoderCount: autoencoder?.decoderCount ?? 0, decoderWidth: autoencoder?.decoderWidth ?? 0,
+      autoencoder: autoencoder?.outline,
       notices: StableDiffusionConfiguration.notices(on: base))
-  }
-
-  package static func encoder(
-    of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentEncoder)? {
-    try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
-  }
-
-  package static var drawsPictures: Bool { true }
-
-  package static func decoder(
-    of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentDecoder)? {
-    try Autoencoder(of: base, settings.vae)?.decoder(compute: settings.compute)
   }
 
   package static func captionEncoders(

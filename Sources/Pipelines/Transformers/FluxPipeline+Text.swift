@@ -8,21 +8,7 @@ package import Tensors
 
 /// What Flux.1 reads of captions: CLIP's vector for the whole, and T5's for the tokens.
 extension FluxPipeline {
-  package static func encoder(
-    of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentEncoder)? {
-    try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
-  }
-
-  package static let drawsPictures = true
-
   package static let readsWeights = false
-
-  package static func decoder(
-    of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentDecoder)? {
-    try Autoencoder(of: base, settings.vae)?.decoder(compute: settings.compute)
-  }
 
   /// CLIP-L and T5.
   private static func parts(

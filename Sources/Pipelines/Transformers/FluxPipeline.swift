@@ -9,7 +9,7 @@ import Tensors
 ///
 /// Sources: sd-scripts `flux_train_network.py`, `library/strategy_flux.py`; musubi-tuner
 /// `flux_kontext_train_network.py`.
-package final class FluxPipeline: ModelPipeline {
+package final class FluxPipeline: AutoencodedFamily {
   package static let families = ["flux"]
 
   /// What the transformer reads besides latents and times.
@@ -67,9 +67,7 @@ package final class FluxPipeline: ModelPipeline {
       prediction: .flow(timeOffset: rules.timeOffset), variant: variant,
       skippableTextLayers: nil,
       tokens: tokens(of: parameters, settings), captionBytes: text?.bytes ?? 0,
-      streamedText: text?.streamed ?? [], hasEncoder: autoencoder != nil,
-      hasDecoder: autoencoder?.hasDecoder ?? false, encoderCount: autoencoder?.encoderCount ?? 0,
-      decoderCount: autoencoder?.decoderCount ?? 0, decoderWidth: autoencoder?.decoderWidth ?? 0,
+      streamedText: text?.streamed ?? [], autoencoder: autoencoder?.outline,
       takesGuidance: takesGuidance(parameters),
       prepared: settings.itemsAreEncoded ? encodedItems(of: parameters) : nil)
   }

@@ -57,7 +57,6 @@ package final class HunyuanVideoPipeline: PreparedFamily {
       modules: modules, units: LayerUnit.units(ofStreams: modules),
       blocks: BlockRows.streams.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256,
-      hasEncoder: false,
       takesGuidance: parameters.shape("unet", "guidance_in.mlp.0", "weight") != nil,
       prepared: PreparedItems(
         family.commonCaches,

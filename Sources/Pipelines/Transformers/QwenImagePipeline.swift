@@ -51,8 +51,8 @@ package final class QwenImagePipeline: PreparedFamily {
     let pictures = PreparedItems.Array.series(shown, channels: latents.channels)
     return PipelineOutline(
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
-      latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil, tokens: 256,
-      hasEncoder: false,
+      latents: latents, prediction: .flow(timeOffset: 1), variant: settings.variant,
+      skippableTextLayers: nil, tokens: 256,
       prepared: PreparedItems(
         family.caches(of: settings.variant),
         settings.variant == nil ? [texts] : [texts, pictures]))

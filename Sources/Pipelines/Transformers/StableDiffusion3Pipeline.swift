@@ -9,7 +9,7 @@ import Tensors
 /// told one vector for the whole caption.
 ///
 /// Source: sd-scripts `sd3_train_network.py`, `library/strategy_sd3.py`.
-package final class StableDiffusion3Pipeline: ModelPipeline {
+package final class StableDiffusion3Pipeline: AutoencodedFamily {
   package static let families = ["sd3"]
 
   let transformer: StableDiffusion3Transformer
@@ -55,9 +55,7 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
         .map { $0 * latents.step },
       tokens: tokens, captionBytes: tokens * columns * MemoryLayout<Float>.stride,
       streamedText: family.textEncoders.flatMap { TextPart($0, of: base, settings).streamedBlocks },
-      hasEncoder: autoencoder != nil, hasDecoder: autoencoder?.hasDecoder ?? false,
-      encoderCount: autoencoder?.encoderCount ?? 0, decoderCount: autoencoder?.decoderCount ?? 0,
-      decoderWidth: autoencoder?.decoderWidth ?? 0, notices: notices(on: base, settings))
+      autoencoder: autoencoder?.outline, notices: notices(on: base, settings))
   }
 
   /// What zeros stand for, unless captions are kept.
@@ -91,21 +89,7 @@ package final class StableDiffusion3Pipeline: ModelPipeline {
     }
   }
 
-  package static func encoder(
-    of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentEncoder)? {
-    try Autoencoder(of: base, settings.vae)?.encoder(compute: .f32)
-  }
-
-  package static let drawsPictures = true
-
   package static let readsWeights = false
-
-  package static func decoder(
-    of base: BaseModel, _ settings: ModelSettings
-  ) throws -> (any LatentDecoder)? {
-    try Autoencoder(of: base, settings.vae)?.decoder(compute: settings.compute)
-  }
 
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
     var configuration = StableDiffusion3Configuration()

@@ -73,7 +73,7 @@ package final class WanPipeline: PreparedFamily {
     return PipelineOutline(
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil,
-      tokens: WanConfiguration().textLength, hasEncoder: false, takesHighNoise: true,
+      tokens: WanConfiguration().textLength, takesHighNoise: true,
       highNoise: try highNoise(of: base, settings),
       prepared: PreparedItems(family.commonCaches, arrays))
   }

@@ -18,9 +18,9 @@ extension PictureRequest {
     }
     let bytes = MemoryLayout<Float>.stride
     let denoising = texts.count * (largest + boundaries) * bytes
-    let image = width * height * outline.decoderWidth * bytes
+    let image = width * height * (outline.autoencoder?.decoderWidth ?? 0) * bytes
     // Of the widths in and out of the last level, a third is of what is held whole, see `BandPlan`.
     let decoding = max(min(image, Self.mostHeldBytes), image / 3)
-    return max(denoising, outline.decoderCount * bytes + decoding)
+    return max(denoising, (outline.autoencoder?.decoderCount ?? 0) * bytes + decoding)
   }
 }

@@ -12,12 +12,7 @@ extension SamplingPlan {
         $0 + (isTaken($1.role) ? configuration.model.bytes(of: $1) : 0)
       }
     }
-    // Two blocks of a text encoder that is read as it is computed.
-    let streamed =
-      2
-      * (outline.streamedText.map { block in
-        block.reduce(0) { $0 + configuration.model.bytes(of: $1) }
-      }.max() ?? 0)
+    let streamed = outline.streamedTextBytes(configuration.model)
     let picture = pictures.map { $0.bytes(outline) }.max() ?? 0
     return max(weights { $0 == .text } + streamed, weights { $0 == .denoiser } + picture)
   }

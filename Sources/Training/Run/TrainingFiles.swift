@@ -65,7 +65,7 @@ extension TrainingPlan {
     var settings = configuration.noise.metadata(zeroTerminal: configuration.hasZeroTerminalSNR)
     settings.merge(configuration.loss.metadata) { $1 }
     let summary = images.summary
-    let variant = outline.variant ?? configuration.model.variant
+    let variant = outline.variant
     let isOfMusubi =
       FamilyMetadata(of: base.layout.family, variant: variant)?.trainer == .musubi
     settings["num_train_images"] = PythonText(summary.trainingSamples)

@@ -27,7 +27,8 @@ extension TrainingPlan {
     try checkKeptText()
     try checkCacheFolders()
     guard
-      outline.hasEncoder || outline.prepared != nil || configuration.cache.place?.isDisk ?? false
+      outline.autoencoder != nil || outline.prepared != nil
+        || configuration.cache.place?.isDisk ?? false
     else {
       throw TrainingError.missingVAE(base.file.path)
     }

@@ -66,7 +66,7 @@ extension TrainingPlan {
     let groups = network.rateGroups(
       unet: configuration.rates.unetRate, textEncoders: configuration.rates.textEncoderRates)
     let components = Set(groups.flatMap(\.modules).map { network.modules[$0].module.component })
-    let encoder = outline.encoderCount * MemoryLayout<Float>.stride
+    let encoder = (outline.autoencoder?.encoderCount ?? 0) * MemoryLayout<Float>.stride
     let frames = outline.latents.frames(ofVideo: largest?.frames ?? 1)
     return StepEstimate(
       units: outline.units
@@ -107,13 +107,11 @@ extension TrainingPlan {
   private static func streamedTextBytes(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline
   ) -> Int {
-    let blocks = outline.streamedText.map { block in
-      block.reduce(0) { $0 + configuration.model.bytes(of: $1) }
-    }
-    guard let largest = blocks.max() else { return 0 }
+    guard !outline.streamedText.isEmpty else { return 0 }
     // The widest layer, its gate and their product, and some rows of the block's own width.
     let widest = outline.streamedText.joined().map(\.shape.rows).max() ?? 0
-    return 2 * largest + 5 * widest * outline.tokens * MemoryLayout<Float>.stride
+    return outline.streamedTextBytes(configuration.model) + 5 * widest * outline.tokens
+      * MemoryLayout<Float>.stride
   }
 
   /// nil where text encoders are adapted, where captions are not known, or where they are too many.

@@ -21,7 +21,7 @@ final class PreparedPipeline: ModelPipeline {
     let model = try PreparedModel.wan()
     return PipelineOutline(
       modules: base.layout.modules, units: [], latents: model.latents, prediction: .noise,
-      skippableTextLayers: nil, tokens: 16, hasEncoder: false, prepared: model.items)
+      skippableTextLayers: nil, tokens: 16, prepared: model.items)
   }
 
   static func encoder(of base: BaseModel, _ settings: ModelSettings) -> (any LatentEncoder)? {
