@@ -7,7 +7,7 @@ behind a name that Python keeps for itself falls away (`from_="kohya"`). What co
 
     >>> import lyco
     >>> lyco.extract("base.safetensors", "tuned.safetensors", "adapter.safetensors", linear_dim=32)
-    >>> lyco.inspect("adapter.safetensors")["algorithms"]
+    >>> lyco.inspect("adapter.safetensors")["adapter"]["algorithms"]
 """
 
 from __future__ import annotations

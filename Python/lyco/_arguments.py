@@ -30,6 +30,9 @@ def command_line(
             if not isinstance(value, bool):
                 raise TypeError(f"lyco.{tool}: {keyword}: expected True or False, found {value!r}")
             words += [f"--{name}"] if value else []
+        elif name in LISTS[tool] and tool == "train":
+            # As with kohya's scripts, what is given last counts alone.
+            words += [f"--{name}", *map(_text, _items(value))]
         elif name in LISTS[tool]:
             words += [f"--{name}={_text(item)}" for item in _items(value)]
         elif isinstance(value, Mapping) or _is_list(value):

@@ -45,7 +45,7 @@ import lyco
 
 lyco.extract("base.safetensors", "tuned.safetensors", "adapter.safetensors", linear_dim=32)
 lyco.merge("base.safetensors", ["a.safetensors", "b.safetensors"], "merged.safetensors", ratio=[0.7, -0.3])
-print(lyco.inspect("adapter.safetensors")["algorithms"])
+print(lyco.inspect("adapter.safetensors")["adapter"]["algorithms"])
 ```
 """
 

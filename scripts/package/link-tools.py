@@ -37,6 +37,19 @@ def objects(arguments):
     return [word.strip("'") for path in lists for word in pathlib.Path(path).read_text().split("\n") if word]
 
 
+def with_own_main(path, tool, folder):
+    """An object of a tool, with names of its own where the compiler gives the same to all: it calls every `main` that
+    is asynchronous `async_Main`, and of what it makes of them the linker would take one for all tools."""
+    if f"/lyco_{tool}.build/" not in path or b"async_Main" not in pathlib.Path(path).read_bytes():
+        return path
+    listed = subprocess.run(["nm", "-g", path], check=True, text=True, stdout=subprocess.PIPE).stdout
+    names = [line.split()[-1] for line in listed.splitlines() if "async_Main" in line]
+    copy = folder / f"{tool}-{pathlib.Path(path).name}"
+    subprocess.run(
+        ["objcopy", *(f"--redefine-sym={name}={name}_{tool}" for name in names), path, copy], check=True)
+    return str(copy)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("scratch", type=pathlib.Path)
@@ -52,7 +65,8 @@ def main():
     subprocess.run(
         [clang, "-O2", "-Wall", "-Werror", f"-I{folder}", f'-DLYCO_COMMIT="{options.commit}"', "-c",
          HERE / "main.c", "-o", folder / "main.o"], check=True)
-    inputs = {path: None for arguments in commands.values() for path in objects(arguments)}
+    inputs = {
+        with_own_main(path, tool, folder): None for tool, arguments in commands.items() for path in objects(arguments)}
     libraries = {
         word: None for arguments in commands.values() for word in arguments if re.match(r"-[lL].", word)}
     runtime = [name for name, parts in PARTS.items() for name in [name, *parts]]

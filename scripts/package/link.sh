@@ -13,7 +13,7 @@ if [[ -z "$scratch" ]]; then
 fi
 mkdir -p "$out.new"
 scripts/package/link-tools.py "$scratch" "$out.new/lyco" --commit "$(scripts/package/commit.sh)"
-rm -f "$out.new"/{main.o,objects.txt,lyco.autolink}
+rm -f "$out.new"/*.{o,txt,autolink}
 sed -n 's/TOOL(\(.*\))/\1/p' "$out.new/tools.h" | while read -r tool; do
   ln -sfn lyco "$out.new/lyco-$tool"
 done
