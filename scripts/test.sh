@@ -5,7 +5,8 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scripts/bootstrap.sh
+swift="$(scripts/bootstrap.sh)"
+export PATH="${swift:+$swift:}$PATH"
 # Completion scripts are tested in the shells that they are for.
 shells=()
 for shell in zsh fish; do

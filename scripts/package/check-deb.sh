@@ -57,7 +57,7 @@ lyco-merge --version >/dev/null
 
 apt-get remove -y -qq lyco >/dev/null
 ! command -v lyco-extract >/dev/null
-apt-get purge -y -qq lyco >/dev/null
+dpkg --purge lyco 2>/dev/null
 files >/tmp/after
 diff <(grep -v '^/var/lib/dpkg' /tmp/before) <(grep -v '^/var/lib/dpkg' /tmp/after) || {
   echo "check-deb.sh: expected the same files before and after, found those above" >&2
