@@ -18,8 +18,8 @@ sed -n "/^## \[${release//./\\.}\]/,/^## /p" CHANGELOG.md | grep -q '^- ' ||
 tag="$(git tag --list "v$release" --format '%(objectname:short)')"
 [[ -z "$tag" || "$(git rev-list -n 1 "v$release")" == "$(git rev-parse HEAD)" ]] ||
   fail "v$release: expected a release that is not out yet, found its tag at $tag; raise it in Suite.swift"
-for tool in debootstrap lintian mandoc unzip zsh fish; do
-  command -v "$tool" >/dev/null || fail "expected '$tool', found none; apt-get install debootstrap lintian mandoc unzip zsh fish"
+for tool in debootstrap lintian mandoc unzip zsh fish qemu-aarch64; do
+  command -v "$tool" >/dev/null || fail "expected '$tool', found none; apt-get install debootstrap lintian mandoc unzip zsh fish qemu-user"
 done
 ((EUID == 0)) || fail "expected root, for debootstrap"
 swift="$(scripts/bootstrap.sh)"
@@ -40,6 +40,7 @@ scripts/package/check-wheel.sh dist/lyco-*.whl --chroot
 scripts/package/check-deb.sh dist/lyco_*.deb
 scripts/checks/check-install.sh .build
 scripts/checks/check-bootstrap.py
+scripts/checks/check-arm64.sh
 [[ -z "$(git status --porcelain)" ]] || fail "expected the tree as it was, found $(git status --porcelain)"
 (cd dist && sha256sum lyco* >SHA256SUMS && du -h lyco* && cat SHA256SUMS)
 echo "release.sh: lyco $release of $(scripts/package/commit.sh) is in dist; tag it: git tag v$release"
