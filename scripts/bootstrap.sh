@@ -17,6 +17,8 @@ host="${LYCO_SWIFT_HOST:-https://download.swift.org}"
 keys="${LYCO_SWIFT_HOST:-https://www.swift.org}/keys/all-keys.asc"
 folder="${LYCO_SWIFT_FOLDER:-$HOME/.local/share/swift}"
 
+apt="$(dirname "${BASH_SOURCE[0]}")/apt.sh"
+
 fail() {
   echo "bootstrap.sh: $*" >&2
   exit 1
@@ -28,20 +30,6 @@ case "${1-}" in
   "") ;;
   *) fail "expected '--yes' or nothing, found '$1'" ;;
 esac
-
-# install PACKAGE…: those that are missing.
-install() {
-  local package missing=() sudo=()
-  for package in "$@"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
-  done
-  ((${#missing[@]})) || return 0
-  echo "installing ${missing[*]}" >&2
-  ((EUID == 0)) || sudo=(sudo)
-  "${sudo[@]}" apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
-    "${missing[@]}" >/dev/null
-}
 
 # Whether a Swift is new enough.
 serves() {
@@ -85,7 +73,7 @@ END
     read -r -p "Fetch Swift $version? [y/N] " answer
     [[ "$answer" == [yY]* ]] || fail "Swift is needed: https://www.swift.org/install"
   fi
-  install ca-certificates curl gnupg binutils g++ git libc6-dev libcurl4-openssl-dev libncurses-dev libsqlite3-0 \
+  "$apt" ca-certificates curl gnupg binutils g++ git libc6-dev libcurl4-openssl-dev libncurses-dev libsqlite3-0 \
     libxml2-dev tzdata zlib1g-dev
 
   mkdir -p "$folder"
@@ -111,7 +99,7 @@ END
   echo "$folder/$name/usr/bin"
 }
 
-install libopenblas-dev liblapacke-dev libzstd-dev libssl-dev libdnnl-dev libpng-dev libjpeg-dev libwebp-dev \
+"$apt" libopenblas-dev liblapacke-dev libzstd-dev libssl-dev libdnnl-dev libpng-dev libjpeg-dev libwebp-dev \
   libre2-dev pkg-config python3
 if command -v swift >/dev/null && serves swift; then exit 0; fi
 for found in "$folder"/swift-*-RELEASE-*/usr/bin; do

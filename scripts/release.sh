@@ -18,10 +18,8 @@ sed -n "/^## \[${release//./\\.}\]/,/^## /p" CHANGELOG.md | grep -q '^- ' ||
 tag="$(git tag --list "v$release" --format '%(objectname:short)')"
 [[ -z "$tag" || "$(git rev-list -n 1 "v$release")" == "$(git rev-parse HEAD)" ]] ||
   fail "v$release: expected a release that is not out yet, found its tag at $tag; raise it in Suite.swift"
-for tool in debootstrap lintian mandoc unzip zsh fish qemu-aarch64; do
-  command -v "$tool" >/dev/null || fail "expected '$tool', found none; apt-get install debootstrap lintian mandoc unzip zsh fish qemu-user"
-done
 ((EUID == 0)) || fail "expected root, for debootstrap"
+scripts/apt.sh python3-venv dpkg-dev lintian mandoc unzip gnupg curl debootstrap qemu-user
 swift="$(scripts/bootstrap.sh)"
 export PATH="${swift:+$swift:}$PATH"
 

@@ -94,7 +94,7 @@ class Bootstrap:
         self.folder = folder
         tools = folder / "bin"
         tools.mkdir()
-        for name in ["bash", "sh", "cat", "curl", "gpg", "grep", "gzip", "head", "mkdir", "mktemp", "mv", "rm", "sed",
+        for name in ["bash", "sh", "cat", "curl", "dirname", "gpg", "grep", "gzip", "head", "mkdir", "mktemp", "mv", "rm", "sed",
                      "tar", "uname", "gpg-agent", "gpgconf"]:
             path = subprocess.run(["which", name], text=True, stdout=subprocess.PIPE).stdout.strip()
             if path:
