@@ -299,7 +299,7 @@ let package = Package(
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations"],
+      name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "ToolTests",

@@ -150,7 +150,7 @@ extension Train {
     settings.savesState = output.savesState
     settings.savesStateAtEnd = output.savesStateAtEnd
     settings.omitsMetadata = output.omitsMetadata
-    settings.writer = Suite.version.split(separator: " ").joined(separator: "/")
+    settings.writer = Suite.release.split(separator: " ").joined(separator: "/")
     settings.comment = output.comment
     for (word, text) in [
       ("title", output.title), ("author", output.author), ("description", output.description),

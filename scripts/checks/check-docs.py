@@ -224,7 +224,7 @@ def main(arguments):
     for tool in TOOLS:
         if not os.access(binaries / tool, os.X_OK):
             sys.exit(f"check-docs.py: '{binaries}' has no {tool}")
-    names = ["README.md", "CONTRIBUTING.md"] + sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+    names = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] + sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
     pages = {name: Page.read(ROOT, name) for name in names}
     chosen = arguments[1:] or names
     if unknown := set(chosen) - set(names):
