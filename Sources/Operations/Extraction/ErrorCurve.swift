@@ -77,7 +77,8 @@ package struct ErrorCurve: Codable, Sendable {
     equalRanks = Self.ranks(upTo: highest).map { rank in
       var (total, remaining) = (other, left)
       for curve in curves {
-        let point = curve.byRank.isEmpty
+        let point =
+          curve.byRank.isEmpty
           ? curve.stored : curve.byRank[min(rank, curve.byRank.count) - 1]
         total += point.bytes
         remaining += curve.energy - point.removed
@@ -90,7 +91,9 @@ package struct ErrorCurve: Codable, Sendable {
   private static func ranks(upTo highest: Int) -> [Int] {
     guard highest > 32 else { return Array(1..<max(highest + 1, 1)) }
     var ranks = Array(1...16)
-    while let last = ranks.last, last < highest { ranks.append(min(last + max(last / 8, 1), highest)) }
+    while let last = ranks.last, last < highest {
+      ranks.append(min(last + max(last / 8, 1), highest))
+    }
     return ranks
   }
 

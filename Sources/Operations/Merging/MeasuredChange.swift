@@ -1,7 +1,9 @@
 import Adapters
 import Checkpoints
 import ModelFamilies
+import OrderedCollections
 import Safetensors
+import SystemPackage
 import Tensors
 
 /// Squared Frobenius norms of what a merge did to some rows of a tensor.

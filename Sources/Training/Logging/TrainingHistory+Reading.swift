@@ -3,7 +3,7 @@ import Machine
 package import SystemPackage
 
 extension TrainingHistory {
-  /// The element of a page that holds a history.
+  /// The name of the element `meta` of a page that holds a description of the run with its history, in base64.
   package static let marker = "lyco-history"
   /// The most bytes of a page or a table that are read again.
   private static let mostBytes = 256 << 20
@@ -26,17 +26,17 @@ extension TrainingHistory {
   /// What a page or a JSON file of this kind holds; nil for any other file.
   package static func read(_ path: FilePath) -> TrainingHistory? {
     guard let bytes = try? InputFile.bytes(of: path, atMost: mostBytes) else { return nil }
-    var text = String(decoding: bytes, as: UTF8.self)[...]
-    if let start = text.firstRange(of: "id=\"\(marker)\">") {
-      text = text[start.upperBound...]
-      guard let end = text.firstRange(of: "</script>") else { return nil }
-      text = text[..<end.lowerBound]
+    var data = Data(bytes)
+    let text = String(decoding: bytes, as: UTF8.self)
+    if let start = text.firstRange(of: "<meta name=\"\(marker)\" content=\"") {
+      let content = text[start.upperBound...].prefix { $0 != "\"" }
+      guard let found = Data(base64Encoded: String(content)) else { return nil }
+      data = found
     }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    let data = Data(text.utf8)
     if let report = try? decoder.decode(Described.self, from: data), report.history.version == 1 {
       return report.history
     }
