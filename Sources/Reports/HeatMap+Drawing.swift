@@ -141,11 +141,6 @@ extension HeatMap {
   }
 }
 
-extension HeatMap.Column {
-  /// `down_blocks.1 0`
-  var name: String { group.isEmpty || label.isEmpty ? group + label : "\(group).\(label)" }
-}
-
 extension String {
   /// Its end, which tells names apart.
   fileprivate func shortenedAtStart(to length: Int) -> String {

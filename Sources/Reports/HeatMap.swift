@@ -5,9 +5,14 @@ package struct HeatMap: Sendable {
     package let group: String
     /// Within its group.
     package let label: String
+    /// In full, for the table and where the pointer rests.
+    package let name: String
 
-    package init(_ label: String, in group: String = "") {
+    /// - Parameter name: nil for group and label together.
+    package init(_ label: String, in group: String = "", name: String? = nil) {
       (self.label, self.group) = (label, group)
+      self.name =
+        name ?? (group.isEmpty || label.isEmpty ? group + label : "\(group).\(label)")
     }
   }
 

@@ -22,6 +22,7 @@ struct Inspect: Tool {
         lyco-inspect adapter.safetensors --check --against base.safetensors
         lyco-inspect model.safetensors --keys --pattern '.*attn2.*to_k.*'
         lyco-inspect adapter.safetensors --reader comfyui
+        lyco-inspect adapter.safetensors --html report.html
         lyco-inspect base.safetensors --diff tuned.safetensors
         lyco-inspect *.safetensors --json
         lyco-inspect adapter.safetensors --metadata
@@ -63,15 +64,22 @@ struct Inspect: Tool {
             + finished.places.map(\.string).joined(separator: ", "))
       }
     }
+    let page = try output.preparePage(ofFiles: files.count)
+    defer { withExtendedLifetime(page) {} }
     let work = InspectionWork(
-      details: details, comparison: try comparison.open(as: family.family),
+      details: details,
+      comparison: try comparison.open(
+        as: family.family, needsWeights: details.showsStatistics || page != nil),
       family: family.family, reader: reader.reader, output: output)
     var reports: [InspectionReport] = []
     var hasFailed = false
     for file in files {
       do {
         let report = try await work.report(on: FilePath(named: file))
-        if !output.asJSON, !output.quiet {
+        if page != nil {
+          try output.writePage(
+            InspectionPage(report: report, showsMetadata: details.showsMetadata).html)
+        } else if !output.asJSON, !output.quiet {
           let text = InspectionText(
             report, limit: details.limit, isVerbose: output.verbose,
             showsMetadata: details.showsMetadata)
@@ -87,7 +95,7 @@ struct Inspect: Tool {
       StandardOutput.write(files.count == 1 ? reports[0].json : reports.json)
     }
     if hasFailed { throw ExitCode(1) }
-    if reports.contains(where: \.hasFault) { throw ExitCode(2) }
+    if reports.contains(where: { $0.hasFault(checks: details.checks) }) { throw ExitCode(2) }
   }
 
   static func main() async { await start() }
@@ -95,8 +103,9 @@ struct Inspect: Tool {
 
 extension InspectionReport {
   /// Whether what was asked for found something wrong.
-  fileprivate var hasFault: Bool {
-    check?.findings.isEmpty == false || match?.isComplete == false
+  /// - Parameter checks: whether the check was asked for; a page has it in any case.
+  fileprivate func hasFault(checks: Bool) -> Bool {
+    checks && check?.findings.isEmpty == false || match?.isComplete == false
       || difference?.hasEqualTensors == false
   }
 }
