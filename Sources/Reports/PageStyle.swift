@@ -52,7 +52,7 @@ enum PageStyle {
     tbody tr+tr>*{border-top:1px solid var(--rule)}
     \(numberColumns){text-align:right;white-space:nowrap}
     .bars{width:100%;table-layout:auto}
-    .bars th{width:1%;max-width:18rem;padding-right:.9rem;color:var(--ink);font-weight:400;overflow-wrap:anywhere;min-width:14rem}
+    .bars th{width:1%;max-width:18rem;padding-right:.9rem;color:var(--ink);font-weight:400;overflow-wrap:anywhere;min-width:7rem}
     .bars td{width:1%;text-align:right;white-space:nowrap;color:var(--quiet)}
     .bars td+td{width:auto;padding:.3rem 0}
     .bars tbody tr+tr>*{border:0}
@@ -98,7 +98,7 @@ enum PageStyle {
   private static let narrow = """
     @media (max-width:40rem){body{padding:1.5rem 1rem 2rem}h1{font-size:1.3125rem}
     dl div{grid-template-columns:1fr;gap:0}.notice{grid-template-columns:1fr;gap:0}
-    .figures{grid-template-columns:1fr 1fr}.bars th{min-width:9rem}
+    .figures{grid-template-columns:1fr 1fr}.bars th{min-width:5.5rem}
     svg.chart text{font-size:19px}svg.chart .minor{display:none}}
 
     """
