@@ -9,7 +9,9 @@ extension HeatMap {
   ) -> [HeatMap] {
     let components = distinct(layers.map(\.component))
     return components.map { component in
-      let own = layers.indices.filter { layers[$0].component == component }
+      // What lies in no block comes last.
+      let all = layers.indices.filter { layers[$0].component == component }
+      let own = all.filter { !layers[$0].group.isEmpty } + all.filter { layers[$0].group.isEmpty }
       let rows = distinct(own.map { layers[$0].kind })
       let places = own.map { layers[$0] }
       // Blocks of a group beside each other, however layers alternate.

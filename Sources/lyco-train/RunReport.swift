@@ -18,6 +18,8 @@ final class RunReport {
   private let first: Int
   private var started: ContinuousClock.Instant?
   private var nextWriting = ContinuousClock.now
+  /// When norms were asked for, which is part of the time that a page takes.
+  private var measuringSince: ContinuousClock.Instant?
   private var hasFailed = false
   private let note: (String) -> Void
 
@@ -57,7 +59,11 @@ final class RunReport {
       other.logged(scalars, step, epoch)
     }
     observer.wantsNorms = { [self] in
-      isDue || description.history.step == description.steps || other.wantsNorms()
+      guard isDue || description.history.step == description.steps else {
+        return other.wantsNorms()
+      }
+      measuringSince = .now
+      return true
     }
     observer.measured = { [self] norms in
       description.history.append(norms) { BlockPlace(component: $0, path: $1).blockOfComponent }
@@ -98,16 +104,16 @@ final class RunReport {
   private var isDue: Bool { !path.isWrittenThrough && ContinuousClock.now >= nextWriting }
 
   private func write(as status: RunDescription.Status) {
-    let clock = ContinuousClock()
-    let duration = clock.measure {
-      do {
-        try writeWhole(as: status)
-      } catch {
-        if !hasFailed { note("the page of the run is not up to date: \(error)") }
-        hasFailed = true
-      }
+    let began = measuringSince ?? .now
+    measuringSince = nil
+    do {
+      try writeWhole(as: status)
+    } catch {
+      if !hasFailed { note("the page of the run is not up to date: \(error)") }
+      hasFailed = true
     }
-    nextWriting = clock.now + max(Self.interval, duration * Self.share)
+    let now = ContinuousClock.now
+    nextWriting = now + max(Self.interval, (now - began) * Self.share)
   }
 
   private func writeWhole(as status: RunDescription.Status) throws {
