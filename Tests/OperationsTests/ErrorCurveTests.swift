@@ -3,6 +3,7 @@ import Checkpoints
 import Operations
 import Safetensors
 import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 

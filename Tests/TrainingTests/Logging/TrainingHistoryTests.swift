@@ -2,6 +2,7 @@ import Adapters
 import Checkpoints
 import Foundation
 import Images
+import ModelFamilies
 import Safetensors
 import SystemPackage
 import Tensors
