@@ -178,7 +178,9 @@ let package = Package(
       ],
       swiftSettings: house),
 
-    .target(name: "Reports", dependencies: ["CommandSupport", "Machine"], swiftSettings: house),
+    .target(
+      name: "Reports", dependencies: ["CommandSupport", "Machine", systemPackage],
+      swiftSettings: house),
 
     // MARK: Tools
     tool("lyco-extract"),

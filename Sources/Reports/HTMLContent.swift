@@ -135,6 +135,20 @@ extension HTMLContent {
       + "<figcaption>\(caption.escapedForHTML)</figcaption>\n</figure>\n"
   }
 
+  /// Small pictures side by side.
+  package mutating func pictures(
+    _ pictures: [(png: [UInt8], caption: String, alternative: String)]
+  ) {
+    guard !pictures.isEmpty else { return }
+    html += "<ul class=\"pictures\">\n"
+    for picture in pictures {
+      html +=
+        "<li><img src=\"data:image/png;base64,\(Base64.text(of: picture.png))\" "
+        + "alt=\"\(picture.alternative.escapedForHTML)\"><small>\(picture.caption.escapedForHTML)</small></li>\n"
+    }
+    html += "</ul>\n"
+  }
+
   private mutating func numbers(_ table: DataTable) {
     details("Numbers of this picture") { $0.table(table) }
   }

@@ -1,3 +1,5 @@
+package import SystemPackage
+
 /// A page that is one file: no script, nothing from elsewhere, light or dark as the reader has it.
 ///
 ///     var page = HTMLPage("Adapter", subtitle: "adapter.safetensors", tool: "lyco-inspect 1.0")
@@ -9,6 +11,7 @@ package struct HTMLPage: Sendable {
   private let tool: String
   private let refreshSeconds: Int?
   private var sections: [(title: String, html: String)] = []
+  private var data: (name: String, content: String)?
 
   /// - Parameters:
   ///   - subtitle: a line under the title: the file's name.
@@ -19,6 +22,11 @@ package struct HTMLPage: Sendable {
     self.refreshSeconds = refreshSeconds
   }
 
+  /// Whether a page is what belongs under a name: it ends in .html or .htm.
+  package static func isAsked(by path: FilePath) -> Bool {
+    ["html", "htm"].contains(path.extension?.lowercased())
+  }
+
   package mutating func section(
     _ title: String, _ write: (inout HTMLContent) throws -> Void
   ) rethrows {
@@ -26,6 +34,12 @@ package struct HTMLPage: Sendable {
     try write(&content)
     guard !content.html.isEmpty else { return }
     sections.append((title, content.html))
+  }
+
+  /// Lets the page hold a text for programs, which no browser shows: in the element `meta` of that name, its bytes in
+  /// base64.
+  package mutating func embed(_ text: String, as name: String) {
+    data = (name, Base64.text(of: Array(text.utf8)))
   }
 
   package var html: String {
@@ -41,6 +55,9 @@ package struct HTMLPage: Sendable {
       """
     if let refreshSeconds {
       text += "<meta http-equiv=\"refresh\" content=\"\(refreshSeconds)\">\n"
+    }
+    if let data {
+      text += "<meta name=\"\(data.name.escapedForHTML)\" content=\"\(data.content)\">\n"
     }
     text += "<title>\(subtitle.escapedForHTML) – \(title.escapedForHTML)</title>\n"
     text += "<style>\n\(PageStyle.css)</style>\n</head>\n<body>\n<header>\n"
@@ -59,6 +76,7 @@ package struct HTMLPage: Sendable {
       text += "<h2 id=\"\(id)-title\">\(section.title.escapedForHTML)</h2>\n"
       text += section.html + "</section>\n"
     }
-    return text + "</main>\n<footer>\n<p>\(tool.escapedForHTML)</p>\n</footer>\n</body>\n</html>\n"
+    text += "</main>\n<footer>\n<p>\(tool.escapedForHTML)</p>\n</footer>\n"
+    return text + "</body>\n</html>\n"
   }
 }

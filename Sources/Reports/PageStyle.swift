@@ -8,7 +8,7 @@ enum PageStyle {
   private static let base = """
     :root{color-scheme:light dark;--ground:#fdfdfc;--raised:#f4f5f3;--ink:#1c2126;--quiet:#565e66;--rule:#dcdfdd;--accent:#0b6a73;
     --good:#1f6b3a;--note:#7a5300;--fault:#ab2430;--odd:#d0475a;
-    --s1:#0b6a9c;--s2:#c2560c;--s3:#1d7f55;--s4:#a8418f;--s5:#6b6f00;--s6:#5b55b8;--s7:#b3374a;--s8:#4d5a63}
+    --s1:#0b6a9c;--s2:#b8500a;--s3:#1d7f55;--s4:#a8418f;--s5:#6b6f00;--s6:#5b55b8;--s7:#b3374a;--s8:#4d5a63}
     *{box-sizing:border-box}
     html{font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;-webkit-text-size-adjust:100%}
     body{margin:0 auto;max-width:60rem;padding:2.5rem 1.5rem 3rem;background:var(--ground);color:var(--ink);overflow-wrap:anywhere}
@@ -61,6 +61,9 @@ enum PageStyle {
     figcaption{margin-bottom:.4rem;font-size:.9375rem;font-weight:560}
     img{display:block;max-width:100%;height:auto;border-radius:.3rem}
     img+figcaption{margin:.4rem 0 0;color:var(--quiet);font-size:.8125rem;font-weight:400}
+    .pictures{display:flex;flex-wrap:wrap;gap:.75rem;margin:.5rem 0 1rem;padding:0;list-style:none}
+    .pictures li{margin:0}.pictures img{width:7.5rem}
+    .pictures small{color:var(--quiet);font-size:.8125rem}
     svg{display:block;width:100%;height:auto}
     svg.chart{max-width:46rem}
     svg text{font-size:11px;fill:var(--quiet);font-variant-numeric:tabular-nums}
