@@ -35,7 +35,7 @@ struct AxisScale: Sendable {
     if axis.isLogarithmic {
       (lowest, highest, ticks) = Self.logarithmic(low, high, count)
     } else {
-      (lowest, highest, ticks) = Self.linear(low, high, count)
+      (lowest, highest, ticks) = Self.linear(low, high, count, isWhole: axis.isWhole)
     }
   }
 
@@ -44,20 +44,24 @@ struct AxisScale: Sendable {
     ((isLogarithmic ? log10(value) : value) - lowest) / (highest - lowest)
   }
 
-  private static func linear(_ low: Double, _ high: Double, _ count: Int) -> (
+  private static func linear(_ low: Double, _ high: Double, _ count: Int, isWhole: Bool) -> (
     Double, Double, [Tick]
   ) {
     var (low, high) = (low, high)
     // One value alone, or values that differ in their last bits, still need a length.
-    let least = max(abs(low), abs(high)) * 1e-6
-    if high - low <= least {
-      let margin = max(abs(high) / 10, least > 0 ? least : 1)
+    let smallest = max(abs(low), abs(high)) * 1e-6
+    if high - low <= smallest {
+      let margin = max(abs(high) / 10, smallest > 0 ? smallest : 1)
       (low, high) = (low - margin, high + margin)
     }
-    let raw = (high - low) / Double(max(count, 1))
+    let least = (high - low) / Double(max(count, 1))
+    let raw = isWhole ? max(least, 1) : least
     let exponent = floor(log10(raw))
     let power = pow(10, exponent)
-    let factor = [1.0, 2, 2.5, 5].first { $0 * power >= raw * 0.999 } ?? 10
+    let factor =
+      [1.0, 2, 2.5, 5].first {
+        (!isWhole || exponent > 0 || $0 != 2.5) && $0 * power >= raw * 0.999
+      } ?? 10
     let step = factor * power
     let (first, last) = ((low / step).rounded(.down), (high / step).rounded(.up))
     let decimals = max(0, Int(-exponent) + (factor == 2.5 ? 1 : 0) - (factor == 10 ? 1 : 0))

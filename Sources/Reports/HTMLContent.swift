@@ -115,7 +115,7 @@ extension HTMLContent {
     html += map.drawing.svg(
       label:
         "\(map.title): \(map.measure) of \(map.rows.count) kinds of layers in \(map.columns.count) blocks",
-      style: "map")
+      style: "map", readable: 0.85)
     html += "</div>\n</figure>\n"
     if hasTable { numbers(map.table) }
   }

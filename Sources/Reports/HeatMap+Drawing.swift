@@ -44,7 +44,8 @@ extension HeatMap {
     var depth = showsColumns ? 16.0 : 6
     if longest > 0 { depth += isTurned ? longest * 0.72 + 14 : 18 }
     let legend = floor + depth + 10
-    let width = max(x - Self.gap + 6, left + Self.legendWidth + 160)
+    let width = max(
+      x - Self.gap + 6, left + Self.legendWidth + 16 + Self.letter * Double(measure.count + 14))
     var drawing = SVGDrawing(width: width, height: legend + 32)
     let scale = shares
     for (row, name) in rows.enumerated() {
@@ -105,7 +106,10 @@ extension HeatMap {
         x: place.x + Double(index) * step, y: place.y, width: step + 0.3, height: 12,
         style: "q\(index)")
     }
-    drawing.text(least.text, at: .init(place.x, place.y + 26), style: "tick")
+    let isCut = least.value < range.lowerBound
+    drawing.text(
+      isCut ? "1/\(Int(Self.largestRatio)) and less" : least.text,
+      at: .init(place.x, place.y + 26), style: "tick")
     drawing.text(
       most.text, at: .init(place.x + Self.legendWidth, place.y + 26), anchor: .end, style: "tick")
     drawing.text(
@@ -128,14 +132,25 @@ extension HeatMap {
 
   private func shows(_ value: Double) -> Bool { value.isFinite && (!isLogarithmic || value > 0) }
 
+  /// Ratios of the legend: a single tiny number would leave no colours for the others.
+  private static let largestRatio = 1000.0
+
+  /// What the colours stand for.
+  private var range: ClosedRange<Double> {
+    let values = cells.joined().compactMap { $0?.value }.filter(shows)
+    guard let least = values.min(), let most = values.max() else { return 0...0 }
+    return (isLogarithmic ? max(least, most / Self.largestRatio) : least)...most
+  }
+
   /// Where a value lies between the least and the most; nil where it has no place, as NaN.
   private var shares: (Double) -> Double? {
-    let values = cells.joined().compactMap { $0?.value }.filter(shows)
-    let (least, most) = (values.min() ?? 0, values.max() ?? 1)
-    guard least < most else { return { shows($0) ? 0.5 : nil } }
+    let range = range
+    guard range.lowerBound < range.upperBound else { return { shows($0) ? 0.5 : nil } }
+    let (least, most) = (range.lowerBound, range.upperBound)
     let length = isLogarithmic ? log(most / least) : most - least
     return { value in
-      guard shows(value) else { return nil }
+      guard value.isFinite else { return nil }
+      let value = max(value, least)
       return (isLogarithmic ? log(value / least) : value - least) / length
     }
   }

@@ -51,9 +51,9 @@ enum PageStyle {
     thead th{border-bottom:1px solid var(--rule);white-space:nowrap}
     tbody tr+tr>*{border-top:1px solid var(--rule)}
     \(numberColumns){text-align:right;white-space:nowrap}
-    .bars{width:100%;table-layout:auto}
-    .bars th{width:1%;max-width:18rem;padding-right:.9rem;color:var(--ink);font-weight:400;overflow-wrap:anywhere;min-width:7rem}
-    .bars td{width:1%;text-align:right;white-space:nowrap;color:var(--quiet)}
+    .bars{width:100%;table-layout:fixed;overflow-wrap:anywhere}
+    .bars th{width:15rem;padding-right:.9rem;color:var(--ink);font-weight:400}
+    .bars td{width:5.5rem;text-align:right;white-space:nowrap;color:var(--quiet)}
     .bars td+td{width:auto;padding:.3rem 0}
     .bars tbody tr+tr>*{border:0}
     .bars div{min-width:1px;height:.8rem;margin-top:.22rem;border-radius:0 2px 2px 0;background:var(--s1)}
@@ -66,7 +66,6 @@ enum PageStyle {
     .pictures small{color:var(--quiet);font-size:.8125rem}
     svg{display:block;width:100%;height:auto}
     svg.chart{max-width:46rem}
-    svg.map{min-width:40rem}
     svg text{font-size:11px;fill:var(--quiet);font-variant-numeric:tabular-nums}
     svg .row,svg .label{fill:var(--ink)}
     svg.chart text{font-size:12px}
@@ -80,6 +79,7 @@ enum PageStyle {
     .odd{fill:var(--odd)}
     \(seriesColors)
     .legend{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;margin:.2rem 0 .4rem;padding:0;list-style:none;font-size:.8125rem}
+    .legend li{margin:0}
     .legend li::before{content:"";display:inline-block;width:.9rem;height:.2rem;margin-right:.4rem;vertical-align:.22rem;border-radius:1px;background:currentColor}
     details{margin:.6rem 0}
     summary{color:var(--accent);font-size:.875rem;cursor:pointer}
@@ -98,7 +98,7 @@ enum PageStyle {
   private static let narrow = """
     @media (max-width:40rem){body{padding:1.5rem 1rem 2rem}h1{font-size:1.3125rem}
     dl div{grid-template-columns:1fr;gap:0}.notice{grid-template-columns:1fr;gap:0}
-    .figures{grid-template-columns:1fr 1fr}.bars th{min-width:5.5rem}
+    .figures{grid-template-columns:1fr 1fr}.bars th{width:8.5rem}.bars td{width:5rem}
     svg.chart text{font-size:19px}svg.chart .minor{display:none}}
 
     """
@@ -106,7 +106,7 @@ enum PageStyle {
   private static let print = """
     @media print{:root{color-scheme:light}html{font-size:11px}body{max-width:none;padding:0}nav{display:none}
     details:not([open]){display:none}figure,.notice,.figures li,tr{break-inside:avoid}h2,h3,figcaption{break-after:avoid}
-    .wide{overflow:visible}svg.map{min-width:0}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+    .wide{overflow:visible}svg.map{min-width:0!important}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 
     """
 

@@ -142,7 +142,7 @@ extension InspectionPage {
     }.prefix(6)
     content.chart(
       LineChart(
-        "Singular values of the \(largest.count) largest \(noun)s", x: .linear("number"),
+        "Singular values of the \(largest.count) largest \(noun)s", x: .whole("number"),
         y: .logarithmic("singular value"),
         largest.map { spectrum in
           .init(
@@ -176,7 +176,7 @@ extension InspectionPage {
       }
     }
     return LineChart(
-      "How the singular values fall", x: .linear("number"),
+      "How the singular values fall", x: .whole("number"),
       y: .logarithmic("relative to the largest"),
       [
         .init("median of the \(noun)s", quantile(0.5)),

@@ -89,7 +89,7 @@ struct InspectionPage {
     if let check = report.check {
       figures.append(
         .init(
-          "check", check.findings.isEmpty ? "nothing wrong" : check.findings.count.counted("fault"))
+          "check", check.findings.isEmpty ? "no fault" : check.findings.count.counted("fault"))
       )
     }
     return figures
@@ -189,11 +189,11 @@ extension String {
 }
 
 extension Int {
-  /// `2.6 billion`, as people say numbers of parameters.
+  /// `2.57B`, as people say numbers of parameters.
   var rounded: String {
-    let units = [(1e9, "billion"), (1e6, "million"), (1e3, "thousand")]
+    let units = [(1e9, "B"), (1e6, "M"), (1e3, "K")]
     guard let (size, name) = units.first(where: { Double(self) >= $0.0 }) else { return grouped }
     let value = Double(self) / size
-    return "\(value.formatted(decimals: value < 10 ? 2 : value < 100 ? 1 : 0)) \(name)"
+    return "\(value.formatted(decimals: value < 10 ? 2 : value < 100 ? 1 : 0))\(name)"
   }
 }

@@ -49,9 +49,11 @@ struct ModuleGrid {
 
   /// Whether most would look alike on a linear scale.
   private static func spansDecades(_ values: [Double]) -> Bool {
-    let positive = values.filter { $0 > 0 && $0.isFinite }
-    guard let least = positive.min(), let most = positive.max() else { return false }
-    return most / least > 50
+    let positive = values.filter { $0 > 0 && $0.isFinite }.sorted()
+    guard positive.count > 1 else { return false }
+    // A few that are far from all others do not count.
+    let margin = positive.count / 20
+    return positive[positive.count - 1 - margin] / positive[margin] > 30
   }
 
   private static func part(_ component: String, _ modules: [TensorStatistics]) -> Part {

@@ -60,7 +60,7 @@ extension Inspection {
     return known ?? "other"
   }
 
-  private var storage: String {
+  var storage: String {
     switch file.layout {
     case .single: "one file"
     case .sharded: "\(Set(file.tensors.values.map(\.file)).count) shards"
