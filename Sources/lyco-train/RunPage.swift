@@ -76,7 +76,7 @@ struct RunPage {
       series.append(.init("mean of an epoch", Self.points(history.epochLosses), style: .dashed))
     }
     content.chart(
-      LineChart("Loss", x: .linear("step"), y: .linear("loss"), series))
+      LineChart("Loss", x: .whole("step"), y: .linear("loss"), series))
     content.remark(
       "Smoothed is a running mean over about a twentieth of the steps so far, each way the same.")
   }
@@ -92,7 +92,7 @@ struct RunPage {
     guard !series.isEmpty else { return }
     content.chart(
       LineChart(
-        "Learning rate", x: .linear("step"), y: .linear("rate", including: [0]),
+        "Learning rate", x: .whole("step"), y: .linear("rate", including: [0]),
         Array(series.prefix(8))))
     let adapted = history.series.keys.filter { $0.hasPrefix("lr/d*lr/") }.sorted()
     let found = adapted.compactMap { name in
@@ -103,7 +103,7 @@ struct RunPage {
     if !found.isEmpty {
       content.chart(
         LineChart(
-          "Rate as the optimizer found it, d · lr", x: .linear("step"), y: .logarithmic("d · lr"),
+          "Rate as the optimizer found it, d · lr", x: .whole("step"), y: .logarithmic("d · lr"),
           Array(found.prefix(8))))
     }
   }
@@ -122,7 +122,7 @@ struct RunPage {
         }
         content.chart(
           LineChart(
-            "\(measure) of the blocks that have most", x: .linear("step"),
+            "\(measure) of the blocks that have most", x: .whole("step"),
             y: .linear(measure, including: [0]), Array(series)))
       }
       let bars = BarChart(
@@ -137,7 +137,7 @@ struct RunPage {
     if let gradients = history.series["norm/grad_norm"], gradients.entries.count > 1 {
       content.chart(
         LineChart(
-          "Norm of all gradients, before they are clipped", x: .linear("step"),
+          "Norm of all gradients, before they are clipped", x: .whole("step"),
           y: .linear("norm", including: [0]),
           [
             .init("step", Self.points(gradients), style: .faint),

@@ -29,8 +29,8 @@ def make(tools, folder):
     def run(tool, *arguments, page):
         command = [str(tools / tool), *map(str, arguments), "--quiet"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        # lyco-inspect ends with 2 where it has found faults.
-        if done.returncode not in ([0, 2] if tool == "lyco-inspect" else [0]):
+        # lyco-inspect ends with 1 or 2 where it has found faults.
+        if done.returncode not in ([0, 1, 2] if tool == "lyco-inspect" else [0]):
             raise SystemExit(f"{' '.join(command)}: status {done.returncode}\n{done.stderr}")
         pages.append(page)
 
