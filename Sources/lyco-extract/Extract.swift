@@ -152,8 +152,9 @@ struct Extract: Tool {
     guard !job.isDryRun else { return summary.print(plan) }
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let result = try await Extraction(plan, settings: settings).run(
+    var result = try await Extraction(plan, settings: settings).run(
       writing: path, metadata: report.metadata(for: path), progress: progress.reporter)
+    result.options = given.listed()
     progress.finish()
     try LateFailure.after(path) {
       try summary.print(result, output: path)

@@ -163,6 +163,7 @@ extension Train {
     settings.logPrefix = log.prefix
     settings.tracker = log.tracker
     settings.table = log.tablePath(for: output.name).map { FilePath(named: $0) }
+    settings.page = log.page.map { FilePath(named: $0) }
     return settings
   }
 

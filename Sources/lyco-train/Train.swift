@@ -4,6 +4,7 @@ import Checkpoints
 import CommandSupport
 import Images
 import LinearAlgebra
+import Safetensors
 import Training
 
 /// `lyco-train --pretrained_model_name_or_path BASE --train_data_dir DIR …`
@@ -128,10 +129,23 @@ struct Train: Tool {
     summary.print(plan, verbose: isVerbose)
     try plan.checkMemory()
     let progress = TrainingProgressLine(isQuiet: run.quiet)
+    let page = configuration.output.page.map {
+      RunReport(
+        $0, of: plan, options: given.listed(without: ["spelling", "script"]),
+        note: { StandardError.say("note: \($0)") })
+    }
     do {
-      let report = try plan.train(observer: progress.observer, outputs: outputs)
+      let observer = page?.observing(progress.observer) ?? progress.observer
+      let report: TrainingReport
+      do {
+        report = try plan.train(observer: observer, outputs: outputs)
+      } catch {
+        page?.end(after: error)
+        throw error
+      }
       progress.finish()
       summary.print(report)
+      try LateFailure.after(report.output) { try page?.end(as: .finished) }
     } catch let error as TrainingError {
       progress.finish()
       guard case .interrupted = error else { throw error }

@@ -36,7 +36,7 @@ final class TrainingProgressLine {
         "drawing samples  picture \(drawing.picture) / \(drawing.pictureCount)  "
           + "step \(drawing.step) / \(drawing.stepCount)")
     }
-    observer.sampled = { [self] in line.say("drew \($0)") }
+    observer.sampled = { [self] in line.say("drew \($0.path)") }
     observer.validated = { [self] step, loss in
       line.say("step \(step): loss of images held out \(RunSummary.rounded(loss, 5))")
     }

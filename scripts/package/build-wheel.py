@@ -136,7 +136,7 @@ def write_metadata(information, release):
         METADATA.format(release=release, licences=licences, description=DESCRIPTION))
 
 
-def pack(folder, wheel):
+def pack(folder, wheel, level=9):
     """A zip whose bytes depend on what is in it alone."""
     information = next(folder.glob("*.dist-info"))
     record = information / "RECORD"
@@ -148,7 +148,7 @@ def pack(folder, wheel):
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
         lines.append(f"{path.relative_to(folder)},sha256={digest},{len(data)}\n")
     record.write_text("".join(lines) + f"{record.relative_to(folder)},,\n")
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         for path in [*files, record]:
             entry = zipfile.ZipInfo(str(path.relative_to(folder)), (1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -169,14 +169,14 @@ def main():
         information = stage_information(stage, release)
         write_metadata(information, release)
         raw = work / f"lyco-{release}-py3-none-linux_{os.uname().machine}.whl"
-        pack(stage, raw)
+        pack(stage, raw, level=0)
 
         changed = work / "libraries"
         changed.mkdir()
         prepare_libraries(tools / "lyco", changed)
         environment = os.environ | {"LD_LIBRARY_PATH": str(changed)}
         subprocess.run(
-            [sys.executable, "-m", "auditwheel", "-v", "repair", "--wheel-dir", work / "repaired", raw], check=True,
+            [sys.executable, "-m", "auditwheel", "-v", "repair", "-z", "0", "--wheel-dir", work / "repaired", raw], check=True,
             env=environment, stdout=subprocess.DEVNULL, stderr=open(work / "auditwheel.log", "w"))
 
         repaired, = (work / "repaired").glob("*.whl")
