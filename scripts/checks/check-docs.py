@@ -144,11 +144,11 @@ class Check:
 
     def check_options(self, page, line, text, may_end_early=False):
         """Options come before files: where no file is, a command with good options ends by that. What stands in a
-        sentence may end with an option whose value is left out, or name no file."""
+        sentence may leave out files, other options and the value of the last."""
         with tempfile.TemporaryDirectory(dir=self.folder) as empty:
             status, output = self.run(text, empty)
         self.counts["options checked"] += 1
-        if may_end_early and re.match(r"Error: Missing (value|expected argument)", output):
+        if may_end_early and not re.search(r"unknown option|, found ", output):
             return
         if status == WRONG_USAGE or status is None:
             self.problem(page, line, f"status {status} of '{text}':\n{indented(output)}")
