@@ -70,7 +70,8 @@ def inspect(
 
 @overload
 def inspect(
-    file: Sequence[Path], *, progress: Listener | None = None, **options: Unpack[InspectOptions]) -> list[Report]: ...
+    file: list[Path] | tuple[Path, ...], *, progress: Listener | None = None,
+    **options: Unpack[InspectOptions]) -> list[Report]: ...
 
 
 def inspect(file: Any, *, progress: Listener | None = None, **options: Unpack[InspectOptions]) -> Any:
@@ -79,7 +80,7 @@ def inspect(file: Any, *, progress: Listener | None = None, **options: Unpack[In
     Faults that `check=True` finds and differences from other files are in what comes back, and raise nothing.
     """
     paths = _paths(file)
-    result = _run("inspect", paths, None, options, progress)
+    result: Any = _run("inspect", paths, None, options, progress)
     return [result] if len(paths) == 1 and paths[0] is not file else result
 
 
@@ -104,11 +105,12 @@ def _paths(given: Any) -> list[Path]:
 
 def _run(
     tool: str, inputs: Iterable[Path], output: Path | None, options: Mapping[str, Any], progress: Listener | None,
-) -> Any:
+) -> Report:
     # Here, so that the commands, which import this module on their way, start quickly.
     from . import _arguments, _process
 
-    return _process.run(tool, _arguments.command_line(tool, inputs, output, options), progress)
+    report: Report = _process.run(tool, _arguments.command_line(tool, inputs, output, options), progress)
+    return report
 
 
 def __getattr__(name: str) -> Any:

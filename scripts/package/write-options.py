@@ -13,7 +13,7 @@ import help
 
 # By what the help calls a value.
 TYPES = {
-    "int": {"n", "px", "pixels"},
+    "int": {"n", "pixels"},
     "float": {
         "a", "c", "decay", "factor", "gamma", "norm", "number", "p", "rate", "ratio", "share", "t", "weight", "x"},
     "Path": {"path", "file", "folder", "base", "other"},
