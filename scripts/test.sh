@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing and runs every test.
 #
-# usage: test.sh [arguments of swift test, such as --filter LoRATests]
+# usage: test.sh [--skip-build] [arguments of swift test, such as --filter LoRATests]
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,4 +14,28 @@ export OPENBLAS_NUM_THREADS=1
 # Optimized, since the tests spend their time in numbers and in starting tools, in a folder of their own: these
 # tools know the worked example of a family too, see Package.swift.
 export LYCO_TESTS=1
-swift test -c release -Xswiftc -enable-testing --scratch-path .build/tests --disable-xctest --quiet "$@"
+build=(-c release -Xswiftc -enable-testing --scratch-path .build/tests)
+
+skips=false
+if [[ "${1-}" == --skip-build ]]; then
+  skips=true
+  shift
+fi
+if (($#)); then
+  "$skips" && set -- --skip-build "$@"
+  exec swift test "${build[@]}" --disable-xctest --quiet "$@"
+fi
+
+"$skips" || swift build "${build[@]}" --build-tests --quiet
+bundle="$(swift build "${build[@]}" --show-bin-path)/lycoPackageTests.xctest"
+# Two processes: what starts the tools waits for them most of the time, and the other keeps the processors busy. Those
+# of the tools are in the foreground, since a shell lets what is behind it ignore Ctrl-C, and they press it.
+told="$(mktemp)"
+trap 'kill "${others-}" 2>/dev/null || true; rm -f "$told"' EXIT
+"$bundle" --testing-library swift-testing --quiet --skip '^ToolTests\.' >"$told" 2>&1 &
+others=$!
+status=0
+"$bundle" --testing-library swift-testing --quiet --filter '^ToolTests\.' || status=$?
+wait "$others" || status=$?
+cat "$told"
+exit "$status"

@@ -8,16 +8,31 @@ struct FamilyTables: Sendable {
   private let written: [[(prefix: String, column: Int)]]
 
   /// Those of `FamilyDefinition.all`, for names that may be of any.
-  static let all = FamilyDefinition.all.map(FamilyTables.init)
+  static let all = {
+    var read: [NameTable.Source: NameTable] = [:]
+    return FamilyDefinition.all.map { FamilyTables($0, knowing: &read) }
+  }()
 
   /// - Complexity: reads the tables' text: about half a millisecond.
   init(_ definition: FamilyDefinition) {
+    var read: [NameTable.Source: NameTable] = [:]
+    self.init(definition, knowing: &read)
+  }
+
+  /// - Parameter known: tables that were read already, since many families have the same text encoders; those read
+  ///   here are added.
+  private init(_ definition: FamilyDefinition, knowing known: inout [NameTable.Source: NameTable]) {
     self.definition = definition
     let tables = definition.components.map { component -> NameTable in
-      let contents =
-        component.tables.isEmpty
-        ? [definition.names].compactMap(\.self) : component.tables.map(NameTable.file)
-      return NameTable(contents, root: component.root ?? "root")
+      let root = component.root ?? "root"
+      guard !component.tables.isEmpty else {
+        return NameTable([definition.names].compactMap(\.self), root: root)
+      }
+      let source = NameTable.Source(files: component.tables, root: root)
+      if let table = known[source] { return table }
+      let table = NameTable(source.files.map(NameTable.file), root: root)
+      known[source] = table
+      return table
     }
     self.tables = tables
     written = definition.components.enumerated().map { index, component in

@@ -61,6 +61,13 @@ struct NameTable: Sendable {
     var block: (row: Int, block: Int)?
   }
 
+  /// Where a table is read from.
+  struct Source: Hashable {
+    let files: [String]
+    /// The block in which the names start.
+    let root: String
+  }
+
   let columns: [String]
   private(set) var rows: [Row] = []
   private(set) var nodes: [Node] = []
@@ -119,21 +126,19 @@ extension NameTable {
       entries[number] = columns.indices.map { nodes.count + $0 }
       nodes += columns.map { _ in Node() }
       for line in block.value.string("rows").utf8.split(separator: UInt8(ascii: "\n")) {
-        add(
-          line.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }, number,
-          block.value.strings(ifAny: "classes") ?? [])
+        add(line.words(at: " "), number, block.value.strings(ifAny: "classes") ?? [])
       }
     }
   }
 
-  private mutating func add(_ words: [String], _ block: Int, _ classes: [String]) {
+  private mutating func add(_ words: [Substring.UTF8View], _ block: Int, _ classes: [String]) {
     var role = Role.module
     var containers = classes
     var nested: Int?
     var swapped: Int?
     var ratio: Int?
     var transposed: Int?
-    for note in words[columns.count...] {
+    for note in words[columns.count...].map(String.init) {
       if note.hasPrefix("@") {
         nested = blockNumbers[String(note.dropFirst())]!
       } else if note == "!embedding" {
@@ -152,7 +157,7 @@ extension NameTable {
     }
     let number = rows.count
     let stems = words[..<columns.count].map { cell in
-      cell == "-" ? [] : cell.split(separator: "|").map { Stem(String($0)) }
+      cell.elementsEqual("-".utf8) ? [] : cell.words(at: "|").map(Stem.init)
     }
     let numbers = stems.first { !$0.isEmpty }![0].pieces.count - 1
     rows.append(
@@ -161,7 +166,7 @@ extension NameTable {
         transposed: transposed))
     for column in columns.indices {
       for (part, stem) in stems[column].enumerated() {
-        precondition(stem.pieces.count == numbers + 1, "'\(words)': columns differ in numbers")
+        precondition(stem.pieces.count == numbers + 1, "'\(words.map(String.init))': columns differ in numbers")
         let node = insert(stem.pieces, from: entries[block][column])
         if let nested {
           nodes[node].block = (number, nested)
@@ -215,41 +220,46 @@ extension NameTable {
 
 extension NameTable.Stem {
   /// Reads one spelling from a cell: `name`, `name*4` or `weight key,bias key`.
-  fileprivate init(_ text: String) {
-    let words = text.split(separator: "*")
-    let name = String(words[0])
-    share = words.count > 1 ? Int(words[1])! : 1
-    let keys = name.split(separator: ",", omittingEmptySubsequences: false)
+  fileprivate init(_ cell: Substring.UTF8View) {
+    let words = cell.words(at: "*")
+    share = words.count > 1 ? Int(Substring(words[1]))! : 1
+    let keys = words[0].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     guard keys.count == 2 else {
-      pieces = name.pieces
+      pieces = words[0].pieces
       weight = nil
       bias = nil
       return
     }
-    let parts = keys.map { $0.split(separator: ".") }
-    guard parts[0].count > 1 else {
-      pieces = String(keys[0]).pieces
+    guard let dot = keys[0].lastIndex(of: UInt8(ascii: ".")) else {
+      pieces = keys[0].pieces
       weight = ""
       bias = String(keys[1])
       return
     }
-    pieces = parts[0].dropLast().joined(separator: ".").pieces
-    weight = String(parts[0].last!)
-    bias = parts[1].last.map(String.init) ?? ""
+    pieces = keys[0][..<dot].pieces
+    weight = String(keys[0][dot...].dropFirst())
+    bias = keys[1].words(at: ".").last.map(String.init) ?? ""
+  }
+}
+
+/// Of a table's text, which is ASCII: looking for characters in it would cost three times as much as all the rest.
+extension Substring.UTF8View {
+  fileprivate func words(at separator: Unicode.Scalar) -> [Substring.UTF8View] {
+    split(separator: UInt8(ascii: separator))
+  }
+
+  /// The text between the numbers of a template; `["a.", ".b"]` for `a.{n}.b`.
+  fileprivate var pieces: [String] {
+    var pieces: [String] = []
+    var rest = self
+    while let brace = rest.firstIndex(of: UInt8(ascii: "{")) {
+      pieces.append(String(rest[..<brace]))
+      rest = rest[brace...].dropFirst(3)
+    }
+    return pieces + [String(rest)]
   }
 }
 
 extension String {
-  /// The text between the numbers of a template; `["a.", ".b"]` for `a.{n}.b`.
-  fileprivate var pieces: [String] {
-    var pieces = [""]
-    var rest = self[...]
-    while let brace = rest.firstIndex(of: "{") {
-      pieces[pieces.count - 1] += rest[..<brace]
-      pieces.append("")
-      rest = rest[brace...].dropFirst(3)
-    }
-    pieces[pieces.count - 1] += rest
-    return pieces
-  }
+  fileprivate init(_ text: Substring.UTF8View) { self.init(Substring(text)) }
 }

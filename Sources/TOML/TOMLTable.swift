@@ -25,7 +25,8 @@ struct TOMLKey: Hashable, Sendable {
   static func == (a: TOMLKey, b: TOMLKey) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
 
   func hash(into hasher: inout Hasher) {
-    for byte in text.utf8 { hasher.combine(byte) }
+    var text = text
+    text.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 
   /// As it stands in a document: bare if it can be, else in quotes, with nothing in it that a terminal obeys.
