@@ -42,11 +42,10 @@ public struct BaseModel: Sendable {
     {
       throw CheckpointError.notACheckpoint(file.path, modules: adapter.modules.count)
     }
-    let quantized = try QuantizedWeights(of: file)
+    var quantized = try QuantizedWeights(of: file)
     let auxiliary = quantized.keys
     let parameters = file.tensors.filter { key, _ in !auxiliary.contains(key) }
     self.file = file
-    self.quantized = quantized
     do throws(ModelFamilyError) {
       layout = try ModelLayout(
         of: parameters.map { key, view in
@@ -56,6 +55,8 @@ public struct BaseModel: Sendable {
       try quantized.requireReadable(in: file.path)
       throw error
     }
+    quantized.refuseUnscaled(layout, in: file)
+    self.quantized = quantized
   }
 
   /// - Throws: `CheckpointError.quantized` if there are codes whose numbers are not known.

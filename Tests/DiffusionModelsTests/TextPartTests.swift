@@ -98,6 +98,29 @@ import Testing
     #expect(try states(first) == T5EncoderTests.encoder("t5.scaled")(rows))
   }
 
+  /// Codes of 8 bits without a scale, where other layers have theirs.
+  @Test func aScaleThatIsMissing() throws {
+    let folder = TemporaryFolder()
+    var tensors = try TensorFile(opening: Self.file("t5.scaled")).contents
+    let scales = tensors.keys.filter { $0.hasSuffix("scale_weight") }.sorted()
+    func refusal() throws -> String {
+      let path = try folder.write("t5.safetensors", tensors)
+      return message {
+        try Self.base("flux").joined(with: ["t5xxl": path]).requireReadable()
+      }
+    }
+    #expect(try refusal() == "no error" && scales.count == 21)
+    tensors[scales[3]] = nil
+    let key = scales[3].replacing("scale_weight", with: "weight")
+    let said = try refusal()
+    #expect(
+      said.contains("1 weight quantized as fp8, first '") && said.contains(key)
+        && said.contains("no scale that goes with it"), "\(said)")
+    // Where no layer has one they count as they are.
+    for scale in scales { tensors[scale] = nil }
+    #expect(try refusal() == "no error")
+  }
+
   @Test func whatIsNoPart() throws {
     let base = try Self.base("flux")
     #expect(throws: ModelLoadingError.self) {
