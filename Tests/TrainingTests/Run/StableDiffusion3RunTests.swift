@@ -98,6 +98,27 @@ import Testing
         + "144x48: lower it, or '--max_bucket_reso'", "\(said)")
   }
 
+  /// A lower rate is no cure of a model whose own weights are no numbers.
+  @Test func weightsThatAreNoNumbers() throws {
+    let folder = TemporaryFolder()
+    var configuration = try Run.configuration("sd3-medium", in: folder)
+    let key = "model.diffusion_model.joint_blocks.0.x_block.mlp.fc2.weight"
+    configuration.model.base = try Self.base(in: folder) { tensors in
+      let name = try #require(tensors.keys.first { key.hasSuffix($0) })
+      var weight = tensors[name]!.decoded()
+      weight.elements[5] = .infinity
+      tensors[name] = EncodedTensor(weight, as: .f32)
+    }
+    let said = message { _ = try Run.losses(configuration) }
+    #expect(
+      said.hasPrefix(
+        "step 1: the loss is not a number, since the model's own weights are not: "
+          + "\(configuration.model.base): tensor '")
+        && said.contains("joint_blocks.0.x_block.mlp.fc2.weight'")
+        && !said.contains("learning_rate"),
+      "\(said)")
+  }
+
   // MARK: What is left out
 
   /// The same as captions of which that part is zero.
@@ -216,6 +237,17 @@ import Testing
   }
 
   // MARK: Helpers
+
+  /// The weights of an oracle, changed.
+  private static func base(
+    in folder: borrowing TemporaryFolder, _ change: (inout [String: EncodedTensor]) throws -> Void
+  ) throws -> FilePath {
+    let file = try TensorFile(
+      opening: Fixtures.path("training/oracles/sd3-medium/model.safetensors.zst"))
+    var tensors = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.key, $0.value.stored) })
+    try change(&tensors)
+    return try folder.write("changed.safetensors", tensors)
+  }
 
   /// The pictures of an oracle with other caches of text.
   private static func images(
