@@ -17,6 +17,10 @@ package enum ModelLoadingError: Error, Equatable {
   case model(FilePath, ModelError)
   /// A module of the UNet for which the model has no place.
   case unknownModule(FilePath, module: String)
+  /// A hole in the numbers of a transformer's blocks.
+  case missingBlock(FilePath, block: String, found: Int, last: Int)
+  /// A layer of a transformer's block that the others have.
+  case missingLayer(FilePath, tensor: String)
   /// An inpainting, depth or upscaling model.
   case latentChannels(FilePath, found: Int)
   /// An autoencoder of another model than the denoiser.
@@ -76,6 +80,10 @@ extension ModelLoadingError: CustomStringConvertible {
     case .model(let file, let error): "\(file): \(error)"
     case .unknownModule(let file, let module):
       "\(file): module '\(module)' of the UNet has no place in the model"
+    case .missingBlock(let file, let block, let found, let last):
+      "\(file): expected all blocks from 0 to \(last), found \(found) of them and no '\(block)': the file is not whole"
+    case .missingLayer(let file, let tensor):
+      "\(file): expected tensor '\(tensor)', as other blocks have it, found none: the file is not whole"
     case .latentChannels(let file, let found):
       "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
         + "upscaling models are not read here"

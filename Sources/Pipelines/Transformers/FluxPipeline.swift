@@ -56,6 +56,7 @@ package final class FluxPipeline: AutoencodedFamily {
     try ModelLoadingError.requireOutputs(of: "final_layer.linear", parameters, latents)
     if !settings.itemsAreEncoded { try requireText(parameters, settings) }
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    try BlockRows.streams.requireWhole(modules, in: base.file.path)
     let rules = family.flowRules(of: variant)
     let text = settings.itemsAreEncoded ? nil : textOutline(of: base, settings)
     let autoencoder = settings.itemsAreEncoded ? nil : try Autoencoder(of: base, settings.vae)

@@ -46,6 +46,7 @@ package final class QwenImagePipeline: PreparedFamily {
     }
     try ModelLoadingError.requireOutputs(of: "proj_out", parameters, latents)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    try rows.requireWhole(modules, in: base.file.path)
     let columns = parameters.shape("unet", "txt_norm", "weight")?.count
     let texts = PreparedItems.Array.text("vl_embed", [nil, columns])
     let pictures = PreparedItems.Array.series(shown, channels: latents.channels)

@@ -42,6 +42,10 @@ package final class StableDiffusion3Pipeline: AutoencodedFamily {
     let autoencoder = try Autoencoder(of: base, settings.vae)
     try autoencoder?.require(latents)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    // The text ends in the last block, the second attention of the picture in some block.
+    try rows.requireWhole(modules, in: base.file.path) { path in
+      ["context", "to_add_out", "attn2."].contains(where: path.contains)
+    }
     let tokens = clipRows + (settings.t5MaxTokenLength ?? t5Rows)
     let columns = parameters.shape("unet", "context_embedder", "weight")?.columns ?? 0
     return PipelineOutline(
