@@ -134,8 +134,34 @@ import Testing
     } catch {
       let text = "\(error)"
       #expect(
-        text.contains("'--clip_l': expected a file of the text encoder") && !text.contains("\n"),
+        text.hasSuffix(
+          "'--clip_l': expected a file of the CLIP-L text encoder, found the T5 text encoder"),
         "\(text)")
+    }
+    let vae = message {
+      _ = try base.joined(with: ["clip_l": VAEDecoderTests.sixteenChannels])
+    }
+    #expect(
+      vae.hasSuffix(
+        "'--clip_l': expected a file of the CLIP-L text encoder, found the image autoencoder"),
+      "\(vae)")
+    let adapter = Fixtures.path("training/oracles/flux-dev/adapter_init.safetensors.zst")
+    let found = message { _ = try base.joined(with: ["t5xxl": adapter]) }
+    #expect(
+      found
+        == "\(adapter): '--t5xxl': expected a file of the T5 text encoder, found an adapter",
+      "\(found)")
+    let none = message { _ = try base.joined(with: ["t5xxl": "nowhere.safetensors"]) }
+    #expect(none.hasPrefix("'--t5xxl': nowhere.safetensors: "), "\(none)")
+    // Where it need not be there, nothing takes its place.
+    let with = try base.joined(with: ["clip_l": Self.file("clip_l")])
+    let without = try with.joined(with: ["clip_l": "nowhere.safetensors"], mayLack: true)
+    #expect(CheckpointParameters(with).has("te1") && !CheckpointParameters(without).has("te1"))
+    for path in [Self.file("clip_l"), adapter] {
+      let other = message { _ = try Autoencoder(of: base, path) }
+      #expect(
+        other.contains("'--ae' or '--vae': expected a file of the image autoencoder, found "),
+        "\(other)")
     }
     let part = TextPart("te1", of: base, Self.settings([:]))
     #expect(throws: ModelLoadingError.self) { try part.require() }
@@ -277,4 +303,12 @@ import Testing
     }
     #expect(try #require(width).description.contains("have 24 numbers"))
   }
+}
+
+/// What an error says, or that there is none.
+private func message(_ body: () throws -> Void) -> String {
+  do {
+    try body()
+    return "no error"
+  } catch { return "\(error)" }
 }

@@ -23,6 +23,13 @@ struct TextPart {
     path = option.flatMap { settings.componentFiles[$0] } ?? base.file.path
   }
 
+  /// The option that names the file of its own.
+  var ownOption: String? {
+    parameters.base.layout.family.option(of: component).flatMap {
+      settings.componentFiles[$0] == nil ? nil : $0
+    }
+  }
+
   /// Whether there is one.
   var isThere: Bool { parameters.has(component) }
 
@@ -42,7 +49,8 @@ struct TextPart {
   func requireWidth(_ width: Int?, of norm: String) throws(ModelLoadingError) {
     guard let width, let found = parameters.shape(component, norm, "weight")?.rows, found != width
     else { return }
-    throw .textWidth(path, component: component, expected: width, found: found)
+    throw .textWidth(
+      path, component: component, option: ownOption, expected: width, found: found)
   }
 
   /// Its modules, in the order of the checkpoint.

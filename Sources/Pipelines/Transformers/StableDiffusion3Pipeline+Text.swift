@@ -87,6 +87,11 @@ extension StableDiffusion3Pipeline {
   /// The encoders that can be trained.
   static let clipEncoders = ["te1", "te2"]
 
+  /// Columns of an encoder of CLIP and of the other one, as released.
+  private static func widths(of component: String) -> (own: Int, other: Int) {
+    component == clipEncoders[0] ? (clipWidth, 1280) : (1280, clipWidth)
+  }
+
   /// Text encoders that can be read.
   static func encoders(of base: BaseModel, _ settings: ModelSettings) -> [String] {
     base.layout.family.textEncoders.filter { TextPart($0, of: base, settings).isThere }
@@ -119,9 +124,22 @@ extension StableDiffusion3Pipeline {
     let columns = CheckpointParameters(base).shape("unet", "context_embedder", "weight")?.columns
     let pooled = CheckpointParameters(base).shape("unet", "y_embedder.mlp.0", "weight")?.columns
     let clip = parts.filter { clipEncoders.contains($0.component) }
+    // Both have the same names, and together the same width where each stands for the other.
+    for part in clip {
+      let widths = widths(of: part.component)
+      guard part.width == widths.other else { continue }
+      throw .textWidth(
+        part.path, component: part.component, option: part.ownOption, expected: widths.own,
+        found: widths.other)
+    }
     let vector = clip.compactMap(\.pooledWidth).reduce(0, +)
     if let pooled, clip.count == clipEncoders.count ? vector != pooled : vector > pooled {
-      throw .vectorWidth(base.file.path, unet: pooled, expected: vector)
+      throw .clipWidths(
+        base.file.path, expected: pooled,
+        found: clip.map { part in
+          "\(part.pooledWidth ?? 0) of "
+            + (part.ownOption.map { "'--\($0)' (\(part.path))" } ?? "\(part.path)")
+        })
     }
     // Zeros have as many columns as numbers.
     let width =
