@@ -95,7 +95,9 @@ extension FluxPipeline {
       arrays: [("l_pooled", [pooled]), ("t5_out", [nil, columns]), ("t5_attn_mask", [nil])],
       integers: ["t5_attn_mask"], zeros: [("txt_ids", rowsOf: "t5_out", columns: 3)],
       equalRows: [("t5_attn_mask", as: "t5_out")],
-      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)], identity: identity)
+      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)],
+      asked: settings.t5MaxTokenLength.map { ($0, "t5_out", "--t5xxl_max_token_length") },
+      identity: identity)
   }
 
   /// - Parameter kept: by the names of sd-scripts or of musubi-tuner, which has no masks.

@@ -238,7 +238,9 @@ extension StableDiffusion3Pipeline {
       statements: [
         ("apply_lg_attn_mask", settings.appliesCLIPMask),
         ("apply_t5_attn_mask", settings.appliesT5Mask),
-      ], identity: try identity(of: parameters, encoders, settings))
+      ],
+      asked: settings.t5MaxTokenLength.map { ($0, "t5_out", "--t5xxl_max_token_length") },
+      identity: try identity(of: parameters, encoders, settings))
   }
 
   /// nil where there are no encoders.
