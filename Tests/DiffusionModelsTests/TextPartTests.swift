@@ -255,6 +255,51 @@ import Testing
     let smaller = try folder.write("models/small.safetensors", small)
     let size = #expect(throws: ModelLoadingError.self) { try find(smaller) }
     #expect(try #require(size).description.contains("2000 tokens, found one of 2100"))
+    // And one that makes far fewer.
+    func notice(_ rows: Int) throws -> String? {
+      var large = tensors
+      large["shared.weight"] = EncodedTensor(Tensor(zeros: [rows, 24]), as: .f16)
+      let settings = Self.settings([
+        "t5xxl": try folder.write("models/large.safetensors", large)
+      ])
+      return try TextPart(
+        "te3", of: Self.base("flux").joined(with: settings.componentFiles), settings
+      ).checkTokenizer()
+    }
+    #expect(try notice(2100) == nil && notice(2227) == nil)
+    let said = try #require(try notice(2228))
+    #expect(said.contains("tokenizer of 2100 tokens for a text encoder that knows 2228"), "\(said)")
+  }
+
+  /// What is kept of captions depends on the tokenizer.
+  @Test func keptTextKnowsTheTokenizer() throws {
+    let folder = TemporaryFolder()
+    let path = Fixtures.path("training/oracles/flux-dev/model.safetensors.zst")
+    var settings = Self.settings(Self.parts)
+    settings.base = path
+    func identities() throws -> [String?] {
+      var flux = settings
+      flux.componentFiles["clip_g"] = nil
+      let base = try BaseModel(opening: path, as: .named("flux"))
+      return [
+        try FluxPipeline.textLayout(of: base.joined(with: flux.componentFiles), flux)?.identity,
+        try StableDiffusion3Pipeline.textLayout(
+          of: Self.base("sd3").joined(with: settings.componentFiles), settings)?.identity,
+      ]
+    }
+    #expect(try identities() == [nil, nil])
+    _ = try UnigramTokenizerTests.tokenizer(
+      "tokenizer.json", of: UnigramTokenizerTests.fixture(), in: folder)
+    settings.tokenizer = folder.file("tokenizer.json")
+    let first = try identities()
+    #expect(try first.allSatisfy { $0 != nil } && first == identities())
+    // Another score of a piece.
+    let text = String(
+      decoding: try contents(of: folder.file("tokenizer.json")), as: UTF8.self)
+    let score = try #require(text.firstRange(of: ",-3."))
+    try folder.write(
+      "tokenizer.json", text: text.replacingCharacters(in: score, with: ",-2."))
+    for (one, other) in zip(first, try identities()) { #expect(other != nil && one != other) }
   }
 
   /// What a plan knows of it: CLIP may be adapted, T5 is read by blocks, and so much is kept of a caption.

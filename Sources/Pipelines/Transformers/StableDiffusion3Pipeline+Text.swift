@@ -113,14 +113,18 @@ extension StableDiffusion3Pipeline {
   }
 
   /// That there is what makes captions into what the transformer reads, unless that is kept in files.
+  /// - Returns: what the user should know of it.
   /// - Throws: `ModelLoadingError`
   static func requireText(
     _ base: BaseModel, _ settings: ModelSettings
-  ) throws(ModelLoadingError) {
-    guard !settings.textIsKept else { return }
+  ) throws(ModelLoadingError) -> [String] {
+    guard !settings.textIsKept else { return [] }
     guard !settings.weighsCaptions else { throw .weightedCaptions(base.layout.family) }
     let parts = encoders(of: base, settings).map { TextPart($0, of: base, settings) }
-    guard !parts.isEmpty else { return try TextPart(clipEncoders[0], of: base, settings).require() }
+    guard !parts.isEmpty else {
+      try TextPart(clipEncoders[0], of: base, settings).require()
+      return []
+    }
     let columns = CheckpointParameters(base).shape("unet", "context_embedder", "weight")?.columns
     let pooled = CheckpointParameters(base).shape("unet", "y_embedder.mlp.0", "weight")?.columns
     let clip = parts.filter { clipEncoders.contains($0.component) }
@@ -148,14 +152,21 @@ extension StableDiffusion3Pipeline {
     if let columns, width > columns {
       throw .contextWidth(base.file.path, unet: columns, text: width)
     }
+    // Zeros stand for what is missing.
+    var notices = base.layout.family.textEncoders.filter { component in
+      !parts.contains { $0.component == component }
+    }.compactMap(base.layout.family.option).map {
+      "no text encoder of '--\($0)': zeros stand for what it makes of captions"
+    }
     for part in parts {
       if clipEncoders.contains(part.component) {
         try part.requireCLIP()
       } else {
         try part.requireWidth(columns, of: "encoder.final_layer_norm")
-        _ = try part.unigramTokenizer()
+        notices += [try part.checkTokenizer()].compactMap(\.self)
       }
     }
+    return notices
   }
 
   /// - Parameter encoded: see `JoinedText`.
@@ -243,13 +254,19 @@ extension StableDiffusion3Pipeline {
       identity: try identity(of: parameters, encoders, settings))
   }
 
-  /// nil where there are no encoders.
+  /// nil where there are no encoders, or no tokenizer of one.
   private static func identity(
     of parameters: CheckpointParameters, _ encoders: [String], _ settings: ModelSettings
   ) throws -> String? {
     guard !encoders.isEmpty else { return nil }
+    var tokenizers = ""
+    for component in encoders where !clipEncoders.contains(component) {
+      let part = TextPart(component, of: parameters.base, settings)
+      guard let tokenizer = part.tokenizerIdentity else { return nil }
+      tokenizers += tokenizer
+    }
     return try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
-      + " of \(settings.t5MaxTokenLength ?? t5Rows) tokens"
+      + " of \(settings.t5MaxTokenLength ?? t5Rows) tokens" + tokenizers
   }
 
   /// The arrays of a file, as sd-scripts has them.

@@ -31,7 +31,7 @@ package final class StableDiffusion3Pipeline: AutoencodedFamily {
     else {
       throw ModelLoadingError.missingComponent(base.file.path, component: "unet")
     }
-    try requireText(base, settings)
+    let notices = try requireText(base, settings)
     _ = try MergedParameters(parameters, settings.merged)
     let latents = family.commonLatents
     guard input[1] == latents.channels else {
@@ -59,16 +59,7 @@ package final class StableDiffusion3Pipeline: AutoencodedFamily {
         .map { $0 * latents.step },
       tokens: tokens, captionBytes: tokens * columns * MemoryLayout<Float>.stride,
       streamedText: family.textEncoders.flatMap { TextPart($0, of: base, settings).streamedBlocks },
-      autoencoder: autoencoder?.outline, notices: notices(on: base, settings))
-  }
-
-  /// What zeros stand for, unless captions are kept.
-  private static func notices(on base: BaseModel, _ settings: ModelSettings) -> [String] {
-    let (family, found) = (base.layout.family, encoders(of: base, settings))
-    guard !settings.textIsKept, !found.isEmpty else { return [] }
-    return family.textEncoders.filter { !found.contains($0) }.compactMap(family.option).map {
-      "no text encoder of '--\($0)': zeros stand for what it makes of captions"
-    }
+      autoencoder: autoencoder?.outline, notices: notices)
   }
 
   /// As sd-scripts tells the models apart, and names them.
