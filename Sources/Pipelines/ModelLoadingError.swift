@@ -43,6 +43,8 @@ package enum ModelLoadingError: Error, Equatable {
   case part(option: String, detail: String)
   /// A part that neither the checkpoint nor a file of its own has.
   case missingPart(FilePath, component: String, option: String)
+  /// A file of a part that is not there, and what asks for it.
+  case absentPart(FilePath, option: String, use: String)
   /// No tokenizer for a text encoder.
   case missingTokenizer(FilePath, names: [String], folder: String, option: String)
   /// A tokenizer that makes tokens which the text encoder does not know.
@@ -119,6 +121,8 @@ extension ModelLoadingError: CustomStringConvertible {
     case .missingPart(let file, let component, let option):
       "\(file): no \(Self.title(option, component)): give a file of it by '--\(option) PATH', a checkpoint or a diffusers "
         + "folder with all parts, or captions that are cached"
+    case .absentPart(let file, let option, let use):
+      "\(file): '--\(option)': expected a file, found none; it is needed \(use)"
     case .missingTokenizer(let file, let names, let folder, let option):
       "\(file): no tokenizer for it: expected \(names.map { "'\($0)'" }.joined(separator: " or ")) beside it or in "
         + "'\(folder)'; give '\(option) PATH', a file of T5 v1.1, whose vocabulary all of its sizes share"

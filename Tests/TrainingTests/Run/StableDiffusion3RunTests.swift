@@ -83,6 +83,38 @@ import Testing
     #expect(wide.contains("at most 24 columns in 'lg_out'"), "\(wide)")
   }
 
+  /// Files of encoders that are not there, where all captions are kept and where one is not.
+  @Test func encodersThatAreNotThere() throws {
+    let folder = TemporaryFolder()
+    let plain = try Run.losses(Run.configuration("sd3-medium", in: folder))
+    let images = try Self.images(in: folder) { _ in }
+    var configuration = try Run.configuration("sd3-medium", images: images, in: folder)
+    configuration.model.componentFiles = [
+      "clip_l": "nowhere/l.safetensors", "t5xxl": "nowhere/t5.safetensors",
+    ]
+    configuration.model.t5MaxTokenLength = 9
+    let plan = try TrainingPlan(configuration)
+    let whole = "is not there, and not needed: what text encoders make of captions is kept"
+    for option in ["'--clip_l': nowhere/l.safetensors", "'--t5xxl': nowhere/t5.safetensors"] {
+      #expect(plan.notices.contains("\(option) \(whole)"), "\(plan.notices)")
+    }
+    #expect(
+      plan.notices.count { $0.contains("'--t5xxl_max_token_length' asks for 9") } == 1,
+      "\(plan.notices)")
+    #expect(try Run.losses(configuration).losses == plain.losses)
+    try FileManager.default.removeItem(atPath: images.appending("a_sd3_te.npz").string)
+    #expect(
+      message { _ = try TrainingPlan(configuration) }
+        == "nowhere/l.safetensors: '--clip_l': expected a file, found none; it is needed for 1 of 2 captions, which are not "
+        + "kept in files")
+    configuration.model.componentFiles = ["clip": "nowhere"]
+    #expect(message { _ = try TrainingPlan(configuration) }.contains("whose parts are named by"))
+    configuration.model.componentFiles = ["t5xxl": "nowhere"]
+    configuration.textCaching = .memory
+    #expect(
+      message { _ = try TrainingPlan(configuration) }.hasPrefix("'--t5xxl': nowhere: "))
+  }
+
   @Test func picturesBeyondTheGrid() throws {
     let folder = TemporaryFolder()
     let configuration = try Run.configuration("sd3-medium", in: folder)
