@@ -3,6 +3,7 @@ import Autograd
 import Checkpoints
 import ModelFamilies
 import Pipelines
+import Safetensors
 import Tensors
 
 extension TrainingPlan {
@@ -16,7 +17,7 @@ extension TrainingPlan {
         "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
           + "epoch \(state.progress.epoch), step \(state.progress.step)")
     }
-    notices += [rateNotice, objectiveNotice].compactMap(\.self)
+    notices += [rateNotice, objectiveNotice].compactMap(\.self) + modelNotices
     notices += outline.notices
     notices += familyNotices(on: given)
     notices += scheduleNotices
@@ -158,6 +159,24 @@ extension TrainingPlan {
     }
     return
       "'--resume': the state was saved with \(text(before)); what is given now counts from here on: \(text(now))"
+  }
+
+  /// Where a run goes on with another model, or with captions of another length, than it had.
+  private var modelNotices: [String] {
+    guard let before = state?.progress.model else { return [] }
+    let now = trainedModel
+    var notices: [String] = []
+    if before.weights != now.weights {
+      notices.append(
+        "'--resume': the state was saved upon other weights than those of \(base.file.path): what was learned upon them "
+          + "goes on upon these")
+    }
+    if before.tokens != now.tokens {
+      notices.append(
+        "'--resume': the state was saved with captions of \(before.tokens) tokens; from here on they have \(now.tokens)"
+      )
+    }
+    return notices
   }
 
   /// Settings of the other way to learn.

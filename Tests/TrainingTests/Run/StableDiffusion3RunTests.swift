@@ -224,6 +224,37 @@ import Testing
     }
   }
 
+  /// A run that goes on upon other weights, or with captions of another length, is told.
+  @Test func resumedUponOtherWeights() throws {
+    let folder = TemporaryFolder()
+    var configuration = try Run.configuration("sd3-medium", in: folder)
+    configuration.output.savesStateAtEnd = true
+    configuration.run.steps = 1
+    _ = try Run.losses(configuration)
+    configuration.run.resumed = folder.file("out/adapter-state")
+    configuration.run.steps = 2
+    func notices() throws -> [String] {
+      try TrainingPlan(configuration).notices.filter { $0.contains("'--resume'") }
+    }
+    #expect(try notices().isEmpty)
+    configuration.model.t5MaxTokenLength = 100
+    #expect(
+      try notices() == [
+        "'--resume': the state was saved with captions of 333 tokens; from here on they have 177"
+      ])
+    configuration.model.t5MaxTokenLength = nil
+    configuration.model.base = try Self.base(in: folder) { tensors in
+      for (key, tensor) in tensors where key.hasSuffix("final_layer.linear.weight") {
+        tensors[key] = EncodedTensor(tensor.decoded() * 2, as: .f32)
+      }
+    }
+    #expect(
+      try notices() == [
+        "'--resume': the state was saved upon other weights than those of \(configuration.model.base): what was learned "
+          + "upon them goes on upon these"
+      ])
+  }
+
   @Test func otherFamiliesHaveNoParts() throws {
     let run = try SmallRun()
     defer { run.remove() }
