@@ -287,7 +287,8 @@ extension TrainingPlan {
         "this processor has no bf16 instructions: weights are held in bf16 and computed in f32")
     }
     if configuration.model.holdsInt8 {
-      let count = outline.modules.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
+      let held = outline.modules.filter { network.textEncoderCount > 0 || $0.role != .text }
+      let count = held.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
       let width = configuration.model.compute == .bf16 ? 2 : 4
       notices.append(
         "linear layers are held in 8 bits: \(Self.megabytes(count)) instead of "
