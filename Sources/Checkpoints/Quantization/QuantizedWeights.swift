@@ -39,12 +39,12 @@ package struct QuantizedWeights: Sendable {
   }
 
   /// Refuses 8-bit floats that have no scale, in a component whose other layers have theirs: read as they are they would
-  /// count many times too much.
+  /// count many times too much. Of models that are not known nobody can tell a layer from a table.
   /// - Parameter layout: of the same file.
   mutating func refuseUnscaled(_ layout: ModelLayout, in file: TensorFile) {
     let scaled = Set(
       weights.values.filter { $0.scaling != nil }.compactMap { layout.component(ofKey: $0.key) })
-    guard !scaled.isEmpty else { return }
+    guard !scaled.isEmpty, layout.family != .generic else { return }
     for module in layout.modules
     where module.kind == .linear && scaled.contains(module.component) {
       let key = module.weight.key
