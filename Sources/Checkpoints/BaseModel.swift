@@ -42,11 +42,10 @@ public struct BaseModel: Sendable {
     {
       throw CheckpointError.notACheckpoint(file.path, modules: adapter.modules.count)
     }
-    let quantized = try QuantizedWeights(of: file)
+    var quantized = try QuantizedWeights(of: file)
     let auxiliary = quantized.keys
     let parameters = file.tensors.filter { key, _ in !auxiliary.contains(key) }
     self.file = file
-    self.quantized = quantized
     do throws(ModelFamilyError) {
       layout = try ModelLayout(
         of: parameters.map { key, view in
@@ -56,6 +55,8 @@ public struct BaseModel: Sendable {
       try quantized.requireReadable(in: file.path)
       throw error
     }
+    quantized.refuseUnscaled(layout, in: file)
+    self.quantized = quantized
   }
 
   /// - Throws: `CheckpointError.quantized` if there are codes whose numbers are not known.
@@ -146,6 +147,33 @@ public struct BaseModel: Sendable {
   package func tensor(forKey key: String) throws(CheckpointError) -> Tensor {
     let view = try requireReadable(key: key)
     return quantized.weights[key]?.values() ?? view.tensor()
+  }
+
+  /// The first of the tensors of some parts of the model that holds NaN or infinity, and the file that it lies in; nil
+  /// where all numbers are finite, or are not read.
+  /// - Complexity: O(bytes of those tensors)
+  package func firstNotFinite(
+    _ isAsked: (ComponentRole) -> Bool
+  ) -> (file: FilePath, tensor: String)? {
+    // As f32 they stay in a processor's cache.
+    let part = 1 << 18
+    for (key, view) in file.tensors {
+      guard !quantized.keys.contains(key), layout.role(ofKey: key).map(isAsked) ?? false else {
+        continue
+      }
+      let slot = ParameterSlot(key: key)
+      let count = quantized.weights[key]?.shape.count ?? view.shape.count
+      let isPlain = quantized.weights[key] == nil
+      for start in stride(from: 0, to: count, by: isPlain ? part : max(count, 1)) {
+        let numbers =
+          isPlain
+          ? try? numbers(start..<min(start + part, count), of: slot)
+          : try? tensor(forKey: key).elements
+        guard numbers?.allSatisfy(\.isFinite) ?? true else { return (view.file, key) }
+      }
+      view.releasePages()
+    }
+    return nil
   }
 
   /// Finds out whether a tensor's numbers can be read.

@@ -24,17 +24,18 @@ struct AdapterModuleNames {
   }
 
   /// Why the adapter cannot be the family's; `nil` if it can.
-  func exclusion(of definition: FamilyDefinition) -> String? {
+  /// - Parameter ofAnySize: whether it may be for a model that is smaller or larger than those that are known.
+  func exclusion(of definition: FamilyDefinition, ofAnySize: Bool = false) -> String? {
     let adapters = definition.adapters
     let lacks = (adapters.lacks ?? []).map { Array($0.utf8) }
     for kind in kinds {
       if lacks.contains(where: { kind.name.position(of: $0) != nil }) {
         return "has '\(kind.module.name)'"
       }
-      if let misfit = adapters.misfit(of: kind.module, kind.name) { return misfit }
+      if !ofAnySize, let misfit = adapters.misfit(of: kind.module, kind.name) { return misfit }
     }
     let parts = blockParts(of: definition)
-    for name in names {
+    for name in ofAnySize ? [] : names {
       guard let (part, block) = name.block(in: parts), let most = part.counts.max(), block >= most
       else { continue }
       return "'\(String(decoding: name, as: UTF8.self))' is beyond its \(most) blocks"

@@ -39,10 +39,13 @@ package struct FlowRules: Hashable, Sendable {
   package var weighting: String
   /// What a model that was distilled is told, `--guidance_scale`.
   package var guidance: Double
+  /// Whether pictures that are seen beside are told to have no noise.
+  package var showsAtTimeZero: Bool
 
   package init(
     timeOffset: Double = 1, steps: Steps = .even, shift: Double = 1, compared: Compared = .flow,
-    weighed: Weighed = .all, weighting: String = "none", guidance: Double = 1
+    weighed: Weighed = .all, weighting: String = "none", guidance: Double = 1,
+    showsAtTimeZero: Bool = false
   ) {
     self.timeOffset = timeOffset
     self.steps = steps
@@ -51,13 +54,15 @@ package struct FlowRules: Hashable, Sendable {
     self.weighed = weighed
     self.weighting = weighting
     self.guidance = guidance
+    self.showsAtTimeZero = showsAtTimeZero
   }
 }
 
 extension FlowRules {
   init(_ table: EmbeddedTable) {
     table.expect(
-      "time_offset", "steps", "shift", "compared", "weighed", "weighting", "guidance", "variants")
+      "time_offset", "steps", "shift", "compared", "weighed", "weighting", "guidance",
+      "shown_at_time_zero", "variants")
     let common = FlowRules()
     self.init(
       timeOffset: table.number(ifAny: "time_offset") ?? common.timeOffset,
@@ -66,6 +71,7 @@ extension FlowRules {
       compared: table.word(ifAny: "compared") ?? common.compared,
       weighed: table.word(ifAny: "weighed") ?? common.weighed,
       weighting: table.string(ifAny: "weighting") ?? common.weighting,
-      guidance: table.number(ifAny: "guidance") ?? common.guidance)
+      guidance: table.number(ifAny: "guidance") ?? common.guidance,
+      showsAtTimeZero: table.bool(ifAny: "shown_at_time_zero") ?? common.showsAtTimeZero)
   }
 }

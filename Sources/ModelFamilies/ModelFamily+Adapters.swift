@@ -2,7 +2,8 @@ extension ModelFamily {
   /// The family that an adapter was made for, from the names of its modules, the widths of their weights and the
   /// adapter's metadata.
   ///
-  /// Widths and numbers of blocks exclude families. Metadata decides among those that fit; then how many names a
+  /// Widths and numbers of blocks exclude families, unless metadata name one where no other is left: models are also made
+  /// in other sizes. Metadata decides among those that fit; then how many names a
   /// family knows, of how many kinds of blocks the adapter has all that it has, and how many names one of its
   /// formats writes in that way. What is then as good is a rival.
   /// - Parameter metadata: of the header, with what a PEFT configuration says under `PEFTKey`.
@@ -10,7 +11,8 @@ extension ModelFamily {
     adapterModules: [NamedModule], metadata: [String: String]
   ) -> AdapterFamily {
     let names = AdapterModuleNames(adapterModules)
-    let (candidates, exclusions) = candidates(names, metadata)
+    var (candidates, exclusions) = Self.candidates(names, metadata)
+    if candidates.isEmpty { candidates = stated(names, metadata) }
     // Of equals the first.
     guard
       let best = candidates.first(where: { one in !candidates.contains { one.isWeaker(than: $0) } })
@@ -27,6 +29,9 @@ extension ModelFamily {
     evidence += names.support(for: best.definition)
     evidence += best.wholeBlocks.map { "has all of its '\($0)…'" }
     if let entry = best.metadata { evidence.append("metadata says \(entry)") }
+    if let other = names.exclusion(of: best.definition) {
+      evidence.append("of another size than its known models: \(other)")
+    }
     let rivals = candidates.filter { $0.family != best.family && !$0.isWeaker(than: best) }
       .map(\.family)
     if !rivals.isEmpty {
@@ -41,6 +46,18 @@ extension ModelFamily {
   package static func fitting(adapterModules: [NamedModule]) -> [ModelFamily] {
     candidates(AdapterModuleNames(adapterModules), [:]).candidates
       .sorted { $1.isWeaker(than: $0) }.map(\.family)
+  }
+
+  /// The families that metadata name, whatever the size of the model, whose names the adapter has.
+  private static func stated(
+    _ names: AdapterModuleNames, _ metadata: [String: String]
+  ) -> [AdapterCandidate] {
+    FamilyTables.all.compactMap { tables in
+      guard names.exclusion(of: tables.definition, ofAnySize: true) == nil else { return nil }
+      let candidate = names.candidate(tables, metadata)
+      return candidate.metadata != nil && candidate.known * 2 >= names.sample.count
+        ? candidate : nil
+    }
   }
 
   private static func candidates(

@@ -20,10 +20,12 @@ package struct KeptText: Sendable {
   package let equalRows: [(name: String, as: String)]
   /// How the text encoders were asked, by the names of arrays that say so; `apply_t5_attn_mask`.
   package let statements: [(name: String, value: Bool)]
+  /// Rows that an option asks of an array. Files of others are taken, and count as they are.
+  package let asked: (rows: Int, name: String, option: String)?
   /// Columns of all arrays of two axes together; nil for any.
   package let columns: Int?
-  /// Differs between text encoders; nil where there are none to compare with.
-  package let identity: String?
+  /// Differs between text encoders; nil where there are none to compare with, or to make files with.
+  package var identity: String?
 
   package init(
     ending: String, arrays: [(name: String, extents: [Int?])],
@@ -31,7 +33,8 @@ package struct KeptText: Sendable {
     integers: Set<String> = [],
     zeros: [(name: String, rowsOf: String, columns: Int)] = [],
     equalRows: [(name: String, as: String)] = [],
-    statements: [(name: String, value: Bool)] = [], columns: Int? = nil, identity: String?
+    statements: [(name: String, value: Bool)] = [],
+    asked: (rows: Int, name: String, option: String)? = nil, columns: Int? = nil, identity: String?
   ) {
     self.ending = ending
     self.arrays = arrays
@@ -41,6 +44,7 @@ package struct KeptText: Sendable {
     self.zeros = zeros
     self.equalRows = equalRows
     self.statements = statements
+    self.asked = asked
     self.columns = columns
     self.identity = identity
   }

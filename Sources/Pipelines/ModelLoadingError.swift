@@ -17,6 +17,10 @@ package enum ModelLoadingError: Error, Equatable {
   case model(FilePath, ModelError)
   /// A module of the UNet for which the model has no place.
   case unknownModule(FilePath, module: String)
+  /// A hole in the numbers of a transformer's blocks.
+  case missingBlock(FilePath, block: String, found: Int, last: Int)
+  /// A layer of a transformer's block that the others have.
+  case missingLayer(FilePath, tensor: String)
   /// An inpainting, depth or upscaling model.
   case latentChannels(FilePath, found: Int)
   /// An autoencoder of another model than the denoiser.
@@ -35,8 +39,12 @@ package enum ModelLoadingError: Error, Equatable {
   case foreignPart(FilePath, option: String, ModelFamily, known: [String])
   /// A file that holds something else than the part that an option names.
   case otherPart(FilePath, option: String, component: String, found: String)
+  /// A file of a part that is not to be opened; `detail` names it.
+  case part(option: String, detail: String)
   /// A part that neither the checkpoint nor a file of its own has.
   case missingPart(FilePath, component: String, option: String)
+  /// A file of a part that is not there, and what asks for it.
+  case absentPart(FilePath, option: String, use: String)
   /// No tokenizer for a text encoder.
   case missingTokenizer(FilePath, names: [String], folder: String, option: String)
   /// A tokenizer that makes tokens which the text encoder does not know.
@@ -48,7 +56,9 @@ package enum ModelLoadingError: Error, Equatable {
   /// A UNet that is told another vector than text encoder and sizes make.
   case vectorWidth(FilePath, unet: Int, expected: Int)
   /// A text encoder whose vectors are not those that the denoiser reads.
-  case textWidth(FilePath, component: String, expected: Int, found: Int)
+  case textWidth(FilePath, component: String, option: String?, expected: Int, found: Int)
+  /// CLIP encoders that do not belong together with the denoiser: what each makes, with its file.
+  case clipWidths(FilePath, expected: Int, found: [String])
   /// A text encoder that does not know the tokenizer's tokens.
   case vocabulary(FilePath, expected: Int, found: Int)
   case configuration(FilePath, key: String?, expected: String)
@@ -76,6 +86,10 @@ extension ModelLoadingError: CustomStringConvertible {
     case .model(let file, let error): "\(file): \(error)"
     case .unknownModule(let file, let module):
       "\(file): module '\(module)' of the UNet has no place in the model"
+    case .missingBlock(let file, let block, let found, let last):
+      "\(file): expected all blocks from 0 to \(last), found \(found) of them and no '\(block)': the file is not whole"
+    case .missingLayer(let file, let tensor):
+      "\(file): expected tensor '\(tensor)', as other blocks have it, found none: the file is not whole"
     case .latentChannels(let file, let found):
       "\(file): expected a UNet for latents of 4 channels, found \(found): inpainting, depth and "
         + "upscaling models are not read here"
@@ -102,10 +116,13 @@ extension ModelLoadingError: CustomStringConvertible {
           ? "whose parts come with it: remove the option"
           : "whose parts are named by \(known.map { "'--\($0)'" }.joined(separator: ", "))")
     case .otherPart(let file, let option, let component, let found):
-      "\(file): '--\(option)': expected a file of the \(Self.title(component)), found one with '\(found)'"
+      "\(file): '--\(option)': expected a file of the \(Self.title(option, component)), found \(found)"
+    case .part(let option, let detail): "'--\(option)': \(detail)"
     case .missingPart(let file, let component, let option):
-      "\(file): no \(Self.title(component)): give a file of it by '--\(option) PATH', a checkpoint or a diffusers "
+      "\(file): no \(Self.title(option, component)): give a file of it by '--\(option) PATH', a checkpoint or a diffusers "
         + "folder with all parts, or captions that are cached"
+    case .absentPart(let file, let option, let use):
+      "\(file): '--\(option)': expected a file, found none; it is needed \(use)"
     case .missingTokenizer(let file, let names, let folder, let option):
       "\(file): no tokenizer for it: expected \(names.map { "'\($0)'" }.joined(separator: " or ")) beside it or in "
         + "'\(folder)'; give '\(option) PATH', a file of T5 v1.1, whose vocabulary all of its sizes share"
@@ -117,8 +134,12 @@ extension ModelLoadingError: CustomStringConvertible {
       "\(file): the UNet reads text of width \(unet), the text encoder gives width \(text)"
     case .vectorWidth(let file, let unet, let expected):
       "\(file): the UNet reads a vector of width \(unet) for a caption and its sizes, these make \(expected)"
-    case .textWidth(let file, let component, let expected, let found):
-      "\(file): expected a \(Self.title(component)) whose vectors have \(expected) numbers, as the transformer reads "
+    case .clipWidths(let file, let expected, let found):
+      "\(file): the transformer reads a vector of \(expected) numbers of a caption, found "
+        + found.joined(separator: " and ")
+    case .textWidth(let file, let component, let option, let expected, let found):
+      "\(file): " + (option.map { "'--\($0)': " } ?? "")
+        + "expected a \(Self.title(option, component)) whose vectors have \(expected) numbers, as the transformer reads "
         + "them, found one of \(found)"
     case .vocabulary(let file, let expected, let found):
       "\(file): expected a text encoder for the \(expected) tokens of CLIP, found one for \(found)"
@@ -129,10 +150,29 @@ extension ModelLoadingError: CustomStringConvertible {
     }
   }
 
-  private static func title(_ component: String) -> String {
-    [
-      "unet": "UNet", "te1": "text encoder", "te2": "second text encoder",
-      "te3": "T5 text encoder", "vae": "image autoencoder",
-    ][component] ?? component
+  /// That of the option, where there is one, which says more.
+  private static func title(_ option: String?, _ component: String) -> String {
+    option.flatMap { titles[$0] } ?? title(component)
   }
+
+  /// Of a component or of the option that names its file.
+  static func title(_ name: String) -> String { titles[name] ?? name }
+
+  /// What names a file of an autoencoder, as trainers call it.
+  static let autoencoderOption = "ae' or '--vae"
+
+  /// Says which option a file was given by that cannot be opened.
+  static func ofPart<Result>(
+    _ option: String, _ body: () throws -> Result
+  ) throws(ModelLoadingError) -> Result {
+    do { return try body() } catch {
+      throw .part(option: option, detail: "\(error)")
+    }
+  }
+
+  private static let titles = [
+    "unet": "UNet", "te1": "text encoder", "te2": "second text encoder",
+    "te3": "T5 text encoder", "vae": "image autoencoder",
+    "clip_l": "CLIP-L text encoder", "clip_g": "CLIP-G text encoder", "t5xxl": "T5 text encoder",
+  ]
 }

@@ -10,14 +10,16 @@ package enum ModelPipelines {
   ///   - family: nil to recognize it.
   ///   - supposed: what it is read as where it is not recognized.
   ///   - parts: files of parts that have their own, by the options that name them.
+  ///   - mayLackParts: whether such a file need not be there: the checkpoint then has no such part.
   /// - Throws: `ModelLoadingError.unsupportedFamily`, `.unknownStructure`, `.foreignPart`, `.otherPart`,
   ///   `CheckpointError.quantized`, and what opening throws.
   package static func open(
     _ path: FilePath, as family: ModelFamily?, supposed: [SupposedFamily] = [],
-    parts: [String: FilePath] = [:], among pipelines: [any ModelPipeline.Type] = all
+    parts: [String: FilePath] = [:], mayLackParts: Bool = false,
+    among pipelines: [any ModelPipeline.Type] = all
   ) throws -> (base: BaseModel, pipeline: any ModelPipeline.Type) {
     let (base, pipeline) = try opened(path, as: family, supposed: supposed, among: pipelines)
-    let whole = try base.joined(with: parts)
+    let whole = try base.joined(with: parts, mayLack: mayLackParts)
     try whole.requireReadable()
     return (whole, pipeline)
   }

@@ -1,5 +1,6 @@
 package import Autograd
 package import ModelFamilies
+import Safetensors
 package import SystemPackage
 
 /// What a model is opened with.
@@ -9,6 +10,8 @@ package struct ModelSettings: Sendable {
   package var vae: FilePath?
   /// Of other parts that have files of their own, by the options that name them: `clip_l`.
   package var componentFiles: [String: FilePath] = [:]
+  /// Those of them that are not there.
+  package var absentFiles: [String: FilePath] { componentFiles.filter { $0.value.kind == nil } }
   /// A file or folder of the tokenizer that does not come with this program: that of T5.
   package var tokenizer: FilePath?
   /// Tokens that T5 reads of a caption; nil for what the family's trainers take.

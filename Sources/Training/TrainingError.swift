@@ -15,6 +15,8 @@ package enum TrainingError: Error, Equatable {
     isPrepared: Bool)
   /// The loss or a gradient is no number.
   case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
+  /// The same where a tensor of the checkpoint is none either.
+  case damagedBase(FilePath, tensor: String, what: String, step: Int)
   /// There is nothing to encode images with.
   case missingVAE(FilePath)
   /// The state that was to be resumed is past the end.
@@ -53,6 +55,9 @@ extension TrainingError: CustomStringConvertible {
         + (layer.map { ", first in layer '\($0)'" } ?? "")
         + (images.isEmpty ? "" : ", at \(images.map(\.string).joined(separator: ", "))")
         + "; a lower '--learning_rate' is the usual cure"
+    case .damagedBase(let path, let tensor, let what, let step):
+      "step \(step): \(what) is not a number, since the model's own weights are not: \(path): tensor '\(tensor)': "
+        + "expected finite numbers, found NaN or infinity; take another copy of the file"
     case .missingVAE(let path):
       "\(path): expected a VAE to encode images with, found none; name one with '--vae'"
     case .finished(let steps):

@@ -98,6 +98,29 @@ import Testing
     #expect(try states(first) == T5EncoderTests.encoder("t5.scaled")(rows))
   }
 
+  /// Codes of 8 bits without a scale, where other layers have theirs.
+  @Test func aScaleThatIsMissing() throws {
+    let folder = TemporaryFolder()
+    var tensors = try TensorFile(opening: Self.file("t5.scaled")).contents
+    let scales = tensors.keys.filter { $0.hasSuffix("scale_weight") }.sorted()
+    func refusal() throws -> String {
+      let path = try folder.write("t5.safetensors", tensors)
+      return message {
+        try Self.base("flux").joined(with: ["t5xxl": path]).requireReadable()
+      }
+    }
+    #expect(try refusal() == "no error" && scales.count == 21)
+    tensors[scales[3]] = nil
+    let key = scales[3].replacing("scale_weight", with: "weight")
+    let said = try refusal()
+    #expect(
+      said.contains("1 weight quantized as fp8, first '") && said.contains(key)
+        && said.contains("no scale that goes with it"), "\(said)")
+    // Where no layer has one they count as they are.
+    for scale in scales { tensors[scale] = nil }
+    #expect(try refusal() == "no error")
+  }
+
   @Test func whatIsNoPart() throws {
     let base = try Self.base("flux")
     #expect(throws: ModelLoadingError.self) {
@@ -111,8 +134,34 @@ import Testing
     } catch {
       let text = "\(error)"
       #expect(
-        text.contains("'--clip_l': expected a file of the text encoder") && !text.contains("\n"),
+        text.hasSuffix(
+          "'--clip_l': expected a file of the CLIP-L text encoder, found the T5 text encoder"),
         "\(text)")
+    }
+    let vae = message {
+      _ = try base.joined(with: ["clip_l": VAEDecoderTests.sixteenChannels])
+    }
+    #expect(
+      vae.hasSuffix(
+        "'--clip_l': expected a file of the CLIP-L text encoder, found the image autoencoder"),
+      "\(vae)")
+    let adapter = Fixtures.path("training/oracles/flux-dev/adapter_init.safetensors.zst")
+    let found = message { _ = try base.joined(with: ["t5xxl": adapter]) }
+    #expect(
+      found
+        == "\(adapter): '--t5xxl': expected a file of the T5 text encoder, found an adapter",
+      "\(found)")
+    let none = message { _ = try base.joined(with: ["t5xxl": "nowhere.safetensors"]) }
+    #expect(none.hasPrefix("'--t5xxl': nowhere.safetensors: "), "\(none)")
+    // Where it need not be there, nothing takes its place.
+    let with = try base.joined(with: ["clip_l": Self.file("clip_l")])
+    let without = try with.joined(with: ["clip_l": "nowhere.safetensors"], mayLack: true)
+    #expect(CheckpointParameters(with).has("te1") && !CheckpointParameters(without).has("te1"))
+    for path in [Self.file("clip_l"), adapter] {
+      let other = message { _ = try Autoencoder(of: base, path) }
+      #expect(
+        other.contains("'--ae' or '--vae': expected a file of the image autoencoder, found "),
+        "\(other)")
     }
     let part = TextPart("te1", of: base, Self.settings([:]))
     #expect(throws: ModelLoadingError.self) { try part.require() }
@@ -206,6 +255,51 @@ import Testing
     let smaller = try folder.write("models/small.safetensors", small)
     let size = #expect(throws: ModelLoadingError.self) { try find(smaller) }
     #expect(try #require(size).description.contains("2000 tokens, found one of 2100"))
+    // And one that makes far fewer.
+    func notice(_ rows: Int) throws -> String? {
+      var large = tensors
+      large["shared.weight"] = EncodedTensor(Tensor(zeros: [rows, 24]), as: .f16)
+      let settings = Self.settings([
+        "t5xxl": try folder.write("models/large.safetensors", large)
+      ])
+      return try TextPart(
+        "te3", of: Self.base("flux").joined(with: settings.componentFiles), settings
+      ).checkTokenizer()
+    }
+    #expect(try notice(2100) == nil && notice(2227) == nil)
+    let said = try #require(try notice(2228))
+    #expect(said.contains("tokenizer of 2100 tokens for a text encoder that knows 2228"), "\(said)")
+  }
+
+  /// What is kept of captions depends on the tokenizer.
+  @Test func keptTextKnowsTheTokenizer() throws {
+    let folder = TemporaryFolder()
+    let path = Fixtures.path("training/oracles/flux-dev/model.safetensors.zst")
+    var settings = Self.settings(Self.parts)
+    settings.base = path
+    func identities() throws -> [String?] {
+      var flux = settings
+      flux.componentFiles["clip_g"] = nil
+      let base = try BaseModel(opening: path, as: .named("flux"))
+      return [
+        try FluxPipeline.textLayout(of: base.joined(with: flux.componentFiles), flux)?.identity,
+        try StableDiffusion3Pipeline.textLayout(
+          of: Self.base("sd3").joined(with: settings.componentFiles), settings)?.identity,
+      ]
+    }
+    #expect(try identities() == [nil, nil])
+    _ = try UnigramTokenizerTests.tokenizer(
+      "tokenizer.json", of: UnigramTokenizerTests.fixture(), in: folder)
+    settings.tokenizer = folder.file("tokenizer.json")
+    let first = try identities()
+    #expect(try first.allSatisfy { $0 != nil } && first == identities())
+    // Another score of a piece.
+    let text = String(
+      decoding: try contents(of: folder.file("tokenizer.json")), as: UTF8.self)
+    let score = try #require(text.firstRange(of: ",-3."))
+    try folder.write(
+      "tokenizer.json", text: text.replacingCharacters(in: score, with: ",-2."))
+    for (one, other) in zip(first, try identities()) { #expect(other != nil && one != other) }
   }
 
   /// What a plan knows of it: CLIP may be adapted, T5 is read by blocks, and so much is kept of a caption.
@@ -254,4 +348,12 @@ import Testing
     }
     #expect(try #require(width).description.contains("have 24 numbers"))
   }
+}
+
+/// What an error says, or that there is none.
+private func message(_ body: () throws -> Void) -> String {
+  do {
+    try body()
+    return "no error"
+  } catch { return "\(error)" }
 }

@@ -134,6 +134,36 @@ import Testing
           + "32 inputs, expected 2048"))
   }
 
+  /// Models are made in other sizes too: then metadata tell, where names allow it.
+  @Test(
+    arguments: [
+      (["lora_unet_double_blocks_0_img_attn_qkv"], ["ss_base_model_version": "flux1"], "flux"),
+      (["lora_unet_double_blocks_0_img_attn_qkv"], ["ss_base_model_version": "chroma"], "chroma"),
+      (
+        ["lora_unet_joint_blocks_40_x_block_attn_qkv"],
+        [
+          "ss_base_model_version": "5-medium",
+          "modelspec.architecture": "stable-diffusion-3-5-medium/lora",
+        ], "sd3"
+      ),
+      (
+        ["lora_unet_transformer_blocks_0_attn_to_q"], ["ss_base_model_version": "qwen_image"],
+        "qwen-image"
+      ),
+      // Names that the model has not.
+      (["lora_unet_joint_blocks_0_x_block_attn_qkv"], ["ss_base_model_version": "flux1"], nil),
+      (["lora_unet_double_blocks_0_img_attn_qkv"], [:], nil),
+    ] as [([String], [String: String], String?)])
+  func metadataOfOtherSizes(names: [String], metadata: [String: String], family: String?) {
+    let result = ModelFamily.recognize(names.map { ($0, 64) }, metadata: metadata)
+    #expect(result.family?.name == family && result.rivals.isEmpty, "\(result.evidence)")
+    #expect(
+      family == nil
+        || result.evidence.contains {
+          $0.hasPrefix("of another size than its known models: '\(names[0])' ")
+        }, "\(result.evidence)")
+  }
+
   /// These blocks have the same names in Flux.1 and HunyuanVideo: metadata decides.
   @Test func metadataDecidesAmongFamiliesThatFit() {
     let modules: [(name: String, inputWidth: Int?)] = [

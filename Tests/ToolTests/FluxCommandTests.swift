@@ -181,6 +181,11 @@ import Testing
     let kontext = run.run("\(Self.kontext) --output_name a")
     #expect(kontext.status != 0, "\(kontext.errors)")
     #expect(kontext.errors.contains("subsets"), "\(kontext.errors)")
+    let chroma = run.run("\(Self.flux) --output_name a --model_type chroma")
+    #expect(
+      chroma.status == 64 && chroma.errors.contains("'--model_type chroma': of Chroma, of which"),
+      "\(chroma.errors)")
+    #expect(run.run("\(Self.flux) --output_name a --model_type flux").status == 0)
     let typed = run.run("\(Self.flux) --output_name a --model_prediction_type sigma")
     #expect(typed.status == 64 && typed.errors.contains("found 'sigma'"), "\(typed.errors)")
   }

@@ -83,6 +83,15 @@ package struct QuantizedWeight: Sendable {
     companions = quantization.companions.map { stem + $0 }.filter { tensors[$0] != nil }
   }
 
+  /// Floats of 8 bits that are not read.
+  /// - Parameter reason: why.
+  init(refusing codes: TensorView, _ reason: String) {
+    reading = .refused(reason)
+    quantization = Quantization("fp8", .scaled)
+    (key, shape, format) = (codes.name, codes.shape, nil)
+    (self.codes, companions) = (codes, [])
+  }
+
   /// Codes can be those of other numbers than the weight: ComfyUI's rotated ones, bitsandbytes' in the
   /// order of a kernel.
   /// - Throws: `QuantizationFault`

@@ -1,3 +1,4 @@
+import ModelFamilies
 import OrderedCollections
 package import Safetensors
 import SystemPackage
@@ -7,7 +8,7 @@ import Tensors
 /// descriptions and by formats that no weight has.
 package struct QuantizedWeights: Sendable {
   /// By the key of the weight.
-  package let weights: [String: QuantizedWeight]
+  package private(set) var weights: [String: QuantizedWeight]
   /// Weights by the keys of what belongs to them.
   package let owners: [String: String]
   /// Keys that say of the whole file how it is quantized, and inputs of layers without codes.
@@ -35,6 +36,24 @@ package struct QuantizedWeights: Sendable {
                 && file.tensors[key.dropLast(ending.count) + ".weight"]?.dtype.isFloat8 == true
             })
       })
+  }
+
+  /// Refuses 8-bit floats that have no scale, in a component whose other layers have theirs: read as they are they would
+  /// count many times too much. Of models that are not known nobody can tell a layer from a table.
+  /// - Parameter layout: of the same file.
+  mutating func refuseUnscaled(_ layout: ModelLayout, in file: TensorFile) {
+    let scaled = Set(
+      weights.values.filter { $0.scaling != nil }.compactMap { layout.component(ofKey: $0.key) })
+    guard !scaled.isEmpty, layout.family != .generic else { return }
+    for module in layout.modules
+    where module.kind == .linear && scaled.contains(module.component) {
+      let key = module.weight.key
+      guard weights[key] == nil, let codes = file.tensors[key], codes.dtype.isFloat8 else {
+        continue
+      }
+      weights[key] = QuantizedWeight(
+        refusing: codes, "the file has no scale that goes with it, as with its other layers")
+    }
   }
 
   /// Keys that are no parameters, but describe how weights are quantized.

@@ -13,7 +13,7 @@ struct Autoencoder {
   private let configuration: VAEConfiguration
 
   /// That of a file of its own, or of the checkpoint; nil if there is none.
-  /// - Throws: `ModelLoadingError.missingComponent` for a file without one, `.configuration`, and what opening
+  /// - Throws: `ModelLoadingError.otherPart` for a file without one, `.configuration`, and what opening
   ///   throws.
   /// - Parameter given: what the weights do not tell; if nil, what the folder says.
   init?(of base: BaseModel, _ path: FilePath?, _ given: VAEConfiguration? = nil) throws {
@@ -24,10 +24,7 @@ struct Autoencoder {
     var source = CheckpointParameters(base)
     if let path {
       configuration = try VAEConfiguration(of: path, else: configuration) ?? configuration
-      source = CheckpointParameters(try BaseModel(opening: path, as: family))
-      guard source.has("vae") else {
-        throw ModelLoadingError.missingComponent(path, component: "vae")
-      }
+      source = CheckpointParameters(try BaseModel.autoencoder(path, of: family))
     }
     guard source.has("vae") else { return nil }
     self.source = source

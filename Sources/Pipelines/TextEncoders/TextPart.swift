@@ -23,6 +23,13 @@ struct TextPart {
     path = option.flatMap { settings.componentFiles[$0] } ?? base.file.path
   }
 
+  /// The option that names the file of its own.
+  var ownOption: String? {
+    parameters.base.layout.family.option(of: component).flatMap {
+      settings.componentFiles[$0] == nil ? nil : $0
+    }
+  }
+
   /// Whether there is one.
   var isThere: Bool { parameters.has(component) }
 
@@ -42,7 +49,8 @@ struct TextPart {
   func requireWidth(_ width: Int?, of norm: String) throws(ModelLoadingError) {
     guard let width, let found = parameters.shape(component, norm, "weight")?.rows, found != width
     else { return }
-    throw .textWidth(path, component: component, expected: width, found: found)
+    throw .textWidth(
+      path, component: component, option: ownOption, expected: width, found: found)
   }
 
   /// Its modules, in the order of the checkpoint.
@@ -90,14 +98,48 @@ struct TextPart {
   /// - Throws: `ModelLoadingError.tokenizer`, `.missingTokenizer`, `.tokenizerSize`, `.unreadable`
   func unigramTokenizer() throws(ModelLoadingError) -> UnigramTokenizer {
     let (path, tokenizer) = try foundTokenizer()
+    try requireKnown(tokenizer, path)
+    return tokenizer
+  }
+
+  private func requireKnown(
+    _ tokenizer: UnigramTokenizer, _ path: FilePath
+  ) throws(ModelLoadingError) {
+    guard let known = knownTokens, tokenizer.tokenCount > known else { return }
+    throw .tokenizerSize(path, tokens: tokenizer.tokenCount, known: known)
+  }
+
+  /// Tokens that it has vectors of.
+  private var knownTokens: Int? {
     let table =
       parameters.shape(component, "shared", "weight")
       ?? parameters.shape(component, "encoder.embed_tokens", "weight")
-    let known = table?.rows
-    if let known, tokenizer.tokenCount > known {
-      throw .tokenizerSize(path, tokens: tokenizer.tokenCount, known: known)
+    return table?.rows
+  }
+
+  /// That there is a tokenizer, and what there is to say of one whose tokens are far fewer than those that the encoder
+  /// knows: it may be that of another one. T5's own leaves 28 of its 32128 rows to nothing.
+  /// - Throws: as `unigramTokenizer`.
+  func checkTokenizer() throws(ModelLoadingError) -> String? {
+    let (path, tokenizer) = try foundTokenizer()
+    try requireKnown(tokenizer, path)
+    guard let known = knownTokens, known - tokenizer.tokenCount >= Self.filling else { return nil }
+    return
+      "\(path): a tokenizer of \(tokenizer.tokenCount) tokens for a text encoder that knows \(known): it may be that of "
+      + "another model"
+  }
+
+  /// What sizes of tables are filled up to, for the sake of processors.
+  private static let filling = 128
+
+  /// Differs between tokenizers; nil where there is none to read.
+  var tokenizerIdentity: String? {
+    guard let (path, _) = try? foundTokenizer(), let bytes = try? InputFile.bytes(of: path) else {
+      return nil
     }
-    return tokenizer
+    let hash = SHA256()
+    unsafe hash.update(bytes.span.bytes)
+    return " tokenized by " + hash.finish()
   }
 
   private func foundTokenizer() throws(ModelLoadingError) -> (FilePath, UnigramTokenizer) {

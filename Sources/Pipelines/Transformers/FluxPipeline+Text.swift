@@ -32,12 +32,13 @@ extension FluxPipeline {
   }
 
   /// That there is what makes captions into what the transformer reads, unless that is kept in files.
+  /// - Returns: what the user should know of it.
   /// - Throws: `ModelLoadingError`
   static func requireText(
     _ parameters: CheckpointParameters, _ settings: ModelSettings
-  ) throws(ModelLoadingError) {
+  ) throws(ModelLoadingError) -> [String] {
     let base = parameters.base
-    guard !settings.textIsKept else { return }
+    guard !settings.textIsKept else { return [] }
     guard !settings.weighsCaptions else { throw .weightedCaptions(base.layout.family) }
     let (clip, t5) = parts(of: base, settings)
     try clip.requireCLIP()
@@ -47,7 +48,7 @@ extension FluxPipeline {
     try t5.require()
     try t5.requireWidth(
       parameters.shape("unet", "txt_in", "weight")?.columns, of: "encoder.final_layer_norm")
-    _ = try t5.unigramTokenizer()
+    return [try t5.checkTokenizer()].compactMap(\.self)
   }
 
   /// What of text encoders can be adapted and what is read as it is computed, and bytes of what is kept of a caption.
@@ -83,10 +84,12 @@ extension FluxPipeline {
   ) throws -> KeptText? {
     let (parameters, encoders) = (CheckpointParameters(base), base.layout.family.textEncoders)
     var identity: String?
-    if encoders.allSatisfy(parameters.has) {
+    if encoders.allSatisfy(parameters.has),
+      let tokenizer = parts(of: base, settings).t5.tokenizerIdentity
+    {
       identity =
         try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
-        + " of \(tokens(of: parameters, settings)) tokens"
+        + " of \(tokens(of: parameters, settings)) tokens" + tokenizer
     }
     let columns = parameters.shape("unet", "txt_in", "weight")?.columns
     let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
@@ -95,7 +98,9 @@ extension FluxPipeline {
       arrays: [("l_pooled", [pooled]), ("t5_out", [nil, columns]), ("t5_attn_mask", [nil])],
       integers: ["t5_attn_mask"], zeros: [("txt_ids", rowsOf: "t5_out", columns: 3)],
       equalRows: [("t5_attn_mask", as: "t5_out")],
-      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)], identity: identity)
+      statements: [("apply_t5_attn_mask", settings.appliesT5Mask)],
+      asked: settings.t5MaxTokenLength.map { ($0, "t5_out", "--t5xxl_max_token_length") },
+      identity: identity)
   }
 
   /// - Parameter kept: by the names of sd-scripts or of musubi-tuner, which has no masks.

@@ -54,8 +54,9 @@ package final class FluxPipeline: AutoencodedFamily {
         base.file.path, expected: [latents.channels], found: input.columns / places)
     }
     try ModelLoadingError.requireOutputs(of: "final_layer.linear", parameters, latents)
-    if !settings.itemsAreEncoded { try requireText(parameters, settings) }
+    let notices = settings.itemsAreEncoded ? [] : try requireText(parameters, settings)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    try BlockRows.streams.requireWhole(modules, in: base.file.path)
     let rules = family.flowRules(of: variant)
     let text = settings.itemsAreEncoded ? nil : textOutline(of: base, settings)
     let autoencoder = settings.itemsAreEncoded ? nil : try Autoencoder(of: base, settings.vae)
@@ -68,7 +69,7 @@ package final class FluxPipeline: AutoencodedFamily {
       skippableTextLayers: nil,
       tokens: tokens(of: parameters, settings), captionBytes: text?.bytes ?? 0,
       streamedText: text?.streamed ?? [], autoencoder: autoencoder?.outline,
-      takesGuidance: takesGuidance(parameters),
+      notices: notices, takesGuidance: takesGuidance(parameters),
       prepared: settings.itemsAreEncoded ? encodedItems(of: parameters) : nil)
   }
 

@@ -53,6 +53,7 @@ package final class HunyuanVideoPipeline: PreparedFamily {
     let columns = parameters.shape("unet", "txt_in.input_embedder", "weight")?.columns
     let pooled = parameters.shape("unet", "vector_in.in_layer", "weight")?.columns
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    try BlockRows.streams.requireWhole(modules, in: base.file.path)
     return PipelineOutline(
       modules: modules, units: LayerUnit.units(ofStreams: modules),
       blocks: BlockRows.streams.blocks(of: modules),

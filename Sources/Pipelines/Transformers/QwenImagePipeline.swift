@@ -46,6 +46,7 @@ package final class QwenImagePipeline: PreparedFamily {
     }
     try ModelLoadingError.requireOutputs(of: "proj_out", parameters, latents)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    try rows.requireWhole(modules, in: base.file.path)
     let columns = parameters.shape("unet", "txt_norm", "weight")?.count
     let texts = PreparedItems.Array.text("vl_embed", [nil, columns])
     let pictures = PreparedItems.Array.series(shown, channels: latents.channels)
@@ -60,9 +61,6 @@ package final class QwenImagePipeline: PreparedFamily {
 
   /// Of pictures that are seen, with a number behind.
   private static let shown = "latents_control"
-
-  /// Of models that are told that those pictures have no noise.
-  private static let variantsOfTimeZero: Set<String> = ["edit-2511"]
 
   private static let rows: BlockRows = [["transformer_blocks"]]
 
@@ -82,7 +80,8 @@ package final class QwenImagePipeline: PreparedFamily {
   package init(_ base: BaseModel, _ settings: ModelSettings, checkpointsBlocks: Bool) throws {
     let weights = try MergedParameters(CheckpointParameters(base), settings.merged)
     var configuration = QwenImageConfiguration()
-    configuration.showsAtTimeZero = settings.variant.map(Self.variantsOfTimeZero.contains) ?? false
+    configuration.showsAtTimeZero =
+      base.layout.family.flowRules(of: settings.variant).showsAtTimeZero
     var transformer = try ModelLoadingError.inFile(base.file.path) {
       try QwenImageTransformer(
         weights, configuration: configuration, compute: settings.compute,

@@ -87,6 +87,11 @@ extension StableDiffusion3Pipeline {
   /// The encoders that can be trained.
   static let clipEncoders = ["te1", "te2"]
 
+  /// Columns of an encoder of CLIP and of the other one, as released.
+  private static func widths(of component: String) -> (own: Int, other: Int) {
+    component == clipEncoders[0] ? (clipWidth, 1280) : (1280, clipWidth)
+  }
+
   /// Text encoders that can be read.
   static func encoders(of base: BaseModel, _ settings: ModelSettings) -> [String] {
     base.layout.family.textEncoders.filter { TextPart($0, of: base, settings).isThere }
@@ -108,20 +113,37 @@ extension StableDiffusion3Pipeline {
   }
 
   /// That there is what makes captions into what the transformer reads, unless that is kept in files.
+  /// - Returns: what the user should know of it.
   /// - Throws: `ModelLoadingError`
   static func requireText(
     _ base: BaseModel, _ settings: ModelSettings
-  ) throws(ModelLoadingError) {
-    guard !settings.textIsKept else { return }
+  ) throws(ModelLoadingError) -> [String] {
+    guard !settings.textIsKept else { return [] }
     guard !settings.weighsCaptions else { throw .weightedCaptions(base.layout.family) }
     let parts = encoders(of: base, settings).map { TextPart($0, of: base, settings) }
-    guard !parts.isEmpty else { return try TextPart(clipEncoders[0], of: base, settings).require() }
+    guard !parts.isEmpty else {
+      try TextPart(clipEncoders[0], of: base, settings).require()
+      return []
+    }
     let columns = CheckpointParameters(base).shape("unet", "context_embedder", "weight")?.columns
     let pooled = CheckpointParameters(base).shape("unet", "y_embedder.mlp.0", "weight")?.columns
     let clip = parts.filter { clipEncoders.contains($0.component) }
+    // Both have the same names, and together the same width where each stands for the other.
+    for part in clip {
+      let widths = widths(of: part.component)
+      guard part.width == widths.other else { continue }
+      throw .textWidth(
+        part.path, component: part.component, option: part.ownOption, expected: widths.own,
+        found: widths.other)
+    }
     let vector = clip.compactMap(\.pooledWidth).reduce(0, +)
     if let pooled, clip.count == clipEncoders.count ? vector != pooled : vector > pooled {
-      throw .vectorWidth(base.file.path, unet: pooled, expected: vector)
+      throw .clipWidths(
+        base.file.path, expected: pooled,
+        found: clip.map { part in
+          "\(part.pooledWidth ?? 0) of "
+            + (part.ownOption.map { "'--\($0)' (\(part.path))" } ?? "\(part.path)")
+        })
     }
     // Zeros have as many columns as numbers.
     let width =
@@ -130,14 +152,21 @@ extension StableDiffusion3Pipeline {
     if let columns, width > columns {
       throw .contextWidth(base.file.path, unet: columns, text: width)
     }
+    // Zeros stand for what is missing.
+    var notices = base.layout.family.textEncoders.filter { component in
+      !parts.contains { $0.component == component }
+    }.compactMap(base.layout.family.option).map {
+      "no text encoder of '--\($0)': zeros stand for what it makes of captions"
+    }
     for part in parts {
       if clipEncoders.contains(part.component) {
         try part.requireCLIP()
       } else {
         try part.requireWidth(columns, of: "encoder.final_layer_norm")
-        _ = try part.unigramTokenizer()
+        notices += [try part.checkTokenizer()].compactMap(\.self)
       }
     }
+    return notices
   }
 
   /// - Parameter encoded: see `JoinedText`.
@@ -148,45 +177,6 @@ extension StableDiffusion3Pipeline {
     return Condition(
       clip: joined.clip, t5: joined.t5, pooled: joined.pooled, columns: transformer.textWidth,
       left: joined.left)
-  }
-
-  /// What all encoders make of captions, joined; zeros for those that are missing.
-  struct JoinedText {
-    /// `[captions, 77, columns]`, of both CLIP encoders side by side.
-    let clip: Variable
-    /// `[captions, columns]`
-    let pooled: Variable
-    /// `[captions, rows, columns]`, and what of it is text.
-    let t5, mask: Variable?
-    /// Columns and numbers of the vector that are CLIP-L's.
-    let left: (columns: Int, pooled: Int)
-
-    /// - Parameters:
-    ///   - encoded: of each CLIP encoder that there is rows, `[captions, 77, columns]`, and what stands for the whole,
-    ///     `[captions, columns]`; of T5 rows, and for each 1 where there is text.
-    ///   - width: of rows and of the vector, as the transformer reads them.
-    init(
-      _ encoded: [Variable], of encoders: [String], captions: Int, width: (text: Int, pooled: Int)
-    ) {
-      var rest = encoded[...]
-      let parts = ["te1", "te2", "te3"].map { component -> (rows: Variable, other: Variable)? in
-        guard encoders.contains(component) else { return nil }
-        return (rest.removeFirst(), rest.removeFirst())
-      }
-      (t5, mask) = (parts[2]?.rows, parts[2]?.other)
-      let rows = StableDiffusion3Pipeline.clipRows
-      // Of an encoder that is missing there are zeros, as many as the other leaves of the vector.
-      func zeros(_ columns: Int) -> (rows: Variable, other: Variable) {
-        (
-          Variable(Tensor(zeros: [captions, rows, columns])),
-          Variable(Tensor(zeros: [captions, columns]))
-        )
-      }
-      let missing = width.pooled - (parts[0] ?? parts[1] ?? zeros(0)).other.shape.columns
-      let (l, g) = (parts[0] ?? zeros(missing), parts[1] ?? zeros(parts[0] == nil ? 0 : missing))
-      (clip, pooled) = (l.rows.appendingChannels(g.rows), l.other.appendingChannels(g.other))
-      left = (l.rows.shape.dimensions[2], l.other.shape.columns)
-    }
   }
 }
 
@@ -220,16 +210,24 @@ extension StableDiffusion3Pipeline {
       statements: [
         ("apply_lg_attn_mask", settings.appliesCLIPMask),
         ("apply_t5_attn_mask", settings.appliesT5Mask),
-      ], identity: try identity(of: parameters, encoders, settings))
+      ],
+      asked: settings.t5MaxTokenLength.map { ($0, "t5_out", "--t5xxl_max_token_length") },
+      identity: try identity(of: parameters, encoders, settings))
   }
 
-  /// nil where there are no encoders.
+  /// nil where there are no encoders, or no tokenizer of one.
   private static func identity(
     of parameters: CheckpointParameters, _ encoders: [String], _ settings: ModelSettings
   ) throws -> String? {
     guard !encoders.isEmpty else { return nil }
+    var tokenizers = ""
+    for component in encoders where !clipEncoders.contains(component) {
+      let part = TextPart(component, of: parameters.base, settings)
+      guard let tokenizer = part.tokenizerIdentity else { return nil }
+      tokenizers += tokenizer
+    }
     return try parameters.identity(of: encoders) + MergedParameters.identity(of: settings.merged)
-      + " of \(settings.t5MaxTokenLength ?? t5Rows) tokens"
+      + " of \(settings.t5MaxTokenLength ?? t5Rows) tokens" + tokenizers
   }
 
   /// The arrays of a file, as sd-scripts has them.

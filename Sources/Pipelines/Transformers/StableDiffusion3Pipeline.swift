@@ -31,7 +31,7 @@ package final class StableDiffusion3Pipeline: AutoencodedFamily {
     else {
       throw ModelLoadingError.missingComponent(base.file.path, component: "unet")
     }
-    try requireText(base, settings)
+    let notices = try requireText(base, settings)
     _ = try MergedParameters(parameters, settings.merged)
     let latents = family.commonLatents
     guard input[1] == latents.channels else {
@@ -42,6 +42,10 @@ package final class StableDiffusion3Pipeline: AutoencodedFamily {
     let autoencoder = try Autoencoder(of: base, settings.vae)
     try autoencoder?.require(latents)
     let modules = base.layout.modules.filter { $0.role == .denoiser }
+    // The text ends in the last block, the second attention of the picture in some block.
+    try rows.requireWhole(modules, in: base.file.path) { path in
+      ["context", "to_add_out", "attn2."].contains(where: path.contains)
+    }
     let tokens = clipRows + (settings.t5MaxTokenLength ?? t5Rows)
     let columns = parameters.shape("unet", "context_embedder", "weight")?.columns ?? 0
     return PipelineOutline(
@@ -55,16 +59,7 @@ package final class StableDiffusion3Pipeline: AutoencodedFamily {
         .map { $0 * latents.step },
       tokens: tokens, captionBytes: tokens * columns * MemoryLayout<Float>.stride,
       streamedText: family.textEncoders.flatMap { TextPart($0, of: base, settings).streamedBlocks },
-      autoencoder: autoencoder?.outline, notices: notices(on: base, settings))
-  }
-
-  /// What zeros stand for, unless captions are kept.
-  private static func notices(on base: BaseModel, _ settings: ModelSettings) -> [String] {
-    let (family, found) = (base.layout.family, encoders(of: base, settings))
-    guard !settings.textIsKept, !found.isEmpty else { return [] }
-    return family.textEncoders.filter { !found.contains($0) }.compactMap(family.option).map {
-      "no text encoder of '--\($0)': zeros stand for what it makes of captions"
-    }
+      autoencoder: autoencoder?.outline, notices: notices)
   }
 
   /// As sd-scripts tells the models apart, and names them.

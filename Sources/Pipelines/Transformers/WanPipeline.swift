@@ -70,6 +70,7 @@ package final class WanPipeline: PreparedFamily {
     {
       throw ModelLoadingError.videoParts(base.file.path, found: other)
     }
+    try rows.requireWhole(modules, in: base.file.path)
     return PipelineOutline(
       modules: modules, units: units(of: modules), blocks: rows.blocks(of: modules),
       latents: latents, prediction: .flow(timeOffset: 1), skippableTextLayers: nil,

@@ -17,6 +17,8 @@ package enum SamplingError: Error, Equatable {
   case notFinite(prompt: String, seed: UInt64)
   /// Pictures that cannot fit, in bytes.
   case memory(width: Int, height: Int, needed: Int, available: Int, isNarrow: Bool)
+  /// The same of weights alone, whatever the picture.
+  case weights(needed: Int, available: Int, isNarrow: Bool)
   /// Finite latents that a decoder makes no picture of.
   case damagedDecoder(FilePath)
 }
@@ -50,6 +52,10 @@ extension SamplingError: CustomStringConvertible {
     case .memory(let width, let height, let needed, let available, let isNarrow):
       "a picture of \(width)x\(height) needs about \(needed.asGigabytes) of memory, \(available.asGigabytes) are "
         + "available; smaller '--width' and '--height'\(isNarrow ? "" : ", or '--mixed_precision bf16',") take less"
+    case .weights(let needed, let available, let isNarrow):
+      "the model's weights take about \(needed.asGigabytes) of memory, \(available.asGigabytes) are available"
+        + (isNarrow
+          ? ": no picture is small enough" : "; '--mixed_precision bf16' holds them in half of it")
     case .damagedDecoder(let file):
       "\(file): the image autoencoder makes NaN or infinity of finite latents; it is damaged, or takes bf16 where it "
         + "needs '--mixed_precision no'"

@@ -1,3 +1,5 @@
+import ModelFamilies
+
 /// The arithmetic of a run's images, as sd-scripts prints it.
 package struct DatasetSummary: Equatable, Sendable {
   package struct Dataset: Equatable, Sendable {
@@ -40,17 +42,24 @@ package struct DatasetSummary: Equatable, Sendable {
 }
 
 extension DatasetSummary {
-  /// What takes most of a step: of items that come encoded the largest bucket, else the resolution of a dataset.
-  var largestBatch: (resolution: Resolution, frames: Int, shownPlaces: Int, size: Int)? {
+  /// What takes most of a step: of items that come encoded the largest bucket, with all pictures that are seen beside,
+  /// else the resolution of a dataset.
+  func largestBatch(
+    _ latents: LatentLayout
+  ) -> (resolution: Resolution, frames: Int, shownPlaces: Int, size: Int)? {
     let batches = datasets.flatMap { dataset in
       dataset.isPrepared
         ? dataset.buckets.map {
           ($0.resolution, $0.frames, $0.shownPlaces, min(dataset.batchSize, $0.count))
         } : [(dataset.resolution, 1, 0, dataset.batchSize)]
     }
-    return batches.max {
-      ($0.0.area * $0.1 * $0.3, $0.2 * $0.3) < ($1.0.area * $1.1 * $1.3, $1.2 * $1.3)
+    /// Of all samples.
+    func places(_ batch: (Resolution, frames: Int, shownPlaces: Int, size: Int)) -> Int {
+      let extents = latents.extents(ofPicture: batch.0.height, batch.0.width)
+      let own = latents.frames(ofVideo: batch.frames) * extents.height * extents.width
+      return (own + batch.shownPlaces) * batch.size
     }
+    return batches.max { places($0) < places($1) }
   }
 }
 

@@ -1,4 +1,5 @@
 import Autograd
+import Checkpoints
 import LinearAlgebra
 import ModelFamilies
 import Pipelines
@@ -82,9 +83,8 @@ extension Trainer {
     guard value.isFinite else {
       let trace = LayerTrace()
       trace.watch { _ = self.loss(of: problem, batch) }
-      throw TrainingError.notFinite(
-        what: "the loss", step: progress.step + 1,
-        layer: trace.firstNonFinite.map { "\($0.component).\($0.path)" },
+      throw notFinite(
+        "the loss", layer: trace.firstNonFinite.map { "\($0.component).\($0.path)" },
         images: loss.firstNonFiniteSample.map { [batch.paths[$0]] } ?? batch.paths)
     }
     return Double(value)
@@ -126,9 +126,7 @@ extension Trainer {
   private func step(_ losses: [Double], endingAt place: Int, of count: Int) throws {
     let norm = groups.clipGradients(to: plan.configuration.run.largestGradient)
     guard norm.isFinite else {
-      throw TrainingError.notFinite(
-        what: "a gradient", step: progress.step + 1,
-        layer: groups.firstNonFiniteGradient?.name, images: [])
+      throw notFinite("a gradient", layer: groups.firstNonFiniteGradient?.name, images: [])
     }
     // A run that begins with a later step has its schedule from the start.
     let index = progress.step - progress.start.step
@@ -167,6 +165,18 @@ extension Trainer {
         averageLoss: progress.losses.value, rate: used.last ?? 0))
   }
 
+  /// What is said of numbers that are none: a lower rate is no cure where the model's own are not.
+  private func notFinite(_ what: String, layer: String?, images: [FilePath]) -> TrainingError {
+    let networks = [plan.base] + (plan.outline.highNoise.map { [$0] } ?? [])
+    for network in networks {
+      if let found = network.firstNotFinite({ $0 == .denoiser || $0 == .text }) {
+        return .damagedBase(
+          found.file, tensor: found.tensor, what: what, step: progress.step + 1)
+      }
+    }
+    return .notFinite(what: what, step: progress.step + 1, layer: layer, images: images)
+  }
+
   /// Measures, saves, draws and stops where that is due, in that order: a state that a run goes on from has the rows of
   /// its step in the logs, and pictures that fail cost no adapter.
   private func afterStep(endsEpoch: Bool) throws {
@@ -201,7 +211,9 @@ extension Trainer {
   /// Saves the state after an error that is not in the numbers, as after Ctrl-C: images and disks can be mended.
   private func stopped(by error: any Error, since first: Int) -> any Error {
     switch error {
-    case TrainingError.interrupted, TrainingError.notFinite, is CancellationError: return error
+    case TrainingError.interrupted, TrainingError.notFinite, TrainingError.damagedBase,
+      is CancellationError:
+      return error
     default: break
     }
     guard progress.step > first else { return error }

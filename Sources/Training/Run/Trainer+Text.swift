@@ -16,7 +16,7 @@ extension Trainer {
       plan.textCache != nil && plan.missingText.isEmpty && plan.samples == nil
         ? []
         : try pipeline.captionEncoders(
-          of: plan.base, configuration.model,
+          of: plan.base, configuration.textModel(plan.network),
           checkpointsBlocks: configuration.run.checkpointsBlocks),
       atMost: configuration.textCaching == .memory ? .max : KnownCaptions.commonBytes)
     if let cache = plan.textCache {

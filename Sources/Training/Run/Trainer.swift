@@ -87,6 +87,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
     }
     progress.rates = plan.rates
     progress.objective = plan.objectiveSettings
+    progress.model = plan.trainedModel
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
       configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)

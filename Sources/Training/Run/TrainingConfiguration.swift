@@ -162,4 +162,12 @@ package struct TrainingConfiguration: Sendable {
     self.model = model
     self.output = output
   }
+
+  /// The model as text encoders are read: in 8 bits only where they are trained. What those make that only encode may be
+  /// kept for good.
+  func textModel(_ network: NetworkPlan) -> ModelSettings {
+    var model = model
+    if network.textEncoderCount == 0 { model.holdsInt8 = false }
+    return model
+  }
 }

@@ -154,6 +154,13 @@ extension TrainingPlan {
     return settings
   }
 
+  /// What is trained upon. A run may go on with another, as with other learning rates.
+  var trainedModel: TrainedModel {
+    let denoisers = Set(base.layout.modules.filter { $0.role == .denoiser }.map(\.component))
+    return TrainedModel(
+      weights: CheckpointParameters(base).identity(of: denoisers.sorted()), tokens: outline.tokens)
+  }
+
   /// How noise, times and losses are drawn and weighed, by the names of metadata. A run may go on with others, as with
   /// other learning rates.
   var objectiveSettings: [String: String] {

@@ -101,9 +101,6 @@ extension TrainingPlan {
         "'\(option)': text encoders whose outputs are kept cannot be trained; add '--network_train_unet_only'"
       )
     }
-    guard !missingText.isEmpty else { return }
-    // What the outline did not ask for: encoders that can make what is missing.
-    _ = try pipeline.outline(of: base, configuration.model)
   }
 
   /// Refuses folders in which caches are to be made and nothing can be written. A plan itself writes nothing.

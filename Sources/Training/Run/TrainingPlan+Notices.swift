@@ -16,7 +16,7 @@ extension TrainingPlan {
         "'--initial_epoch' and '--initial_step' have no effect with '--resume': the state is after "
           + "epoch \(state.progress.epoch), step \(state.progress.step)")
     }
-    notices += [rateNotice, objectiveNotice].compactMap(\.self)
+    notices += [rateNotice, objectiveNotice].compactMap(\.self) + modelNotices
     notices += outline.notices
     notices += familyNotices(on: given)
     notices += scheduleNotices
@@ -136,30 +136,6 @@ extension TrainingPlan {
     return notices
   }
 
-  /// Where a run goes on with other rates than it had.
-  private var rateNotice: String? {
-    guard let before = state?.progress.rates, before != rates else { return nil }
-    func text(_ rates: [String: Double]) -> String {
-      rates.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    }
-    return
-      "'--resume': the state was saved with learning rates \(text(before)); what is given now counts from here on: "
-      + text(rates)
-  }
-
-  /// Where a run goes on with noise, times or losses of other settings than it had.
-  private var objectiveNotice: String? {
-    guard let before = state?.progress.objective else { return nil }
-    let now = objectiveSettings
-    let names = Set(before.keys).union(now.keys).filter { before[$0] != now[$0] }.sorted()
-    guard !names.isEmpty else { return nil }
-    func text(_ settings: [String: String]) -> String {
-      names.map { "\($0) \(settings[$0] ?? "not given")" }.joined(separator: ", ")
-    }
-    return
-      "'--resume': the state was saved with \(text(before)); what is given now counts from here on: \(text(now))"
-  }
-
   /// Settings of the other way to learn.
   private var objectiveNotices: [String] {
     let (noise, loss, flow) = (configuration.noise, configuration.loss, configuration.flow)
@@ -268,7 +244,8 @@ extension TrainingPlan {
         "this processor has no bf16 instructions: weights are held in bf16 and computed in f32")
     }
     if configuration.model.holdsInt8 {
-      let count = outline.modules.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
+      let held = outline.modules.filter { network.textEncoderCount > 0 || $0.role != .text }
+      let count = held.reduce(0) { $0 + ($1.kind == .linear ? $1.shape.count : 0) }
       let width = configuration.model.compute == .bf16 ? 2 : 4
       notices.append(
         "linear layers are held in 8 bits: \(Self.megabytes(count)) instead of "

@@ -52,10 +52,10 @@ extension TrainingPlan {
   ) -> StepEstimate {
     let texts =
       outline.modules.reduce(0) {
-        $0 + ($1.role == .text ? configuration.model.bytes(of: $1) : 0)
+        $0 + ($1.role == .text ? configuration.textModel(network).bytes(of: $1) : 0)
       } + streamedTextBytes(configuration, outline)
     let streamed = configuration.model.streamedBlocks
-    let largest = images.summary.largestBatch
+    let largest = images.summary.largestBatch(outline.latents)
     let trained = network.modules.reduce(0) {
       $0 + $1.parameterCount
     }

@@ -56,20 +56,18 @@ package struct TrainingPlan {
     let arguments = try NetworkArguments(parsing: given.network.arguments)
     (base, pipeline) = try ModelPipelines.open(
       given.model.base, as: given.model.family, supposed: given.model.supposed,
-      parts: given.model.componentFiles, among: pipelines)
+      parts: given.model.componentFiles, mayLackParts: given.textCaching == .disk,
+      among: pipelines)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)
     let (modules, configuration) = (outline.modules, configuration)
     let settings = try NetworkSettings(
       configuration.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
     images = try Self.images(configuration, outline, seed: seed)
     let images = images
-    textCache =
-      try configuration.textCaching == .disk
-      ? pipeline.textLayout(of: base, configuration.model).map {
-        TextCache(of: images, $0, trustsDisk: configuration.cache.isTrusted)
-      } : nil
-    var damage: [String] = []
-    missingText = try textCache?.missing { damage.append($0) } ?? []
+    var textNotices: [String] = []
+    textCache = try Self.textCache(of: images, configuration, for: base, pipeline)
+    missingText = try Self.missingText(
+      in: textCache, configuration, outline, of: base, pipeline, &textNotices)
     if configuration.cache.place != nil, !images.isCacheable {
       throw TrainingError.uncacheable
     }
@@ -114,6 +112,10 @@ package struct TrainingPlan {
     var sampleNotices: [String] = []
     samples = try SamplePlan(
       configuration, outline, of: base, pipeline, seed: seed, &sampleNotices)
+    if samples != nil, textCache != nil, let absent = configuration.model.absentFiles.first {
+      throw ModelLoadingError.absentPart(
+        absent.value, option: absent.key, use: "for the prompts of sample pictures")
+    }
     estimate = Self.estimate(
       configuration, outline, network, images, frozen, samples,
       encodesText: outline.prepared == nil
@@ -122,7 +124,7 @@ package struct TrainingPlan {
     // The checks ask a plan that is whole.
     notices = []
     notices =
-      images.notices + damage + network.notices + optimizer.notices + notices(on: given)
+      images.notices + textNotices + network.notices + optimizer.notices + notices(on: given)
       + sampleNotices
     try checkStart()
   }

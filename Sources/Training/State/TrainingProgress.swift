@@ -28,6 +28,8 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
   var rates: [String: Double]?
   /// How noise, times and losses are drawn and weighed, by the names of metadata; nil in a state of an earlier release.
   var objective: [String: String]?
+  /// What tells the model apart that was trained upon; nil in a state of an earlier release.
+  var model: TrainedModel?
   /// `OptimizerState.numbers`
   package internal(set) var optimizerNumbers: [String: Double] = [:]
   /// `ParameterAverage.count`
@@ -42,7 +44,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     case step = "current_step"
     case batchInEpoch = "batch_in_epoch"
     case givenStart = "start"
-    case seed, losses, optimizer, settings, rates, objective
+    case seed, losses, optimizer, settings, rates, objective, model
     case optimizerNumbers = "optimizer_numbers"
     case averageCount = "average_count"
     case digests

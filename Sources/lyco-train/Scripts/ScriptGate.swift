@@ -92,6 +92,11 @@ struct ScriptGate {
       throw ValidationError(
         OtherModel.refusal(of: "'--network_module \(module)'", model: model))
     }
+    // The one option of these scripts that names a model by a word; Chroma has neither CLIP nor Flux.1's modulation.
+    if let type = arguments["model_type"]?.first, type.lowercased() == "chroma" {
+      throw ValidationError(
+        OtherModel.refusal(of: "'--model_type \(type)'", model: "Chroma"))
+    }
     guard let (_, model) = foreign.first else { return }
     let names = foreign.filter { $0.1 == model }.map { "'--\($0.0)'" }.joined(separator: ", ")
     throw ValidationError(OtherModel.refusal(of: names, model: model))

@@ -14,12 +14,14 @@ import Testing
 struct FluxTextCacheTests {
   private static let oracle = Fixtures.path("training/oracles/flux-dev")
 
-  private func cache(masked: Bool, encoders: String? = nil, in folder: FilePath) throws -> TextCache
-  {
+  private func cache(
+    masked: Bool, encoders: String? = nil, length: Int? = nil, in folder: FilePath
+  ) throws -> TextCache {
     let base = try BaseModel(
       TensorFile(opening: Self.oracle.appending("model.safetensors.zst")), as: .named("flux"))
     var settings = ModelSettings(base: base.file.path)
     settings.appliesT5Mask = masked
+    settings.t5MaxTokenLength = length
     let layout = try #require(try FluxPipeline.textLayout(of: base, settings))
     var defaults = DatasetDefaults()
     defaults.trainFolder = folder
@@ -30,7 +32,8 @@ struct FluxTextCacheTests {
       of: try TrainingSet(DatasetConfiguration(defaults, latents: latents), seed: 1),
       KeptText(
         ending: layout.ending, arrays: layout.arrays, integers: layout.integers,
-        zeros: layout.zeros, statements: layout.statements, identity: encoders),
+        zeros: layout.zeros, statements: layout.statements, asked: layout.asked,
+        identity: encoders),
       trustsDisk: false)
   }
 
@@ -71,6 +74,26 @@ struct FluxTextCacheTests {
       #expect(Set(our.arrays.map(\.name)) == Set(their.arrays.map(\.name)).union(["lyco"]))
       for (name, array) in their.arrays { #expect(our[name] == array, "\(name)") }
     }
+  }
+
+  /// What is kept counts, whatever is asked for now; that is said once.
+  @Test func aLengthThatWasNotAskedFor() throws {
+    let folder = TemporaryFolder()
+    try images(withText: true, in: folder)
+    func notes(_ length: Int?) throws -> [String] {
+      var notes: [String] = []
+      let cache = try cache(masked: false, length: length, in: folder.path)
+      #expect(try cache.missing { notes.append($0) }.isEmpty)
+      #expect(
+        try cache.read(.init(index: 0, isValidation: false))["t5_out"]?.shape == [7, 24])
+      return notes
+    }
+    #expect(
+      try notes(12) == [
+        "\(folder.file("a_flux_te.npz")): 't5_out' has 7 rows, and '--t5xxl_max_token_length' asks for 12, as in 1 other "
+          + "files: what is kept counts; without the files it would be made anew"
+      ])
+    #expect(try notes(7).isEmpty && notes(nil).isEmpty)
   }
 
   /// T5 sees padding or does not, and a file says which.

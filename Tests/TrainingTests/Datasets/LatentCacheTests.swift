@@ -131,6 +131,77 @@ struct LatentCacheTests {
     }
   }
 
+  /// Numbers that are none, and arrays of another shape than the file says: told once, with the fault.
+  @Test(arguments: LatentCacheSettings.Format.allCases)
+  func damagedCachesAreTold(_ format: LatentCacheSettings.Format) throws {
+    let folder = try folder(3)
+    let place = LatentCacheSettings.Place.disk(format)
+    let set = try folder.set()
+    _ = try prepare(set, settings(place))
+    let names = directoryEntries(folder.path).filter { $0.contains("_0") }.sorted()
+    let wholes = try names.map { try contents(of: folder.folder.file($0)) }
+    func notes(_ set: TrainingSet, _ settings: LatentCacheSettings) throws -> [String] {
+      var notes: [String] = []
+      _ = try LatentCache(
+        preparing: set, settings, with: MeanEncoder(), note: { notes.append($0) })
+      return notes
+    }
+    let path = folder.folder.file(names[0])
+    for name in names[...1] {
+      switch format {
+      case .npz:
+        var arrays = try NumpyArchive(reading: folder.folder.file(name)).arrays
+        let index = try #require(arrays.firstIndex { $0.name.hasPrefix("latents") })
+        var latents = try #require(arrays[index].array.tensor)
+        latents.elements[3] = .nan
+        arrays[index].array = NumpyArray(latents)
+        try NumpyArchive(arrays).write(to: folder.folder.file(name))
+      case .safetensors:
+        let file = try TensorFile(opening: folder.folder.file(name))
+        var latents = try #require(file.tensors["latents"]).tensor()
+        latents.elements[3] = .nan
+        var tensors = Dictionary(
+          uniqueKeysWithValues: file.tensors.map { ($0.key, $0.value.stored) })
+        tensors["latents"] = EncodedTensor(latents, as: .f32)
+        try folder.folder.write(name, tensors, metadata: file.metadata)
+      }
+    }
+    #expect(
+      try notes(set, settings(place)) == [
+        "\(path): expected a cache of finite latents, found NaN or infinity in 'latents'; the cache is made anew, and "
+          + "those of 1 other images"
+      ])
+    for (name, whole) in zip(names, wholes) {
+      #expect(try contents(of: folder.folder.file(name)) == whole)
+    }
+    // One of other settings is not damaged.
+    #expect(try notes(set, settings(place, vae: "vae-2")).isEmpty)
+    #expect(try notes(folder.set { $0.values.flipAug = true }, settings(place)).isEmpty)
+  }
+
+  /// Without an encoder a cache that is of no use is an error with its fault, and not one that is not there.
+  @Test func damagedCachesWithoutAnEncoder() throws {
+    let folder = try folder(2)
+    var settings = settings(.disk(.npz))
+    _ = try prepare(folder.set(), settings)
+    settings.vae = nil
+    let flipping = message {
+      _ = try LatentCache(
+        preparing: folder.set { $0.values.flipAug = true }, settings, with: nil)
+    }
+    #expect(
+      flipping.contains("0_0048x0040_sd.npz: expected a cache of array 'latents_flipped'")
+        && flipping.hasSuffix("name a VAE with '--vae' to have it made anew"), "\(flipping)")
+    let other = message {
+      _ = try LatentCache(
+        preparing: folder.set { $0.values.resolution = Resolution(40, 40) }, settings, with: nil)
+    }
+    #expect(other.contains("found [4, 4, 4]; name a VAE"), "\(other)")
+    try folder.bytes("0_0048x0040_sd.npz", [1, 2, 3])
+    let cut = message { _ = try LatentCache(preparing: folder.set(), settings, with: nil) }
+    #expect(cut.contains("0_0048x0040_sd.npz: ") && !cut.contains("kept latents"), "\(cut)")
+  }
+
   /// Entries that share their bytes could stand for any multiple of what a file holds.
   @Test func arraysThatOverlap() throws {
     let folder = TemporaryFolder()

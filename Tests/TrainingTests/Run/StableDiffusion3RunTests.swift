@@ -83,6 +83,38 @@ import Testing
     #expect(wide.contains("at most 24 columns in 'lg_out'"), "\(wide)")
   }
 
+  /// Files of encoders that are not there, where all captions are kept and where one is not.
+  @Test func encodersThatAreNotThere() throws {
+    let folder = TemporaryFolder()
+    let plain = try Run.losses(Run.configuration("sd3-medium", in: folder))
+    let images = try Self.images(in: folder) { _ in }
+    var configuration = try Run.configuration("sd3-medium", images: images, in: folder)
+    configuration.model.componentFiles = [
+      "clip_l": "nowhere/l.safetensors", "t5xxl": "nowhere/t5.safetensors",
+    ]
+    configuration.model.t5MaxTokenLength = 9
+    let plan = try TrainingPlan(configuration)
+    let whole = "is not there, and not needed: what text encoders make of captions is kept"
+    for option in ["'--clip_l': nowhere/l.safetensors", "'--t5xxl': nowhere/t5.safetensors"] {
+      #expect(plan.notices.contains("\(option) \(whole)"), "\(plan.notices)")
+    }
+    #expect(
+      plan.notices.count { $0.contains("'--t5xxl_max_token_length' asks for 9") } == 1,
+      "\(plan.notices)")
+    #expect(try Run.losses(configuration).losses == plain.losses)
+    try FileManager.default.removeItem(atPath: images.appending("a_sd3_te.npz").string)
+    #expect(
+      message { _ = try TrainingPlan(configuration) }
+        == "nowhere/l.safetensors: '--clip_l': expected a file, found none; it is needed for 1 of 2 captions, which are not "
+        + "kept in files")
+    configuration.model.componentFiles = ["clip": "nowhere"]
+    #expect(message { _ = try TrainingPlan(configuration) }.contains("whose parts are named by"))
+    configuration.model.componentFiles = ["t5xxl": "nowhere"]
+    configuration.textCaching = .memory
+    #expect(
+      message { _ = try TrainingPlan(configuration) }.hasPrefix("'--t5xxl': nowhere: "))
+  }
+
   @Test func picturesBeyondTheGrid() throws {
     let folder = TemporaryFolder()
     let configuration = try Run.configuration("sd3-medium", in: folder)
@@ -96,6 +128,27 @@ import Testing
       said
         == "'--resolution': Stable Diffusion 3 and 3.5 knows places of pictures of at most 128 pixels a side, found "
         + "144x48: lower it, or '--max_bucket_reso'", "\(said)")
+  }
+
+  /// A lower rate is no cure of a model whose own weights are no numbers.
+  @Test func weightsThatAreNoNumbers() throws {
+    let folder = TemporaryFolder()
+    var configuration = try Run.configuration("sd3-medium", in: folder)
+    let key = "model.diffusion_model.joint_blocks.0.x_block.mlp.fc2.weight"
+    configuration.model.base = try Self.base(in: folder) { tensors in
+      let name = try #require(tensors.keys.first { key.hasSuffix($0) })
+      var weight = tensors[name]!.decoded()
+      weight.elements[5] = .infinity
+      tensors[name] = EncodedTensor(weight, as: .f32)
+    }
+    let said = message { _ = try Run.losses(configuration) }
+    #expect(
+      said.hasPrefix(
+        "step 1: the loss is not a number, since the model's own weights are not: "
+          + "\(configuration.model.base): tensor '")
+        && said.contains("joint_blocks.0.x_block.mlp.fc2.weight'")
+        && !said.contains("learning_rate"),
+      "\(said)")
   }
 
   // MARK: What is left out
@@ -171,6 +224,37 @@ import Testing
     }
   }
 
+  /// A run that goes on upon other weights, or with captions of another length, is told.
+  @Test func resumedUponOtherWeights() throws {
+    let folder = TemporaryFolder()
+    var configuration = try Run.configuration("sd3-medium", in: folder)
+    configuration.output.savesStateAtEnd = true
+    configuration.run.steps = 1
+    _ = try Run.losses(configuration)
+    configuration.run.resumed = folder.file("out/adapter-state")
+    configuration.run.steps = 2
+    func notices() throws -> [String] {
+      try TrainingPlan(configuration).notices.filter { $0.contains("'--resume'") }
+    }
+    #expect(try notices().isEmpty)
+    configuration.model.t5MaxTokenLength = 100
+    #expect(
+      try notices() == [
+        "'--resume': the state was saved with captions of 333 tokens; from here on they have 177"
+      ])
+    configuration.model.t5MaxTokenLength = nil
+    configuration.model.base = try Self.base(in: folder) { tensors in
+      for (key, tensor) in tensors where key.hasSuffix("final_layer.linear.weight") {
+        tensors[key] = EncodedTensor(tensor.decoded() * 2, as: .f32)
+      }
+    }
+    #expect(
+      try notices() == [
+        "'--resume': the state was saved upon other weights than those of \(configuration.model.base): what was learned "
+          + "upon them goes on upon these"
+      ])
+  }
+
   @Test func otherFamiliesHaveNoParts() throws {
     let run = try SmallRun()
     defer { run.remove() }
@@ -216,6 +300,17 @@ import Testing
   }
 
   // MARK: Helpers
+
+  /// The weights of an oracle, changed.
+  private static func base(
+    in folder: borrowing TemporaryFolder, _ change: (inout [String: EncodedTensor]) throws -> Void
+  ) throws -> FilePath {
+    let file = try TensorFile(
+      opening: Fixtures.path("training/oracles/sd3-medium/model.safetensors.zst"))
+    var tensors = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.key, $0.value.stored) })
+    try change(&tensors)
+    return try folder.write("changed.safetensors", tensors)
+  }
 
   /// The pictures of an oracle with other caches of text.
   private static func images(

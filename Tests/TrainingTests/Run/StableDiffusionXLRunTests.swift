@@ -72,6 +72,33 @@ import Testing
     #expect(archive["pool2"]?.shape == [32])
   }
 
+  /// What encoders make that only encode may be kept for good: they are not held in 8 bits, whatever the UNet is.
+  @Test func keptTextIsNotOfEightBits() throws {
+    var run = try Self.run("plain")
+    defer { run.remove() }
+    run.configuration.network.flags.trainsTextEncoders = false
+    run.configuration.textCaching = .disk
+    run.configuration.run.steps = 1
+    let images = run.folder.appending("images")
+    func kept() throws -> [String: [UInt8]] {
+      _ = try run.run()
+      var files: [String: [UInt8]] = [:]
+      for name in directoryEntries(images) where name.hasSuffix("_te_outputs.npz") {
+        files[name] = try contents(of: images.appending(name))
+        try FileManager.default.removeItem(atPath: images.appending(name).string)
+      }
+      return files
+    }
+    let plain = try kept()
+    run.configuration.model.holdsInt8 = true
+    #expect(try kept() == plain && plain.count == 4)
+    // Nor are they counted so.
+    run.configuration.textCaching = .memory
+    let bytes = try TrainingPlan(run.configuration).estimate.loaded
+    run.configuration.model.holdsInt8 = false
+    #expect(try bytes == TrainingPlan(run.configuration).estimate.loaded)
+  }
+
   /// A folder of the UNet alone, where latents and text of all images are on disk.
   @Test func theUNetAloneTrainsFromCaches() throws {
     var run = try Self.run("whole")

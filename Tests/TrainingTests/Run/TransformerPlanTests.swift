@@ -47,6 +47,19 @@ import Testing
     try TrainingPlan(configuration(base, in: folder, change))
   }
 
+  /// Which models are told that pictures beside have no noise is said by the family's file.
+  @Test func picturesAtTimeZero() throws {
+    let family = try #require(ModelFamily.named("qwen-image"))
+    for variant in [nil, "edit", "edit-2509", "edit-2511"] {
+      let rules = family.flowRules(of: variant)
+      #expect(rules.showsAtTimeZero == (variant == "edit-2511"), "\(variant ?? "")")
+      // All else is common.
+      var other = rules
+      other.showsAtTimeZero = false
+      #expect(other == FlowRules())
+    }
+  }
+
   private static func refusal(_ change: (inout TrainingConfiguration) -> Void) -> String {
     let folder = TemporaryFolder()
     return message { _ = try plan(in: folder, change) }

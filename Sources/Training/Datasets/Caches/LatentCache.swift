@@ -24,7 +24,7 @@ package struct LatentCache: Sendable {
   /// - Parameters:
   ///   - encoder: nil where all that is needed is on disk.
   ///   - progress: called behind every batch; returns whether to go on
-  ///   - note: told of caches that are damaged and made anew
+  ///   - note: told once of caches that are damaged and made anew
   /// - Throws: `DatasetError`, what the encoder throws, `CancellationError`
   package init(
     preparing set: TrainingSet, _ settings: LatentCacheSettings, with encoder: (any LatentEncoder)?,
@@ -87,6 +87,13 @@ package struct LatentCache: Sendable {
     guard case .disk(let format) = settings.place else { return places }
     var users: [FilePath: [Resolution?: TrainingExample]] = [:]
     var missing: [TrainingSet.Place] = []
+    var faults: [String] = []
+    defer {
+      if let first = faults.first {
+        let others = faults.count > 1 ? ", and those of \(faults.count - 1) other images" : ""
+        note("\(first); the cache is made anew\(others)")
+      }
+    }
     for place in places {
       let example = set[place]
       let file = LatentFile(of: example, format, of: settings.latents)
@@ -98,11 +105,12 @@ package struct LatentCache: Sendable {
         }
         continue
       }
-      if case .missing = try file.check(
-        try expectation(of: example, set, settings), note: note)
-      {
-        missing.append(place)
+      switch try file.check(try expectation(of: example, set, settings)) {
+      case .good: continue
+      case .missing: break
+      case .damaged(let fault): faults.append(fault)
       }
+      missing.append(place)
     }
     return missing
   }

@@ -28,6 +28,8 @@ struct LatentFile {
     case good
     /// Nothing, or a cache of our own that does not match any more.
     case missing
+    /// What is wrong with a file that is cut short or otherwise damaged, which is nobody's use.
+    case damaged(String)
   }
 
   let path: FilePath
@@ -65,33 +67,36 @@ struct LatentFile {
   }
 
   /// Compares what is there with what is asked.
-  /// - Parameter note: told of a file that is cut short or otherwise damaged, which is nobody's use
   /// - Throws: `DatasetError.cache` if it does not match and was not written here, so that it is not
-  ///   ours to replace
-  func check(
-    _ expectation: Expectation, note: (String) -> Void
-  ) throws(DatasetError) -> Finding {
+  ///   ours to replace; what is wrong with a file that there is nothing to make anew with
+  func check(_ expectation: Expectation) throws(DatasetError) -> Finding {
     guard FileListing.exists(path) else { return .missing }
+    let canBeMade = expectation.identity.vae != nil
     let content: Content
     do throws(DatasetError) {
       content = try self.content()
     } catch {
-      guard error.isDamage, (try? MappedFile(path)) != nil else { throw error }
-      note("\(error); the cache is made anew")
-      return .missing
+      guard canBeMade, error.isDamage, (try? MappedFile(path)) != nil else { throw error }
+      return .damaged(error.fault)
     }
     // One of other sizes is added to.
     if !suffix.isEmpty, content.tensors[Self.plain.mean] == nil { return .missing }
-    if let fault = fault(of: content, expectation) {
-      guard content.isOurs else {
-        throw .cache(path, expected: fault.expected, found: fault.found)
-      }
-      return .missing
+    let fault = fault(of: content, expectation)
+    guard content.isOurs else {
+      guard let fault else { return .good }
+      throw .cache(path, expected: fault.expected, found: fault.found)
     }
-    guard content.isOurs, !expectation.trusts else { return .good }
+    guard fault != nil || !expectation.trusts else { return .good }
     let difference = try expectation.identity.difference(
       from: content.entries, path: example.path)
-    return difference == nil ? .good : .missing
+    guard let found = fault.map({ ($0.expected, $0.found) }) ?? difference else { return .good }
+    guard canBeMade else {
+      throw .cacheWithoutEncoder(path, expected: found.0, found: found.1)
+    }
+    // One of other settings is out of date, not damaged, and so is one that was made without what is needed now.
+    guard let fault, difference == nil, fault.isDamage else { return .missing }
+    return .damaged(
+      DatasetError.cache(path, expected: fault.expected, found: fault.found).fault)
   }
 
   /// - Throws: `DatasetError.cache`, `.file`
@@ -161,36 +166,46 @@ struct LatentFile {
     return content
   }
 
-  private func fault(
-    of content: Content, _ expectation: Expectation
-  ) -> (expected: String, found: String)? {
+  private struct Fault {
+    let expected, found: String
+    /// Whether no cache is so that was once good.
+    let isDamage: Bool
+
+    init(_ expected: String, _ found: String, isDamage: Bool = true) {
+      (self.expected, self.found, self.isDamage) = (expected, found, isDamage)
+    }
+  }
+
+  private func fault(of content: Content, _ expectation: Expectation) -> Fault? {
     var names = [Self.plain]
     if expectation.needsFlipped { names.append(Self.flipped) }
     for (name, variance) in names {
       guard let tensor = content.tensors[name] else {
         let found = content.tensors.keys.sorted().joined(separator: ", ")
-        return ("array '\(name)\(suffix)'", found.isEmpty ? "none" : found)
+        return Fault(
+          "array '\(name)\(suffix)'", found.isEmpty ? "none" : found,
+          isDamage: name == Self.plain.mean)
       }
       let shape = expectation.shape
       guard tensor.shape == shape else {
-        return ("latents \(shape) of bucket \(example.bucket)", "\(tensor.shape)")
+        return Fault("latents \(shape) of bucket \(example.bucket)", "\(tensor.shape)")
       }
       guard tensor.elements.allSatisfy(\.isFinite) else {
-        return ("finite latents", "NaN or infinity in '\(name)'")
+        return Fault("finite latents", "NaN or infinity in '\(name)'")
       }
       if let variance = content.tensors[variance], variance.shape != shape {
-        return ("variances \(shape)", "\(variance.shape)")
+        return Fault("variances \(shape)", "\(variance.shape)")
       }
     }
     if expectation.needsMask {
       let shape: Shape = [example.bucket.height, example.bucket.width]
       guard let mask = content.tensors[Self.mask] else {
-        return ("array '\(Self.mask)\(suffix)'", "none")
+        return Fault("array '\(Self.mask)\(suffix)'", "none", isDamage: false)
       }
-      guard mask.shape == shape else { return ("a mask \(shape)", "\(mask.shape)") }
+      guard mask.shape == shape else { return Fault("a mask \(shape)", "\(mask.shape)") }
     }
     if let size = content.originalSize, size != example.size {
-      return ("an image of \(example.size)", "\(size)")
+      return Fault("an image of \(example.size)", "\(size)")
     }
     return nil
   }

@@ -29,17 +29,22 @@ package struct TextCache: Sendable {
     package let caption: String
   }
 
-  /// - Parameter note: told once of files that are damaged and made anew.
+  /// - Parameter note: told once of files that are damaged and made anew, and once of those that have other rows than were
+  ///   asked for.
   /// - Throws: `DatasetError.cache` for a file that does not match and was not written here, `.sharedText` for a
   ///   file that would be that of two captions, `.noTextEncoder` if there is nothing to make files with.
   package func missing(note: (String) -> Void = { _ in }) throws(DatasetError) -> [Missing] {
     var users: [FilePath: TrainingExample] = [:]
     var missing: [Missing] = []
-    var faults: [String] = []
+    var (faults, lengths) = ([String](), [String]())
     defer {
       if let first = faults.first {
         let others = faults.count > 1 ? ", and those of \(faults.count - 1) other captions" : ""
         note("\(first); the cache is made anew\(others)")
+      }
+      if let first = lengths.first {
+        let others = lengths.count > 1 ? ", as in \(lengths.count - 1) other files" : ""
+        note("\(first)\(others): what is kept counts; without the files it would be made anew")
       }
     }
     for place in set.places {
@@ -51,8 +56,13 @@ package struct TextCache: Sendable {
         }
         continue
       }
-      if try !isGood(path, for: caption, { faults.append($0) }) {
+      guard let outputs = try good(path, for: caption, { faults.append($0) }) else {
         missing.append(Missing(path: path, caption: caption))
+        continue
+      }
+      if let asked = layout.asked, let rows = outputs[asked.name]?.shape.rows, rows != asked.rows {
+        lengths.append(
+          "\(path): '\(asked.name)' has \(rows) rows, and '\(asked.option)' asks for \(asked.rows)")
       }
     }
     if let first = missing.first, layout.identity == nil {
@@ -106,30 +116,33 @@ package struct TextCache: Sendable {
     FilePath(named: example.path.withoutEnding.text + layout.ending)
   }
 
-  private func isGood(
+  /// What a file holds; nil where it is to be made.
+  private func good(
     _ path: FilePath, for caption: String, _ note: (String) -> Void
-  ) throws(DatasetError) -> Bool {
-    guard FileListing.exists(path) else { return false }
+  ) throws(DatasetError) -> [String: Tensor]? {
+    guard FileListing.exists(path) else { return nil }
     let archive: NumpyArchive
     do throws(DatasetError) {
       archive = try NumpyArchive(reading: path)
     } catch {
       guard error.isDamage, (try? MappedFile(path)) != nil else { throw error }
-      note("\(error)")
-      return false
+      note(error.fault)
+      return nil
     }
     let entries = archive[Self.entries].flatMap { JSONValue(parsing: $0.text) }
     let isOurs = entries?["format"]?.text == Self.format
+    let outputs: [String: Tensor]
     do throws(DatasetError) {
-      _ = try outputs(in: archive, at: path)
+      outputs = try self.outputs(in: archive, at: path)
     } catch {
       guard isOurs, layout.identity != nil else { throw error }
-      note("\(error)")
-      return false
+      note(error.fault)
+      return nil
     }
-    guard isOurs, !trustsDisk else { return true }
-    return entries?["caption"]?.text == caption
-      && layout.identity.map { entries?["encoders"]?.text == $0 } ?? true
+    guard isOurs, !trustsDisk else { return outputs }
+    let isOfCaption = entries?["caption"]?.text == caption
+    let isOfEncoders = layout.identity.map { entries?["encoders"]?.text == $0 } ?? true
+    return isOfCaption && isOfEncoders ? outputs : nil
   }
 
   private func outputs(

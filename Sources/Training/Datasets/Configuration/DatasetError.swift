@@ -34,6 +34,8 @@ package enum DatasetError: Error {
   /// Several images or masks that cannot be trained with.
   case unusable(count: Int, first: [String])
   case cache(FilePath, expected: String, found: String)
+  /// One of our own that is of no use, where there is nothing to make it anew with.
+  case cacheWithoutEncoder(FilePath, expected: String, found: String)
   case notFinite(FilePath)
   /// Images without kept latents, and nothing to encode them with.
   case noEncoder(FilePath, count: Int, total: Int)
@@ -53,6 +55,18 @@ package enum DatasetError: Error {
   /// No configuration, and items that come encoded.
   case noPreparedFolder
   case noTrainingItems
+}
+
+extension DatasetError {
+  /// What is wrong, without what is to be done.
+  var fault: String {
+    switch self {
+    case .cache(let file, let expected, let found),
+      .cacheWithoutEncoder(let file, let expected, let found):
+      "\(file): expected a cache of \(expected), found \(found)"
+    default: description
+    }
+  }
 }
 
 extension DatasetError: CustomStringConvertible {
@@ -99,8 +113,8 @@ extension DatasetError: CustomStringConvertible {
     case .unusable(let count, let first):
       "\(count) images or masks cannot be used: \(first.joined(separator: "; "))"
         + (count > first.count ? "; and \(count - first.count) more" : "")
-    case .cache(let file, let expected, let found):
-      "\(file): expected a cache of \(expected), found \(found); remove it to have it made anew"
+    case .cache: "\(fault); remove it to have it made anew"
+    case .cacheWithoutEncoder: "\(fault); name a VAE with '--vae' to have it made anew"
     case .notFinite(let file):
       "\(file): expected finite latents, found NaN or infinity; the VAE overflows or is broken, try another "
         + "one with '--vae'"
