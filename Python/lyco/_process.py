@@ -60,8 +60,8 @@ def run(tool: str, arguments: list[str], listen: Callable[[Progress], object] | 
                     listen(Progress(**json.loads(line)))
         process.wait()
     except BaseException:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+        # Not SIGINT: where this program ignores it, as behind `&` in a shell script, so does the tool.
+        process.terminate()
         process.wait()
         output.text(), errors.text()
         raise

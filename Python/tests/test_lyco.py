@@ -172,7 +172,15 @@ class InterruptionTests(unittest.TestCase):
         # A million steps take hours.
         self.assertLess(time.monotonic() - begun, 60)
 
+    def test_so_it_does_where_interrupts_are_ignored(self) -> None:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+        self.test_what_a_listener_raises_ends_the_work()
+
     def test_an_interrupt_ends_the_work(self) -> None:
+        # Whoever runs the tests may have it ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         timer = threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT))
         timer.start()
         with self.assertRaises(KeyboardInterrupt):
