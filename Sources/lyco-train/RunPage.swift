@@ -78,7 +78,8 @@ struct RunPage {
     content.chart(
       LineChart("Loss by step", x: .whole("step"), y: .linear("loss"), series))
     content.remark(
-      "Smoothed is the mean over the neighbours, about a twentieth of the steps, at both ends fewer.")
+      "Smoothed is the mean over the neighbours, about a twentieth of the steps, at both ends fewer."
+    )
   }
 
   private func rates(_ content: inout HTMLContent) {
