@@ -76,9 +76,10 @@ struct RunPage {
       series.append(.init("mean of an epoch", Self.points(history.epochLosses), style: .dashed))
     }
     content.chart(
-      LineChart("Loss", x: .linear("step"), y: .linear("loss"), series))
+      LineChart("Loss by step", x: .whole("step"), y: .linear("loss"), series))
     content.remark(
-      "Smoothed is a running mean over about a twentieth of the steps so far, each way the same.")
+      "Smoothed is the mean over the neighbours, about a twentieth of the steps, at both ends fewer."
+    )
   }
 
   private func rates(_ content: inout HTMLContent) {
@@ -92,7 +93,7 @@ struct RunPage {
     guard !series.isEmpty else { return }
     content.chart(
       LineChart(
-        "Learning rate", x: .linear("step"), y: .linear("rate", including: [0]),
+        "Learning rate", x: .whole("step"), y: .linear("rate", including: [0]),
         Array(series.prefix(8))))
     let adapted = history.series.keys.filter { $0.hasPrefix("lr/d*lr/") }.sorted()
     let found = adapted.compactMap { name in
@@ -103,7 +104,7 @@ struct RunPage {
     if !found.isEmpty {
       content.chart(
         LineChart(
-          "Rate as the optimizer found it, d · lr", x: .linear("step"), y: .logarithmic("d · lr"),
+          "Rate as the optimizer found it, d · lr", x: .whole("step"), y: .logarithmic("d · lr"),
           Array(found.prefix(8))))
     }
   }
@@ -122,7 +123,7 @@ struct RunPage {
         }
         content.chart(
           LineChart(
-            "\(measure) of the blocks that have most", x: .linear("step"),
+            "\(measure) of the blocks that have most", x: .whole("step"),
             y: .linear(measure, including: [0]), Array(series)))
       }
       let bars = BarChart(
@@ -137,7 +138,7 @@ struct RunPage {
     if let gradients = history.series["norm/grad_norm"], gradients.entries.count > 1 {
       content.chart(
         LineChart(
-          "Norm of all gradients, before they are clipped", x: .linear("step"),
+          "Norm of all gradients, before they are clipped", x: .whole("step"),
           y: .linear("norm", including: [0]),
           [
             .init("step", Self.points(gradients), style: .faint),
@@ -188,8 +189,7 @@ struct RunPage {
     let entries = series.entries
     let reach = max(1, entries.count / 40)
     return entries.indices.map { index in
-      let near = min(reach, index, entries.count - 1 - index)
-      let window = entries[(index - near)...(index + near)]
+      let window = entries[max(index - reach, 0)...min(index + reach, entries.count - 1)]
       let count = window.reduce(0) { $0 + $1.count }
       let sum = window.reduce(0) { $0 + $1.mean * Double($1.count) }
       return .init(Double(entries[index].step), sum / Double(max(count, 1)))

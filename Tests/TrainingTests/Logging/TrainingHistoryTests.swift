@@ -2,6 +2,7 @@ import Adapters
 import Checkpoints
 import Foundation
 import Images
+import ModelFamilies
 import Safetensors
 import SystemPackage
 import Tensors
@@ -108,7 +109,7 @@ import Testing
   func normsAreThoseOfTheAdapter(algorithm: String) throws {
     var run = try SmallRun("asked")
     defer { run.remove() }
-    run.set("algo=\(algorithm)", "dropout=0.1", "rank_dropout=0.2")
+    run.set("algo=\(algorithm)", "rank_dropout=0.2")
     var last: TrainingObserver.Norms?
     var observer = TrainingObserver()
     observer.wantsNorms = { true }
