@@ -43,7 +43,7 @@ struct ExtractionPage {
         "mode \(report.mode)"),
       .init(
         "Distance", totals.distance.short,
-        "‖merged − tuned‖ over the whole checkpoint, before rounding"),
+        "‖merged − tuned‖, all tensors"),
     ])
     if totals.aboveBound > 0 {
       content.notice(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Machine
+import Reports
 import Safetensors
 import SystemPackage
 
@@ -36,8 +37,7 @@ struct OutputOptions: ParsableArguments {
         "'--html': expected one file or folder, found \(count); a folder makes one page of all files in it"
       )
     }
-    let endings = [".html", ".htm", ".xhtml"]
-    guard path.isWrittenThrough || endings.contains(where: page.lowercased().hasSuffix) else {
+    guard path.isWrittenThrough || HTMLPage.isAsked(by: path) else {
       throw ValidationError(
         "'--html': expected the name of a page, such as report.html, found '\(page)'")
     }

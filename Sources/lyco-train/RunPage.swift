@@ -76,9 +76,10 @@ struct RunPage {
       series.append(.init("mean of an epoch", Self.points(history.epochLosses), style: .dashed))
     }
     content.chart(
-      LineChart("Loss", x: .whole("step"), y: .linear("loss"), series))
+      LineChart("Loss by step", x: .whole("step"), y: .linear("loss"), series))
     content.remark(
-      "Smoothed is a running mean over about a twentieth of the steps so far, each way the same.")
+      "Smoothed is the mean over the neighbours, about a twentieth of the steps, at both ends fewer."
+    )
   }
 
   private func rates(_ content: inout HTMLContent) {
@@ -188,8 +189,7 @@ struct RunPage {
     let entries = series.entries
     let reach = max(1, entries.count / 40)
     return entries.indices.map { index in
-      let near = min(reach, index, entries.count - 1 - index)
-      let window = entries[(index - near)...(index + near)]
+      let window = entries[max(index - reach, 0)...min(index + reach, entries.count - 1)]
       let count = window.reduce(0) { $0 + $1.count }
       let sum = window.reduce(0) { $0 + $1.mean * Double($1.count) }
       return .init(Double(entries[index].step), sum / Double(max(count, 1)))

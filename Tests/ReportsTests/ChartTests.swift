@@ -22,10 +22,11 @@ struct ChartTests {
     #expect(labels(.logarithmic("x"), [0, -1]).count > 1)
   }
 
-  @Test(arguments: [
-    [0.0, 1], [1e-300, 1e-299], [-1e300, 1e300], [5, 5 + 1e-15], [0, 0],
-    [123_456_789, 123_456_790],
-  ])
+  @Test(
+    arguments: [
+      [0.0, 1], [1e-300, 1e-299], [-1e300, 1e300], [5, 5 + 1e-15], [0, 0],
+      [123_456_789, 123_456_790],
+    ] as [[Double]])
   func anAxisHoldsItsValues(values: [Double]) {
     for axis in [ChartAxis.linear("x"), .logarithmic("x")] {
       let scale = AxisScale(axis, holding: values)

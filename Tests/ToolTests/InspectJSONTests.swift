@@ -83,9 +83,8 @@ import Testing
     let found = Self.plain(try Self.names([folder.path.string]))
     let documented = try Self.documented(under: "A folder")
     #expect(found.subtracting(documented) == [], "not in the table")
-    #expect(
-      documented.subtracting(found)
-        == ["entries[].trigger_phrase", "entries[].base_hash"].intersection(
-          documented.subtracting(found)))
+    // What this file does not say.
+    let unsaid: Set = ["entries[].trigger_phrase", "entries[].base_hash"]
+    #expect(documented.subtracting(found).isSubset(of: unsaid))
   }
 }

@@ -7,34 +7,28 @@ extension Catalogue {
     "names, formats, shapes and bytes of all tensors, whatever their order; metadata are not compared, compressed files "
     + "and several names of one file neither"
 
-  struct Candidate: Sendable {
-    let item: CatalogueScan.Item
-    let bytes: Int
-    let digest: TensorDigest
-  }
-
   /// Files whose tensors are the same, byte by byte. Whole files are read only where names, formats, shapes and samples
   /// are the same.
   /// - Throws: `CancellationError`
   static func duplicates(
-    among candidates: [Candidate], progress: ProgressReporter
+    among headers: [CatalogueHeader], progress: ProgressReporter
   ) throws -> [Duplicates] {
-    let alike = Dictionary(grouping: candidates, by: \.digest.layout).values
-      .filter { $0.count > 1 }
-      .flatMap { Dictionary(grouping: $0, by: \.digest.sample).values.filter { $0.count > 1 } }
+    let alike = Dictionary(grouping: headers.filter { $0.digest != nil }, by: \.digest?.layout)
+      .values.filter { $0.count > 1 }
+      .flatMap { Dictionary(grouping: $0, by: \.digest?.sample).values.filter { $0.count > 1 } }
     let total = alike.joined().reduce(0) { $0 + $1.bytes }
     var completed = 0
     var found: [Duplicates] = []
     for files in alike.sorted(by: { $0[0].item.name < $1[0].item.name }) {
       // The first of each kind, and those that are the same as it.
-      var groups: [[Candidate]] = []
+      var groups: [[CatalogueHeader]] = []
       for file in files {
         try Task.checkCancellation()
         completed += file.bytes
         progress.report(
           Progress(activity: "comparing", completed: completed, total: total, isBytes: true))
         if groups.joined().contains(where: {
-          $0.digest.identity != nil && $0.digest.identity == file.digest.identity
+          $0.digest?.identity != nil && $0.digest?.identity == file.digest?.identity
         }) {
           continue
         }

@@ -1,7 +1,7 @@
 /// The adapters and checkpoints below a folder; the JSON form of what `lyco-inspect FOLDER` says.
 package struct Catalogue: Codable, Sendable {
   /// A file that could not be read, or a folder.
-  package struct Fault: Codable, Sendable, Equatable {
+  package struct Fault: Error, Codable, Equatable {
     /// Relative to the folder.
     package let file: String
     package let reason: String

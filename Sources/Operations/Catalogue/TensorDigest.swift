@@ -33,9 +33,9 @@ struct TensorDigest: Sendable {
   private let samples: [TensorView]
 
   /// nil where the data cannot be looked at as it lies: in compressed files.
-  init?(_ file: TensorFile) {
+  init?(_ file: TensorFile, _ layout: Layout) {
     guard file.tensors.values.allSatisfy(\.hasData) else { return nil }
-    layout = Layout(file.tensors.values)
+    self.layout = layout
     identity = FileIdentity(file.path)
     let least = file.tensors.values.map(\.byteCount).sorted(by: >).prefix(Self.sampled).last ?? 0
     samples = Array(

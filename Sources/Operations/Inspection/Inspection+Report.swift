@@ -21,8 +21,8 @@ extension Inspection {
       components[component, default: .init(name: component)].add(view)
     }
     return InspectionReport(
-      file: file.path.string, storage: storage, kind: kind, kindEvidence: kindEvidence,
-      family: family, total: total, fileBytes: fileBytes,
+      file: file.path.string, storage: file.storage, kind: kind, kindEvidence: kindEvidence,
+      family: family, total: total, fileBytes: file.fileBytes,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },
       quantizations: base.map { InspectionReport.Quantized.list(of: $0.quantized) } ?? [],
@@ -43,11 +43,6 @@ extension Inspection {
     adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
   }
 
-  var fileBytes: Int {
-    let files = Set(file.tensors.values.map(\.file))
-    return (files.isEmpty ? [file.path] : files).reduce(0) { $0 + $1.byteCount }
-  }
-
   private func component(of key: String, in names: FamilyNames?) -> String {
     if adapter != nil {
       if key.hasPrefix(AdapterKey.bundlePrefix) { return "embeddings" }
@@ -58,16 +53,6 @@ extension Inspection {
     // In a folder of components that no family knows, the component is a folder.
     if file.layout == .folder, let end = key.firstIndex(of: "/") { return String(key[..<end]) }
     return known ?? "other"
-  }
-
-  var storage: String {
-    switch file.layout {
-    case .single: "one file"
-    case .sharded: "\(Set(file.tensors.values.map(\.file)).count) shards"
-    case .folder: "a folder of \(Set(file.tensors.values.map(\.file)).count) files"
-    case .compressed: "one file, compressed with zstd"
-    case .torch: "one torch file"
-    }
   }
 }
 
