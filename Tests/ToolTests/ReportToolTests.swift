@@ -1,4 +1,5 @@
 import Foundation
+import OrderedCollections
 import Safetensors
 import SystemPackage
 import TestSupport
