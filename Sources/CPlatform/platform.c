@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -26,6 +27,11 @@ int lyco_lock(int file, int waits) { return flock(file, LOCK_EX | (waits ? 0 : L
 
 #ifdef __linux__
 
+int lyco_usable_processors(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) ? 0 : CPU_COUNT(&set);
+}
+
 int lyco_open_unnamed(const char *folder, unsigned mode) {
   return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 }
@@ -35,6 +41,8 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count) {
 }
 
 #else
+
+int lyco_usable_processors(void) { return 0; }
 
 int lyco_open_unnamed(const char *folder, unsigned mode) {
   (void)folder, (void)mode;

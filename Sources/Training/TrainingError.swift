@@ -15,6 +15,9 @@ package enum TrainingError: Error, Equatable {
     isPrepared: Bool)
   /// The loss or a gradient is no number.
   case notFinite(what: String, step: Int, layer: String?, images: [FilePath])
+  /// Ranks do not train the same.
+  case otherRun(rank: Int, host: String, what: String, first: String, found: String)
+  case apart(rank: Int, host: String, firstHost: String, step: Int)
   /// There is nothing to encode images with.
   case missingVAE(FilePath)
   /// The state that was to be resumed is past the end.
@@ -53,6 +56,12 @@ extension TrainingError: CustomStringConvertible {
         + (layer.map { ", first in layer '\($0)'" } ?? "")
         + (images.isEmpty ? "" : ", at \(images.map(\.string).joined(separator: ", "))")
         + "; a lower '--learning_rate' is the usual cure"
+    case .otherRun(let rank, let host, let what, let first, let found):
+      "rank \(rank) (\(host)): expected the run of rank 0, \(what) '\(first)', found '\(found)'; all ranks need the "
+        + "same command and the same files, under the same names"
+    case .apart(let rank, let host, let firstHost, let step):
+      "step \(step): rank \(rank) (\(host)) has other parameters than rank 0 (\(firstHost)), whose processor rounds "
+        + "otherwise; use machines of one kind"
     case .missingVAE(let path):
       "\(path): expected a VAE to encode images with, found none; name one with '--vae'"
     case .finished(let steps):

@@ -41,6 +41,9 @@ void lyco_explain_bus_errors(void);
 void lyco_watch_mapping(const void *start, size_t count, const char *path);
 void lyco_forget_mapping(const void *start);
 
+/* Processors that the process may run on; 0 where the system does not tell. */
+int lyco_usable_processors(void);
+
 /* Bytes of address space that the process may have; -1 for any number. Below 1 GiB it does not even start. */
 int64_t lyco_memory_limit(void);
 

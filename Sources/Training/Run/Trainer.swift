@@ -1,6 +1,7 @@
 import Autograd
 import Checkpoints
 import LinearAlgebra
+import Machine
 import ModelFamilies
 package import Pipelines
 import Safetensors
@@ -15,6 +16,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
   package let plan: TrainingPlan
   let network: AdapterNetwork
   let groups: [ParameterGroup]
+  let sums: StepGradients
   let captions: KnownCaptions
   let pipeline: Pipeline
   let objective: any Objective
@@ -29,23 +31,31 @@ package final class Trainer<Pipeline: ModelPipeline> {
   let record: TrainingRecord
   let files: TrainingFiles
   /// Held as long as the run: folders that nothing came into go with it.
-  private let outputs: TrainingOutputs
+  private let outputs: TrainingOutputs?
   let observer: TrainingObserver
+  /// Saves the state when the run is interrupted; nil for one process, which does that itself.
+  let stop: EarlyStop?
 
   /// Loads the model, encodes images that are to be kept, attaches the network, and restores a state.
-  /// - Parameter outputs: the places that are written to, where they were made sure of before.
+  /// - Parameters:
+  ///   - outputs: the places that are written to, where they were made sure of before.
+  ///   - stop: of the first of several ranks.
   /// - Throws: whatever is wrong with the checkpoint's weights, with images or with the state.
   package init(
-    _ plan: TrainingPlan, observer: TrainingObserver, outputs: TrainingOutputs? = nil
+    _ plan: TrainingPlan, observer: TrainingObserver, outputs: TrainingOutputs? = nil,
+    stop: EarlyStop? = nil
   ) throws {
     let configuration = plan.configuration
+    self.stop = stop
     ComputeThreads.set(plan.threads)
     self.plan = plan
     self.observer = observer
     files = TrainingFiles(plan)
     self.outputs =
-      try outputs
-      ?? TrainingOutputs(configuration.output, drawsSamples: configuration.samples.isAsked)
+      plan.ranks.isFirst
+      ? try outputs
+        ?? TrainingOutputs(configuration.output, drawsSamples: configuration.samples.isAsked)
+      : nil
     try Self.checkItems(plan, observer)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
@@ -69,12 +79,13 @@ package final class Trainer<Pipeline: ModelPipeline> {
     groups = network.parameterGroups(
       unetRate: configuration.rates.unetRate,
       textEncoderRates: configuration.rates.textEncoderRates)
+    sums = StepGradients(of: groups, over: plan.ranks)
     optimizer = plan.optimizer.optimizer
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
     if !plan.encodesTextFirst {
       captions.train(plan.trainedComponents)
-      Self.settle(captions, for: plan.images.fixedCaptions, plan, observer)
+      try Self.settle(captions, for: plan.images.fixedCaptions, plan, observer)
     }
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
@@ -89,14 +100,14 @@ package final class Trainer<Pipeline: ModelPipeline> {
     progress.objective = plan.objectiveSettings
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
-      configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)
+      plan.output, groups: groups.map(\.name), after: plan.state?.progress.step)
   }
 
   /// Looks at the numbers of items that come encoded, unless they are to be trusted.
   private static func checkItems(_ plan: TrainingPlan, _ observer: TrainingObserver) throws {
     guard !plan.configuration.cache.isTrusted else { return }
     try unlessInterrupted {
-      try plan.images.checkNumbers { done, total in
+      try plan.images.checkNumbers(over: plan.ranks) { done, total in
         observer.progress(.readingItems, done, total)
         return !Task.isCancelled
       }
@@ -123,7 +134,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
     settings.trustsDisk = plan.configuration.cache.isTrusted
     do {
       return try LatentCache(
-        preparing: plan.images, settings, with: encoder,
+        preparing: plan.images, settings, with: encoder, over: plan.ranks,
         progress: { progress in
           observer.progress(.encodingImages, progress.done, progress.total)
           return !Task.isCancelled
@@ -138,10 +149,10 @@ package final class Trainer<Pipeline: ModelPipeline> {
 extension TrainingPlan {
   /// Trains to the end, see `Trainer.run`.
   package func train(
-    observer: TrainingObserver, outputs: TrainingOutputs? = nil
+    observer: TrainingObserver, outputs: TrainingOutputs? = nil, stop: EarlyStop? = nil
   ) throws -> TrainingReport {
     func run<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws -> TrainingReport {
-      try Trainer<Pipeline>(self, observer: observer, outputs: outputs).run()
+      try Trainer<Pipeline>(self, observer: observer, outputs: outputs, stop: stop).run()
     }
     return try run(pipeline)
   }

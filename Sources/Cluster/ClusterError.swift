@@ -1,0 +1,18 @@
+/// Why a process cannot join the others that it was started with.
+package enum ClusterError: Error, Equatable {
+  /// Of the library.
+  case library(String)
+  /// Something else than Open MPI started the processes.
+  case launcher(variable: String, count: Int)
+}
+
+extension ClusterError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .library(let reason): "mpirun: \(reason)"
+    case .launcher(let variable, let count):
+      "\(count) processes were started together by another MPI ('\(variable)' is set): expected Open MPI's 'mpirun' "
+        + "or Slurm's 'srun --mpi=pmix'"
+    }
+  }
+}
