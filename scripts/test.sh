@@ -6,17 +6,18 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/bootstrap.sh
-# Completion scripts are tested in the shells that they are for.
-shells=()
-for shell in zsh fish; do
-  command -v "$shell" >/dev/null || shells+=("$shell")
+# Completion scripts are tested in the shells that they are for, several processes with Open MPI.
+missing=()
+for program in zsh fish; do
+  command -v "$program" >/dev/null || missing+=("$program")
 done
-if ((${#shells[@]})); then
+command -v mpirun >/dev/null || missing+=(openmpi-bin)
+if ((${#missing[@]})); then
   sudo=()
   ((EUID == 0)) || sudo=(sudo)
   "${sudo[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
-    "${shells[@]}" >/dev/null
+    "${missing[@]}" >/dev/null
 fi
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1

@@ -241,16 +241,20 @@ static void slices(size_t count, int *counts, int *places) {
 }
 
 int lyco_mpi_add(const float *values, size_t count, float *sums, float *received) {
-  if (count > INT_MAX) return 2;
+  // Places are ints: 8 GiB, and as much in all that is received.
+  if (count > INT_MAX - 16 * (size_t)size) return 2;
   int *ints = malloc(4 * sizeof(int) * size);
   if (!ints) return 1;
   int *counts = ints, *places = ints + size, *own = ints + 2 * size, *from = ints + 3 * size;
   slices(count, counts, places);
-  size_t width = counts[rank];
+  const size_t width = counts[rank];
+  const float *mine = values + places[rank];
   for (int i = 0; i < size; i++) {
-    own[i] = (int)width;
+    own[i] = i == rank ? 0 : (int)width;
     from[i] = (int)(width * i);
   }
+  // What is this rank's own stays where it is.
+  counts[rank] = 0;
   int code = mpi.Alltoallv(
     values, counts, places, float_type, received, own, from, float_type, world);
   free(ints);
@@ -260,7 +264,7 @@ int lyco_mpi_add(const float *values, size_t count, float *sums, float *received
   for (size_t start = 0; start < width; start += block) {
     size_t end = start + block < width ? start + block : width;
     for (int i = 0; i < size; i++) {
-      const float *term = received + width * i;
+      const float *term = i == rank ? mine : received + width * i;
       for (size_t j = start; j < end; j++) sums[j] += term[j];
     }
   }

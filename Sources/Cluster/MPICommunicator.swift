@@ -127,10 +127,11 @@ package final class MPICommunicator: Communicator, @unchecked Sendable {
     let total = isTarget ? Int(counts.reduce(0, +)) : 0
     var code: CInt = 0
     let all = unsafe [UInt8](unsafeUninitializedCapacity: total) { target, written in
-      code = unsafe
-      goesToFirst
-        ? lyco_mpi_collect_bytes(message, counts, target.baseAddress)
-        : counts.allSatisfy { $0 == 0 } ? 0 : lyco_mpi_gather(message, counts, target.baseAddress)
+      if goesToFirst {
+        code = unsafe lyco_mpi_collect_bytes(message, counts, target.baseAddress)
+      } else if total > 0 {
+        code = unsafe lyco_mpi_gather(message, counts, target.baseAddress)
+      }
       written = total
     }
     guard code == 0 else { return .error }

@@ -25,8 +25,8 @@ extension Tool {
       StandardError.say("Error: rank \(LaunchEnvironment.current.rank): \(error)")
       throw ExitCode.failure
     }
-    guard ranks.count > 1 else { return try await body(ranks) }
     defer { (ranks as? MPICommunicator)?.finish() }
+    guard ranks.count > 1 else { return try await body(ranks) }
     do {
       let result = try await body(ranks)
       try ranks.agree()

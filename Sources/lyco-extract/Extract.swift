@@ -35,8 +35,8 @@ struct Extract: Tool {
           --dora_wd --reader comfyui
         lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
           --algo auto --max_error 0.2
-        mpirun -n 4 lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
-          --algo lokr --linear_dim 16
+
+      'mpirun -n N' in front shares the work among N processes: docs/clusters.md.
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted

@@ -27,7 +27,8 @@ struct Train: Tool {
         lyco-train --dit wan.safetensors --dataset_config videos.toml \\
           --network_module networks.lora_wan --network_dim 16 \\
           --timestep_sampling shift --discrete_flow_shift 3 --max_train_epochs 10
-        mpirun -n 4 lyco-train --config_file training.toml
+
+      'mpirun -n N' in front shares the work among N processes: docs/clusters.md.
 
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted (resume with '--resume')
