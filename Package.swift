@@ -35,8 +35,8 @@ func tool(_ name: String) -> Target {
   .executableTarget(
     name: name,
     dependencies: [
-      "CommandSupport", "Machine", "Operations", "Checkpoints", "Safetensors", "ModelFamilies",
-      "Adapters",
+      "CommandSupport", "Reports", "Machine", "Operations", "Checkpoints", "Safetensors",
+      "ModelFamilies", "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
     ],
     swiftSettings: house)
@@ -182,6 +182,10 @@ let package = Package(
       ],
       swiftSettings: house),
 
+    .target(
+      name: "Reports", dependencies: ["CommandSupport", "Machine", systemPackage],
+      swiftSettings: house),
+
     // MARK: Tools
     tool("lyco-extract"),
     tool("lyco-merge"),
@@ -190,8 +194,9 @@ let package = Package(
     .executableTarget(
       name: "lyco-train",
       dependencies: [
-        "CommandSupport", "Cluster", "Operations", "Training", "Sampling", "Pipelines", "Autograd",
-        "Images", "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
+        "CommandSupport", "Cluster", "Reports", "Operations", "Training", "Sampling", "Pipelines",
+        "Autograd", "Images",
+        "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
         "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
       ],
@@ -304,7 +309,10 @@ let package = Package(
       ],
       swiftSettings: tests),
     .testTarget(
-      name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations"],
+      name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations", systemPackage],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ReportsTests", dependencies: ["Reports", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "ToolTests",

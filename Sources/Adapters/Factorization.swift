@@ -28,6 +28,9 @@ package struct Factorization: Sendable {
   package let detail: String?
   /// All singular values of the change, descending, where the method finds them.
   package var spectrum: [Float]?
+  /// The leading singular values of the change, descending, as many as the method found on the way; empty where its
+  /// error does not follow from them.
+  package var leading: [Float] = []
 
   package init(
     algorithm: String, factors: [Factor], rank: Int?, energy: Double, squaredError: Double,

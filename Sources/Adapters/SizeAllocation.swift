@@ -43,16 +43,7 @@ package struct SizeAllocation: Sendable {
 
   /// - Parameter budget: bytes for all modules together.
   package init(of candidates: [Candidate], budget: Int) {
-    var steps: [Step] = []
-    for (index, candidate) in candidates.enumerated() {
-      steps += candidate.hull.enumerated().map { Step(candidate: index, order: $0, target: $1) }
-    }
-    // Ties are broken by position, so that the result does not depend on the sort.
-    steps.sort {
-      $0.target.slope != $1.target.slope
-        ? $0.target.slope > $1.target.slope
-        : ($0.candidate, $0.order) < ($1.candidate, $1.order)
-    }
+    let steps = Self.steps(of: candidates)
     var reached = [Int](repeating: 0, count: candidates.count)
     var choices = [Int?](repeating: nil, count: candidates.count)
     var (spent, removed) = (0, 0.0)
@@ -74,6 +65,37 @@ package struct SizeAllocation: Sendable {
     self.choices = choices
     byteCount = spent
     squaredError = max(candidates.reduce(0) { $0 + $1.energy } - removed, 0)
+  }
+
+  /// What every budget would do, from nothing to all there is: bytes and remaining squared error after each step
+  /// of the hulls, the least error of all assignments of no more bytes.
+  /// - Complexity: O(n log n)
+  package static func frontier(
+    of candidates: [Candidate]
+  ) -> [(bytes: Int, squaredError: Double)] {
+    var (bytes, left) = (0, candidates.reduce(0) { $0 + $1.energy })
+    var frontier = [(bytes: bytes, squaredError: left)]
+    for step in steps(of: candidates) {
+      bytes += step.target.bytes
+      left -= step.target.gain
+      frontier.append((bytes, max(left, 0)))
+    }
+    return frontier
+  }
+
+  /// The steps of all hulls in order of gain per byte.
+  private static func steps(of candidates: [Candidate]) -> [Step] {
+    var steps: [Step] = []
+    for (index, candidate) in candidates.enumerated() {
+      steps += candidate.hull.enumerated().map { Step(candidate: index, order: $0, target: $1) }
+    }
+    // Ties are broken by position, so that the result does not depend on the sort.
+    steps.sort {
+      $0.target.slope != $1.target.slope
+        ? $0.target.slope > $1.target.slope
+        : ($0.candidate, $0.order) < ($1.candidate, $1.order)
+    }
+    return steps
   }
 
   /// A move of one candidate to the next point of its hull.

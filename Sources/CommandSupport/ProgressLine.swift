@@ -2,7 +2,8 @@ package import Operations
 import Synchronization
 
 /// One line on a terminal's standard error that says how far the work has come, how fast it goes
-/// and how long it will take; silent elsewhere.
+/// and how long it will take; silent elsewhere, but for a
+/// `ProgressStream`.
 package final class ProgressLine: Sendable {
   private struct State {
     var started: ContinuousClock.Instant
@@ -12,6 +13,7 @@ package final class ProgressLine: Sendable {
 
   private let state: Mutex<State>
   private let isVisible: Bool
+  private let stream = ProgressStream.ofEnvironment()
 
   package init(isVisible: Bool = StandardError.isTerminal) {
     self.isVisible = isVisible
@@ -19,7 +21,11 @@ package final class ProgressLine: Sendable {
   }
 
   package var reporter: ProgressReporter {
-    isVisible ? ProgressReporter { [self] in draw($0) } : .silent
+    guard isVisible || stream != nil else { return .silent }
+    return ProgressReporter { [self] progress in
+      stream?.write(ProgressRecord(progress))
+      if isVisible { draw(progress) }
+    }
   }
 
   /// Removes the line.

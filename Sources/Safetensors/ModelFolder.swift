@@ -48,6 +48,24 @@ struct ModelFolder {
     }
   }
 
+  /// Whether a folder with files of these names says that it is one model: by a configuration beside its only weights, or
+  /// by the names that libraries give the weights of a component.
+  static func isComponent(_ names: [String]) -> Bool {
+    let weights = names.filter { isWeights($0) && !isShard($0) } + names.filter(isIndex)
+    return weights.count == 1 && names.contains("config.json")
+      || !weights.isEmpty && names.contains("adapter_config.json")
+      || weights.contains { name in
+        [safetensors, torch].contains { kind in
+          kind.plainNames.contains { name.hasPrefix($0 + ".") }
+        }
+      }
+  }
+
+  /// Whether a file holds weights, by the ending of its name.
+  static func isWeights(_ name: String) -> Bool {
+    [safetensors, torch].contains { $0.endings.contains(where: name.hasSuffix) }
+  }
+
   private static let safetensors = Kind(
     endings: [".safetensors", ".safetensors.zst"], sharded: ".safetensors",
     plainNames: ["diffusion_pytorch_model", "model", "adapter_model"])

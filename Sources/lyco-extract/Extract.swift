@@ -161,10 +161,11 @@ struct Extract: Tool {
     let progress =
       job.quiet || !ranks.isFirst ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let result = try await Extraction(plan, settings: settings, over: ranks).run(
+    let found = try await Extraction(plan, settings: settings, over: ranks).run(
       writing: path, metadata: report.metadata(for: path), progress: progress.reporter)
     progress.finish()
-    guard let result else { return }
+    guard var result = found else { return }
+    result.options = given.listed()
     try LateFailure.after(path) {
       try summary.print(result, output: path)
       try report.write(result)

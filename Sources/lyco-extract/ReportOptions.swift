@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Machine
 import Operations
+import Reports
 import Safetensors
 import SystemPackage
 
@@ -10,8 +11,10 @@ struct ReportOptions: ParsableArguments {
   @Option(
     name: .customLong("report"),
     help: ArgumentHelp(
-      "Write rank, kept energy and error of every module, and what was left out, as JSON.",
-      valueName: "file"), completion: .file())
+      """
+      Write rank, kept energy and error of every module, the curve of error against size, and what was left out: a page \
+      for browsers where the name ends in .html, else JSON.
+      """, valueName: "file"), completion: .file())
   var path: String?
 
   @Flag(name: .customLong("no_metadata"), help: "Write no metadata into the adapter.")
@@ -27,6 +30,7 @@ struct ReportOptions: ParsableArguments {
 
   func write(_ report: ExtractionReport) throws {
     guard let path else { return }
-    try FilePath(named: path).write(report.json)
+    let file = FilePath(named: path)
+    try file.write(HTMLPage.isAsked(by: file) ? ExtractionPage(report).html : report.json)
   }
 }

@@ -29,12 +29,15 @@ struct ComparisonOptions: ParsableArguments {
   }
 
   /// - Throws: `SafetensorsError`, `CheckpointError`, `ModelFamilyError`
-  func open(as family: ModelFamily?) throws -> Opened {
+  /// - Parameter needsWeights: whether weights of the base will be measured.
+  func open(as family: ModelFamily?, needsWeights: Bool) throws -> Opened {
     Opened(
       base: try base.map { path in
         do {
           return try BaseModel(
-            TensorFile(opening: FilePath(named: path), reading: .headers), as: family)
+            TensorFile(
+              opening: FilePath(named: path), reading: needsWeights ? .everything : .headers),
+            as: family)
         } catch CheckpointError.notACheckpoint(let file, let modules) {
           throw ValidationError(
             "'--against': expected the checkpoint that the adapter is for, found \(file), an adapter of "

@@ -50,8 +50,9 @@ struct DetailOptions: ParsableArguments {
 
   @Option(
     name: .customLong("leading"),
-    help: ArgumentHelp("How many singular values to show.", valueName: "n"))
-  var leading = 8
+    help: ArgumentHelp(
+      "How many singular values to show. Default: 8, 32 of a page.", valueName: "n"))
+  var givenLeading: Int?
 
   @Option(
     name: .customLong("limit"),
@@ -69,8 +70,8 @@ struct DetailOptions: ParsableArguments {
   var pattern: InspectionPattern { givenPattern ?? .all }
 
   func validate() throws {
-    guard leading > 0 else {
-      throw ValidationError("'--leading': expected 1 or more, found \(leading)")
+    if let givenLeading, givenLeading < 1 {
+      throw ValidationError("'--leading': expected 1 or more, found \(givenLeading)")
     }
     if let limit, limit < 0 {
       throw ValidationError("'--limit': expected 0 or more, found \(limit)")

@@ -14,7 +14,8 @@ struct Inspect: Tool {
     abstract: "Say what a checkpoint, adapter or cache is and holds.",
     discussion: """
       Reads headers only, unless one of the options asks for values. A FILE may be a safetensors \
-      file, plain or compressed with zstd, the index of a sharded checkpoint or a diffusers folder.
+      file, plain or compressed with zstd, the index of a sharded checkpoint or a diffusers folder. Of any other folder all adapters \
+      and checkpoints below it are listed.
 
       EXAMPLES
         lyco-inspect adapter.safetensors
@@ -22,9 +23,11 @@ struct Inspect: Tool {
         lyco-inspect adapter.safetensors --check --against base.safetensors
         lyco-inspect model.safetensors --keys --pattern '.*attn2.*to_k.*'
         lyco-inspect adapter.safetensors --reader comfyui
+        lyco-inspect adapter.safetensors --html report.html
         lyco-inspect base.safetensors --diff tuned.safetensors
         lyco-inspect *.safetensors --json
         lyco-inspect adapter.safetensors --metadata
+        lyco-inspect folder/ --html catalogue.html
         lyco-inspect --finish folder/
 
       EXIT STATUS
@@ -63,31 +66,65 @@ struct Inspect: Tool {
             + finished.places.map(\.string).joined(separator: ", "))
       }
     }
+    let page = try output.preparePage(ofFiles: files.count)
+    defer { withExtendedLifetime(page) {} }
     let work = InspectionWork(
-      details: details, comparison: try comparison.open(as: family.family),
+      details: details,
+      comparison: try comparison.open(
+        as: family.family, needsWeights: details.showsStatistics || page != nil),
       family: family.family, reader: reader.reader, output: output)
-    var reports: [InspectionReport] = []
-    var hasFailed = false
+    var results: [String] = []
+    var (isFirst, hasFailed, hasFault) = (true, false, false)
     for file in files {
       do {
-        let report = try await work.report(on: FilePath(named: file))
-        if !output.asJSON, !output.quiet {
-          let text = InspectionText(
-            report, limit: details.limit, isVerbose: output.verbose,
-            showsMetadata: details.showsMetadata)
-          StandardOutput.write((reports.isEmpty ? "" : "\n") + text.text)
+        let path = FilePath(named: file)
+        if let folder = CatalogueWork(path, as: family.family, details: details, output: output) {
+          try CatalogueWork.check(given, folder: file)
+          let catalogue = try await folder.catalogue()
+          try tell(catalogue, isFirst: isFirst)
+          isFirst = false
+          if output.asJSON { results.append(catalogue.json) }
+          hasFailed = hasFailed || !catalogue.faults.isEmpty
+        } else {
+          let report = try await work.report(on: path)
+          try tell(report, isFirst: isFirst)
+          isFirst = false
+          if output.asJSON { results.append(report.json) }
+          hasFault = hasFault || report.hasFault(checks: details.checks)
         }
-        reports.append(report)
       } catch let error where files.count > 1 && !(error is CancellationError) {
         StandardError.say("Error: \(error)")
         hasFailed = true
       }
     }
     if output.asJSON {
-      StandardOutput.write(files.count == 1 ? reports[0].json : reports.json)
+      await StandardOutput.asList(files.count > 1) { results.forEach(StandardOutput.writeJSON) }
     }
     if hasFailed { throw ExitCode(1) }
-    if reports.contains(where: \.hasFault) { throw ExitCode(2) }
+    if hasFault { throw ExitCode(2) }
+  }
+
+  private func tell(_ report: InspectionReport, isFirst: Bool) throws {
+    if output.page != nil {
+      try output.writePage(
+        InspectionPage(report: report, showsMetadata: details.showsMetadata).html)
+    } else if !output.asJSON, !output.quiet {
+      let text = InspectionText(
+        report, limit: details.limit, isVerbose: output.verbose,
+        showsMetadata: details.showsMetadata)
+      StandardOutput.write((isFirst ? "" : "\n") + text.text)
+    }
+  }
+
+  private func tell(_ catalogue: Catalogue, isFirst: Bool) throws {
+    for fault in catalogue.faults { StandardError.say("Error: \(fault.reason)") }
+    if output.page != nil {
+      try output.writePage(CataloguePage(catalogue: catalogue).html)
+    } else if !output.asJSON, !output.quiet {
+      let text = CatalogueText(
+        catalogue: catalogue, limit: details.limit, isVerbose: output.verbose)
+      StandardOutput.write((isFirst ? "" : "\n") + text.text)
+    }
   }
 
   static func main() async { await start() }
@@ -95,8 +132,9 @@ struct Inspect: Tool {
 
 extension InspectionReport {
   /// Whether what was asked for found something wrong.
-  fileprivate var hasFault: Bool {
-    check?.findings.isEmpty == false || match?.isComplete == false
+  /// - Parameter checks: whether the check was asked for; a page has it in any case.
+  fileprivate func hasFault(checks: Bool) -> Bool {
+    checks && check?.findings.isEmpty == false || match?.isComplete == false
       || difference?.hasEqualTensors == false
   }
 }

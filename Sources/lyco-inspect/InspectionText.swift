@@ -159,7 +159,7 @@ extension InspectionText {
 }
 
 extension InspectionReport {
-  fileprivate var kindText: String {
+  var kindText: String {
     guard let adapter else { return "\(kind.rawValue) (\(kindEvidence))" }
     let algorithms = adapter.algorithms.map { "\($0.name.algorithmLabel) \($0.modules.grouped)" }
     return "adapter of \(adapter.modules.counted("module")): \(algorithms.joined(separator: ", "))"
@@ -174,7 +174,7 @@ extension InspectionReport.Total {
 
 extension AdapterSummary.Group {
   /// alpha, or the bound that algorithms of rotations keep in its place.
-  fileprivate var alphaSummary: String {
+  var alphaSummary: String {
     guard !constraints.isEmpty else { return alphas.summary(of: modules) }
     return constraints.allSatisfy { $0.value <= 0 }
       ? "no constraint" : "constraint " + constraints.summary(of: modules)
@@ -183,7 +183,7 @@ extension AdapterSummary.Group {
 
 extension [AdapterSummary.Count] {
   /// `16`, `8-32`; with how many of the modules have it where not all do.
-  fileprivate func summary(of modules: Int) -> String {
+  func summary(of modules: Int) -> String {
     guard let first, let last else { return "-" }
     let counted = reduce(0) { $0 + $1.modules }
     let range =

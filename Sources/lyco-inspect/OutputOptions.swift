@@ -1,4 +1,8 @@
 import ArgumentParser
+import CommandSupport
+import Machine
+import Safetensors
+import SystemPackage
 
 /// How results are told.
 struct OutputOptions: ParsableArguments {
@@ -7,10 +11,46 @@ struct OutputOptions: ParsableArguments {
     help: "Print the results as JSON: an object for one file, a list for several.")
   var asJSON = false
 
+  @Option(
+    name: .customLong("html"),
+    help: ArgumentHelp(
+      "Write the results as one page for browsers, of an adapter with its norms, spectra and faults.",
+      valueName: "page"), completion: .file(extensions: ["html"]))
+  var page: String?
+
   @Flag(name: .shortAndLong, help: "Show long values and lists whole.")
   var verbose = false
 
   @Flag(
     name: .shortAndLong, help: "Show no progress, and of faults and differences the status alone.")
   var quiet = false
+
+  var pagePath: FilePath? { page.map { FilePath(named: $0) } }
+
+  /// Looks at the place of the page before the work.
+  /// - Throws: `ValidationError`, `SafetensorsError`
+  func preparePage(ofFiles count: Int) throws -> OutputPlace? {
+    guard let page, let path = pagePath else { return nil }
+    guard count == 1 else {
+      throw ValidationError(
+        "'--html': expected one file or folder, found \(count); a folder makes one page of all files in it"
+      )
+    }
+    let endings = [".html", ".htm", ".xhtml"]
+    guard path.isWrittenThrough || endings.contains(where: page.lowercased().hasSuffix) else {
+      throw ValidationError(
+        "'--html': expected the name of a page, such as report.html, found '\(page)'")
+    }
+    return try OutputPlace(path, .text)
+  }
+
+  /// Writes the page and says so.
+  /// - Throws: `SafetensorsError`
+  func writePage(_ html: String) throws {
+    guard let path = pagePath else { return }
+    try path.write(html)
+    if !quiet, !asJSON, !path.isWrittenThrough {
+      StandardOutput.say("wrote \(path.string), \(ByteCount(html.utf8.count))")
+    }
+  }
 }

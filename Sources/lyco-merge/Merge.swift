@@ -3,6 +3,7 @@ import Checkpoints
 import CommandSupport
 import Machine
 import Operations
+import Reports
 import Safetensors
 import SystemPackage
 
@@ -66,14 +67,17 @@ struct Merge: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
-    let settings = MergeSettings(
+    let reportPath = format.reportPath.map { FilePath(named: $0) }
+    var settings = MergeSettings(
       storage: format.precision?.dtype, filter: try selection.filter(),
       isLenient: format.isLenient, assertions: asserted.assertions,
       threads: job.prepareThreads(), shardSize: format.shards.bytes)
+    settings.measures = reportPath != nil
     let output = output ?? ""
     let path = FilePath(named: output)
     let places = try job.prepare(
-      [JobOptions.place(output, base: FilePath(named: base))],
+      [JobOptions.place(output, base: FilePath(named: base))]
+        + (reportPath.map { [($0, .text)] } ?? []),
       reading: ([base] + adapters).map { FilePath(named: $0) } + beginnings.paths)
     defer { withExtendedLifetime(places) {} }
     let blockWeights = try blocks.weights(adapterCount: adapters.count)
@@ -101,15 +105,23 @@ struct Merge: Tool {
     guard !job.isDryRun else { return }
     let merging = Merging(plan, settings: settings)
     // The base in its own place is a use of its own; an adapter there is a slip.
-    try job.protect(weighted.map(\.file.file), from: merging.paths(writing: path))
+    let reports = reportPath.map { [$0] } ?? []
+    try job.protect(weighted.map(\.file.file), from: merging.paths(writing: path) + reports)
+    try job.protect([base.file], from: reports)
     let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    let report = try await merging.run(
+    var report = try await merging.run(
       writing: path,
       metadata: (format.omitsMetadata ? [:] : plan.metadata).setting(format.entries.added),
       progress: progress.reporter)
     progress.finish()
-    summary.print(report, of: plan, output: path)
+    if reportPath != nil { report.options = given.listed() }
+    try LateFailure.after(path) {
+      summary.print(report, of: plan, output: path)
+      guard let reportPath else { return }
+      try reportPath.write(
+        HTMLPage.isAsked(by: reportPath) ? MergePage(report).html : report.json)
+    }
   }
 
   static func main() async { await start() }

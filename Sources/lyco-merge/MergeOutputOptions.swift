@@ -17,6 +17,15 @@ struct MergeOutputOptions: ParsableArguments {
     help: "Pass over adapter modules that have no place in the base instead of refusing.")
   var isLenient = false
 
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp(
+      """
+      Measure how far every tensor is changed, by every adapter, and write that: a page for browsers where the name ends \
+      in .html, else JSON.
+      """, valueName: "file"), completion: .file())
+  var reportPath: String?
+
   @Flag(name: .customLong("no_metadata"), help: "Write no metadata.")
   var omitsMetadata = false
 

@@ -78,6 +78,6 @@ final class SamplingJob {
       request, model: plan.base.file.path.stem ?? "", vae: model.vae?.stem,
       clipSkip: plan.outline.skippableTextLayers == nil ? nil : model.clipSkip,
       emphasis: emphasis == "original" ? nil : emphasis == "none" ? "None" : "No norm",
-      adapters: adapters[variant], version: Suite.version)
+      adapters: adapters[variant], version: Suite.release)
   }
 }

@@ -5,6 +5,7 @@ import SystemPackage
 /// Says on standard error how drawing gets on.
 final class SamplingProgressLine {
   private let line: StatusLine
+  private let stream = ProgressStream.ofEnvironment()
   /// When the first picture was begun.
   private var started: ContinuousClock.Instant?
 
@@ -31,6 +32,10 @@ final class SamplingProgressLine {
         "\((seconds * step.shareOfStep).formatted(decimals: 2)) s/step",
         "\(minutes):\(rest < 10 ? "0" : "")\(rest) left",
       ], from: 2, isLast: step.share == 1)
+    stream?.write(
+      ProgressRecord(
+        "drawing", completed: step.share == 1 ? step.pictureCount : step.picture - 1,
+        total: step.pictureCount, share: step.share))
   }
 
   func written(_ path: FilePath, seed: UInt64) { line.say("\(path): seed \(seed)") }

@@ -1,5 +1,8 @@
 import ArgumentParser
 import CommandSupport
+import Machine
+import Safetensors
+import SystemPackage
 
 /// What is recorded on the way.
 struct LoggingOptions: ParsableArguments {
@@ -29,6 +32,25 @@ struct LoggingOptions: ParsableArguments {
     name: .customLong("log_csv"),
     help: ArgumentHelp("A table of the steps.", valueName: "path"), completion: .file())
   var table: String?
+
+  @Option(
+    name: .customLong("html"),
+    help: ArgumentHelp(
+      """
+      A page for browsers with curves, norms and samples, written anew while the run gets on; the same as JSON where the \
+      name ends in .json.
+      """, valueName: "file"), completion: .file())
+  var page: String?
+
+  func validate() throws {
+    guard let page, !page.isEmpty else { return }
+    let path = FilePath(named: page)
+    guard ["html", "htm", "json"].contains(path.extension?.lowercased()) || path.isWrittenThrough
+    else {
+      throw ValidationError(
+        "'--html': expected a name that ends in .html or .json, found '\(page.printable)'")
+    }
+  }
 
   /// Whether event files are written; nothing is uploaded, so they stand for other services.
   var writesEvents: Bool { folder != nil && format != "csv" }

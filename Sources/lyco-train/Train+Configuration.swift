@@ -164,7 +164,7 @@ extension Train {
     settings.savesState = output.savesState
     settings.savesStateAtEnd = output.savesStateAtEnd
     settings.omitsMetadata = output.omitsMetadata
-    settings.writer = Suite.version.split(separator: " ").joined(separator: "/")
+    settings.writer = Suite.release.split(separator: " ").joined(separator: "/")
     settings.comment = output.comment
     for (word, text) in [
       ("title", output.title), ("author", output.author), ("description", output.description),
@@ -177,6 +177,7 @@ extension Train {
     settings.logPrefix = log.prefix
     settings.tracker = log.tracker
     settings.table = log.tablePath(for: output.name).map { FilePath(named: $0) }
+    settings.page = log.page.map { FilePath(named: $0) }
     return settings
   }
 

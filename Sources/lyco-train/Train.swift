@@ -6,6 +6,7 @@ import CommandSupport
 import Images
 import LinearAlgebra
 import Machine
+import Safetensors
 import Training
 
 /// `lyco-train --pretrained_model_name_or_path BASE --train_data_dir DIR …`
@@ -169,11 +170,26 @@ struct Train: Tool {
     try plan.checkMemory()
     let progress = TrainingProgressLine(isQuiet: run.quiet)
     defer { progress.finish() }
-    let report = try plan.train(
-      observer: ranks.isFirst ? progress.observer : TrainingObserver(), outputs: outputs,
-      stop: stop)
+    guard ranks.isFirst else {
+      _ = try plan.train(observer: TrainingObserver())
+      return
+    }
+    let page = configuration.output.page.map {
+      RunReport(
+        $0, of: plan, options: given.listed(without: ["spelling", "script"]),
+        note: { StandardError.say("note: \($0)") })
+    }
+    let observer = page?.observing(progress.observer) ?? progress.observer
+    let report: TrainingReport
+    do {
+      report = try plan.train(observer: observer, outputs: outputs, stop: stop)
+    } catch {
+      page?.end(after: error)
+      throw error
+    }
     progress.finish()
     summary.print(report)
+    try LateFailure.after(report.output) { try page?.end(as: .finished) }
   }
 
   static func main() async {

@@ -4,6 +4,7 @@ import Training
 /// Says on standard error how a run gets on.
 final class TrainingProgressLine {
   private let line: StatusLine
+  private let stream = ProgressStream.ofEnvironment()
   private var started = ContinuousClock.now
   private var first = 0
 
@@ -13,22 +14,29 @@ final class TrainingProgressLine {
     var observer = TrainingObserver()
     observer.begin = { [self] in begin($0) }
     observer.progress = { [self] phase, done, total in
+      let activity: String
       switch phase {
-      case .readingItems: line.draw("reading caches  \(done) / \(total)")
-      case .encodingImages: line.draw("encoding images  \(done) / \(total)")
-      case .encodingCaptions: line.draw("encoding captions  \(done) / \(total)")
-      case .loading, .training: break
+      case .readingItems: activity = "reading caches"
+      case .encodingImages: activity = "encoding images"
+      case .encodingCaptions: activity = "encoding captions"
+      case .loading, .training: return
       }
+      line.draw("\(activity)  \(done) / \(total)")
+      stream?.write(ProgressRecord(activity, completed: done, total: total))
     }
     observer.stepped = { [self] step in
       line.draw(parts(step), from: 3, isLast: step.number == step.count)
+      stream?.write(
+        ProgressRecord(
+          "training", completed: step.number, total: step.count, epoch: step.epoch,
+          loss: step.averageLoss, rate: step.rate))
     }
     observer.drawing = { [self] drawing in
       line.draw(
         "drawing samples  picture \(drawing.picture) / \(drawing.pictureCount)  "
           + "step \(drawing.step) / \(drawing.stepCount)")
     }
-    observer.sampled = { [self] in line.say("drew \($0)") }
+    observer.sampled = { [self] in line.say("drew \($0.path)") }
     observer.validated = { [self] step, loss in
       line.say("step \(step): loss of images held out \(RunSummary.rounded(loss, 5))")
     }

@@ -72,6 +72,11 @@ import Testing
     Slip(
       tool: "lyco-merge", arguments: ["base.safetensors", "c.safetensors", "-o", "c.safetensors"],
       status: 1),
+    Slip(
+      tool: "lyco-merge",
+      arguments: [
+        "base.safetensors", "c.safetensors", "-o", "o.safetensors", "--report", "c.safetensors",
+      ], status: 1),
   ]
 
   @Test(arguments: slips)

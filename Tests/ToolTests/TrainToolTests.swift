@@ -177,7 +177,7 @@ import Testing
         "--resolution", "64", "--output_dir", folder.file("out").string, "--output_name", name,
         "--network_dim", "2", "--max_train_steps", "12", "--seed", "1", "--threads", "1",
         "--network_train_unet_only", "--quiet", "--cache_latents", "--log_csv",
-        folder.file("\(name).csv").string,
+        folder.file("\(name).csv").string, "--html", folder.file("\(name).html").string,
       ]
     }
     let process = Process()
@@ -200,7 +200,15 @@ import Testing
     let state = try #require(text.firstMatch(of: /--resume (\S+-state)'/)?.1)
     #expect(!FileManager.default.fileExists(atPath: folder.file("out/stopped.safetensors").string))
 
+    func page() throws -> PageReading {
+      PageReading(String(decoding: try contents(of: folder.file("stopped.html")), as: UTF8.self))
+    }
+    let stopped = try page()
+    #expect(stopped.faults == [] && stopped.text.contains("The run was interrupted"))
+    #expect(stopped.text.contains("--resume \(state)"))
+
     let rest = ToolRun("lyco-train", arguments("stopped") + ["--resume", String(state)])
+    #expect(try page().text.contains("The run is finished"))
     #expect(rest.status == 0, "\(rest.errors)")
     let whole = ToolRun("lyco-train", arguments("whole"))
     #expect(whole.status == 0, "\(whole.errors)")

@@ -89,12 +89,13 @@ extension AdapterReader {
     }
   }
 
-  /// Norms have no factors; a whole difference needs a rank to become some.
+  /// Norms have no factors; what has no rank needs one to become LoRA.
   private static func remedy(for algorithm: String) -> String? {
     switch algorithm {
     case "norm", "set": nil
     case "full": "--algo lora --max_error 0.1"
-    case "ia3", "glora", "diag-oft", "boft", "tlora": "--algo lora --base CHECKPOINT"
+    case "glora": "--algo lora --base CHECKPOINT"
+    case "ia3", "diag-oft", "boft", "tlora": "--algo lora --dim 32 --base CHECKPOINT"
     default: "--algo lora"
     }
   }

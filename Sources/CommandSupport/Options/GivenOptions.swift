@@ -23,6 +23,14 @@ package struct GivenOptions: Sendable {
     entries.contains { $0.row.names.contains(name) }
   }
 
+  /// All of them with their values, as reports name them: `--linear_dim 8`.
+  /// - Parameter hidden: names that are left out.
+  package func listed(without hidden: Set<String> = []) -> [String] {
+    entries.filter { hidden.isDisjoint(with: $0.row.names) }.map { entry in
+      OptionRow.spelled(entry.row.name) + (entry.value.map { " \($0)" } ?? "")
+    }
+  }
+
   /// The last value given, or the one that counts without.
   func value(of name: String) -> String? {
     entries.last { $0.row.names.contains(name) }?.value ?? table[name]?.standard

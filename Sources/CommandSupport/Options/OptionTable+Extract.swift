@@ -42,7 +42,7 @@ extension OptionTable {
       jobs num_threads workers cpu_threads n_threads = --threads
       dryrun dry plan simulate = --dry_run
       silent no_progress = --quiet
-      log info = --report
+      log info html = --report
       program client software app loader format = --reader
       gpu cuda cpu = all work is done on the processor
       """,

@@ -15,7 +15,8 @@ extension OptionTable {
       program client software app loader readers = --reader
       filter grep include include_patterns name match = --pattern
       top n num count max_rows rows = --limit
-      output o save report format = results go to standard output; '--json' prints them for programs
+      output o save format = results go to standard output; '--json' prints them for programs, '--html PAGE' writes a page
+      report page browser web = --html
       model_type arch architecture sd_version model_version = --family
       jobs num_threads workers cpu_threads n_threads = --threads
       silent no_progress = --quiet
@@ -24,11 +25,11 @@ extension OptionTable {
     [
       .flag("finish"), .flag("keys"), .flag("stats"), .flag("spectrum"), .flag("check"),
       .flag("metadata"),
-      .text("pattern", read: "keys or stats or spectrum or diff", implies: true),
-      .value("leading", standard: "8", read: "spectrum", implies: true),
+      .text("pattern", read: "keys or stats or spectrum or diff or html", implies: true),
+      .value("leading", standard: "8", read: "spectrum or html", implies: true),
       .value("limit"), .value("threads"),
       .value("against"), .value("diff"), .reader,
       .value("family", in: .families, standard: "auto"),
-      .flag("q quiet"), .flag("v verbose"), .flag("json"),
+      .flag("q quiet"), .flag("v verbose"), .flag("json"), .value("html"),
     ])
 }

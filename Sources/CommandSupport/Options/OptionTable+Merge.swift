@@ -21,6 +21,7 @@ extension OptionTable {
       exclude skip ignore exclude_modules exclude_keys = --exclude_patterns
       include only target_modules filter = --include_patterns
       metadata meta = --set_meta
+      log info html = --report
       model_type arch architecture sd_version model_version = --family
       jobs num_threads workers cpu_threads n_threads = --threads
       dryrun dry plan simulate = --dry_run
@@ -47,7 +48,7 @@ extension OptionTable {
             """)),
       .list("initial_adapter path_initial_model_for_weight_conversion"), .flag("residual_base"),
       .value("save_precision", in: .precisions), .size("shard_size max_shard_size"),
-      .flag("lenient"),
+      .flag("lenient"), .value("report"),
       .flag("no_metadata"), .text("set_meta"),
       .excluded, .included, .family,
     ] + OptionRow.job)

@@ -33,6 +33,7 @@ extension OptionTable {
       workers num_threads jobs num_workers = --threads
       dry dryrun simulate = --plan
       silent = --quiet
+      report = --html
       tensorboard = --log_with tensorboard
       log_dir logdir = --logging_dir
       gpu cuda cpu = all work is done on the processor
@@ -207,5 +208,6 @@ extension OptionTable {
       "log_with", in: "tensorboard csv all wandb", read: "log_with=wandb or logging_dir or log_csv"),
     .text("log_prefix", read: "logging_dir", noted: true),
     .value("log_tracker_name", read: "logging_dir", noted: true), .value("log_csv"),
+    .value("html"),
   ]
 }

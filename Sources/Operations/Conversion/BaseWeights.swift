@@ -1,6 +1,5 @@
 import Adapters
 import Checkpoints
-import LinearAlgebra
 import ModelFamilies
 import Tensors
 
@@ -40,10 +39,7 @@ struct BaseWeights: Sendable {
   /// The weight that a module changes, its parts joined.
   /// - Throws: `AdapterConversionError.noPlace`, `CheckpointError.notConvertible`
   func weight(for module: AdapterModule) throws -> Tensor {
-    let target = try place(of: module).weight
-    let parts = try target.parts.map { try base.tensor($0.slot) }
-    guard parts.count > 1 else { return parts[0].reshaped(target.shape) }
-    return Tensor.stacked(parts.map { $0.reshaped($0.shape.asMatrix) }).reshaped(target.shape)
+    try place(of: module).values(in: base)
   }
 
   private func place(of module: AdapterModule) throws(AdapterConversionError) -> MergePlace {

@@ -23,7 +23,9 @@ extension Extraction {
   /// known.
   func allocate(
     _ limit: Int, _ policy: ExtractionMetadata, _ progress: ProgressReporter
-  ) async throws -> (work: [Work], omitted: [ExtractionReport.Lost]) {
+  ) async throws -> (
+    work: [Work], omitted: [ExtractionReport.Lost], withoutRoom: [SizeAllocation.Candidate]
+  ) {
     let size = StoredSize(of: plan.storage, within: limit)
     let ranked = plan.items.filter { $0.policy != .full }
     let fixed = plan.items.filter { $0.policy == .full }
@@ -83,23 +85,29 @@ extension Extraction {
   private func works(
     _ ranked: [ExtractionPlan.Item], _ allocation: SizeAllocation, _ choices: [Choices],
     _ fixed: [ExtractionPlan.Item]
-  ) throws -> (work: [Work], omitted: [ExtractionReport.Lost]) {
+  ) throws -> (
+    work: [Work], omitted: [ExtractionReport.Lost], withoutRoom: [SizeAllocation.Candidate]
+  ) {
     var work: [Work] = []
     var omitted: [ExtractionReport.Lost] = []
+    var withoutRoom: [SizeAllocation.Candidate] = []
     for (index, item) in ranked.enumerated() {
-      let energy = choices[index].candidate.energy
+      let candidate = choices[index].candidate
       if let choice = allocation.choices[index] {
         // Of another rank's item the form is not told: it does not matter here.
         let forms = choices[index].forms
-        work.append(Work(item: item, form: forms.isEmpty ? .whole : forms[choice]))
-      } else if energy == 0 {
+        work.append(
+          Work(
+            item: item, form: forms.isEmpty ? .whole : forms[choice], candidate: candidate))
+      } else if candidate.energy == 0 {
         work.append(Work(item: item, form: .whole))
       } else {
         guard share.ranks.isFirst else { continue }
-        omitted.append(try self.omitted(item, energy: energy))
+        omitted.append(try self.omitted(item, energy: candidate.energy))
+        withoutRoom.append(candidate)
       }
     }
-    return (work + fixed.map { Work(item: $0, form: nil) }, omitted)
+    return (work + fixed.map { Work(item: $0, form: nil) }, omitted, withoutRoom)
   }
 
   /// The rank from which on the whole delta is smaller than factors of LoRA, which are the largest.
@@ -155,39 +163,5 @@ extension Extraction.Choices {
     }
     candidate = .init(points: points, energy: energy)
     forms = []
-  }
-}
-
-/// Upper bounds of what tensors take in a file, header entry included.
-private struct StoredSize {
-  private let storage: DType
-  /// Digits of the largest offset.
-  private let offsetDigits: Int
-
-  init(of storage: DType, within limit: Int) {
-    self.storage = storage
-    offsetDigits = "\(limit)".utf8.count
-  }
-
-  var bytesPerElement: Int { storage.bitsPerElement / 8 }
-
-  /// A tensor stored as it is.
-  func whole(_ item: ExtractionPlan.Item, _ suffix: String) -> Int {
-    entry(item, suffix, item.shape) + bytesPerElement * item.shape.count
-  }
-
-  /// The tensors of an option.
-  func option(_ option: ExtractionOption, _ item: ExtractionPlan.Item) -> Int {
-    option.tensors.reduce(option.byteCount) { $0 + entry(item, $1.suffix, $1.shape) }
-  }
-
-  private func entry(_ item: ExtractionPlan.Item, _ suffix: String, _ shape: Shape) -> Int {
-    let extents = shape.dimensions.map(String.init).joined(separator: ",")
-    let name = item.module.adapterName
-    // A name may hold characters that JSON escapes.
-    let escapes = name.utf8.count { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
-    return #""\#(name).\#(suffix)":{"dtype":"BF16","shape":[\#(extents)],"data_offsets":[,]},"#.utf8
-      .count
-      + 5 * escapes + 2 * offsetDigits
   }
 }

@@ -9,7 +9,8 @@ import Tensors
 extension Extraction {
   func report(
     _ changed: [(item: ExtractionPlan.Item, result: Factorization)],
-    leftOut: [ExtractionReport.Lost], unchanged: Int, bytes: Int, seconds: Double
+    leftOut: [ExtractionReport.Lost], unchanged: Int, bytes: Int, curve: ErrorCurve,
+    seconds: Double
   ) -> ExtractionReport {
     let energy = changed.reduce(0) { $0 + $1.result.energy }
     let squaredError = changed.reduce(0) { $0 + $1.result.squaredError }
@@ -20,7 +21,8 @@ extension Extraction {
       mode: ranks.name, storage: plan.storage.rawValue, seed: seed,
       modules: changed.map { item, result in
         ExtractionReport.Module(
-          name: item.module.adapterName, path: item.module.path, key: item.base.keys,
+          name: item.module.adapterName, component: item.module.component, path: item.module.path,
+          key: item.base.keys,
           shape: item.shape.dimensions, part: item.part.rawValue, algorithm: result.algorithm,
           rank: result.rank, detail: result.detail, iterations: result.iterations,
           bytes: result.byteCount, deltaNorm: result.energy.squareRoot(),
@@ -37,7 +39,8 @@ extension Extraction {
         aboveBound: changed.count { item, result in
           if case .error(let bound) = item.policy { result.relativeError > bound } else { false }
         },
-        distance: (squaredError + lost).squareRoot(), seconds: seconds))
+        distance: (squaredError + lost).squareRoot(), seconds: seconds),
+      curve: curve)
   }
 
   /// What changed without getting a name in the adapter; equal parameters are not listed.

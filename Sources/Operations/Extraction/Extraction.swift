@@ -43,9 +43,10 @@ package struct Extraction: Sendable {
     let start = clock.now
     try checkMemory()
     var omitted: [ExtractionReport.Lost] = []
+    var withoutRoom: [SizeAllocation.Candidate] = []
     var work = plan.items.map { Work(item: $0, form: nil) }
     if case .withinBytes(let limit) = ranks {
-      (work, omitted) = try await allocate(limit, policy, progress)
+      (work, omitted, withoutRoom) = try await allocate(limit, policy, progress)
     }
     async let lost = share.ranks.isFirst ? changesLeftOut() : []
     let found = try await factorizations(of: work, progress)
@@ -63,8 +64,14 @@ package struct Extraction: Sendable {
     let file = ExtractedFile(
       changed.map { ($0.item.module.adapterName, $0.result) }, from: plan.tuned.file.path)
     try file.write(to: output, metadata: policy.metadata(of: plan, changed.map(\.result)))
+    let bytes = output.byteCount
+    let curve = ErrorCurve(
+      zip(work, found).compactMap { work, found in
+        found.map { .init(item: work.item, result: $0, candidate: work.candidate) }
+      }, withoutRoom: withoutRoom, besides: policy.byteBound(of: plan), storage: plan.storage,
+      bytes: bytes)
     return report(
-      changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: output.byteCount,
+      changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: bytes, curve: curve,
       seconds: (clock.now - start) / .seconds(1))
   }
 
@@ -118,6 +125,8 @@ package struct Extraction: Sendable {
 
     let item: ExtractionPlan.Item
     let form: Form?
+    /// All forms that it could have had, where they were weighed.
+    var candidate: SizeAllocation.Candidate?
   }
 
   /// nil if base and tuned agree.

@@ -3,6 +3,8 @@ package struct ExtractionReport: Codable, Sendable {
   package struct Module: Codable, Sendable {
     /// Key prefix in the adapter.
     package let name: String
+    /// The part of the model: `unet` (any denoiser), `te1`, …
+    package let component: String
     /// Dotted name that patterns see.
     package let path: String
     package let key: String
@@ -68,4 +70,8 @@ package struct ExtractionReport: Codable, Sendable {
   /// Patterns and parts of a preset that selected nothing.
   package let warnings: [String]
   package let totals: Totals
+  /// What other sizes of the file would have come to.
+  package let curve: ErrorCurve
+  /// The options of the command, as they were read.
+  package var options: [String] = []
 }

@@ -20,6 +20,7 @@ extension Factorization {
     message.append(optional: iterations) { $0.append($1) }
     message.append(optional: detail) { $0.append($1) }
     message.append(optional: spectrum) { $0.append($1) }
+    message.append(leading)
   }
 
   init(reading reader: inout MessageReader) {
@@ -35,5 +36,6 @@ extension Factorization {
       energy: reader.number(), squaredError: reader.number(),
       iterations: reader.optional { $0.integer() }, detail: reader.optional { $0.text() })
     spectrum = reader.optional { $0.floats() }
+    leading = reader.floats()
   }
 }

@@ -64,11 +64,7 @@ extension AdapterSummary {
     let found = (groups.map(Group.init) + refused.map(Group.init)).sorted { $0.key < $1.key }
     self.groups = found
     modules = found.reduce(0) { $0 + $1.modules }
-    let unknown = Set(adapter.refused.keys.map(\.name))
-    algorithms = Dictionary(grouping: found, by: \.algorithm).map { name, groups in
-      Algorithm(
-        name: name, modules: groups.reduce(0) { $0 + $1.modules }, isKnown: !unknown.contains(name))
-    }.sorted { ($1.modules, $0.name) < ($0.modules, $1.name) }
+    algorithms = Algorithm.list(of: adapter)
     var names: [String] = []
     for key in adapter.embeddings {
       let name = key.dropFirst(AdapterKey.bundlePrefix.count).prefix { $0 != "." }
@@ -153,5 +149,18 @@ extension AdapterSummary.Group {
     var counts: [Double: Int] = [:]
     for value in values { counts[value, default: 0] += 1 }
     return counts.sorted { $0.key < $1.key }.map { .init(value: $0.key, modules: $0.value) }
+  }
+}
+
+extension AdapterSummary.Algorithm {
+  /// Of all modules, those in formats that cannot be applied too.
+  static func list(of adapter: InspectedAdapter) -> [AdapterSummary.Algorithm] {
+    var counts: [String: Int] = [:]
+    for module in adapter.modules { counts[module.description, default: 0] += 1 }
+    let unknown = Set(adapter.refused.keys.map(\.name))
+    for (format, modules) in adapter.refused { counts[format.name, default: 0] += modules.count }
+    return counts.map { name, modules in
+      AdapterSummary.Algorithm(name: name, modules: modules, isKnown: !unknown.contains(name))
+    }.sorted { ($1.modules, $0.name) < ($0.modules, $1.name) }
   }
 }

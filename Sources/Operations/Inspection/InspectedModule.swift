@@ -91,4 +91,15 @@ struct InspectedModule: Sendable {
       alpha: alpha, for: weight
     ).delta()
   }
+  /// ‖W' − W‖_F, also where the change depends on the weight; nil where it is not known.
+  /// - Throws: `AdapterError`
+  func change(of weight: Tensor) throws -> Double? {
+    guard isReadable, fault == nil else { return nil }
+    try WorkingMemory.require(weight.shape, copies: 3, for: name)
+    let adapter = try Adapter(
+      algorithm, views.filter { !biasSuffixes.contains($0.key) }.mapValues { $0.tensor() },
+      alpha: alpha, for: weight.shape)
+    return try adapter.adapt(weight: weight, multiplier: 1).squaredDistance(to: weight)
+      .squareRoot()
+  }
 }

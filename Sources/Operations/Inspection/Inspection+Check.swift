@@ -12,7 +12,7 @@ extension Inspection {
     threads: Int, progress: ProgressReporter
   ) async throws -> InspectionReport.Check {
     var check = InspectionReport.Check()
-    if hasFalseScales { check.findings += notes.prefix(1) }
+    if hasFalseScales { check.find(Array(notes.prefix(1)), .scales) }
     let views = file.tensors.values.filter { view in
       // Codes may be kept in the guise of another format.
       let weight = base?.quantized.weights[view.name]
@@ -26,9 +26,10 @@ extension Inspection {
       found.add(view)
       return found
     }
-    check.findings += statistics.filter { !$0.isFinite }.map {
-      "tensor '\($0.name)': \($0.nan) NaN and \($0.infinite) infinite of \($0.elements) numbers"
-    }
+    check.find(
+      statistics.filter { !$0.isFinite }.map {
+        "tensor '\($0.name)': \($0.nan) NaN and \($0.infinite) infinite of \($0.elements) numbers"
+      }, .notFinite)
     let zero = Set(statistics.filter { $0.elements > 0 && $0.zeros == $0.elements }.map(\.name))
     if let adapter {
       checkModules(adapter, zero: zero, &check)
@@ -49,30 +50,34 @@ extension Inspection {
   private func checkModules(
     _ adapter: InspectedAdapter, zero: Set<String>, _ check: inout InspectionReport.Check
   ) {
-    check.findings += adapter.refused.map { format, modules in
-      "\(modules.count) modules cannot be applied by other tools: \(format.text)"
-    }.sorted()
-    check.findings += adapter.orphans.map { key in
-      if key.hasSuffix(".alpha") {
-        return "tensor '\(key)': an alpha without the module it belongs to"
-      }
-      guard let suffix = AdapterKey(key)?.suffix, let shape = file.tensors[key]?.shape else {
-        return "tensor '\(key)' belongs to no module of a known algorithm"
-      }
-      return "tensor '\(key)': no algorithm has '\(suffix)' alone or in the shape \(shape)"
-    }
-    check.findings += adapter.duplicates.map {
-      "tensor '\($0)' stands in the file under another spelling too"
-    }
+    check.find(
+      adapter.refused.map { format, modules in
+        "\(modules.count) modules cannot be applied by other tools: \(format.text)"
+      }.sorted(), .refused)
+    check.find(
+      adapter.orphans.map { key in
+        if key.hasSuffix(".alpha") {
+          return "tensor '\(key)': an alpha without the module it belongs to"
+        }
+        guard let suffix = AdapterKey(key)?.suffix, let shape = file.tensors[key]?.shape else {
+          return "tensor '\(key)' belongs to no module of a known algorithm"
+        }
+        return "tensor '\(key)': no algorithm has '\(suffix)' alone or in the shape \(shape)"
+      }, .orphan)
+    check.find(
+      adapter.duplicates.map { "tensor '\($0)' stands in the file under another spelling too" },
+      .duplicate)
     var withoutAlpha: [String] = []
     var withoutRank: [String] = []
     var withoutEffect: [String] = []
     for module in adapter.modules {
-      func find(_ text: String) { check.findings.append("module '\(module.name)': \(text)") }
-      for rival in module.rivals {
-        find("has tensors of \(module.algorithm.name) and of \(rival)")
+      func find(_ text: String, _ advice: CheckAdvice) {
+        check.find(["module '\(module.name)': \(text)"], advice)
       }
-      if let fault = module.fault { find(fault) }
+      for rival in module.rivals {
+        find("has tensors of \(module.algorithm.name) and of \(rival)", .rivals)
+      }
+      if let fault = module.fault { find(fault, .factors) }
       if module.hasNoEffect(zero) { withoutEffect.append(module.name) }
       guard module.rank != nil || module.algorithm.boundsChange else {
         if module.algorithm is LoKr.Type { withoutRank.append(module.name) }
@@ -84,24 +89,26 @@ extension Inspection {
         continue
       }
       guard let alpha = module.alpha else {
-        find("alpha: expected one number, found \(view.dtype) \(view.shape)")
+        find("alpha: expected one number, found \(view.dtype) \(view.shape)", .factors)
         continue
       }
       // Rotations are not bounded by numbers below 1.
       guard !module.algorithm.boundsChange else { continue }
       // NaN and infinity are found as such.
-      if alpha == 0 { find("alpha is 0: the module has no effect") }
-      if alpha < 0 { find("alpha is \(alpha): the module's change is turned around") }
+      if alpha == 0 { find("alpha is 0: the module has no effect", .alpha) }
+      if alpha < 0 { find("alpha is \(alpha): the module's change is turned around", .alpha) }
     }
     checkMissingAlphas(withoutAlpha, among: adapter, &check)
     if let first = withoutRank.first, StatedNetwork(file.metadata).dividesByRoot {
-      check.findings.append(
-        "\(withoutRank.count) LoKr modules with both factors whole, first '\(first)', trained with "
-          + "rs_lora: training scaled by the root of a rank that the file does not tell, every "
-          + "loader by 1")
+      check.find(
+        [
+          "\(withoutRank.count) LoKr modules with both factors whole, first '\(first)', trained with "
+            + "rs_lora: training scaled by the root of a rank that the file does not tell, every "
+            + "loader by 1"
+        ], .scaling)
     }
     if !withoutEffect.isEmpty, withoutEffect.count == adapter.modules.count {
-      check.findings.append("every module is zero: the adapter has no effect")
+      check.find(["every module is zero: the adapter has no effect"], .untrained)
     } else {
       check.notes += withoutEffect.map { "module '\($0)' is zero" }
     }
@@ -117,9 +124,10 @@ extension Inspection {
           "no module has an alpha: the scale is 1, unless a configuration says more")
       }
     } else {
-      check.findings += modules.map {
-        "module '\($0)': alpha is missing, though other modules have one; the scale is 1"
-      }
+      check.find(
+        modules.map {
+          "module '\($0)': alpha is missing, though other modules have one; the scale is 1"
+        }, .alpha)
     }
   }
 }

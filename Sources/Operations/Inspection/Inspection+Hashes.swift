@@ -25,14 +25,15 @@ extension Inspection {
           "sshs_model_hash is of LyCORIS' kind and depends on an order of tensors that the file "
             + "does not keep: not checked")
       } else {
-        check.findings.append("sshs_model_hash: expected \(hashes.model), found \(claimed)")
+        check.find(["sshs_model_hash: expected \(hashes.model), found \(claimed)"], .hash)
       }
     }
     if let claimedLegacy {
       if claimedLegacy == hashes.legacy {
         check.notes.append("sshs_legacy_hash is that of the data")
       } else {
-        check.findings.append("sshs_legacy_hash: expected \(hashes.legacy), found \(claimedLegacy)")
+        check.find(
+          ["sshs_legacy_hash: expected \(hashes.legacy), found \(claimedLegacy)"], .hash)
       }
     }
   }

@@ -45,7 +45,7 @@ extension Inspection {
 
 extension InspectedModule {
   /// Why it does not fit a weight; nil if it does.
-  fileprivate func fault(on weight: Shape) -> String? {
+  func fault(on weight: Shape) -> String? {
     // An extension of the weight changes the shape that the factors have to fit.
     let asked = views[reshapeSuffix.name].flatMap { view in
       view.dtype.isConvertible ? view.tensor().elements.map { Int(exactly: $0) ?? 0 } : nil

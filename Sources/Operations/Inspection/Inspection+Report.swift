@@ -13,8 +13,7 @@ extension Inspection {
     var dtypes: [String: InspectionReport.Total] = [:]
     var components: [String: InspectionReport.Total] = [:]
     let scales = base?.quantized.keys ?? []
-    let names =
-      adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
+    let names = familyNames
     for view in file.tensors.values {
       total.add(view)
       dtypes[view.dtype.rawValue, default: .init(name: view.dtype.rawValue)].add(view)
@@ -39,7 +38,12 @@ extension Inspection {
     }
   }
 
-  private var fileBytes: Int {
+  /// Of an adapter, the names of the modules of its family.
+  var familyNames: FamilyNames? {
+    adapter == nil ? nil : family.flatMap { ModelFamily.named($0.name) }.flatMap(FamilyNames.init)
+  }
+
+  var fileBytes: Int {
     let files = Set(file.tensors.values.map(\.file))
     return (files.isEmpty ? [file.path] : files).reduce(0) { $0 + $1.byteCount }
   }
@@ -56,7 +60,7 @@ extension Inspection {
     return known ?? "other"
   }
 
-  private var storage: String {
+  var storage: String {
     switch file.layout {
     case .single: "one file"
     case .sharded: "\(Set(file.tensors.values.map(\.file)).count) shards"

@@ -1,5 +1,5 @@
 import Adapters
-import Checkpoints
+package import Checkpoints
 import LinearAlgebra
 import ModelFamilies
 import OrderedCollections
@@ -9,8 +9,11 @@ import Tensors
 extension Inspection {
   /// Statistics of every module of an adapter, or of every tensor, that the pattern leaves; in the
   /// order of the file. Tensors of formats without numbers are left out.
+  /// - Parameter target: the checkpoint that an adapter is for, if it is known: then also how much of a weight
+  ///   changes.
   package func statistics(
-    _ pattern: InspectionPattern, threads: Int, progress: ProgressReporter
+    _ pattern: InspectionPattern, against target: BaseModel? = nil, threads: Int,
+    progress: ProgressReporter
   ) async throws -> [TensorStatistics] {
     guard let adapter else {
       return try await measure(
@@ -26,10 +29,15 @@ extension Inspection {
         return found
       }
     }
-    return try await measure(
-      pattern.filter(adapter.modules) { $0.name }, threads, "measuring", progress, cost: \.byteCount
-    ) { module in
+    let modules = pattern.filter(adapter.modules) { $0.name }
+    let places = LayerPlace.places(of: adapter.modules.map(\.name), in: familyNames)
+    let placed = Dictionary(
+      zip(adapter.modules.map(\.name), places), uniquingKeysWith: { first, _ in first })
+    return try await measure(modules, threads, "measuring", progress, cost: \.byteCount) { module in
       var found = TensorStatistics(name: module.name)
+      if let place = placed[module.name] {
+        (found.component, found.block, found.layer) = (place.component, place.block, place.layer)
+      }
       found.algorithm = module.description
       found.rank = module.rank
       found.scale = module.scale
@@ -37,7 +45,10 @@ extension Inspection {
       where view.dtype.isConvertible && view.dtype.isFloatingPoint {
         found.add(view)
       }
-      if found.isFinite { found.deltaNorm = try module.delta()?.norm() }
+      if found.isFinite {
+        found.deltaNorm = try module.delta()?.norm()
+        if let target { try found.compare(module, with: target) }
+      }
       return found
     }
   }
@@ -111,4 +122,18 @@ extension Inspection {
 
 extension InspectedModule {
   var byteCount: Int { views.values.reduce(0) { $0 + $1.byteCount } }
+}
+
+extension TensorStatistics {
+  /// Adds what the module does to its weight. One without a place there, which `Inspection.match` tells, is left as
+  /// it is.
+  fileprivate mutating func compare(_ module: InspectedModule, with base: BaseModel) throws {
+    guard module.algorithm.assertion == nil, let place = try? MergePlace(of: module.name, in: base),
+      module.fault(on: place.weight.shape) == nil, let weight = try? place.values(in: base)
+    else { return }
+    let norm = weight.sumOfSquares.squareRoot()
+    weightNorm = norm
+    let change = try deltaNorm ?? module.change(of: weight)
+    if norm > 0 { relativeChange = change.map { $0 / norm } }
+  }
 }

@@ -20,6 +20,8 @@ package struct Inspection: Sendable {
 
   package let file: TensorFile
   package let kind: InspectedKind
+  /// Whether values can be asked for: not where only headers were read of what has to be unpacked.
+  package var hasValues: Bool { file.tensors.values.allSatisfy(\.hasData) }
   let kindEvidence: String
   let family: InspectionReport.Family?
   let notes: [String]

@@ -51,7 +51,15 @@ package struct InspectionReport: Codable, Sendable {
   /// A finding means that the file is broken or not what it says; a note is worth knowing.
   package struct Check: Codable, Sendable {
     package internal(set) var findings: [String] = []
+    /// What to do about each finding, in their order.
+    package internal(set) var advice: [String] = []
     package internal(set) var notes: [String] = []
+
+    /// Adds findings about which the same is to be done.
+    mutating func find(_ texts: [String], _ advice: CheckAdvice) {
+      findings += texts
+      self.advice += texts.map { _ in advice.rawValue }
+    }
   }
 
   package let file: String

@@ -71,9 +71,13 @@ enum MetadataFacts {
   static func text(
     _ metadata: [String: String], _ key: String, _ rest: inout [String: String]
   ) -> String? {
-    guard let value = metadata[key] else { return nil }
     rest[key] = nil
-    guard !isEmpty(value) else { return nil }
+    return text(metadata, key)
+  }
+
+  /// The entry's value for people; nil if there is none that says anything.
+  static func text(_ metadata: [String: String], _ key: String) -> String? {
+    guard let value = metadata[key], !isEmpty(value) else { return nil }
     if key.hasSuffix("_at"), let time = Double(value) {
       return UTCTime(secondsSince1970: time).text
     }

@@ -4,6 +4,12 @@ import Tensors
 /// Numbers about the values of one tensor, or of the tensors of one adapter module together.
 package struct TensorStatistics: Codable, Sendable {
   package let name: String
+  /// Of a module: `unet`, `te1`, …
+  package internal(set) var component: String?
+  /// Of a module: `down_blocks.1.attentions.0`, empty for a layer that lies in no block; see `LayerPlace`.
+  package internal(set) var block: String?
+  /// Of a module, within its block: `attn1.to_q`.
+  package internal(set) var layer: String?
   package internal(set) var algorithm: String?
   package internal(set) var rank: Int?
   package internal(set) var scale: Float?
@@ -18,6 +24,10 @@ package struct TensorStatistics: Codable, Sendable {
   package internal(set) var infinite = 0
   /// ‖scale · ΔW‖_F of a module; nil where it is not known without the weight.
   package internal(set) var deltaNorm: Double?
+  /// ‖W‖_F of the weight that the module changes, where the base is given.
+  package internal(set) var weightNorm: Double?
+  /// ‖W' − W‖_F / ‖W‖_F, where the base is given.
+  package internal(set) var relativeChange: Double?
 
   package var isFinite: Bool { nan == 0 && infinite == 0 }
 

@@ -46,8 +46,9 @@ struct AdapterMatching {
     }
   }
 
+  /// - Parameter index: the place of the adapter on the command line, from 0.
   /// - Throws: `CheckpointError.duplicateModule`, `.notConvertible`
-  mutating func add(_ adapter: WeightedAdapter) throws(CheckpointError) {
+  mutating func add(_ adapter: WeightedAdapter, at index: Int) throws(CheckpointError) {
     let path = adapter.file.file.path
     for key in adapter.file.unrecognized where !key.hasPrefix(AdapterKey.bundlePrefix) {
       note(
@@ -88,13 +89,14 @@ struct AdapterMatching {
       }
       matched += 1
       if module.changesWeight {
-        try contribute(module, to: weight, kept, isBias: false, multiplier)
+        try contribute(
+          module, of: index, to: weight, at: place, kept, isBias: false, multiplier)
       }
       guard let bias else { continue }
-      for index in kept where place.layers[index].bias == nil {
-        addBias(bias.parts[index].slot.key, of: place.layers[index], bias.parts[index].rows.count)
+      for part in kept where place.layers[part].bias == nil {
+        addBias(bias.parts[part].slot.key, of: place.layers[part], bias.parts[part].rows.count)
       }
-      try contribute(module, to: bias, kept, isBias: true, multiplier)
+      try contribute(module, of: index, to: bias, at: place, kept, isBias: true, multiplier)
     }
   }
 
@@ -227,8 +229,8 @@ struct AdapterMatching {
 
   /// - Parameter kept: indices of the parts that change.
   private mutating func contribute(
-    _ module: AdapterModule, to target: MergeTarget, _ kept: [Int], isBias: Bool,
-    _ multiplier: Float
+    _ module: AdapterModule, of adapter: Int, to target: MergeTarget, at place: MergePlace,
+    _ kept: [Int], isBias: Bool, _ multiplier: Float
   ) throws(CheckpointError) {
     for part in target.parts {
       let key = part.slot.key
@@ -245,7 +247,8 @@ struct AdapterMatching {
       let part = target.parts[index]
       contributions[part.slot.key, default: []].append(
         MergeContribution(
-          module: module, target: target, part: part, isBias: isBias, multiplier: multiplier))
+          module: module, adapter: adapter, layer: place.layers[index], target: target, part: part,
+          isBias: isBias, multiplier: multiplier))
     }
   }
 

@@ -6,6 +6,10 @@ import Tensors
 /// What one adapter module does to one tensor of a base, or to some of its rows.
 package struct MergeContribution: Sendable {
   package let module: AdapterModule
+  /// The place of its adapter on the command line, from 0.
+  let adapter: Int
+  /// The layer of the base.
+  let layer: FamilyModule
   /// The weight or bias that the module is made for.
   let target: MergeTarget
   /// The part of it that it changes here.

@@ -1,4 +1,5 @@
 import Checkpoints
+import LinearAlgebra
 import ModelFamilies
 import Tensors
 
@@ -67,6 +68,14 @@ struct MergePlace {
   }
 
   var role: ComponentRole { layers[0].role }
+
+  /// The weight, its parts joined.
+  /// - Throws: `CheckpointError.notConvertible`
+  func values(in base: BaseModel) throws(CheckpointError) -> Tensor {
+    let parts = try weight.parts.map { part throws(CheckpointError) in try base.tensor(part.slot) }
+    guard parts.count > 1 else { return parts[0].reshaped(weight.shape) }
+    return Tensor.stacked(parts.map { $0.reshaped($0.shape.asMatrix) }).reshaped(weight.shape)
+  }
 
   /// The biases, if all layers have one.
   func bias(in base: BaseModel) -> MergeTarget? {

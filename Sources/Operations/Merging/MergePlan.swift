@@ -44,7 +44,7 @@ package struct MergePlan: Sendable {
     }
     var matching = AdapterMatching(base, settings)
     for adapter in adapters { matching.extend(for: adapter) }
-    for adapter in adapters { try matching.add(adapter) }
+    for (index, adapter) in adapters.enumerated() { try matching.add(adapter, at: index) }
     self.base = base
     self.adapters = adapters
     contributions = matching.contributions

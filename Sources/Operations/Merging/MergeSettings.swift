@@ -14,6 +14,9 @@ package struct MergeSettings {
   package var threads: Int
   /// Largest number of bytes of a shard; nil for one file.
   package var shardSize: Int?
+  /// Whether it is measured how far every tensor is changed, by every adapter. Weights that change are then read twice,
+  /// and those that several adapters change are computed once more for each.
+  package var measures = false
 
   package init(
     storage: DType? = nil, filter: ModuleFilter, isLenient: Bool = false,

@@ -27,6 +27,8 @@ extension Merging {
     /// Of a tensor of 8-bit numbers that an adapter changed: how many kept their code, of how many.
     var float8Unchanged = 0
     var float8Count = 0
+    /// nil where nothing changed, or it is not asked for.
+    var measure: ChangeMeasure?
   }
 
   /// What is computed at once: a tensor of the output, or a strip of its rows.
@@ -91,6 +93,11 @@ extension Merging {
     var merged = MergedTensor(tensor: EncodedTensor(weight, as: dtype))
     guard isAdapted else { return .merged(merged) }
     merged.completesAdapted = part.isLast
+    if measures {
+      merged.measure = try measure(
+        key, part.rows, adapted: isScaled ? adapted(key, part.rows) : weight,
+        stored: isScaled ? nil : merged.tensor)
+    }
     if dtype == .f16 { merged.overflowed = merged.tensor.infiniteHalfCount }
     if dtype.isFloat8 || isScaled, let view, view.dtype == dtype, !expansion.contains(key),
       plan.extensions[key] == nil

@@ -26,10 +26,13 @@ extension Merging {
   ///
   /// Every change is that of the base, so that the order of adapters does not matter. What adds the
   /// same to every weight is added in place; what alone changes its rows takes their place.
+  /// - Parameter adapter: the only one that takes part; nil for all.
   /// - Throws: `CheckpointError`
-  func adapted(_ key: String, _ rows: Range<Int>?) throws -> Tensor {
+  func adapted(_ key: String, _ rows: Range<Int>?, by adapter: Int? = nil) throws -> Tensor {
     var tensor = try base(key, rows)
-    let places = places(key, of: rows ?? 0..<tensor.shape.rows)
+    let places = places(key, of: rows ?? 0..<tensor.shape.rows).filter {
+      adapter == nil || $0.contribution.adapter == adapter
+    }
     func isAlone(_ place: Place) -> Bool {
       !place.isApart && places.count { $0.rows.overlaps(place.rows) } == 1
     }
@@ -89,7 +92,7 @@ extension Merging {
   }
 
   /// A tensor of the base in f32, extended where an adapter asks for it; zeros for a new bias.
-  private func base(_ key: String, _ rows: Range<Int>?) throws -> Tensor {
+  func base(_ key: String, _ rows: Range<Int>?) throws -> Tensor {
     guard plan.base.file.tensors[key] != nil else {
       return Tensor(zeros: plan.newBiases[key]?.shape ?? [])
     }

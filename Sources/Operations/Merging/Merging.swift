@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import ModelFamilies
+import OrderedCollections
 import Safetensors
 package import SystemPackage
 import Tensors
@@ -11,6 +12,7 @@ package struct Merging: Sendable {
   let storage: DType?
   let threads: Int
   let shardSize: Int?
+  let measures: Bool
   /// Keys of the weights that the base's scales belong to, by the key of the scale; none of weights that are
   /// written as numbers.
   let scaledWeights: [String: String]
@@ -20,6 +22,7 @@ package struct Merging: Sendable {
     storage = settings.storage
     threads = settings.threads
     shardSize = settings.shardSize
+    measures = settings.measures
     let expansion = plan.expansion
     scaledWeights = Dictionary(
       plan.base.quantized.weights.values.compactMap { weight in
@@ -46,11 +49,13 @@ package struct Merging: Sendable {
     var report = MergeReport(
       base: plan.base.file.path.string, family: plan.base.layout.family.name,
       evidence: plan.base.layout.evidence, matched: plan.matchedCount,
-      skipped: plan.skippedCount, unmatched: plan.unmatched, warnings: plan.notices)
+      skipped: plan.skippedCount, unmatched: plan.unmatched, warnings: plan.notices,
+      adapters: plan.adapters.enumerated().map { .init($1, plan.contributions, at: $0) })
     let outputs = self.outputs
     try checkMemory(outputs)
     let total = outputs.reduce(0) { $0 + $1.byteCount }
     var completed = 0
+    var measured: OrderedDictionary<String, MeasuredChange> = [:]
     let written = try await CheckpointDestination(outputs, of: plan.base.file, at: output).write(
       metadata: metadata, shardSize: shardSize, threads: threads,
       parts: parts, transform: { try self.output($0) },
@@ -60,6 +65,9 @@ package struct Merging: Sendable {
         case .merged(let merged): try writer.append(part.info.name, merged.tensor.rawBytes)
         }
         report.add(result)
+        if case .merged(let merged) = result, let measure = merged.measure {
+          measured[part.info.name, default: MeasuredChange(part, plan)].add(measure)
+        }
         completed += result.byteCount
         progress.report(
           Progress(activity: "merging", completed: completed, total: total, isBytes: true))
@@ -67,6 +75,7 @@ package struct Merging: Sendable {
     )
     report.files = written.entries.map(\.string)
     report.bytes = written.byteCount
+    if measures { report.changes = measured.values.map { $0.change(in: plan) } }
     report.seconds = (clock.now - start) / .seconds(1)
     return report
   }

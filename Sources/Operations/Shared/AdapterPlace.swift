@@ -12,14 +12,12 @@ struct AdapterPlace: Hashable, Sendable {
   /// - Parameter family: whose names tell the component where they do not say it themselves, as in the file
   ///   that PEFT writes of one component.
   init(_ name: String, in family: FamilyNames? = nil) {
-    // In a folder of components, the name of the folder stands before the others.
     let slash = name.firstIndex(of: "/")
     let folder = slash.flatMap { slash in
       let beginning = name[..<slash] + "."
       return NamePrefix.ofComponent(beginning).flatMap { $0.text == beginning ? $0.component : nil }
     }
-    let inner = slash.map { name[name.index(after: $0)...] } ?? name[...]
-    let known = NamePrefix.ofComponent(inner)
+    let known = NamePrefix.ofComponent(Self.inner(name))
     var component = folder ?? known?.component ?? ModelFamily.genericComponent
     if component == ModelFamily.genericComponent, let family {
       let found = Set(family.places(named: name).map(\.component))
@@ -27,9 +25,8 @@ struct AdapterPlace: Hashable, Sendable {
     }
     self.component = component
     role = family?.role(of: component) ?? ComponentRole(of: component)
-    let rest = inner.dropFirst(known?.text.count ?? 0)
     var parts: [String] = [""]
-    for word in rest.split(whereSeparator: { $0 == "." || $0 == "_" }) {
+    for word in Self.path(of: name).split(whereSeparator: { $0 == "." || $0 == "_" }) {
       if word.allSatisfy(\.isNumber) {
         if parts.last != "" { parts.append("") }
       } else {
@@ -38,5 +35,15 @@ struct AdapterPlace: Hashable, Sendable {
     }
     let blocks = parts.dropLast().prefix(2)
     block = blocks.isEmpty ? parts[0] : blocks.joined(separator: ".")
+  }
+  /// What stands behind the prefix of the component: `down_blocks_0_…`.
+  static func path(of name: String) -> Substring {
+    let inner = inner(name)
+    return inner.dropFirst(NamePrefix.ofComponent(inner)?.text.count ?? 0)
+  }
+
+  /// In a folder of components, the name of the folder stands before the others.
+  private static func inner(_ name: String) -> Substring {
+    name.firstIndex(of: "/").map { name[name.index(after: $0)...] } ?? name[...]
   }
 }

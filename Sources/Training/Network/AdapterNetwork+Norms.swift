@@ -1,6 +1,7 @@
 import Adapters
 import Autograd
 import LinearAlgebra
+import ModelFamilies
 import Tensors
 
 #if canImport(Darwin)
@@ -18,6 +19,34 @@ extension AdapterNetwork {
     package var average: Float = 0
     /// `max_norm/max_key_norm`, after scaling.
     package var largest: Float = 0
+  }
+
+  /// How far a module has come.
+  package struct ModuleNorm: Equatable, Sendable {
+    package let component: String
+    /// Dotted name of the layer that patterns see.
+    package let path: String
+    /// ‖ΔW‖_F, or ‖θ‖ of what is trained
+    package let norm: Double
+  }
+
+  /// Whether ΔW of every module follows from its factors alone, so that its norm is told; else those of what is trained
+  /// are, since W' − W would take every weight of the model.
+  package var tellsChanges: Bool { modules.allSatisfy(\.isAdditive) }
+
+  /// ‖ΔW‖_F of every module at strength 1, or the norm of its parameters where not all modules tell the former.
+  /// Nothing is dropped or recorded, and no random number is drawn.
+  /// - Complexity: of a LoRA of rank r O((out + in) r²); of what has to be multiplied out as a step takes.
+  package func moduleNorms() -> [ModuleNorm] {
+    let tellsChanges = tellsChanges
+    return modules.map { module in
+      let parameters = module.factors.all
+      let norm =
+        (tellsChanges ? module.additiveNorm : nil)
+        ?? parameters.reduce(0) { $0 + $1.value.sumOfSquares }.squareRoot()
+      return ModuleNorm(
+        component: module.plan.module.component, path: module.plan.module.path, norm: norm)
+    }
   }
 
   /// Scales down every change of a weight whose norm exceeds the limit, by the module's own rule: LoRA and
@@ -41,6 +70,20 @@ extension AdapterNetwork {
 }
 
 extension AdaptedLayer {
+  fileprivate var isAdditive: Bool {
+    plan.algorithm.isAdditive && !plan.algorithm.trainsWeight && factors.magnitude == nil
+  }
+
+  /// ‖ΔW‖_F of an additive algorithm.
+  fileprivate var additiveNorm: Double? {
+    guard let formula = plan.algorithm.formula as? any AdditiveAlgorithm.Type else { return nil }
+    let values = factors.values
+    let delta = Self.formula(plan.name) { () throws(AdapterError) in
+      try formula.delta(of: values)
+    }
+    return try? delta.norm()
+  }
+
   /// What the limit of the algorithm is on; nil where there is none.
   fileprivate func changeNorm(of weight: Shape) -> Float? {
     let values = factors.values

@@ -161,7 +161,7 @@ extension Trainer {
       return norms
     }
     let used = optimizer.effectiveRates(groups, rates: rates)
-    try record.append(
+    try log(
       StepLog(
         loss: loss, averageLoss: progress.losses.value,
         rates: zip(groups, used).map { ($0.name, $1) }, adaptedRate: optimizer.adaptedRate,
@@ -171,6 +171,11 @@ extension Trainer {
             largest: Double($0.largest))
         }, gradientNorm: norm
       ).scalars, step: progress.step, epoch: epoch + 1)
+    if observer.wantsNorms() {
+      observer.measured(
+        .init(
+          step: progress.step, areChanges: network.tellsChanges, modules: network.moduleNorms()))
+    }
     observer.stepped(
       TrainingObserver.Step(
         number: progress.step, count: lastStep, epoch: epoch + 1,
@@ -187,7 +192,7 @@ extension Trainer {
     }
     if endsEpoch {
       try checkAgreement()
-      try record.append(
+      try log(
         [(StepLog.epochAverage, progress.losses.value)], step: progress.step,
         epoch: progress.epoch, eventStep: progress.epoch)
       let isDue = run.validationSteps == nil || run.validationEpochs != nil
@@ -255,11 +260,19 @@ extension Trainer {
     }
   }
 
+  /// - Parameter eventStep: where event files count something else than steps
+  private func log(
+    _ scalars: [(tag: String, value: Double)], step: Int, epoch: Int, eventStep: Int? = nil
+  ) throws {
+    try record.append(scalars, step: step, epoch: epoch, eventStep: eventStep)
+    observer.logged(scalars, step, epoch)
+  }
+
   private func recordValidation(atEpoch: Bool) throws {
     guard let loss = try validate() else { return }
     lastValidation = (progress.step, loss)
     let divergence = loss - progress.losses.value
-    try record.append(
+    try log(
       atEpoch
         ? [
           (StepLog.validationEpochAverage, loss),

@@ -119,6 +119,8 @@ package struct TrainingConfiguration: Sendable {
     package var logPrefix = ""
     package var tracker = "network_train"
     package var table: FilePath?
+    /// A page, or a description in JSON, that is written anew while the run gets on.
+    package var page: FilePath?
 
     package init(folder: FilePath, name: String) {
       self.folder = folder

@@ -21,6 +21,13 @@ package struct TrainingOutputs: Sendable {
       throw SettingError.value(
         option: "--log_csv", expected: "another file than the adapter's", found: path.string)
     }
+    if let page = output.page {
+      let others = [names.adapter(.end)] + (output.table.map { [$0] } ?? [])
+      if let path = OutputPlace.repeated(in: others + [page]) {
+        throw SettingError.value(
+          option: "--html", expected: "a file of its own", found: path.string)
+      }
+    }
     var places = [try Self.place(output.folder, .folder, "--output_dir")]
     places.append(try Self.place(names.adapter(.end), .tensors, "--output_dir"))
     let state = names.state(.end)
@@ -32,6 +39,7 @@ package struct TrainingOutputs: Sendable {
       places.append(try Self.place(folder, .folder, "--logging_dir"))
     }
     if let table = output.table { places.append(try Self.place(table, .text, "--log_csv")) }
+    if let page = output.page { places.append(try Self.place(page, .text, "--html")) }
     // What is left of states whose writing or removal was interrupted.
     for name in (try? output.folder.names()) ?? [] where names.isState(name) {
       TrainingState.removeRemains(output.folder.appending(named: name))

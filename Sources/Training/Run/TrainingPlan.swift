@@ -151,6 +151,9 @@ package struct TrainingPlan {
     return try TrainingSet(datasets, seed: seed, prepared: prepared, latents: outline.latents)
   }
 
+  /// The last step of the state that is gone on from; nil for a run that begins.
+  package var resumedStep: Int? { state?.progress.step }
+
   /// Whether text encoders have done all that they are for before the denoiser is read.
   var encodesTextFirst: Bool { captionBytes != nil }
 

@@ -84,7 +84,10 @@ extension Trainer {
       "sample/" + SaveNames.padded(request.promptIndex, 2),
       EventPicture(width: image.width, height: image.height, png: image.png()),
       step: progress.step)
-    observer.sampled(path)
+    observer.sampled(
+      .init(
+        step: progress.step, promptIndex: request.promptIndex, prompt: request.prompt,
+        seed: request.seed, image: image, path: path))
   }
 }
 

@@ -21,7 +21,7 @@ struct ScriptVocabulary: Sendable {
     "num_timestep_buckets", "preserve_distribution_shape", "sigmoid_scale", "timestep_sampling",
     "weighting_scheme", "base", "base_weights_dtype", "dry_run", "ema_decay", "family", "help",
     "json",
-    "latent_cache_format", "log_csv", "plan", "quiet", "raise_limits", "threads", "verbose",
+    "html", "latent_cache_format", "log_csv", "plan", "quiet", "raise_limits", "threads", "verbose",
     "version",
   ]
   private static let renamed = ["caption_extention": "caption_extension"]

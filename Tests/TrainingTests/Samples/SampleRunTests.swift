@@ -180,7 +180,7 @@ import Testing
     var told: [FilePath] = []
     var steps: [Int] = []
     var observer = TrainingObserver()
-    observer.sampled = { told.append($0) }
+    observer.sampled = { told.append($0.path) }
     observer.drawing = { steps.append($0.step) }
     let plan = try TrainingPlan(run.configuration)
     #expect(plan.samples?.summary == "2 sample pictures every 2 epochs and at first")

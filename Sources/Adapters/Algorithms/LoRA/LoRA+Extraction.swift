@@ -1,5 +1,5 @@
 package import LinearAlgebra
-import Tensors
+package import Tensors
 
 extension LoRA: ExtractableAlgorithm {
   package static var needsBase: Bool { false }
@@ -15,7 +15,7 @@ extension LoRA: ExtractableAlgorithm {
     guard policy != .full else {
       return Full.factorize(change, settings)
     }
-    let svd = try truncated(matrix, energy, policy, settings)
+    let (svd, leading) = try truncated(matrix, energy, policy, settings)
     let rank = svd.s.count
     let bytes = rank * (matrix.shape.rows + matrix.shape.columns)
     guard !settings.allowsFull || bytes < matrix.count else {
@@ -24,7 +24,8 @@ extension LoRA: ExtractableAlgorithm {
     if settings.tucker, let core = try tuckerFactorize(delta, energy, svd, policy, settings) {
       return core
     }
-    let found = factorization(of: delta, energy, svd, settings)
+    var found = factorization(of: delta, energy, svd, settings)
+    if settings.residualSparsity == nil { found.leading = leading }
     // Rounding to the stored format may lift an error that was just below the bound above it.
     if case .error(let bound) = policy, found.relativeError > bound,
       rank < min(settings.maximumRank ?? .max, matrix.shape.rows, matrix.shape.columns)
@@ -45,35 +46,53 @@ extension LoRA: ExtractableAlgorithm {
       : try matrix.truncatedSVD(
         rank: depth, method: settings.method, seed: settings.seed, energy: change.energy
       ).s
-    var left = change.energy
-    return values.prefix(depth).enumerated().map { index, value in
+    return options(
+      of: values.prefix(depth), shape: change.shape, energy: change.energy, settings: settings)
+  }
+
+  /// One for every rank of which the singular value is known.
+  /// - Parameters:
+  ///   - values: the leading singular values of a change, descending.
+  ///   - energy: ‖Δ‖²_F
+  package static func options(
+    of values: some Sequence<Float>, shape: Shape, energy: Double, settings: FactorizationSettings
+  ) -> [ExtractionOption] {
+    var left = energy
+    return values.enumerated().map { index, value in
       left -= Double(value) * Double(value)
       let rank = index + 1
       return ExtractionOption(
         LoRA.self, .fixed(rank), settings,
         storing: [
-          (up, upShape(rank: rank, for: change.shape)),
-          (down, Shape([rank] + change.shape.dimensions.dropFirst())), (alphaSuffix.name, []),
+          (up, upShape(rank: rank, for: shape)),
+          (down, Shape([rank] + shape.dimensions.dropFirst())), (alphaSuffix.name, []),
         ], squaredError: max(left, 0))
     }
   }
 
+  /// - Returns: the triplets that the policy asks for, and the singular values that were found for that.
   private static func truncated(
     _ matrix: Tensor, _ energy: Double, _ policy: RankPolicy, _ settings: FactorizationSettings
-  ) throws(LinearAlgebraError) -> SVD {
+  ) throws(LinearAlgebraError) -> (svd: SVD, leading: [Float]) {
     var rank: Int
+    var spectrum: [Float]?
     switch policy {
     case .error(let error):
-      return try matrix.truncatedSVD(
+      let svd = try matrix.truncatedSVD(
         relativeError: error, maximumRank: settings.maximumRank, method: settings.method,
         seed: settings.seed, energy: energy)
+      return (svd, svd.s)
     case .full: rank = min(matrix.shape.rows, matrix.shape.columns)
     case .fixed(let wanted): rank = min(max(wanted, 1), matrix.shape.rows, matrix.shape.columns)
-    case .threshold, .ratio, .quantile, .norm: rank = policy.rank(of: try matrix.singularValues())
+    case .threshold, .ratio, .quantile, .norm:
+      let values = try matrix.singularValues()
+      rank = policy.rank(of: values)
+      spectrum = values
     }
     if let cap = settings.maximumRank { rank = min(rank, max(cap, 1)) }
-    return try matrix.truncatedSVD(
+    let svd = try matrix.truncatedSVD(
       rank: rank, method: settings.method, seed: settings.seed, energy: energy)
+    return (svd, spectrum ?? svd.s)
   }
 
   /// Stores an SVD of the delta as up, down and alpha, and a residual where one is asked for.

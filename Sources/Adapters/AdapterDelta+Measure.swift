@@ -1,5 +1,4 @@
-import Adapters
-import LinearAlgebra
+package import LinearAlgebra
 import Tensors
 
 extension AdapterDelta {
@@ -7,7 +6,7 @@ extension AdapterDelta {
   ///
   /// - Complexity: O((m + n) r²)
   /// - Throws: `LinearAlgebraError` if LAPACK does not converge.
-  func norm() throws(LinearAlgebraError) -> Double {
+  package func norm() throws(LinearAlgebraError) -> Double {
     switch self {
     case .whole(let tensor): return tensor.sumOfSquares.squareRoot()
     case .product(let left, let right):
@@ -26,7 +25,7 @@ extension AdapterDelta {
   ///
   /// - Complexity: O((m + n) r²) for a product
   /// - Throws: `LinearAlgebraError` if a number is not finite or LAPACK does not converge.
-  func singularValues() throws(LinearAlgebraError) -> [Float] {
+  package func singularValues() throws(LinearAlgebraError) -> [Float] {
     switch self {
     case .whole(let tensor): return try tensor.reshaped(tensor.shape.asMatrix).singularValues()
     case .product(let left, let right):

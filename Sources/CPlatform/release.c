@@ -1,0 +1,3 @@
+#include "CPlatform.h"
+
+__attribute__((weak)) const char *lyco_commit(void) { return ""; }

@@ -1,0 +1,56 @@
+import OrderedCollections
+import Safetensors
+import SystemPackage
+import Tensors
+
+/// What tells the tensors of two files apart without reading them: names, formats and shapes, then some bytes of the
+/// largest ones. Files that are alike in all of it are compared whole.
+struct TensorDigest: Sendable {
+  /// Of names, formats and shapes, in any order.
+  struct Layout: Hashable, Sendable {
+    let tensors: Int
+    let bytes: Int
+    private let sum: Int
+
+    init(_ views: some Collection<TensorView>) {
+      tensors = views.count
+      bytes = views.reduce(0) { $0 + $1.byteCount }
+      sum = views.reduce(0) { sum, view in
+        var hasher = Hasher()
+        hasher.combine(view.name)
+        hasher.combine(view.dtype)
+        hasher.combine(view.shape)
+        return sum &+ hasher.finalize()
+      }
+    }
+  }
+
+  /// Tensors that are looked into, and bytes of each.
+  private static let (sampled, length) = (16, 128)
+
+  let layout: Layout
+  let identity: FileIdentity?
+  private let samples: [TensorView]
+
+  /// nil where the data cannot be looked at as it lies: in compressed files.
+  init?(_ file: TensorFile) {
+    guard file.tensors.values.allSatisfy(\.hasData) else { return nil }
+    layout = Layout(file.tensors.values)
+    identity = FileIdentity(file.path)
+    let least = file.tensors.values.map(\.byteCount).sorted(by: >).prefix(Self.sampled).last ?? 0
+    samples = Array(
+      file.tensors.values.filter { $0.byteCount >= least }.sorted {
+        ($1.byteCount, $0.name) < ($0.byteCount, $1.name)
+      }.prefix(Self.sampled))
+  }
+
+  /// From the middle of the largest tensors, which training changes.
+  /// - Complexity: reads a page of each
+  var sample: [UInt8] {
+    samples.flatMap { view in
+      let start = (view.byteCount - min(Self.length, view.byteCount)) / 2
+      let part = view.bytes.extracting(start..<min(start + Self.length, view.byteCount))
+      return part.byteOffsets.map { unsafe part.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+    }
+  }
+}
