@@ -41,7 +41,7 @@ extension Extraction {
     var choices = [Choices?](repeating: nil, count: ranked.count)
     var shallow = Array(ranked.indices)
     while true {
-      let own = shallow.filter { share.isOwn(ranked[$0]) }
+      let own = shallow.filter { self.share.isOwn(ranked[$0]) }
       let total = own.reduce(0) { $0 + ranked[$1].cost }
       var completed = 0
       let found = try await concurrentMap(
@@ -52,7 +52,7 @@ extension Extraction {
           progress.report(
             Progress(activity: "measuring", completed: completed, total: total, isBytes: false))
         })
-      let told = try share.results(
+      let told = try self.share.results(
         Array(zip(own, found)), of: ranked.count, isForAll: true,
         write: { $0.write(to: &$1) }, read: { Choices(reading: &$0) })
       for (index, found) in told.enumerated() {

@@ -24,7 +24,7 @@ package struct Extraction: Sendable {
   ) {
     self.plan = plan
     share = ExtractionShare(of: plan.items, over: ranks)
-    ranks = settings.ranks
+    self.ranks = settings.ranks
     seed = settings.factorization.seed
     threads = settings.threads
   }

@@ -1,4 +1,5 @@
 import Machine
+import ModelFamilies
 
 /// Which of the items of an extraction this rank works on: all ranks have about the same cost.
 struct ExtractionShare: Sendable {

@@ -26,7 +26,10 @@ import Testing
       let report = folder.appending("\(ranks).json").string
       let run = try RankedRun(
         "lyco-extract",
-        [base, tuned, "-o", output, "--quiet", "--no_metadata", "--threads", "1", "--report", report]
+        [
+          base, tuned, "-o", output, "--quiet", "--no_metadata", "--threads", "1", "--report",
+          report,
+        ]
           + options, ranks: ranks)
       #expect(run.end() == 0, "\(run.allErrors)")
       files.append(try Data(contentsOf: URL(filePath: output)))

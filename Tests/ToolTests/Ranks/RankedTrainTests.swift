@@ -1,6 +1,7 @@
 import Foundation
 import Safetensors
 import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 
@@ -38,9 +39,9 @@ import Testing
 
   /// Names and bytes of what is trained, and the table of steps.
   private func result(_ name: String) throws -> (tensors: [String: [UInt8]], table: String) {
-    let file = try TensorFile(opening: file("out/\(name).safetensors"))
+    let adapter = try TensorFile(opening: file("out/\(name).safetensors"))
     return (
-      file.tensors.reduce(into: [:]) { $0[$1.key] = $1.value.stored.bytes },
+      adapter.tensors.reduce(into: [:]) { $0[$1.key] = $1.value.stored.bytes },
       try String(contentsOfFile: file("\(name).csv").string, encoding: .utf8)
     )
   }
