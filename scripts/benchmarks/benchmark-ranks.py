@@ -66,7 +66,7 @@ def main():
                     print(f"| {size / 1e6:.0f} | {ranks} | {by} | {ordered:.0f} | {bare:.0f} | "
                           f"{ordered / bare:.2f} |", flush=True)
     # Each rank sends and receives 2·(N − 1)/N of the payload, both ways at once.
-    print("\n| payload of a step | ranks | " + " | ".join(f"{name}: s, of {STEP:.0f} s" for name in NETWORKS) + " |")
+    print("\n| payload of a step | ranks | " + " | ".join(NETWORKS) + " |")
     print("| --- | --- |" + " --- |" * len(NETWORKS))
     for family, payload in PAYLOADS.items():
         for ranks in (2, 4, 8):

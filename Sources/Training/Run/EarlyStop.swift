@@ -12,11 +12,10 @@ package final class EarlyStop: @unchecked Sendable {
 
   package init() {}
 
-  /// Saves what there is.
+  /// Saves what there is. From here on nothing changes it: what trains stops before its next step.
   /// - Returns: the state; nil where no step was taken.
   package func save() throws -> FilePath? {
     lock.wait()
-    defer { lock.signal() }
     return try write?()
   }
 
