@@ -228,7 +228,8 @@ let package = Package(
     .testTarget(
       name: "MachineTests", dependencies: ["Machine", "TestSupport", systemPackage],
       swiftSettings: tests),
-    .testTarget(name: "ClusterTests", dependencies: ["Cluster"], swiftSettings: tests),
+    .testTarget(
+      name: "ClusterTests", dependencies: ["Cluster", "Machine"], swiftSettings: tests),
     .testTarget(
       name: "TOMLTests", dependencies: ["TOML", "Safetensors", "TestSupport", systemPackage],
       swiftSettings: tests),
