@@ -30,6 +30,8 @@ package final class Trainer<Pipeline: ModelPipeline> {
   var lastValidation: (step: Int, loss: Double)?
   let record: TrainingRecord
   let files: TrainingFiles
+  /// Of frozen weights, where ranks of one machine share them; it lives longer than they do.
+  private let sharedWeights: SharedMemory?
   /// Held as long as the run: folders that nothing came into go with it.
   private let outputs: TrainingOutputs?
   let observer: TrainingObserver
@@ -64,12 +66,8 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    (captions, pipeline) = try Self.unlessInterrupted {
-      (
-        try Self.captions(plan, Pipeline.self, observer),
-        try Pipeline(
-          plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
-      )
+    (captions, (pipeline, sharedWeights)) = try Self.unlessInterrupted {
+      (try Self.captions(plan, Pipeline.self, observer), try Self.denoiser(plan))
     }
     network = try AdapterNetwork(
       plan.network, layers: pipeline.layers + captions.layers, seed: plan.seed)
@@ -112,6 +110,28 @@ package final class Trainer<Pipeline: ModelPipeline> {
         return !Task.isCancelled
       }
     }
+  }
+
+  /// The model that is trained, its frozen matrices in memory that the ranks of a machine share.
+  private static func denoiser(_ plan: TrainingPlan) throws -> (Pipeline, SharedMemory?) {
+    let configuration = plan.configuration
+    func read() throws -> Pipeline {
+      try Pipeline(
+        plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+    }
+    guard plan.ranks.count > 1 else { return (try read(), nil) }
+    // More than enough: what is not written takes nothing.
+    let memory = try SharedMemory.joined(2 * plan.estimate.frozen + 1 << 30, over: plan.ranks)
+    let pipeline =
+      try memory.map { memory in
+        try unsafe SharedWeights.place(
+          in: memory.start, memory.size, isWriter: memory.isWriter, read
+        )
+        .result
+      } ?? read()
+    // Nothing is used before all of it is there.
+    try plan.ranks.agree()
+    return (pipeline, memory)
   }
 
   /// What comes before the first step, of which there is no state.

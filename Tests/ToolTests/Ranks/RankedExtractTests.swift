@@ -22,8 +22,9 @@ import Testing
     var files: [Data] = []
     var reports: [String] = []
     for ranks in 1...3 {
-      let output = folder.appending("\(ranks).safetensors").string
-      let report = folder.appending("\(ranks).json").string
+      // Reports hold the command, so the names are those of the run before.
+      let output = folder.appending("adapter.safetensors").string
+      let report = folder.appending("report.json").string
       let run = try RankedRun(
         "lyco-extract",
         [

@@ -199,6 +199,28 @@ import Testing
     try expectEqual("whole", name)
   }
 
+  /// Frozen matrices of ranks on one machine lie in memory once, which one of them writes.
+  @Test func frozenWeightsAreShared() throws {
+    let run = try RankedRun(
+      "lyco-train",
+      arguments("shared", accumulation: 1, ["--max_train_steps", "60", "--cache_latents"]), ranks: 2
+    )
+    let table = file("shared.csv").string
+    run.wait {
+      (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 > 2
+    }
+    let mappings = run.ranks.flatMap { rank in
+      ((try? String(contentsOfFile: "/proc/\(rank)/maps", encoding: .utf8)) ?? "")
+        .split(separator: "\n").filter { $0.contains("memfd:lyco") }
+        .map { $0.split(separator: " ", omittingEmptySubsequences: true).map(String.init) }
+    }
+    kill(run.identifier, SIGINT)
+    run.end()
+    // Address, permissions, offset, device, inode, name.
+    #expect(mappings.map { $0[1] }.sorted() == ["r--s", "rw-s"], "\(mappings)")
+    #expect(Set(mappings.map { $0[4] }).count == 1, "\(mappings)")
+  }
+
   /// What travels, and memory, for each rank and in all.
   @Test func thePlanTellsOfRanks() throws {
     let run = try RankedRun(
