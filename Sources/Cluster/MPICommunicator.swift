@@ -29,7 +29,14 @@ package final class MPICommunicator: Communicator, @unchecked Sendable {
       throw .launcher(variable: variable, count: environment.count ?? 0)
     case .openMPI:
       if environment.count == 1 { return SingleProcess() }
-      return try MPICommunicator(say: say)
+      let ranks = try MPICommunicator(say: say)
+      // Each would take itself for alone, and write what all write.
+      if let started = environment.count, started != ranks.count {
+        throw .apart(
+          started: started, found: ranks.count,
+          version: unsafe String(cString: lyco_mpi_version()))
+      }
+      return ranks
     }
   }
 

@@ -100,14 +100,6 @@ final class StepGradients {
     self.shared = shared
   }
 
-  /// Lets go of the gradients of batches that no step is made of.
-  func drop() {
-    for (index, parameter) in parameters.enumerated() {
-      parameter.gradient = nil
-      sums[index] = nil
-    }
-  }
-
   /// Puts this rank's gradients one after another. What has none adds nothing.
   private func fill() {
     guard var shared = shared.take() else { return }
