@@ -88,6 +88,8 @@ let package = Package(
       name: "CImages",
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp")]),
     .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+    // No library of MPI: it is loaded where mpirun has started the process.
+    .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl")]),
 
     // MARK: Of the build
     .executableTarget(name: "embed-tables", swiftSettings: house),
@@ -103,6 +105,7 @@ let package = Package(
     .target(name: "Patterns", dependencies: ["CRE2"], swiftSettings: house),
     .target(
       name: "Machine", dependencies: ["CPlatform", systemPackage], swiftSettings: house),
+    .target(name: "Cluster", dependencies: ["CMPI", "Machine"], swiftSettings: house),
     .target(name: "TOML", swiftSettings: house),
     .target(name: "TorchFiles", dependencies: ["Tensors"], swiftSettings: lifetimes),
     .target(
@@ -170,7 +173,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Machine", "Operations", "Patterns", "Checkpoints", "Safetensors", "ModelFamilies",
+        "Machine", "Cluster", "Operations", "Patterns", "Checkpoints", "Safetensors",
+        "ModelFamilies",
         "Adapters",
         "LinearAlgebra",
         "Tensors",
@@ -190,8 +194,8 @@ let package = Package(
     .executableTarget(
       name: "lyco-train",
       dependencies: [
-        "CommandSupport", "Reports", "Operations", "Training", "Sampling", "Pipelines", "Autograd",
-        "Images",
+        "CommandSupport", "Cluster", "Reports", "Operations", "Training", "Sampling", "Pipelines",
+        "Autograd", "Images",
         "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
         "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
@@ -224,6 +228,8 @@ let package = Package(
     .testTarget(
       name: "MachineTests", dependencies: ["Machine", "TestSupport", systemPackage],
       swiftSettings: tests),
+    .testTarget(
+      name: "ClusterTests", dependencies: ["Cluster", "Machine"], swiftSettings: tests),
     .testTarget(
       name: "TOMLTests", dependencies: ["TOML", "Safetensors", "TestSupport", systemPackage],
       swiftSettings: tests),

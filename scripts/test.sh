@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift="$(scripts/bootstrap.sh)"
 export PATH="${swift:+$swift:}$PATH"
-# Completion scripts are tested in the shells that they are for.
-scripts/apt.sh zsh fish
+# Completion scripts are tested in the shells that they are for, several processes with Open MPI.
+scripts/apt.sh zsh fish openmpi-bin
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1
 # Optimized, since the tests spend their time in numbers and in starting tools, in a folder of their own: these

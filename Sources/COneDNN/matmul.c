@@ -104,7 +104,32 @@ struct lyco_matrix {
   void *values;
   // Of 8-bit numbers: what those of a row count in.
   float *scales;
+  // Whether both lie in memory that processes share, and another one writes them.
+  int is_shared, is_foreign;
 };
+
+static _Thread_local struct {
+  char *start;
+  size_t size, used;
+  int writes;
+} shared;
+
+void lyco_share_matrices(void *start, size_t size, int writes) {
+  shared.start = start, shared.size = size, shared.used = 0, shared.writes = writes;
+}
+
+size_t lyco_end_sharing(void) {
+  shared.start = NULL;
+  return shared.used;
+}
+
+static void *take_shared(size_t size) {
+  const size_t line = 64, rounded = (size + line - 1) / line * line;
+  if (!shared.start || rounded > shared.size - shared.used) return NULL;
+  void *taken = shared.start + shared.used;
+  shared.used += rounded;
+  return taken;
+}
 
 static size_t width_of(lyco_storage storage) {
   return storage == LYCO_STORED_F32 ? sizeof(float) : storage == LYCO_STORED_BF16 ? 2 : 1;
@@ -177,6 +202,18 @@ lyco_matrix *lyco_matrix_create(const float *weight, size_t outputs, size_t inpu
   if (!matrix) return NULL;
   const size_t count = outputs * inputs;
   *matrix = (lyco_matrix){.outputs = outputs, .inputs = inputs, .storage = storage, .compute = compute};
+  const size_t scale_size = storage == LYCO_STORED_INT8 ? outputs * sizeof(float) : 0;
+  // With what goes to whole lines before the scales.
+  const size_t value_size = (count * width_of(storage) + 63) / 64 * 64;
+  char *taken = take_shared(value_size + scale_size);
+  if (taken) {
+    matrix->is_shared = 1;
+    matrix->is_foreign = !shared.writes;
+    matrix->values = taken;
+    if (scale_size) matrix->scales = (float *)(taken + value_size);
+    if (weight) lyco_matrix_set_rows(matrix, 0, outputs, weight);
+    return matrix;
+  }
   matrix->values = lyco_large_memory(count * width_of(storage));
   if (storage == LYCO_STORED_INT8) matrix->scales = malloc((outputs ? outputs : 1) * sizeof(float));
   if (!matrix->values || (storage == LYCO_STORED_INT8 && !matrix->scales)) {
@@ -188,6 +225,7 @@ lyco_matrix *lyco_matrix_create(const float *weight, size_t outputs, size_t inpu
 }
 
 void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const float *weight) {
+  if (matrix->is_foreign) return;
   const size_t start = first * matrix->inputs, count = rows * matrix->inputs;
   struct rows work = {matrix, weight, NULL, NULL, first};
   switch (matrix->storage) {
@@ -201,9 +239,11 @@ void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const 
 
 void lyco_matrix_destroy(lyco_matrix *matrix) {
   if (!matrix) return;
-  lyco_release_large_memory(
-      matrix->values, matrix->outputs * matrix->inputs * width_of(matrix->storage));
-  free(matrix->scales);
+  if (!matrix->is_shared) {
+    lyco_release_large_memory(
+        matrix->values, matrix->outputs * matrix->inputs * width_of(matrix->storage));
+    free(matrix->scales);
+  }
   free(matrix);
 }
 

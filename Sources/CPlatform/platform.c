@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -26,6 +28,20 @@ int lyco_lock(int file, int waits) { return flock(file, LOCK_EX | (waits ? 0 : L
 
 #ifdef __linux__
 
+int lyco_make_memory(int64_t size) {
+  int file = memfd_create("lyco", MFD_CLOEXEC);
+  if (file >= 0 && ftruncate(file, size)) {
+    close(file);
+    return -1;
+  }
+  return file;
+}
+
+int lyco_usable_processors(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) ? 0 : CPU_COUNT(&set);
+}
+
 int lyco_open_unnamed(const char *folder, unsigned mode) {
   return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 }
@@ -35,6 +51,14 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count) {
 }
 
 #else
+
+int lyco_usable_processors(void) { return 0; }
+
+int lyco_make_memory(int64_t size) {
+  (void)size;
+  errno = ENOTSUP;
+  return -1;
+}
 
 int lyco_open_unnamed(const char *folder, unsigned mode) {
   (void)folder, (void)mode;

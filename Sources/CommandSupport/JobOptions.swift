@@ -1,6 +1,5 @@
 package import ArgumentParser
 import CPlatform
-import FoundationEssentials
 import LinearAlgebra
 import Machine
 import Operations
@@ -90,6 +89,6 @@ package struct JobOptions: ParsableArguments {
   package func prepareThreads() -> Int {
     lyco_keep_freed_memory()
     BLASThreads.set(1)
-    return requestedThreads ?? ProcessInfo.processInfo.activeProcessorCount
+    return requestedThreads ?? Processors.usable
   }
 }

@@ -1,5 +1,7 @@
 package import ArgumentParser
 import Checkpoints
+import Cluster
+import Machine
 import Operations
 import Safetensors
 
@@ -19,15 +21,27 @@ package protocol Tool: AsyncParsableCommand {
   /// Whether an error of the work is one of the command line.
   static func isUsage(_ error: any Error) -> Bool
 
+  /// Whether several processes that mpirun starts share the work, see `sharing`. Of them the first speaks.
+  static var isShared: Bool { get }
+
+  /// Whether an error of the work is that the user has stopped it.
+  static func isInterruption(_ error: any Error) -> Bool
+
   /// Does the work. Cancelled on Ctrl-C, whereupon it leaves nothing behind.
   func work(_ given: GivenOptions) async throws
 }
 
 extension Tool {
   /// Status of a process that Ctrl-C ended, as shells expect it.
-  private static var interrupted: ExitCode { ExitCode(130) }
+  static var interrupted: ExitCode { ExitCode(130) }
 
   package static func expanded(_ arguments: [String]) throws -> [String] { arguments }
+
+  package static var isShared: Bool { false }
+
+  package static func isInterruption(_ error: any Error) -> Bool {
+    error is CancellationError || error is Interruption
+  }
 
   package static func isUsage(_ error: any Error) -> Bool {
     switch error {
@@ -40,11 +54,13 @@ extension Tool {
   /// Parses the command line and runs the command. To be called from `main`.
   package static func start() async {
     MappedFile.explainTruncation()
+    let isSilent = isShared && LaunchEnvironment.current.rank > 0
+    func note(_ text: String) { if !isSilent { StandardError.say(text) } }
     do {
       let arguments = normalization.normalized(
-        CommandLine.fileArguments, note: { StandardError.say($0) })
+        CommandLine.fileArguments, note: note)
       try options.checkLengths(of: arguments)
-      let given = try options.read(expanded(arguments), note: { StandardError.say($0) })
+      let given = try options.read(expanded(arguments), note: note)
       let command = try parse(given.arguments)
       try IntegerRange.check(command, given.arguments)
       let signals = InterruptSignals()
@@ -52,6 +68,8 @@ extension Tool {
       let task = Task { try await command.work(given) }
       signals.onInterrupt { task.cancel() }
       try await task.value
+    } catch  where isSilent {
+      exit(withError: status(of: error))
     } catch is CancellationError {
       StandardError.say("\(Interruption(written: [], of: 1))")
       exit(withError: interrupted)
@@ -71,9 +89,20 @@ extension Tool {
     } catch {
       // What a file says of itself stands in messages.
       StandardError.say("Error: \(error)")
-      exit(withError: isUsage(error) ? ExitCode.validationFailure : .failure)
+      exit(withError: status(of: error))
     }
     checkOutput()
+  }
+
+  /// Of what is not of the parser.
+  private static func status(of error: any Error) -> ExitCode {
+    switch error {
+    case let code as ExitCode: code
+    case _ where isInterruption(error): interrupted
+    case _ where isOfParser(error): exitCode(for: error)
+    case let failure as RankFailure: failure.status
+    default: isUsage(error) ? .validationFailure : .failure
+    }
   }
 
   /// Ends the process if results could not be told.

@@ -1,5 +1,6 @@
 package import Autograd
 import LinearAlgebra
+package import Machine
 package import Tensors
 
 /// Captions as a denoiser reads them.
@@ -56,14 +57,47 @@ package final class KnownCaptions {
 
   /// Encodes captions that are all there are, and lets go of the encoders that are not trained; of none where that
   /// takes more memory than is meant for it.
-  /// - Parameter progress: told of captions that are done, and of all; returns whether to go on.
-  package func settle(for captions: Set<String>, progress: (Int, Int) -> Bool) {
+  /// - Parameters:
+  ///   - ranks: each encodes its share of captions, all of which must fit.
+  ///   - progress: told of captions that are done, and of all; returns whether to go on.
+  /// - Throws: `RankFailure`
+  package func settle(
+    for captions: Set<String>, over ranks: any Communicator = SingleProcess(),
+    progress: (Int, Int) -> Bool
+  ) throws(RankFailure) {
     guard encoders.contains(where: { !$0.isTrained }) else { return }
+    if ranks.count > 1 { try share(captions.sorted(), over: ranks, progress) }
     for (index, caption) in captions.sorted().enumerated() {
       _ = outputs(of: caption)
       guard known.count == index + 1, progress(known.count, captions.count) else { return }
     }
     for index in encoders.indices where !encoders[index].isTrained { encoders[index].model = nil }
+  }
+
+  /// Encodes every rank's share of captions, and hands it to the others.
+  private func share(
+    _ captions: [String], over ranks: any Communicator, _ progress: (Int, Int) -> Bool
+  ) throws(RankFailure) {
+    let own = captions.enumerated().filter { ranks.isOwn($0.offset) }.map(\.element)
+    var message = Message()
+    for (index, caption) in own.enumerated() {
+      message.append(caption)
+      for outputs in outputs(of: caption) {
+        message.append(outputs.count)
+        for output in outputs { output.write(to: &message) }
+      }
+      // What a rank leaves out, all would wait for.
+      _ = progress(index + 1, own.count)
+    }
+    for (rank, bytes) in try ranks.gather(message.bytes).enumerated() where rank != ranks.rank {
+      var reader = MessageReader(bytes)
+      while !reader.isAtEnd {
+        let caption = reader.text()
+        keep(
+          encoders.map { _ in (0..<reader.integer()).map { _ in Tensor(reading: &reader) } },
+          of: caption)
+      }
+    }
   }
 
   /// What the encoders make of the captions, one after the other.
@@ -110,6 +144,11 @@ package final class KnownCaptions {
     let values = encoders.map { encoder in
       encoder.isTrained ? [] : Recording.pause { encoder.encode([caption]).map(\.value) }
     }
+    keep(values, of: caption)
+    return values
+  }
+
+  private func keep(_ values: [[Tensor]], of caption: String) {
     let size = values.joined().reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride }
     if byteCount + size > mostBytes {
       known.removeAll(keepingCapacity: true)
@@ -117,6 +156,5 @@ package final class KnownCaptions {
     }
     known[caption] = values
     byteCount += size
-    return values
   }
 }

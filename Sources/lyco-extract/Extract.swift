@@ -36,12 +36,15 @@ struct Extract: Tool {
         lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
           --algo auto --max_error 0.2
 
+      'mpirun -n N' in front shares the work among N processes: docs/clusters.md.
+
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted
       """,
     version: Suite.version)
 
   static let options = OptionTable.extract
+  static let isShared = true
   static let normalization = ArgumentNormalization(
     of: options, positionals: ["model_org", "model_tuned"],
     ignored: KohyaOptions.ignored)
@@ -126,11 +129,16 @@ struct Extract: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
+    try await Self.sharing { try await extract(given, over: $0) }
+  }
+
+  private func extract(_ given: GivenOptions, over ranks: any Communicator) async throws {
     let settings = try settings(given)
     let path = FilePath(named: namedOutput ?? positionalOutput ?? "")
     let reportPath = report.path.map { FilePath(named: $0) }
+    // What is written, the first rank writes.
     let places = try job.prepare(
-      [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []),
+      ranks.isFirst ? [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []) : [],
       reading: [FilePath(named: base), FilePath(named: tuned)])
     defer { withExtendedLifetime(places) {} }
     let base = try BaseModel(opening: FilePath(named: base), as: family.family)
@@ -148,14 +156,16 @@ struct Extract: Tool {
     let summary = ExtractionSummary(
       asJSON: job.asJSON, isQuiet: job.quiet, isVerbose: job.verbose,
       isDoRA: algorithm.decomposesWeight)
-    summary.warn(plan)
-    guard !job.isDryRun else { return summary.print(plan) }
-    let progress = job.quiet ? ProgressLine(isVisible: false) : ProgressLine()
+    if ranks.isFirst { summary.warn(plan) }
+    guard !job.isDryRun else { return ranks.isFirst ? summary.print(plan) : () }
+    let progress =
+      job.quiet || !ranks.isFirst ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
-    var result = try await Extraction(plan, settings: settings).run(
+    let found = try await Extraction(plan, settings: settings, over: ranks).run(
       writing: path, metadata: report.metadata(for: path), progress: progress.reporter)
-    result.options = given.listed()
     progress.finish()
+    guard var result = found else { return }
+    result.options = given.listed()
     try LateFailure.after(path) {
       try summary.print(result, output: path)
       try report.write(result)

@@ -1,6 +1,6 @@
 import ArgumentParser
-import FoundationEssentials
 import LinearAlgebra
+import Machine
 import Operations
 
 /// What is told beyond the headers' summary.
@@ -83,6 +83,6 @@ struct DetailOptions: ParsableArguments {
 
   func prepareThreads() -> Int {
     BLASThreads.set(1)
-    return requestedThreads ?? ProcessInfo.processInfo.activeProcessorCount
+    return requestedThreads ?? Processors.usable
   }
 }

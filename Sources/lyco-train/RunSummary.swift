@@ -1,5 +1,6 @@
 import Checkpoints
 import CommandSupport
+import Machine
 import ModelFamilies
 import Operations
 import Pipelines
@@ -11,18 +12,21 @@ import Training
 struct RunSummary {
   let isQuiet: Bool
   let asJSON: Bool
+  /// Another rank speaks.
+  let isSilent: Bool
 
   // MARK: Before
 
   func print(_ plan: TrainingPlan, verbose: Bool) {
     for notice in plan.notices { warn(notice) }
-    guard !isQuiet else { return }
+    guard !isQuiet, !isSilent else { return }
     for line in lines(of: plan, verbose: verbose) { StandardError.say(line) }
   }
 
   /// The plan on standard output, for `--plan`.
   func printPlan(_ plan: TrainingPlan, verbose: Bool) {
     for notice in plan.notices { warn(notice) }
+    guard !isSilent else { return }
     guard asJSON else {
       for line in lines(of: plan, verbose: verbose) { StandardOutput.say(line) }
       if !verbose { StandardOutput.say("'--plan --verbose' lists all modules") }
@@ -43,6 +47,7 @@ struct RunSummary {
     lines.append(
       "\(arithmetic.epochs) epochs of \(arithmetic.stepsPerEpoch) steps, "
         + "\(arithmetic.steps) steps in all")
+    lines += rankLines(of: plan)
     lines.append(
       "about \(ByteCount(estimate.bytes)) of memory: \(ByteCount(estimate.frozen)) frozen weights, "
         + "\(ByteCount(estimate.trained)) adapter and optimizer, \(ByteCount(estimate.kept)) for a "
@@ -62,9 +67,23 @@ struct RunSummary {
     return lines
   }
 
+  /// What several ranks share: a step, what travels for it, and memory.
+  private func rankLines(of plan: TrainingPlan) -> [String] {
+    let ranks = plan.ranks
+    guard ranks.count > 1 else { return [] }
+    let machines = Set(ranks.hosts).count
+    return [
+      "\(ranks.count) ranks on \(machines) \(machines == 1 ? "machine" : "machines"): a step is "
+        + "\(plan.batchesPerRank) \(plan.batchesPerRank == 1 ? "batch" : "batches") of each, "
+        + "\(plan.configuration.run.accumulation) in all; \(ByteCount(plan.payload)) are reduced",
+      "for each rank, and \(ByteCount(ranks.count * plan.estimate.bytes)) in all:",
+    ]
+  }
+
   // MARK: After
 
   func print(_ report: TrainingReport) {
+    guard !isSilent else { return }
     if asJSON {
       StandardOutput.write(RunFacts(report).json)
       return
@@ -76,7 +95,7 @@ struct RunSummary {
       line + ", \(Self.rounded(report.seconds / Double(max(report.ownSteps, 1)), 2)) s per step")
   }
 
-  func warn(_ text: String) { StandardError.say("note: \(text)") }
+  func warn(_ text: String) { if !isSilent { StandardError.say("note: \(text)") } }
 
   // MARK: Numbers
 
@@ -105,6 +124,10 @@ private struct PlanFacts: Encodable {
   /// Of the checkpoint, for every batch.
   let readBytes: Int
   let operationsPerStep: Double
+  /// Processes, and of each the batches of a step.
+  let ranks, batchesPerRank: Int
+  /// Of what is trained, and so reduced over ranks.
+  let payloadBytes: Int
 
   init(_ plan: TrainingPlan) {
     family = plan.base.layout.family.name
@@ -119,6 +142,9 @@ private struct PlanFacts: Encodable {
     memoryBytes = plan.estimate.bytes
     readBytes = plan.estimate.read
     operationsPerStep = plan.estimate.operations
+    ranks = plan.ranks.count
+    batchesPerRank = plan.batchesPerRank
+    payloadBytes = plan.payload
   }
 }
 

@@ -11,7 +11,21 @@ import Training
 
 extension Train {
   /// What the options ask for.
-  func trainingConfiguration() throws -> TrainingConfiguration {
+  /// - Parameter ranks: a step has the batches of all of them, and all draw by the seed of the first.
+  func trainingConfiguration(over ranks: any Communicator) throws -> TrainingConfiguration {
+    var configuration = try trainingConfiguration()
+    guard ranks.count > 1 else { return configuration }
+    configuration.run.accumulation *= ranks.count
+    if configuration.run.seed == nil, configuration.run.resumed == nil {
+      var drawn = Message()
+      drawn.append(Int(UInt32.random(in: 0...UInt32.max)))
+      var reader = MessageReader(try ranks.first(drawn.bytes))
+      configuration.run.seed = UInt64(reader.integer())
+    }
+    return configuration
+  }
+
+  private func trainingConfiguration() throws -> TrainingConfiguration {
     guard let base = model.base else {
       throw ValidationError("expected a checkpoint: '--pretrained_model_name_or_path PATH'")
     }

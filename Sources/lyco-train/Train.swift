@@ -1,9 +1,11 @@
 import ArgumentParser
 import CPlatform
 import Checkpoints
+import Cluster
 import CommandSupport
 import Images
 import LinearAlgebra
+import Machine
 import Safetensors
 import Training
 
@@ -27,12 +29,15 @@ struct Train: Tool {
           --network_module networks.lora_wan --network_dim 16 \\
           --timestep_sampling shift --discrete_flow_shift 3 --max_train_epochs 10
 
+      'mpirun -n N' in front shares the work among N processes: docs/clusters.md.
+
       EXIT STATUS
         0 done, 1 the work failed, 64 wrong usage, 130 interrupted (resume with '--resume')
       """,
     version: Suite.version)
 
   static let options = OptionTable.train
+  static let isShared = true
   /// Names alone: what values belong to an option, and what becomes of it, says `ScriptGate`.
   static let normalization = ArgumentNormalization()
 
@@ -72,7 +77,9 @@ struct Train: Tool {
     guard arguments.allSatisfy({ !["-h", "--help", "--help_hidden", "--version"].contains($0) })
     else { return arguments }
     let gate = try ScriptGate(reading: arguments, vocabulary)
-    if !arguments.contains(where: { $0 == "-q" || $0 == "--quiet" }) {
+    if LaunchEnvironment.current.rank == 0,
+      !arguments.contains(where: { $0 == "-q" || $0 == "--quiet" })
+    {
       for notice in gate.notices { StandardError.say("note: \(notice)") }
     }
     return gate.arguments.commandLine
@@ -90,9 +97,41 @@ struct Train: Tool {
     }
   }
 
+  static func isInterruption(_ error: any Error) -> Bool {
+    if case TrainingError.interrupted = error { true } else { error is CancellationError }
+  }
+
   func work(_ given: GivenOptions) async throws {
     BLASThreads.set(1)
-    let summary = RunSummary(isQuiet: run.quiet, asJSON: run.asJSON)
+    do {
+      try await Self.sharing { try await train(given, over: $0) }
+    } catch let error as TrainingError {
+      guard Self.isInterruption(error) else { throw error }
+      StandardError.say("\(error)")
+      throw ExitCode(130)
+    }
+  }
+
+  private func train(_ given: GivenOptions, over ranks: any Communicator) async throws {
+    guard ranks.count > 1, ranks.isFirst else { return try train(given, over: ranks, stop: nil) }
+    // mpirun leaves no time to end the step.
+    let stop = EarlyStop()
+    try await withTaskCancellationHandler {
+      try train(given, over: ranks, stop: stop)
+    } onCancel: {
+      do {
+        Self.leave(saying: "\(TrainingError.interrupted(state: try stop.save()))")
+      } catch {
+        Self.leave(saying: "\(TrainingError.unsaved(reason: "interrupted", second: "\(error)"))")
+      }
+    }
+  }
+
+  private func train(
+    _ given: GivenOptions, over ranks: any Communicator, stop: EarlyStop?
+  ) throws {
+    let summary = RunSummary(
+      isQuiet: run.quiet, asJSON: run.asJSON, isSilent: !ranks.isFirst)
     if model.mixedPrecision == "fp16" {
       summary.warn(
         "'--mixed_precision fp16': bf16 takes its place, whose range needs no scaling of the loss")
@@ -111,16 +150,17 @@ struct Train: Tool {
       throw ValidationError("'--unet_lr 0' and '--text_encoder_lr 0' leave nothing to train")
     }
     DataLimits.factor = run.limitFactor
-    var configuration = try trainingConfiguration()
+    var configuration = try trainingConfiguration(over: ranks)
     configuration.spellings = settingsAsGiven(given)
     // Before the first image is read.
     let outputs =
-      run.isPlan
+      run.isPlan || !ranks.isFirst
       ? nil
       : try TrainingOutputs(
         configuration.output, drawsSamples: configuration.samples.isAsked)
     defer { withExtendedLifetime(outputs) {} }
-    let plan = try TrainingPlan(configuration)
+    let plan = try TrainingPlan(configuration, over: ranks)
+    try plan.checkRanks()
     let isVerbose = run.isVerbose || plan.network.settings.isVerbose
     if run.isPlan {
       summary.printPlan(plan, verbose: isVerbose)
@@ -129,32 +169,27 @@ struct Train: Tool {
     summary.print(plan, verbose: isVerbose)
     try plan.checkMemory()
     let progress = TrainingProgressLine(isQuiet: run.quiet)
+    defer { progress.finish() }
+    guard ranks.isFirst else {
+      _ = try plan.train(observer: TrainingObserver())
+      return
+    }
     let page = configuration.output.page.map {
       RunReport(
         $0, of: plan, options: given.listed(without: ["spelling", "script"]),
         note: { StandardError.say("note: \($0)") })
     }
+    let observer = page?.observing(progress.observer) ?? progress.observer
+    let report: TrainingReport
     do {
-      let observer = page?.observing(progress.observer) ?? progress.observer
-      let report: TrainingReport
-      do {
-        report = try plan.train(observer: observer, outputs: outputs)
-      } catch {
-        page?.end(after: error)
-        throw error
-      }
-      progress.finish()
-      summary.print(report)
-      try LateFailure.after(report.output) { try page?.end(as: .finished) }
-    } catch let error as TrainingError {
-      progress.finish()
-      guard case .interrupted = error else { throw error }
-      StandardError.say("\(error)")
-      throw ExitCode(130)
+      report = try plan.train(observer: observer, outputs: outputs, stop: stop)
     } catch {
-      progress.finish()
+      page?.end(after: error)
       throw error
     }
+    progress.finish()
+    summary.print(report)
+    try LateFailure.after(report.output) { try page?.end(as: .finished) }
   }
 
   static func main() async {

@@ -22,7 +22,7 @@ struct KnownCaptionsTests {
     }
   }
 
-  @Test func captionsAreEncodedOnceAndTheirEncoderIsGone() {
+  @Test func captionsAreEncodedOnceAndTheirEncoderIsGone() throws {
     weak var gone: Counter?
     var told: [Int] = []
     let captions: KnownCaptions
@@ -30,7 +30,7 @@ struct KnownCaptionsTests {
       let counter = Counter("te1")
       gone = counter
       captions = KnownCaptions([counter])
-      captions.settle(for: ["a", "abc"]) { done, total in
+      try captions.settle(for: ["a", "abc"]) { done, total in
         told.append(10 * done + total)
         return true
       }
@@ -41,7 +41,7 @@ struct KnownCaptionsTests {
   }
 
   /// Of two encoders the one that is not trained is asked once for each caption, the other with every batch.
-  @Test func onlyTrainedEncodersAreAskedAgain() {
+  @Test func onlyTrainedEncodersAreAskedAgain() throws {
     let (kept, trained) = (Counter("te1"), Counter("te2", width: 2))
     let captions = KnownCaptions([kept, trained])
     captions.train(["te2", "unet"])
@@ -51,22 +51,22 @@ struct KnownCaptionsTests {
       #expect(encoded[0].value.elements == [2, 1])
       #expect(encoded[1].value.elements == [2, 2, 1, 1])
     }
-    captions.settle(for: ["ab", "c"]) { _, _ in true }
+    try captions.settle(for: ["ab", "c"]) { _, _ in true }
     _ = captions.encoded(["c"])
     #expect(kept.asked == [["ab"], ["c"]])
     #expect(trained.asked == [["ab", "c"], ["ab", "c"], ["c"]])
   }
 
   /// Interrupted, or with more captions than memory is meant for, encoders stay.
-  @Test func encodersStayWhereCaptionsAreNotAllKnown() {
+  @Test func encodersStayWhereCaptionsAreNotAllKnown() throws {
     let counter = Counter("te1")
     let captions = KnownCaptions([counter])
-    captions.settle(for: ["a", "b"]) { _, _ in false }
+    try captions.settle(for: ["a", "b"]) { _, _ in false }
     #expect(captions.encoded(["new"])[0].value.elements == [3])
     // Two of these are more than is kept.
     let large = Counter("te1", width: 3)
     let many = KnownCaptions([large], atMost: 20)
-    many.settle(for: ["a", "b"]) { _, _ in true }
+    try many.settle(for: ["a", "b"]) { _, _ in true }
     #expect(large.asked == [["a"], ["b"]])
     #expect(many.encoded(["c"])[0].value.elements[0] == 1)
   }

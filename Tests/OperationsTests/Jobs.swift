@@ -24,9 +24,10 @@ func extract(
   let base = try BaseModel(opening: base, as: family)
   let tuned = try BaseModel(opening: tuned, as: family ?? base.layout.family)
   let plan = try ExtractionPlan(base: base, tuned: tuned, settings: settings)
-  return try await Extraction(plan, settings: settings).run(
+  let report = try await Extraction(plan, settings: settings).run(
     writing: output, metadata: ExtractionMetadata(isWritten: true, name: "test"),
     progress: .silent)
+  return try #require(report)
 }
 
 /// An adapter with its multipliers for denoiser and text encoders.

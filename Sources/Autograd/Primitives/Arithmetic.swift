@@ -37,7 +37,7 @@ extension Tensor {
   }
 
   /// Adds factor · other, in place where the elements are not shared.
-  mutating func accumulate(_ other: Tensor, times factor: Float = 1) {
+  package mutating func accumulate(_ other: Tensor, times factor: Float = 1) {
     precondition(shape == other.shape, "adding \(other.shape) to \(shape)")
     let count = count
     unsafe changing { target in

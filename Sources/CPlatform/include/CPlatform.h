@@ -41,6 +41,13 @@ void lyco_explain_bus_errors(void);
 void lyco_watch_mapping(const void *start, size_t count, const char *path);
 void lyco_forget_mapping(const void *start);
 
+/* Makes memory without a name, which other processes of the user can open as /proc/PID/fd/NUMBER; none of it is taken
+   before it is written to. A descriptor; -1 and errno on failure. */
+int lyco_make_memory(int64_t size);
+
+/* Processors that the process may run on; 0 where the system does not tell. */
+int lyco_usable_processors(void);
+
 /* Bytes of address space that the process may have; -1 for any number. Below 1 GiB it does not even start. */
 int64_t lyco_memory_limit(void);
 

@@ -1,14 +1,16 @@
 import Adapters
 import Checkpoints
 import LinearAlgebra
+import Machine
 import ModelFamilies
 import Safetensors
 import Tensors
 
 extension Extraction {
   /// What an item could be given, aligned with the points of its candidate; the whole delta last.
-  private struct Choices: Sendable {
+  fileprivate struct Choices: Sendable {
     let candidate: SizeAllocation.Candidate
+    /// None of what another rank has measured.
     let forms: [Work.Form]
     /// Whether deeper ranks than those that were tried may be worth their bytes.
     var isOpen: [Bool]
@@ -27,9 +29,7 @@ extension Extraction {
     let size = StoredSize(of: plan.storage, within: limit)
     let ranked = plan.items.filter { $0.policy != .full }
     let fixed = plan.items.filter { $0.policy == .full }
-    let needed = try await concurrentMap(
-      fixed, width: threads, cost: \.cost, transform: { try delta(of: $0) == nil ? nil : $0 }
-    ).compactMap { $0 }.reduce(policy.byteBound(of: plan)) {
+    let needed = try await changed(fixed).reduce(policy.byteBound(of: plan)) {
       $0 + size.whole($1, $1.part.suffix)
     }
     guard needed <= limit else { throw OperationError.sizeTooSmall(limit: limit, needed: needed) }
@@ -41,17 +41,23 @@ extension Extraction {
     var choices = [Choices?](repeating: nil, count: ranked.count)
     var shallow = Array(ranked.indices)
     while true {
-      let total = shallow.reduce(0) { $0 + ranked[$1].cost }
+      let own = shallow.filter { self.share.isOwn(ranked[$0]) }
+      let total = own.reduce(0) { $0 + ranked[$1].cost }
       var completed = 0
       let found = try await concurrentMap(
-        shallow, width: threads, cost: { ranked[$0].cost },
+        own, width: threads, cost: { ranked[$0].cost },
         transform: { [depths] in try self.choices(for: ranked[$0], depth: depths[$0], size) },
         finished: {
           completed += ranked[$0].cost
           progress.report(
             Progress(activity: "measuring", completed: completed, total: total, isBytes: false))
         })
-      for (index, found) in zip(shallow, found) { choices[index] = found }
+      let told = try self.share.results(
+        Array(zip(own, found)), of: ranked.count, isForAll: true,
+        write: { $0.write(to: &$1) }, read: { Choices(reading: &$0) })
+      for (index, found) in told.enumerated() {
+        if let found { choices[index] = found }
+      }
       let known = choices.compactMap { $0 }
       let allocation = SizeAllocation(of: known.map(\.candidate), budget: limit - needed)
       shallow = ranked.indices.filter { index in
@@ -63,6 +69,17 @@ extension Extraction {
       if shallow.isEmpty { return try works(ranked, allocation, known, fixed) }
       for index in shallow { depths[index] = min(2 * depths[index], deepest(ranked[index])) }
     }
+  }
+
+  /// Those items in which base and tuned differ.
+  private func changed(_ items: [ExtractionPlan.Item]) async throws -> [ExtractionPlan.Item] {
+    let own = items.indices.filter { share.isOwn(items[$0]) }
+    let found = try await concurrentMap(
+      own, width: threads, cost: { items[$0].cost }, transform: { try delta(of: items[$0]) != nil })
+    let told = try share.results(
+      Array(zip(own, found)), of: items.count, isForAll: true,
+      write: { $1.append($0 ? 1 : 0) }, read: { $0.integer() == 1 })
+    return zip(items, told).filter { $1 ?? false }.map { $0.0 }
   }
 
   private func works(
@@ -77,11 +94,15 @@ extension Extraction {
     for (index, item) in ranked.enumerated() {
       let candidate = choices[index].candidate
       if let choice = allocation.choices[index] {
+        // Of another rank's item the form is not told: it does not matter here.
+        let forms = choices[index].forms
         work.append(
-          Work(item: item, form: choices[index].forms[choice], candidate: candidate))
+          Work(
+            item: item, form: forms.isEmpty ? .whole : forms[choice], candidate: candidate))
       } else if candidate.energy == 0 {
         work.append(Work(item: item, form: .whole))
       } else {
+        guard share.ranks.isFirst else { continue }
         omitted.append(try self.omitted(item, energy: candidate.energy))
         withoutRoom.append(candidate)
       }
@@ -117,5 +138,30 @@ extension Extraction {
     }
     return Choices(
       candidate: .init(points: points, energy: change.energy), forms: forms, isOpen: isOpen)
+  }
+}
+
+/// As ranks hand it to one another: numbers without forms.
+extension Extraction.Choices {
+  fileprivate func write(to message: inout Message) {
+    message.append(candidate.energy)
+    message.append(candidate.points.count)
+    for (point, isOpen) in zip(candidate.points, isOpen) {
+      message.append(point.bytes)
+      message.append(point.removed)
+      message.append(isOpen ? 1 : 0)
+    }
+  }
+
+  fileprivate init(reading reader: inout MessageReader) {
+    let energy = reader.number()
+    var points: [SizeAllocation.Candidate.Point] = []
+    isOpen = []
+    for _ in 0..<reader.integer() {
+      points.append(.init(bytes: reader.integer(), removed: reader.number()))
+      isOpen.append(reader.integer() == 1)
+    }
+    candidate = .init(points: points, energy: energy)
+    forms = []
   }
 }

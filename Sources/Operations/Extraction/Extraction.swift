@@ -2,6 +2,7 @@ import Adapters
 import Checkpoints
 import FoundationEssentials
 import LinearAlgebra
+package import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -14,10 +15,16 @@ package struct Extraction: Sendable {
   let ranks: ExtractionSettings.Ranks
   let seed: UInt64
   let threads: Int
+  let share: ExtractionShare
 
-  package init(_ plan: ExtractionPlan, settings: ExtractionSettings) {
+  /// - Parameter ranks: each factorizes its share of the modules; the first writes.
+  package init(
+    _ plan: ExtractionPlan, settings: ExtractionSettings,
+    over ranks: any Communicator = SingleProcess()
+  ) {
     self.plan = plan
-    ranks = settings.ranks
+    share = ExtractionShare(of: plan.items, over: ranks)
+    self.ranks = settings.ranks
     seed = settings.factorization.seed
     threads = settings.threads
   }
@@ -26,11 +33,12 @@ package struct Extraction: Sendable {
   ///
   /// Memory: the adapter, and per thread a few times the largest selected tensor in f32.
   /// - Parameter policy: what the adapter says about itself.
+  /// - Returns: nil on all ranks but the first.
   /// - Throws: `OperationError.notFinite`, `.overflow`, `.identical`, `.sizeTooSmall`; `LinearAlgebraError`;
   ///   `SafetensorsError` from writing; `CancellationError`.
   package func run(
     writing output: FilePath, metadata policy: ExtractionMetadata, progress: ProgressReporter
-  ) async throws -> ExtractionReport {
+  ) async throws -> ExtractionReport? {
     let clock = ContinuousClock()
     let start = clock.now
     try checkMemory()
@@ -40,16 +48,9 @@ package struct Extraction: Sendable {
     if case .withinBytes(let limit) = ranks {
       (work, omitted, withoutRoom) = try await allocate(limit, policy, progress)
     }
-    async let lost = changesLeftOut()
-    let total = work.reduce(0) { $0 + $1.item.cost }
-    var completed = 0
-    let found = try await concurrentMap(
-      work, width: threads, cost: { $0.item.cost }, transform: { try factorize($0) },
-      finished: {
-        completed += $0.item.cost
-        progress.report(
-          Progress(activity: "extracting", completed: completed, total: total, isBytes: false))
-      })
+    async let lost = share.ranks.isFirst ? changesLeftOut() : []
+    let found = try await factorizations(of: work, progress)
+    guard share.ranks.isFirst else { return nil }
     let changed = zip(work, found).compactMap { work, found in
       found.map { (item: work.item, result: $0) }
     }
@@ -72,6 +73,25 @@ package struct Extraction: Sendable {
     return report(
       changed, leftOut: leftOut, unchanged: work.count - changed.count, bytes: bytes, curve: curve,
       seconds: (clock.now - start) / .seconds(1))
+  }
+
+  /// Of all items on the first rank; nil where base and tuned agree.
+  private func factorizations(
+    of work: [Work], _ progress: ProgressReporter
+  ) async throws -> [Factorization?] {
+    let own = work.indices.filter { share.isOwn(work[$0].item) }
+    let total = own.reduce(0) { $0 + work[$1].item.cost }
+    var completed = 0
+    let found = try await concurrentMap(
+      own, width: threads, cost: { work[$0].item.cost }, transform: { try factorize(work[$0]) },
+      finished: {
+        completed += work[$0].item.cost
+        progress.report(
+          Progress(activity: "extracting", completed: completed, total: total, isBytes: false))
+      })
+    return try share.results(
+      zip(own, found).compactMap { place, found in found.map { (place, $0) } }, of: work.count,
+      isForAll: false, write: { $0.write(to: &$1) }, read: { Factorization(reading: &$0) })
   }
 
   /// Refuses early what would be killed late: an adapter larger than the machine's memory.

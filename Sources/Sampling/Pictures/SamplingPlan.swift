@@ -1,6 +1,6 @@
 import Autograd
 package import Checkpoints
-import FoundationEssentials
+import Machine
 import ModelFamilies
 package import Pipelines
 import Safetensors
@@ -111,7 +111,7 @@ package struct SamplingPlan {
   var threads: Int {
     configuration.threads
       ?? ComputeThreads.suited(
-        to: operations, of: ProcessInfo.processInfo.activeProcessorCount)
+        to: operations, of: Processors.usable)
   }
 
   /// Multiplications and additions of the largest call of the denoiser.

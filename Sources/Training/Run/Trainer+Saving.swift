@@ -13,13 +13,14 @@ extension Trainer {
   @discardableResult
   func save(_ moment: SaveNames.Moment, epoch: Int, withState: Bool) throws -> FilePath? {
     let path = files.names.adapter(moment)
+    guard plan.ranks.isFirst else { return nil }
     try AdapterWriter.write(
       adapter(for: path),
       metadata: files.metadata.text(
         epoch: epoch, step: progress.step, at: EventLog.now), to: path)
     let state = withState ? files.names.state(moment) : nil
     observer.saved(path)
-    if let state { try LateFailure.after(path) { try self.state().write(to: state) } }
+    if let state { try LateFailure.after(path) { try write(to: state) } }
     files.removeOutdated(at: moment)
     return state
   }
@@ -47,7 +48,7 @@ extension Trainer {
       if !isWritten(files.names.adapter(moment)) {
         try save(moment, endsEpoch: endsEpoch, withState: lacksState)
       } else {
-        if lacksState { try self.state().write(to: folder) }
+        if lacksState { try write(to: folder) }
         files.removeOutdated(at: moment)
       }
     }
@@ -64,6 +65,26 @@ extension Trainer {
   private func adapter(for path: FilePath) -> [TensorView] {
     evaluating { network.tensors(as: plan.configuration.output.dtype) }
       .map { TensorView($0.name, $0.tensor, from: path) }
+  }
+
+  /// Writes the state. No other thread does so at the same time.
+  func write(to folder: FilePath) throws {
+    try changing { try state().write(to: folder) }
+  }
+
+  /// Runs what changes the state, or saves it.
+  func changing<Result>(_ body: () throws -> Result) rethrows -> Result {
+    guard let stop else { return try body() }
+    return try stop.changing(body)
+  }
+
+  /// Saves the state under the number of the last step.
+  /// - Returns: nil where no step was taken since `first`.
+  func saveStep(since first: Int) throws -> FilePath? {
+    guard plan.ranks.isFirst, progress.step > first else { return nil }
+    let folder = files.names.state(.step(progress.step))
+    try state().write(to: folder)
+    return folder
   }
 
   func state() -> TrainingState { TrainingState(progress, groups, optimizer, average) }

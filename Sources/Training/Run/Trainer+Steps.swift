@@ -1,6 +1,7 @@
 import Autograd
 import Checkpoints
 import LinearAlgebra
+import Machine
 import ModelFamilies
 import Pipelines
 import SystemPackage
@@ -13,10 +14,12 @@ extension Trainer {
   package func run() throws -> TrainingReport {
     let last = lastStep
     try plan.checkNotFinished(at: progress.step)
-    if let state = plan.configuration.run.resumed { try catchUp(with: state) }
+    if let state = plan.configuration.run.resumed, plan.ranks.isFirst { try catchUp(with: state) }
     try drawFirstSamples()
     let (first, started) = (progress.step, ContinuousClock.now)
     observer.begin(.training(from: first, to: last))
+    stop?.set { [unowned self] in try saveStep(since: first) }
+    defer { stop?.set(nil) }
     do {
       while progress.step < last { try trainEpoch() }
       return try finish(since: first, started)
@@ -31,12 +34,14 @@ extension Trainer {
   /// The rest of an epoch, or of the run.
   private func trainEpoch() throws {
     let (accumulation, last) = (plan.configuration.run.accumulation, lastStep)
+    let ranks = plan.ranks
     let batches = plan.images.batches(epoch: progress.epoch, seed: plan.seed)
     var settings = BatchLoader.Settings(
       seed: plan.seed, epoch: progress.epoch, stride: plan.outline.latents.stride)
     settings.firstStep = progress.step
     settings.stepCount = plan.arithmetic.steps
     settings.accumulation = accumulation
+    settings.share = (ranks.rank, ranks.count)
     settings.textDropout = plan.configuration.textDropout
     settings.textParts = Pipeline.textParts
     let loader = BatchLoader(
@@ -45,9 +50,15 @@ extension Trainer {
     defer { loader.cancel() }
     // Batches of a step that is not complete count for nothing where the run stops.
     var (place, losses) = (progress.batchInEpoch, [Double]())
-    while progress.step < last, let batch = try loader.next() {
-      losses.append(try gradients(of: batch, at: place))
-      place += 1
+    while progress.step < last, place < batches.count {
+      // A batch of each rank, as long as there are some.
+      let own = place + ranks.rank
+      let loss =
+        own < batches.count
+        ? try loader.next().map { try gradients(of: $0, at: own) } : nil
+      losses += try sums.add(
+        loss: loss, isInterrupted: ranks.count > 1 && Task.isCancelled)
+      place = min(place + ranks.count, batches.count)
       guard place % accumulation == 0 || place == batches.count else { continue }
       try step(losses, endingAt: place, of: batches.count)
       losses = []
@@ -124,6 +135,7 @@ extension Trainer {
   /// Moves the parameters by what has gathered.
   /// - Parameters: the batches of the epoch that are done, and all that it has.
   private func step(_ losses: [Double], endingAt place: Int, of count: Int) throws {
+    try sums.finish()
     let norm = groups.clipGradients(to: plan.configuration.run.largestGradient)
     guard norm.isFinite else {
       throw notFinite("a gradient", layer: groups.firstNonFiniteGradient?.name, images: [])
@@ -131,18 +143,21 @@ extension Trainer {
     // A run that begins with a later step has its schedule from the start.
     let index = progress.step - progress.start.step
     let rates = groups.map { plan.schedule.rate(of: $0.rate, at: index) }
-    optimizer.step(groups, rates: rates)
-    groups.clearGradients()
-    let norms = plan.configuration.network.normLimit.map { network.scaleNorms(to: $0) }
-    average?.update(groups)
     let loss = losses.reduce(0, +) / Double(losses.count)
     let epoch = progress.epoch
-    progress.losses.add(
-      loss, epoch: epoch, step: (place - 1) / plan.configuration.run.accumulation)
-    // Whatever fails from here on, this is where the run stands.
-    progress.step += 1
-    progress.epoch += place == count ? 1 : 0
-    progress.batchInEpoch = place == count ? 0 : place
+    let norms = changing {
+      optimizer.step(groups, rates: rates)
+      groups.clearGradients()
+      let norms = plan.configuration.network.normLimit.map { network.scaleNorms(to: $0) }
+      average?.update(groups)
+      progress.losses.add(
+        loss, epoch: epoch, step: (place - 1) / plan.configuration.run.accumulation)
+      // Whatever fails from here on, this is where the run stands.
+      progress.step += 1
+      progress.epoch += place == count ? 1 : 0
+      progress.batchInEpoch = place == count ? 0 : place
+      return norms
+    }
     let used = optimizer.effectiveRates(groups, rates: rates)
     try log(
       StepLog(
@@ -186,6 +201,7 @@ extension Trainer {
       try recordValidation(atEpoch: false)
     }
     if endsEpoch {
+      try checkAgreement()
       try log(
         [(StepLog.epochAverage, progress.losses.value)], step: progress.step,
         epoch: progress.epoch, eventStep: progress.epoch)
@@ -202,25 +218,53 @@ extension Trainer {
       try save(moment, endsEpoch: endsEpoch, withState: plan.configuration.output.savesState)
     }
     try drawSamples(at: plan.samples?.due(after: progress, endsEpoch: endsEpoch))
-    guard Task.isCancelled, !isLast else { return }
+    // Of several ranks the next batch tells all of them.
+    guard Task.isCancelled, !isLast, plan.ranks.count == 1 else { return }
     let folder = files.names.state(.step(progress.step))
     try state().write(to: folder)
     throw TrainingError.interrupted(state: folder)
   }
 
+  /// Checks that all ranks have the same parameters: processors of different kinds may round otherwise, and from then
+  /// on every rank would train an adapter of its own.
+  private func checkAgreement() throws {
+    let ranks = plan.ranks
+    guard ranks.count > 1 else { return }
+    let own = Array(state().digests.parameters.utf8)
+    let found = try ranks.gather(own)
+    guard let other = found.firstIndex(where: { $0 != found[0] }) else { return }
+    throw TrainingError.apart(
+      rank: other, host: ranks.hosts[other], firstHost: ranks.hosts[0], step: progress.step)
+  }
+
   /// Saves the state after an error that is not in the numbers, as after Ctrl-C: images and disks can be mended.
   private func stopped(by error: any Error, since first: Int) -> any Error {
+    let ranks = plan.ranks
+    var error = error
+    if ranks.count > 1 {
+      // From here on all ranks know, and none waits for another.
+      let failure = error as? RankFailure ?? ranks.fail(RankFailure(error, on: ranks))
+      guard ranks.isFirst, failure.kind != .numbers else { return failure }
+      error = failure
+      if failure.kind == .interrupted {
+        do {
+          error = TrainingError.interrupted(state: try saveStep(since: first))
+        } catch let second {
+          error = TrainingError.unsaved(reason: "interrupted", second: "\(second)")
+        }
+        return error
+      }
+    }
     switch error {
     case TrainingError.interrupted, TrainingError.notFinite, TrainingError.damagedBase,
+      TrainingError.apart,
       is CancellationError:
       return error
     default: break
     }
-    guard progress.step > first else { return error }
-    let folder = files.names.state(.step(progress.step))
     groups.clearGradients()
     do {
-      try state().write(to: folder)
+      guard let folder = try saveStep(since: first) else { return error }
       return TrainingError.stopped(reason: "\(error)", state: folder)
     } catch let second {
       return TrainingError.unsaved(reason: "\(error)", second: "\(second)")

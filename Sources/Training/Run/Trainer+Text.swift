@@ -1,3 +1,4 @@
+import Machine
 import Pipelines
 import Safetensors
 import Sampling
@@ -20,10 +21,10 @@ extension Trainer {
           checkpointsBlocks: configuration.run.checkpointsBlocks),
       atMost: configuration.textCaching == .memory ? .max : KnownCaptions.commonBytes)
     if let cache = plan.textCache {
-      try keep(plan.missingText, in: cache, captions, observer)
-      settle(captions, for: [], plan, observer)
+      try keep(plan.missingText, in: cache, captions, plan.ranks, observer)
+      try settle(captions, for: [], plan, observer)
     } else if plan.encodesTextFirst {
-      settle(captions, for: plan.images.fixedCaptions, plan, observer)
+      try settle(captions, for: plan.images.fixedCaptions, plan, observer)
     }
     return captions
   }
@@ -32,12 +33,14 @@ extension Trainer {
   static func settle(
     _ captions: KnownCaptions, for all: Set<String>?, _ plan: TrainingPlan,
     _ observer: TrainingObserver
-  ) {
+  ) throws {
     if let samples = plan.samples {
       captions.remember(prompts: EncodedPrompts.batches(of: samples.pictures))
     }
     guard let all else { return }
-    captions.settle(for: all) { done, total in
+    // Where all of them are known to fit, every rank encodes its share.
+    let ranks = plan.encodesTextFirst ? plan.ranks : SingleProcess()
+    try captions.settle(for: all, over: ranks) { done, total in
       observer.progress(.encodingCaptions, done, total)
       return !Task.isCancelled
     }
@@ -45,11 +48,12 @@ extension Trainer {
 
   private static func keep(
     _ images: [TextCache.Missing], in cache: TextCache, _ captions: KnownCaptions,
-    _ observer: TrainingObserver
+    _ ranks: any Communicator, _ observer: TrainingObserver
   ) throws {
-    let folders = try OutputPlace.folders(of: images.map(\.path))
+    let folders = try OutputPlace.folders(of: ranks.isFirst ? images.map(\.path) : [])
     defer { withExtendedLifetime(folders) {} }
-    for (index, image) in images.enumerated() {
+    try ranks.agree()
+    for (index, image) in images.enumerated() where ranks.isOwn(index) {
       // Files that are made are kept.
       if Task.isCancelled { throw TrainingError.interrupted(state: nil) }
       // Of one caption: the first axis says nothing.
@@ -59,5 +63,7 @@ extension Trainer {
       try cache.write(outputs, of: image)
       observer.progress(.encodingCaptions, index + 1, images.count)
     }
+    // All are there before any is read.
+    try ranks.agree()
   }
 }

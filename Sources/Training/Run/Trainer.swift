@@ -1,6 +1,7 @@
 import Autograd
 import Checkpoints
 import LinearAlgebra
+import Machine
 import ModelFamilies
 package import Pipelines
 import Safetensors
@@ -15,6 +16,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
   package let plan: TrainingPlan
   let network: AdapterNetwork
   let groups: [ParameterGroup]
+  let sums: StepGradients
   let captions: KnownCaptions
   let pipeline: Pipeline
   let objective: any Objective
@@ -28,24 +30,34 @@ package final class Trainer<Pipeline: ModelPipeline> {
   var lastValidation: (step: Int, loss: Double)?
   let record: TrainingRecord
   let files: TrainingFiles
+  /// Of frozen weights, where ranks of one machine share them; it lives longer than they do.
+  private let sharedWeights: SharedMemory?
   /// Held as long as the run: folders that nothing came into go with it.
-  private let outputs: TrainingOutputs
+  private let outputs: TrainingOutputs?
   let observer: TrainingObserver
+  /// Saves the state when the run is interrupted; nil for one process, which does that itself.
+  let stop: EarlyStop?
 
   /// Loads the model, encodes images that are to be kept, attaches the network, and restores a state.
-  /// - Parameter outputs: the places that are written to, where they were made sure of before.
+  /// - Parameters:
+  ///   - outputs: the places that are written to, where they were made sure of before.
+  ///   - stop: of the first of several ranks.
   /// - Throws: whatever is wrong with the checkpoint's weights, with images or with the state.
   package init(
-    _ plan: TrainingPlan, observer: TrainingObserver, outputs: TrainingOutputs? = nil
+    _ plan: TrainingPlan, observer: TrainingObserver, outputs: TrainingOutputs? = nil,
+    stop: EarlyStop? = nil
   ) throws {
     let configuration = plan.configuration
+    self.stop = stop
     ComputeThreads.set(plan.threads)
     self.plan = plan
     self.observer = observer
     files = TrainingFiles(plan)
     self.outputs =
-      try outputs
-      ?? TrainingOutputs(configuration.output, drawsSamples: configuration.samples.isAsked)
+      plan.ranks.isFirst
+      ? try outputs
+        ?? TrainingOutputs(configuration.output, drawsSamples: configuration.samples.isAsked)
+      : nil
     try Self.checkItems(plan, observer)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
@@ -54,12 +66,8 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    (captions, pipeline) = try Self.unlessInterrupted {
-      (
-        try Self.captions(plan, Pipeline.self, observer),
-        try Pipeline(
-          plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
-      )
+    (captions, (pipeline, sharedWeights)) = try Self.unlessInterrupted {
+      (try Self.captions(plan, Pipeline.self, observer), try Self.denoiser(plan))
     }
     network = try AdapterNetwork(
       plan.network, layers: pipeline.layers + captions.layers, seed: plan.seed)
@@ -69,12 +77,13 @@ package final class Trainer<Pipeline: ModelPipeline> {
     groups = network.parameterGroups(
       unetRate: configuration.rates.unetRate,
       textEncoderRates: configuration.rates.textEncoderRates)
+    sums = StepGradients(of: groups, over: plan.ranks)
     optimizer = plan.optimizer.optimizer
     average = configuration.run.averageDecay.map { ParameterAverage(decay: $0) }
     objective = plan.objective
     if !plan.encodesTextFirst {
       captions.train(plan.trainedComponents)
-      Self.settle(captions, for: plan.images.fixedCaptions, plan, observer)
+      try Self.settle(captions, for: plan.images.fixedCaptions, plan, observer)
     }
     progress = TrainingProgress(
       start: plan.start, accumulation: configuration.run.accumulation, seed: plan.seed,
@@ -90,18 +99,40 @@ package final class Trainer<Pipeline: ModelPipeline> {
     progress.model = plan.trainedModel
     // Last: it changes the table of the run before.
     record = try TrainingRecord(
-      configuration.output, groups: groups.map(\.name), after: plan.state?.progress.step)
+      plan.output, groups: groups.map(\.name), after: plan.state?.progress.step)
   }
 
   /// Looks at the numbers of items that come encoded, unless they are to be trusted.
   private static func checkItems(_ plan: TrainingPlan, _ observer: TrainingObserver) throws {
     guard !plan.configuration.cache.isTrusted else { return }
     try unlessInterrupted {
-      try plan.images.checkNumbers { done, total in
+      try plan.images.checkNumbers(over: plan.ranks) { done, total in
         observer.progress(.readingItems, done, total)
         return !Task.isCancelled
       }
     }
+  }
+
+  /// The model that is trained, its frozen matrices in memory that the ranks of a machine share.
+  private static func denoiser(_ plan: TrainingPlan) throws -> (Pipeline, SharedMemory?) {
+    let configuration = plan.configuration
+    func read() throws -> Pipeline {
+      try Pipeline(
+        plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+    }
+    guard plan.ranks.count > 1 else { return (try read(), nil) }
+    // More than enough: what is not written takes nothing.
+    let memory = try SharedMemory.joined(2 * plan.estimate.frozen + 1 << 30, over: plan.ranks)
+    let pipeline =
+      try memory.map { memory in
+        try unsafe SharedWeights.place(
+          in: memory.start, memory.size, isWriter: memory.isWriter, read
+        )
+        .result
+      } ?? read()
+    // Nothing is used before all of it is there.
+    try plan.ranks.agree()
+    return (pipeline, memory)
   }
 
   /// What comes before the first step, of which there is no state.
@@ -124,7 +155,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
     settings.trustsDisk = plan.configuration.cache.isTrusted
     do {
       return try LatentCache(
-        preparing: plan.images, settings, with: encoder,
+        preparing: plan.images, settings, with: encoder, over: plan.ranks,
         progress: { progress in
           observer.progress(.encodingImages, progress.done, progress.total)
           return !Task.isCancelled
@@ -139,10 +170,10 @@ package final class Trainer<Pipeline: ModelPipeline> {
 extension TrainingPlan {
   /// Trains to the end, see `Trainer.run`.
   package func train(
-    observer: TrainingObserver, outputs: TrainingOutputs? = nil
+    observer: TrainingObserver, outputs: TrainingOutputs? = nil, stop: EarlyStop? = nil
   ) throws -> TrainingReport {
     func run<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws -> TrainingReport {
-      try Trainer<Pipeline>(self, observer: observer, outputs: outputs).run()
+      try Trainer<Pipeline>(self, observer: observer, outputs: outputs, stop: stop).run()
     }
     return try run(pipeline)
   }

@@ -87,7 +87,7 @@ extension TrainingPlan {
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
     // Whole files are read for hashes: not for metadata that nobody wants, nor where the trainer of the family has
     // none.
-    let hashes = !configuration.output.omitsMetadata && !isOfMusubi
+    let hashes = !configuration.output.omitsMetadata && !isOfMusubi && ranks.isFirst
     if hashes, let hash = CheckpointHash(of: configuration.model.base) {
       settings["sd_model_hash"] = PythonText(hash.short)
       settings["new_sd_model_hash"] = PythonText(hash.whole)

@@ -1,6 +1,5 @@
 import Adapters
 import Autograd
-import FoundationEssentials
 import Machine
 import ModelFamilies
 import Pipelines
@@ -12,7 +11,7 @@ extension TrainingPlan {
   var threads: Int {
     configuration.run.threads
       ?? ComputeThreads.suited(
-        to: estimate.operations, of: ProcessInfo.processInfo.activeProcessorCount)
+        to: estimate.operations, of: Processors.usable)
   }
 
   /// How many of the model's blocks are not kept in memory, and how many there are.
@@ -28,7 +27,10 @@ extension TrainingPlan {
 
   /// - Throws: `TrainingError.memory` for a run that cannot fit.
   package func checkMemory() throws {
-    guard let available = AvailableMemory.bytes, estimate.bytes > available else { return }
+    // Ranks of one machine share its memory.
+    guard let available = AvailableMemory.bytes.map({ $0 / ranks.countOnHost }),
+      estimate.bytes > available
+    else { return }
     let others =
       estimate.frozen + estimate.trained + estimate.kept
       - frozen.kept(streaming: blocks.streamed)
@@ -48,7 +50,7 @@ extension TrainingPlan {
   static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
     _ images: TrainingSet, _ frozen: FrozenWeights, _ samples: SamplePlan?, encodesText: Bool,
-    captionBytes: Int?
+    captionBytes: Int?, rankCount: Int
   ) -> StepEstimate {
     let texts =
       outline.modules.reduce(0) {
@@ -59,8 +61,10 @@ extension TrainingPlan {
     let trained = network.modules.reduce(0) {
       $0 + $1.parameterCount
     }
-    // The value, its gradient and what optimizers keep; an average beside it.
-    let copies = 4 + (configuration.run.averageDecay == nil ? 0 : 1)
+    // The value, its gradient and what optimizers keep; an average beside it, what is sent and what is received.
+    let copies =
+      4 + (configuration.run.averageDecay == nil ? 0 : 1) + (rankCount > 1 ? 2 : 0)
+      + (configuration.run.accumulation > 1 ? 1 : 0)
     let extents = outline.latents.extents(
       ofPicture: largest?.resolution.height ?? 512, largest?.resolution.width ?? 512)
     let groups = network.rateGroups(

@@ -1,6 +1,7 @@
 import Adapters
 import Autograd
 package import Checkpoints
+package import Machine
 import ModelFamilies
 import OrderedCollections
 package import Pipelines
@@ -13,6 +14,8 @@ import Tensors
 /// wrong with the input is found here.
 package struct TrainingPlan {
   package let configuration: TrainingConfiguration
+  /// Those that share the run.
+  package let ranks: any Communicator
   /// Of everything that is drawn.
   package let seed: UInt64
   /// The state that is resumed.
@@ -45,11 +48,23 @@ package struct TrainingPlan {
   /// What the user should know before it starts.
   package private(set) var notices: [String]
 
-  /// - Parameter pipelines: those that a checkpoint may be for.
+  /// - Parameters:
+  ///   - given: the same on all ranks, with a seed and the batches of all ranks as its accumulation.
+  ///   - pipelines: those that a checkpoint may be for.
   /// - Throws: whatever is wrong with checkpoint, network, images or settings.
   package init(
-    _ given: TrainingConfiguration, among pipelines: [any ModelPipeline.Type] = ModelPipelines.all
+    _ given: TrainingConfiguration, among pipelines: [any ModelPipeline.Type] = ModelPipelines.all,
+    over ranks: any Communicator = SingleProcess()
   ) throws {
+    precondition(
+      given.run.accumulation.isMultiple(of: ranks.count),
+      "\(given.run.accumulation) batches of a step on \(ranks.count) ranks")
+    self.ranks = ranks
+    // What an interrupted run has begun to write is finished by one alone.
+    if given.run.resumed != nil {
+      if ranks.isFirst { try given.run.resumed.map { _ = try TrainingState(opening: $0) } }
+      try ranks.agree()
+    }
     state = try given.run.resumed.map { try TrainingState(opening: $0) }
     seed = given.run.seed ?? state?.progress.seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
     optimizer = try OptimizerChoice(named: given.optimizer, arguments: given.optimizerArguments)
@@ -120,7 +135,7 @@ package struct TrainingPlan {
       configuration, outline, network, images, frozen, samples,
       encodesText: outline.prepared == nil
         && (textCache == nil || !missingText.isEmpty || samples != nil),
-      captionBytes: captionBytes)
+      captionBytes: captionBytes, rankCount: ranks.count)
     // The checks ask a plan that is whole.
     notices = []
     notices =

@@ -1,6 +1,7 @@
 import Autograd
 import Checkpoints
 import Images
+import Machine
 import ModelFamilies
 import Pipelines
 import Safetensors
@@ -15,7 +16,7 @@ extension Trainer {
   /// and what stands in the place of the parameters goes again. Ctrl-C leaves out the pictures that are not whole.
   /// - Throws: what reading the decoder and writing pictures throws.
   func drawSamples(at moment: SaveNames.Moment?) throws {
-    guard let moment, let samples = plan.samples else { return }
+    guard let moment, let samples = plan.samples, plan.ranks.isFirst else { return }
     do {
       try evaluating { try draw(samples, at: moment) }
     } catch is CancellationError {

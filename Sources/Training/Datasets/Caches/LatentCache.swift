@@ -1,4 +1,5 @@
 import Images
+package import Machine
 import ModelFamilies
 package import Pipelines
 import Safetensors
@@ -23,11 +24,13 @@ package struct LatentCache: Sendable {
   /// Encodes what is not there yet. Images are decoded ahead of the encoder.
   /// - Parameters:
   ///   - encoder: nil where all that is needed is on disk.
+  ///   - ranks: each encodes its share.
   ///   - progress: called behind every batch; returns whether to go on
   ///   - note: told once of caches that are damaged and made anew
   /// - Throws: `DatasetError`, what the encoder throws, `CancellationError`
   package init(
     preparing set: TrainingSet, _ settings: LatentCacheSettings, with encoder: (any LatentEncoder)?,
+    over ranks: any Communicator = SingleProcess(),
     progress: (Progress) -> Bool = { _ in true }, note: (String) -> Void = { _ in }
   ) throws {
     guard set.isCacheable else {
@@ -38,14 +41,15 @@ package struct LatentCache: Sendable {
     self.set = set
     self.settings = settings
     let places = set.places
-    let missing = try Self.missing(of: places, set, settings, note)
+    let missing = try Self.missing(of: places, set, settings, ranks, note)
     // Kept until all is written.
     var folders: [OutputPlace] = []
-    if case .disk(let format) = settings.place {
+    if case .disk(let format) = settings.place, ranks.isFirst {
       folders = try OutputPlace.folders(
         of: missing.map { LatentFile(of: set[$0], format, of: settings.latents).path })
     }
     defer { withExtendedLifetime(folders) {} }
+    try ranks.agree()
     guard let encoder else {
       guard let first = missing.first else {
         inMemory = [:]
@@ -53,8 +57,10 @@ package struct LatentCache: Sendable {
       }
       throw DatasetError.noEncoder(set[first].path, count: missing.count, total: places.count)
     }
-    inMemory = try Self.encode(
-      missing, reused: places.count - missing.count, set, settings, encoder, progress)
+    inMemory = try Self.shared(
+      Self.encode(
+        missing, reused: places.count - missing.count, set, settings, encoder, ranks, progress),
+      over: ranks)
   }
 
   /// Whether samples are shifted and scaled already.
@@ -79,7 +85,25 @@ package struct LatentCache: Sendable {
 
   // MARK: Preparation
 
-  /// Images that are to be encoded.
+  /// Images that are to be encoded, as the first rank finds them.
+  private static func missing(
+    of places: [TrainingSet.Place], _ set: TrainingSet, _ settings: LatentCacheSettings,
+    _ ranks: any Communicator, _ note: (String) -> Void
+  ) throws -> [TrainingSet.Place] {
+    guard ranks.count > 1 else { return try missing(of: places, set, settings, note) }
+    var message = Message()
+    if ranks.isFirst {
+      let found = Set(try missing(of: places, set, settings, note))
+      for (index, place) in places.enumerated() where found.contains(place) {
+        message.append(index)
+      }
+    }
+    var reader = MessageReader(try ranks.first(message.bytes))
+    var missing: [TrainingSet.Place] = []
+    while !reader.isAtEnd { missing.append(places[reader.integer()]) }
+    return missing
+  }
+
   private static func missing(
     of places: [TrainingSet.Place], _ set: TrainingSet, _ settings: LatentCacheSettings,
     _ note: (String) -> Void
@@ -115,6 +139,29 @@ package struct LatentCache: Sendable {
     return missing
   }
 
+  /// What is kept in memory, of all ranks.
+  private static func shared(
+    _ own: [TrainingSet.Place: EncodedImage], over ranks: any Communicator
+  ) throws -> [TrainingSet.Place: EncodedImage] {
+    guard ranks.count > 1 else { return own }
+    var message = Message()
+    for (place, image) in own {
+      message.append(place.index)
+      message.append(place.isValidation ? 1 : 0)
+      image.write(to: &message)
+    }
+    var all = own
+    for (rank, bytes) in try ranks.gather(message.bytes).enumerated() where rank != ranks.rank {
+      var reader = MessageReader(bytes)
+      while !reader.isAtEnd {
+        let place = TrainingSet.Place(
+          index: reader.integer(), isValidation: reader.integer() == 1)
+        all[place] = EncodedImage(reading: &reader)
+      }
+    }
+    return all
+  }
+
   private static func expectation(
     of example: TrainingExample, _ set: TrainingSet, _ settings: LatentCacheSettings
   ) throws(DatasetError) -> LatentFile.Expectation {
@@ -136,13 +183,15 @@ package struct LatentCache: Sendable {
   private static func encode(
     _ missing: [TrainingSet.Place], reused: Int, _ set: TrainingSet,
     _ settings: LatentCacheSettings,
-    _ encoder: some LatentEncoder, _ progress: (Progress) -> Bool
+    _ encoder: some LatentEncoder, _ ranks: any Communicator, _ progress: (Progress) -> Bool
   ) throws -> [TrainingSet.Place: EncodedImage] {
     let ordered = missing.sorted {
       (set[$0].bucket, $0.isValidation ? 1 : 0, $0.index)
         < (set[$1].bucket, $1.isValidation ? 1 : 0, $1.index)
     }
     let batches = ordered.chunked(by: settings.batchSize) { set[$0].bucket == set[$1].bucket }
+      .enumerated().filter { ranks.isOwn($0.offset) }.map(\.element)
+    let total = batches.reduce(0) { $0 + $1.count }
     let reader = ReadAhead(batches, threads: settings.threads, ahead: settings.threads + 1) {
       try $0.map { place in
         let example = set[place]
@@ -188,7 +237,7 @@ package struct LatentCache: Sendable {
         }
       }
       done += batch.count
-      guard progress(Progress(done: done, total: missing.count, reused: reused)) else {
+      guard progress(Progress(done: done, total: total, reused: reused)) else {
         throw CancellationError()
       }
     }

@@ -14,6 +14,8 @@ package final class BatchLoader: Sendable {
     package var accumulation = 1
     /// Whether images are those that are held out: nothing is varied then.
     package var isValidation = false
+    /// Which rank takes batches, of how many: each takes one of as many that follow one another.
+    package var share = (rank: 0, count: 1)
     /// What is left out of captions, and the parts that there are.
     package var textDropout = TextDropout()
     package var textParts: [String] = []
@@ -41,7 +43,8 @@ package final class BatchLoader: Sendable {
   ) {
     let assembly = BatchAssembly(set: set, cache: cache, text: text, settings: settings)
     reader = ReadAhead(
-      Array(batches.enumerated()).map { (offset: $0.offset, element: $0.element) },
+      batches.enumerated().filter { $0.offset % settings.share.count == settings.share.rank }
+        .map { (offset: $0.offset, element: $0.element) },
       threads: settings.threads, ahead: settings.ahead
     ) {
       try assembly.batch(

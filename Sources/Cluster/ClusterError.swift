@@ -1,0 +1,23 @@
+/// Why a process cannot join the others that it was started with.
+package enum ClusterError: Error, Equatable {
+  /// Of the library.
+  case library(String)
+  /// The library is not that of the mpirun.
+  case apart(started: Int, found: Int, version: String)
+  /// Something else than Open MPI started the processes.
+  case launcher(variable: String, count: Int)
+}
+
+extension ClusterError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .library(let reason): "mpirun: \(reason)"
+    case .apart(let started, let found, let version):
+      "\(started) processes were started together, of which the library (\(version)) sees \(found): expected the "
+        + "'mpirun' of that library; name its folder in LD_LIBRARY_PATH"
+    case .launcher(let variable, let count):
+      "\(count) processes were started together by another MPI ('\(variable)' is set): expected Open MPI's 'mpirun' "
+        + "or Slurm's 'srun --mpi=pmix'"
+    }
+  }
+}

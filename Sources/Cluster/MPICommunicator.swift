@@ -1,0 +1,153 @@
+import CMPI
+package import Machine
+
+/// Ranks that mpirun or srun started, over Open MPI.
+///
+/// Every collective call begins with two numbers of each rank, the second of which says whether it has failed. So a
+/// rank that cannot go on meets the others at whatever they do next, and all end in order.
+package final class MPICommunicator: Communicator, @unchecked Sendable {
+  package let rank: Int
+  package let hosts: [String]
+  package private(set) var failure: RankFailure?
+  /// Told why this rank ends all others, when there is nobody else to tell.
+  private let say: @Sendable (String) -> Void
+  /// After an error of the library nobody can be reached.
+  private var isBroken = false
+
+  /// How long a rank that has failed waits for the others, who may be in the middle of a batch.
+  private static let patience = 5.0
+
+  /// The ranks that this process was started with; itself alone where it was started as any other, and then no
+  /// library is loaded.
+  /// - Throws: `ClusterError`
+  package static func joined(
+    _ environment: LaunchEnvironment = .current, say: @escaping @Sendable (String) -> Void
+  ) throws(ClusterError) -> any Communicator {
+    switch environment.kind {
+    case .alone: return SingleProcess()
+    case .other(let variable):
+      throw .launcher(variable: variable, count: environment.count ?? 0)
+    case .openMPI:
+      if environment.count == 1 { return SingleProcess() }
+      let ranks = try MPICommunicator(say: say)
+      // Each would take itself for alone, and write what all write.
+      if let started = environment.count, started != ranks.count {
+        throw .apart(
+          started: started, found: ranks.count,
+          version: unsafe String(cString: lyco_mpi_version()))
+      }
+      return ranks
+    }
+  }
+
+  private init(say: @escaping @Sendable (String) -> Void) throws(ClusterError) {
+    self.say = say
+    if let reason = unsafe lyco_mpi_start() { throw .library(unsafe String(cString: reason)) }
+    rank = Int(lyco_mpi_rank())
+    let host = unsafe Array(String(cString: lyco_mpi_host()).utf8)
+    let count = Int(lyco_mpi_size())
+    guard case .all(let messages, _) = Self.exchange(host, isFailure: false, among: count, 0) else {
+      throw .library("the ranks cannot reach each other")
+    }
+    hosts = messages.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Leaves the others. All ranks have to, whether the run failed or not; nothing is to be called after it.
+  package func finish() { if !isBroken { lyco_mpi_finish() } }
+
+  package func gather(_ message: [UInt8]) throws(RankFailure) -> [[UInt8]] {
+    try exchange(message, onlyToFirst: false)
+  }
+
+  package func collect(_ message: [UInt8]) throws(RankFailure) -> [[UInt8]]? {
+    let messages = try exchange(message, onlyToFirst: true)
+    return isFirst ? messages : nil
+  }
+
+  private func exchange(
+    _ message: [UInt8], onlyToFirst: Bool
+  ) throws(RankFailure) -> [[UInt8]] {
+    switch Self.exchange(message, isFailure: false, among: count, onlyToFirst: onlyToFirst, 0) {
+    case .all(let messages, let failed):
+      guard failed.isEmpty else { throw note(messages, failed) }
+      return messages
+    case .late, .error: throw lost(-1)
+    }
+  }
+
+  package func fail(_ failure: RankFailure) -> RankFailure {
+    if !isBroken {
+      let found = Self.exchange(failure.encoded, isFailure: true, among: count, Self.patience)
+      if case .all(let messages, let failed) = found { return note(messages, failed) }
+    }
+    say("\(failure)")
+    lyco_mpi_abort(1)
+    return failure
+  }
+
+  package func sum(of count: Int) -> any OrderedSum { MPISum(of: count, over: self) }
+
+  /// Keeps what all stop for.
+  private func note(_ messages: [[UInt8]], _ failed: [Int]) -> RankFailure {
+    let failures = failed.compactMap { RankFailure(decoding: messages[$0]) }
+    let first =
+      failures.isEmpty
+      ? RankFailure("failed without saying why", .fault, on: self)
+      : RankFailure(of: failures, among: count)
+    failure = first
+    return first
+  }
+
+  /// What is thrown where the library reports an error: a rank or a connection is gone.
+  func lost(_ code: CInt) -> RankFailure {
+    isBroken = true
+    let reason = code < 0 ? "" : unsafe ": " + String(cString: lyco_mpi_error(code))
+    let lost = RankFailure("lost the connection to the other ranks\(reason)", .fault, on: self)
+    failure = lost
+    return lost
+  }
+
+  private enum Exchanged {
+    /// Messages, and which ranks have failed.
+    case all([[UInt8]], failed: [Int])
+    case late
+    case error
+  }
+
+  /// - Parameter patience: seconds that the others are waited for; 0 for as long as it takes.
+  private static func exchange(
+    _ message: [UInt8], isFailure: Bool, among count: Int, onlyToFirst: Bool = false,
+    _ patience: Double
+  ) -> Exchanged {
+    // Allocated for good where the wait ends early: it may still be written to.
+    let heads = UnsafeMutablePointer<UInt64>.allocate(capacity: 2 * count)
+    var late: CInt = 0
+    let own = [UInt64(message.count), isFailure ? 1 : 0]
+    guard unsafe lyco_mpi_gather_heads(own, heads, patience, &late) == 0 else { return .error }
+    guard late == 0 else { return .late }
+    defer { unsafe heads.deallocate() }
+    let counts = (0..<count).map { unsafe heads[2 * $0] }
+    let failed = (0..<count).filter { unsafe heads[2 * $0 + 1] == 1 }
+    // Why a rank has failed is for all.
+    let goesToFirst = onlyToFirst && failed.isEmpty
+    let isTarget = !goesToFirst || lyco_mpi_rank() == 0
+    let total = isTarget ? Int(counts.reduce(0, +)) : 0
+    var code: CInt = 0
+    let all = unsafe [UInt8](unsafeUninitializedCapacity: total) { target, written in
+      if goesToFirst {
+        code = unsafe lyco_mpi_collect_bytes(message, counts, target.baseAddress)
+      } else if total > 0 {
+        code = unsafe lyco_mpi_gather(message, counts, target.baseAddress)
+      }
+      written = total
+    }
+    guard code == 0 else { return .error }
+    guard isTarget else { return .all([], failed: []) }
+    var start = 0
+    return .all(
+      counts.map { count in
+        defer { start += Int(count) }
+        return Array(all[start..<start + Int(count)])
+      }, failed: failed)
+  }
+}

@@ -1,0 +1,35 @@
+import CMPI
+import Machine
+
+/// Sums over the ranks of Open MPI: every number goes to the rank that owns it, which adds the terms in order, and
+/// the sums from there to all. Each rank sends what it has about twice, as `MPI_Allreduce` does at best.
+///
+/// Memory: numbers received, and sums of a part.
+final class MPISum: OrderedSum {
+  private let ranks: MPICommunicator
+  private let count: Int
+  private var sums: [Float]
+  private var received: [Float]
+
+  init(of count: Int, over ranks: MPICommunicator) {
+    (self.count, self.ranks) = (count, ranks)
+    let width =
+      lyco_mpi_slice_start(count, CInt(ranks.rank + 1))
+      - lyco_mpi_slice_start(count, CInt(ranks.rank))
+    sums = Array(repeating: -0.0, count: width)
+    received = Array(repeating: 0, count: width * ranks.count)
+  }
+
+  func add(_ values: [Float]) throws(RankFailure) {
+    precondition(values.count == count, "\(values.count) numbers of \(count) to add")
+    let code = unsafe lyco_mpi_add(values, count, &sums, &received)
+    guard code == 0 else { throw ranks.lost(code) }
+  }
+
+  func collect(into values: inout [Float]) throws(RankFailure) {
+    precondition(values.count == count, "room for \(values.count) numbers of \(count)")
+    let code = unsafe lyco_mpi_collect(sums, &values, count)
+    guard code == 0 else { throw ranks.lost(code) }
+    for i in sums.indices { sums[i] = -0.0 }
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import SystemPackage
+import TestSupport
+
+/// A run of a built tool by so many ranks, which mpirun starts on this machine; of one rank the tool alone.
+final class RankedRun {
+  private let process = Process()
+  private let written: FilePath
+
+  /// Starts it.
+  init(_ tool: String, _ arguments: [String], ranks: Int) throws {
+    written = TemporaryFolder.ofProcess()
+    let path = ToolRun.executable(tool).path
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments =
+      ranks == 1
+      ? [path] + arguments
+      : [
+        "mpirun", "--oversubscribe", "--bind-to", "none", "-n", "\(ranks)", path,
+      ] + arguments
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      // Tests may run as root, which mpirun wants to be asked for.
+      "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    ]) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let handles = ["output", "errors"].map { name in
+      let path = written.appending(name).string
+      _ = FileManager.default.createFile(atPath: path, contents: nil)
+      return FileHandle(forWritingAtPath: path)
+    }
+    process.standardOutput = handles[0]
+    process.standardError = handles[1]
+    try process.run()
+  }
+
+  deinit { removeTree(written) }
+
+  /// Waits for the end.
+  /// - Returns: the status.
+  @discardableResult
+  func end() -> Int32 {
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Of mpirun.
+  var identifier: pid_t { process.processIdentifier }
+  var isRunning: Bool { process.isRunning }
+
+  /// What the tool says itself, without lines of mpirun.
+  var errors: [String] {
+    text("errors").split(separator: "\n").map(String.init).filter {
+      $0.hasPrefix("Error: ") || $0.contains("--resume") || $0.hasPrefix("interrupted")
+    }
+  }
+
+  /// All that was written on standard error.
+  var allErrors: String { text("errors") }
+
+  /// Standard output.
+  var output: String { text("output") }
+
+  /// Processes that mpirun started, in no order.
+  var ranks: [pid_t] {
+    let path = "/proc/\(identifier)/task/\(identifier)/children"
+    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    return text.split(separator: " ").compactMap { pid_t($0) }
+  }
+
+  /// Waits until something holds, as long as ranks run.
+  func wait(until condition: () -> Bool) {
+    while isRunning, !condition() { usleep(10_000) }
+  }
+
+  private func text(_ name: String) -> String {
+    (try? String(contentsOfFile: written.appending(name).string, encoding: .utf8)) ?? ""
+  }
+}

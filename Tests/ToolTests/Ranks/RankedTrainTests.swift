@@ -1,0 +1,236 @@
+import Foundation
+import Safetensors
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+/// `mpirun -n N lyco-train` on the small pipeline of the fixtures, over the loopback of this machine. What N ranks
+/// train has the bits of one process that takes N batches for a step.
+@Suite(.serialized) struct RankedTrainTests {
+  private let folder = TemporaryFolder.ofProcess()
+
+  private func file(_ name: String) -> FilePath { folder.appending(FilePath(name).components) }
+
+  private static let images = Fixtures.path("training/tiny/images").string
+
+  private func arguments(
+    _ name: String, accumulation: Int, images: String = Self.images, _ others: [String]
+  ) -> [String] {
+    [
+      "--pretrained_model_name_or_path", Fixtures.path("training/tiny").string,
+      "--train_data_dir", images, "--caption_extension", ".txt", "--resolution", "64",
+      "--output_dir", file("out").string, "--output_name", name, "--network_dim", "2",
+      "--gradient_accumulation_steps", "\(accumulation)", "--learning_rate", "1e-3",
+      "--seed", "1", "--threads", "1", "--quiet",
+      "--log_csv", file("\(name).csv").string,
+    ] + others
+  }
+
+  /// Trains to the end.
+  private func train(
+    _ name: String, ranks: Int, accumulation: Int, images: String = Self.images, _ others: [String]
+  ) throws {
+    let run = try RankedRun(
+      "lyco-train", arguments(name, accumulation: accumulation, images: images, others),
+      ranks: ranks)
+    #expect(run.end() == 0, "\(run.allErrors)")
+  }
+
+  /// Names and bytes of what is trained, and the table of steps.
+  private func result(_ name: String) throws -> (tensors: [String: [UInt8]], table: String) {
+    let adapter = try TensorFile(opening: file("out/\(name).safetensors"))
+    return (
+      adapter.tensors.reduce(into: [:]) { $0[$1.key] = $1.value.stored.bytes },
+      try String(contentsOfFile: file("\(name).csv").string, encoding: .utf8)
+    )
+  }
+
+  private func expectEqual(_ names: String..., sourceLocation: SourceLocation = #_sourceLocation)
+    throws
+  {
+    let first = try result(names[0])
+    #expect(!first.tensors.isEmpty)
+    for name in names.dropFirst() {
+      let other = try result(name)
+      #expect(other.tensors == first.tensors, "\(name)", sourceLocation: sourceLocation)
+      #expect(other.table == first.table, "\(name)", sourceLocation: sourceLocation)
+    }
+  }
+
+  /// 48 pictures are 16 batches of 3 or 10 of 5, so not all ranks have a batch at the end of an epoch. Text encoder,
+  /// every dropout, average, bound of gradients and of norms, and pictures that are held out.
+  @Test(arguments: [
+    (
+      2,
+      [
+        "--network_module", "lycoris.kohya", "--network_args", "algo=lora", "dropout=0.1",
+        "rank_dropout=0.2", "module_dropout=0.3", "--ema_decay", "0.9", "--scale_weight_norms",
+        "0.01",
+        "--validation_split", "0.2", "--train_batch_size", "3", "--caption_dropout_rate", "0.2",
+        "--cache_latents",
+      ]
+    ),
+    (
+      3,
+      [
+        "--network_module", "lycoris.kohya", "--network_args", "algo=lokr", "factor=4",
+        "--train_batch_size", "3", "--flip_aug", "--optimizer_type", "Prodigy", "--learning_rate",
+        "1", "--noise_offset",
+        "0.1",
+        "--min_snr_gamma", "5", "--cache_latents_to_disk",
+      ]
+    ),
+    (
+      4,
+      [
+        "--network_module", "lycoris.kohya", "--network_args", "algo=diag-oft",
+        "--train_batch_size", "5", "--network_train_unet_only", "--cache_text_encoder_outputs",
+        "--cache_latents",
+        "--max_grad_norm", "0.01", "--gradient_checkpointing",
+      ]
+    ),
+  ])
+  func sameBitsAsOneProcess(ranks: Int, others: [String]) throws {
+    let settings = others + ["--max_train_steps", "7"]
+    // Caches of each are made anew.
+    let images = try (0..<2).map { try copiedImages("\($0)") }
+    try train("one", ranks: 1, accumulation: ranks, images: images[0], settings)
+    try train("many", ranks: ranks, accumulation: 1, images: images[1], settings)
+    try expectEqual("one", "many")
+    #expect(try files(images[0]) == files(images[1]))
+  }
+
+  /// A copy of 48 pictures and captions in `NAME/1_bag`.
+  private func copiedImages(_ name: String) throws -> String {
+    let target = file(name).string
+    try FileManager.default.createDirectory(
+      atPath: target, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: Self.images + "/10_bag", toPath: target + "/1_bag")
+    return target
+  }
+
+  private func files(_ folder: String) throws -> [String: Data] {
+    try FileManager.default.contentsOfDirectory(atPath: folder + "/1_bag").reduce(into: [:]) {
+      $0[$1] = try Data(contentsOf: URL(filePath: folder + "/1_bag/" + $1))
+    }
+  }
+
+  /// Batches of a step go to ranks in turn, so a run goes on with any number of ranks that has as many in all.
+  @Test func goesOnWithAnotherNumberOfRanks() throws {
+    let settings = [
+      "--network_args", "rank_dropout=0.2", "--ema_decay", "0.9", "--train_batch_size", "2",
+      "--cache_latents", "--save_state",
+    ]
+    func state(_ name: String) -> [String] {
+      ["--resume", file("out/\(name)-step00000002-state").string]
+    }
+    func steps(_ count: Int) -> [String] {
+      ["--max_train_steps", "\(count)", "--save_every_n_steps", "2", "--lr_scheduler", "constant"]
+    }
+    try train("whole", ranks: 1, accumulation: 4, settings + steps(6))
+    try train("parts", ranks: 2, accumulation: 2, settings + steps(3))
+    try train("parts", ranks: 4, accumulation: 1, settings + steps(5) + state("parts"))
+    let last = ["--resume", file("out/parts-step00000004-state").string]
+    try train("parts", ranks: 1, accumulation: 4, settings + steps(6) + last)
+    try expectEqual("whole", "parts")
+  }
+
+  /// One line says which rank, which picture and how to go on; what it says is done.
+  @Test func aBrokenPictureStopsAllRanks() throws {
+    let images = try copiedImages("broken")
+    // Its head is whole, so that it is met in the middle of a step.
+    let path =
+      images + "/1_bag/" + (try files(images).keys.sorted().first { $0.hasSuffix(".png") }!)
+    let data = try Data(contentsOf: URL(filePath: path))
+    try data.prefix(data.count / 2).write(to: URL(filePath: path))
+    let others = ["--max_train_steps", "26"]
+    let run = try RankedRun(
+      "lyco-train",
+      arguments("broken", accumulation: 1, images: images, others),
+      ranks: 2)
+    #expect(run.end() != 0)
+    #expect(run.errors.count == 1, "\(run.allErrors)")
+    let line = run.errors.first ?? ""
+    #expect(
+      line.contains(/^Error: rank [01] \(.+\): .*\.png/) && line.contains("--resume"), "\(line)")
+    let state = try #require(line.firstMatch(of: /--resume (\S+-state)'/)?.1)
+    try data.write(to: URL(filePath: path))
+    try train(
+      "broken", ranks: 2, accumulation: 1, images: images, others + ["--resume", "\(state)"])
+    try train("sound", ranks: 1, accumulation: 2, images: images, others)
+    try expectEqual("sound", "broken")
+  }
+
+  /// What is missing for all ranks is told once, as by one process.
+  @Test func whatAllMissIsToldOnce() throws {
+    let run = try RankedRun(
+      "lyco-train", arguments("none", accumulation: 1, images: "/nowhere", []), ranks: 3)
+    #expect(run.end() != 0)
+    #expect(run.errors.count == 1 && run.errors[0].contains("/nowhere"), "\(run.allErrors)")
+    #expect(!run.errors[0].contains("rank"), "\(run.allErrors)")
+  }
+
+  /// Ctrl-C at mpirun saves the state once. A rank that is killed takes the others with it, within 10 s; then the
+  /// last state is whole, which is that of the last step where there was time to save it.
+  @Test(arguments: [SIGKILL, SIGINT]) func endsBySignals(signal: Int32) throws {
+    let settings = ["--max_train_steps", "40", "--cache_latents"]
+    let name = signal == SIGKILL ? "killed" : "stopped"
+    let run = try RankedRun(
+      "lyco-train", arguments(name, accumulation: 1, settings), ranks: 2)
+    let table = file("\(name).csv").string
+    run.wait {
+      (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 > 3
+    }
+    let started = ContinuousClock.now
+    // The younger of the two is rank 1.
+    let target = signal == SIGKILL ? try #require(run.ranks.max()) : run.identifier
+    kill(target, signal)
+    #expect(run.end() != 0)
+    #expect(ContinuousClock.now - started < .seconds(10))
+    let line = try #require(run.errors.first, "\(run.allErrors)")
+    #expect(run.errors.count == 1 && line.contains("interrupted"), "\(run.allErrors)")
+    let state = try #require(line.firstMatch(of: /--resume (\S+-state)/)?.1)
+    let states = try FileManager.default.contentsOfDirectory(atPath: file("out").string)
+    #expect(states.filter { $0.contains("state") }.count == 1, "\(states)")
+    try train(name, ranks: 1, accumulation: 2, settings + ["--resume", "\(state)"])
+    try train("whole", ranks: 1, accumulation: 2, settings)
+    try expectEqual("whole", name)
+  }
+
+  /// Frozen matrices of ranks on one machine lie in memory once, which one of them writes.
+  @Test func frozenWeightsAreShared() throws {
+    let run = try RankedRun(
+      "lyco-train",
+      arguments("shared", accumulation: 1, ["--max_train_steps", "60", "--cache_latents"]), ranks: 2
+    )
+    let table = file("shared.csv").string
+    run.wait {
+      (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 > 2
+    }
+    let mappings = run.ranks.flatMap { rank in
+      ((try? String(contentsOfFile: "/proc/\(rank)/maps", encoding: .utf8)) ?? "")
+        .split(separator: "\n").filter { $0.contains("memfd:lyco") }
+        .map { $0.split(separator: " ", omittingEmptySubsequences: true).map(String.init) }
+    }
+    kill(run.identifier, SIGINT)
+    run.end()
+    // Address, permissions, offset, device, inode, name.
+    #expect(mappings.map { $0[1] }.sorted() == ["r--s", "rw-s"], "\(mappings)")
+    #expect(Set(mappings.map { $0[4] }).count == 1, "\(mappings)")
+  }
+
+  /// What travels, and memory, for each rank and in all.
+  @Test func thePlanTellsOfRanks() throws {
+    let run = try RankedRun(
+      "lyco-train", arguments("plan", accumulation: 2, ["--plan", "--json"]), ranks: 2)
+    #expect(run.end() == 0, "\(run.allErrors)")
+    let facts = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    #expect(facts["ranks"] as? Int == 2 && facts["batchesPerRank"] as? Int == 2, "\(facts)")
+    // 480 batches of one picture, four to a step.
+    #expect(facts["batchesPerEpoch"] as? Int == 480 && facts["steps"] as? Int == 1600)
+    #expect((facts["payloadBytes"] as? Int ?? 0) > 0)
+  }
+}
