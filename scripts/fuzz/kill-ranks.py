@@ -48,6 +48,15 @@ def children(process):
     return [int(word) for word in path.read_text().split()] if path.exists() else []
 
 
+def is_running(process):
+    """Not where it has ended and only waits to be asked how."""
+    try:
+        stat = pathlib.Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("bin", type=pathlib.Path)
@@ -82,10 +91,12 @@ def main():
                 except subprocess.TimeoutExpired:
                     took = 10
                     process.kill()
-                left = [rank for rank in ranks if pathlib.Path(f"/proc/{rank}").exists()]
+                left = [rank for rank in ranks if is_running(rank)]
                 errors.seek(0)
                 said = [line for line in errors.read().splitlines() if re.match("interrupted|Error: ", line)]
-            states = list(folder.glob("*-state"))
+            # A folder that a kill left before any file took its place is no state yet.
+            states = [path for path in folder.glob("*-state")
+                      if any((path / name).exists() for name in ("train_state.json", ".lyco-exchange"))]
             state = max(states, key=lambda path: path.name, default=None)
             # With one rank as with two: what counts is the batches of a step.
             ranks = draw.choice([1, 2])
