@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 @Suite struct CatalogueTests {
-  private func catalogue(_ folder: TemporaryFolder) async throws -> Catalogue {
+  private func catalogue(_ folder: borrowing TemporaryFolder) async throws -> Catalogue {
     try await Catalogue(of: folder.path, threads: 2, progress: .silent)
   }
 
