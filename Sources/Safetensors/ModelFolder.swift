@@ -63,8 +63,8 @@ struct ModelFolder {
 
   /// What diffusers calls the folders of the components that have weights, or what their names begin with.
   private static let componentNames = [
-    "unet",  // diffusers: a folder
-    "transformer", "vae", "vqgan", "vqvae", "text_encoder", "prior", "decoder", "image_encoder",
+    "unet", "vae",  // diffusers: names of folders
+    "transformer", "vqgan", "vqvae", "text_encoder", "prior", "decoder", "image_encoder",
     "controlnet", "connectors",
   ]
 
