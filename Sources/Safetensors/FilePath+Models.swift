@@ -9,8 +9,10 @@ extension FilePath {
     if names.contains("model_index.json") || ModelFolder.isComponent(names) { return true }
     let folders = names.map { appending(named: $0) }.filter { $0.kind == .folder }
     guard names.contains(where: { ModelFolder.isWeights($0) || ModelFolder.isIndex($0) }) else {
+      // Without an index of components only their usual names tell a pipeline from a collection of models.
       return folders.contains { folder in
-        (try? Posix.names(in: folder)).map(ModelFolder.isComponent) ?? false
+        folder.lastComponent.map { ModelFolder.isComponentName($0.string) } ?? false
+          && (try? Posix.names(in: folder)).map(ModelFolder.isComponent) ?? false
       }
     }
     let model = try? ModelFolder(self).model

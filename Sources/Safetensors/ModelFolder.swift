@@ -61,6 +61,18 @@ struct ModelFolder {
       }
   }
 
+  /// What diffusers calls the folders of the components that have weights, or what their names begin with.
+  private static let componentNames = [
+    "unet", "vae",  // diffusers: names of folders
+    "transformer", "vqgan", "vqvae", "text_encoder", "prior", "decoder", "image_encoder",
+    "controlnet", "connectors",
+  ]
+
+  /// Whether a folder is a component of a pipeline, by its name.
+  static func isComponentName(_ name: String) -> Bool {
+    componentNames.contains(where: name.hasPrefix)
+  }
+
   /// Whether a file holds weights, by the ending of its name.
   static func isWeights(_ name: String) -> Bool {
     [safetensors, torch].contains { $0.endings.contains(where: name.hasSuffix) }

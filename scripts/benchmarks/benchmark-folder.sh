@@ -10,7 +10,7 @@ folder=${2:-$(mktemp -d)}
 [[ $# -gt 1 ]] || trap 'rm -rf "$folder"' EXIT
 [[ -n "$(ls -A "$folder" 2>/dev/null)" ]] \
   || python3 "$root/scripts/benchmarks/make-adapter-folder.py" "$root/Fixtures/families/sdxl.sgm.txt" "$folder"
-# Two files are cut short, so that the status is 1.
+# One file is cut short, so that the status is 1.
 "$tools/lyco-inspect" "$folder" | head -1 || true
 for _ in 1 2 3 4 5; do
   start=$(date +%s%N)

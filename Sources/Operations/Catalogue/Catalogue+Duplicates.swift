@@ -1,4 +1,3 @@
-import OrderedCollections
 import Safetensors
 import SystemPackage
 
@@ -7,7 +6,7 @@ extension Catalogue {
     "names, formats, shapes and bytes of all tensors, whatever their order; metadata are not compared, compressed files "
     + "and several names of one file neither"
 
-  /// Files whose tensors are the same, byte by byte. Whole files are read only where names, formats, shapes and samples
+  /// Files whose tensors are the same, by the SHA-256 of their data. Whole files are read only where names, formats, shapes and samples
   /// are the same.
   /// - Throws: `CancellationError`
   static func duplicates(
@@ -20,42 +19,24 @@ extension Catalogue {
     var completed = 0
     var found: [Duplicates] = []
     for files in alike.sorted(by: { $0[0].item.name < $1[0].item.name }) {
-      // The first of each kind, and those that are the same as it.
-      var groups: [[CatalogueHeader]] = []
+      // By their contents; each file is read once, whatever number of others is like it.
+      var groups: [String: [CatalogueHeader]] = [:]
+      var identities: Set<FileIdentity> = []
       for file in files {
         try Task.checkCancellation()
         completed += file.bytes
         progress.report(
           Progress(activity: "comparing", completed: completed, total: total, isBytes: true))
-        if groups.joined().contains(where: {
-          $0.digest?.identity != nil && $0.digest?.identity == file.digest?.identity
-        }) {
-          continue
-        }
-        if let index = groups.firstIndex(where: { hasSameTensors($0[0].item.path, file.item.path) })
-        {
-          groups[index].append(file)
-        } else {
-          groups.append([file])
-        }
+        if let identity = file.digest?.identity, !identities.insert(identity).inserted { continue }
+        guard let contents = TensorDigest.contents(of: file.item.path) else { continue }
+        groups[contents, default: []].append(file)
       }
-      found += groups.filter { $0.count > 1 }.map { group in
+      found += groups.values.filter { $0.count > 1 }.map { group in
         Duplicates(
           files: group.map(\.item.name).sorted(),
           bytes: group.dropFirst().reduce(0) { $0 + $1.bytes })
       }
     }
     return found.sorted { $0.files[0] < $1.files[0] }
-  }
-
-  private static func hasSameTensors(_ first: FilePath, _ second: FilePath) -> Bool {
-    guard let a = try? TensorFile(opening: first, reading: .headers),
-      let b = try? TensorFile(opening: second, reading: .headers)
-    else { return false }
-    return a.tensors.allSatisfy { name, view in
-      guard let other = b.tensors[name] else { return false }
-      return view.dtype == other.dtype && view.shape == other.shape
-        && view.hasEqualBytes(as: other)
-    }
   }
 }

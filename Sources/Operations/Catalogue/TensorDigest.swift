@@ -1,3 +1,4 @@
+import Checkpoints
 import OrderedCollections
 import Safetensors
 import SystemPackage
@@ -44,13 +45,26 @@ struct TensorDigest: Sendable {
       }.prefix(Self.sampled))
   }
 
-  /// From the middle of the largest tensors, which training changes.
-  /// - Complexity: reads a page of each
+  /// From the beginning and the middle of the largest tensors, which training changes.
+  /// - Complexity: reads two pages of each
   var sample: [UInt8] {
     samples.flatMap { view in
-      let start = (view.byteCount - min(Self.length, view.byteCount)) / 2
-      let part = view.bytes.extracting(start..<min(start + Self.length, view.byteCount))
-      return part.byteOffsets.map { unsafe part.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+      let length = min(Self.length, view.byteCount)
+      return [0, (view.byteCount - length) / 2].flatMap { start in
+        let part = view.bytes.extracting(start..<start + length)
+        return part.byteOffsets.map { unsafe part.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+      }
     }
+  }
+
+  /// Of all data, tensor by tensor in the order of their names; nil where the file cannot be read any more.
+  /// - Complexity: reads the whole file
+  static func contents(of path: FilePath) -> String? {
+    guard let file = try? TensorFile(opening: path, reading: .headers) else { return nil }
+    let hash = SHA256()
+    for view in file.tensors.values.sorted(by: { $0.name < $1.name }) {
+      view.forEachPart { hash.update($0) }
+    }
+    return hash.finish()
   }
 }
