@@ -166,7 +166,9 @@ extension NameTable {
         transposed: transposed))
     for column in columns.indices {
       for (part, stem) in stems[column].enumerated() {
-        precondition(stem.pieces.count == numbers + 1, "'\(words.map(String.init))': columns differ in numbers")
+        precondition(
+          stem.pieces.count == numbers + 1, "'\(words.map(String.init))': columns differ in numbers"
+        )
         let node = insert(stem.pieces, from: entries[block][column])
         if let nested {
           nodes[node].block = (number, nested)

@@ -162,7 +162,7 @@ import Testing
       ),
       (
         ["--clip_l", parts[3], "--t5xxl", parts[3]] + tokenizer + Self.autoencoder,
-        "'--clip_l': expected a file of the text encoder", 1
+        "'--clip_l': expected a file of the CLIP-L text encoder", 1
       ),
       (
         parts + tokenizer + Self.autoencoder + ["--t5xxl_max_token_length", "5000"],
