@@ -30,6 +30,12 @@ final class RankedRun {
     }
     process.standardOutput = handles[0]
     process.standardError = handles[1]
+    // Threads of tests let no signal through, and mpirun would take that over and never hear of Ctrl-C.
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_UNBLOCK, &all, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     try process.run()
   }
 
