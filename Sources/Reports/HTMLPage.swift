@@ -1,8 +1,9 @@
+import CommandSupport
 package import SystemPackage
 
 /// A page that is one file: no script, nothing from elsewhere, light or dark as the reader has it.
 ///
-///     var page = HTMLPage("Adapter", subtitle: "adapter.safetensors", tool: "lyco-inspect 1.0")
+///     var page = HTMLPage("Adapter", subtitle: "adapter.safetensors", tool: "lyco-inspect")
 ///     page.section("Modules") { $0.table(modules) }
 ///     let text = page.html
 package struct HTMLPage: Sendable {
@@ -15,7 +16,7 @@ package struct HTMLPage: Sendable {
 
   /// - Parameters:
   ///   - subtitle: a line under the title: the file's name.
-  ///   - tool: what wrote it, at the end.
+  ///   - tool: what wrote it; the end of the page says so, with release and commit.
   ///   - refreshSeconds: how often a browser reads it again, while it is still being written anew.
   package init(_ title: String, subtitle: String, tool: String, refreshSeconds: Int? = nil) {
     (self.title, self.subtitle, self.tool) = (title, subtitle, tool)
@@ -76,7 +77,8 @@ package struct HTMLPage: Sendable {
       text += "<h2 id=\"\(id)-title\">\(section.title.escapedForHTML)</h2>\n"
       text += section.html + "</section>\n"
     }
-    text += "</main>\n<footer>\n<p>\(tool.escapedForHTML)</p>\n</footer>\n"
+    text +=
+      "</main>\n<footer>\n<p>\(tool.escapedForHTML), \(Suite.version.escapedForHTML)</p>\n</footer>\n"
     return text + "</body>\n</html>\n"
   }
 }

@@ -20,7 +20,7 @@ struct ExtractionPage {
   var html: String {
     var page = HTMLPage(
       "Extraction", subtitle: FileLabel.name(report.tuned) + " − " + FileLabel.name(report.base),
-      tool: Suite.version.replacing(" ", with: "-extract "))
+      tool: "lyco-extract")
     page.section("Summary", summary)
     page.section("Error by module", errors)
     page.section("Error and size", curve)

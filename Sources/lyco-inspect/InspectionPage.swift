@@ -15,7 +15,7 @@ struct InspectionPage {
   var html: String {
     var page = HTMLPage(
       report.kindTitle, subtitle: report.file.fileTitle,
-      tool: "lyco-inspect, \(Suite.version)")
+      tool: "lyco-inspect")
     page.section("Overview", writeOverview)
     page.section("Check", writeCheck)
     page.section("Base", writeMatch)

@@ -27,7 +27,7 @@ struct MergePage {
     let output = report.files.first ?? report.base
     var page = HTMLPage(
       "Merge", subtitle: FileLabel.name(output),
-      tool: Suite.version.replacing(" ", with: "-merge "))
+      tool: "lyco-merge")
     page.section("Summary", summary)
     page.section("Adapters", adapters)
     page.section("Change by module", change)

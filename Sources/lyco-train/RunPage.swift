@@ -21,7 +21,7 @@ struct RunPage {
   var html: String {
     var page = HTMLPage(
       "Training", subtitle: FileLabel.name(run.output),
-      tool: Suite.version.replacing(" ", with: "-train "), refreshSeconds: refreshSeconds)
+      tool: "lyco-train", refreshSeconds: refreshSeconds)
     page.section("Summary", summary)
     page.section("Loss", losses)
     page.section("Learning rates", rates)

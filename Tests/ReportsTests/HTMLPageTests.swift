@@ -87,4 +87,10 @@ struct HTMLPageTests {
     #expect(!page.html.contains("empty"))
     #expect(page.html.contains("full"))
   }
+
+  /// The release stands once, as `--version` prints it.
+  @Test func theEndSaysWhatWroteThePage() {
+    let text = PageReading(HTMLPage("title", subtitle: "name", tool: "lyco-extract").html).text
+    #expect(text.contains(/lyco-extract, lyco \d+\.\d+\.\d+ \([^()]+\)\s*$/), "\(text)")
+  }
 }
