@@ -63,7 +63,7 @@ struct ExtractionPage {
       "Relative error by block and kind of layer", measure: measure, of: places,
       cell: { members in
         let own = members.map { weights[$0] }
-        let (error, change) = (Self.norm(own.map(\.error)), Self.norm(own.map(\.deltaNorm)))
+        let (error, change) = (own.map(\.error).normOfWhole, own.map(\.deltaNorm).normOfWhole)
         let value = change > 0 ? error / change : 0
         return .init(value, value.short)
       })
@@ -150,7 +150,7 @@ struct ExtractionPage {
     guard !report.leftOut.isEmpty else { return }
     let groups = Dictionary(grouping: report.leftOut, by: \.reason)
       .map { reason, lost in
-        (reason: reason, lost: lost, change: Self.norm(lost.compactMap(\.change)))
+        (reason: reason, lost: lost, change: lost.compactMap(\.change).normOfWhole)
       }.sorted { ($1.change, $0.reason) < ($0.change, $1.reason) }
     content.paragraph(
       "\(report.leftOut.count) changed parameters are not in the adapter, by the reason:")
@@ -188,10 +188,6 @@ struct ExtractionPage {
   }
 
   // MARK: Numbers
-
-  private static func norm(_ values: [Double]) -> Double {
-    values.reduce(0) { $0 + $1 * $1 }.squareRoot()
-  }
 
   private static func range(_ low: Int, _ high: Int) -> String {
     low == high ? "\(low)" : "\(low)–\(high)"

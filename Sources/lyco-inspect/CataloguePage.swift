@@ -8,7 +8,7 @@ struct CataloguePage {
 
   var html: String {
     var page = HTMLPage(
-      "Catalogue", subtitle: catalogue.folder.fileTitle, tool: "lyco-inspect")
+      "Catalogue", subtitle: FileLabel.name(catalogue.folder), tool: "lyco-inspect")
     page.section("Overview", writeOverview)
     for (title, kind) in [
       ("Adapters", InspectedKind.adapter), ("Checkpoints", .checkpoint), ("Embeddings", .embedding),

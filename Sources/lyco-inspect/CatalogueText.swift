@@ -68,7 +68,7 @@ extension CatalogueEntry {
 
   /// The name of the base without its folder, and the beginning of its hash.
   func baseText(_ isWhole: Bool) -> String {
-    let name = baseModel.map { $0.fileTitle.shortened(to: isWhole ? 200 : 30) }
+    let name = baseModel.map { FileLabel.name($0).shortened(to: isWhole ? 200 : 30) }
     let hash = baseHash.map { isWhole ? $0 : String($0.prefix(10)) }
     return [name, hash].compactMap { $0 }.joined(separator: " ").ifEmpty("-")
   }

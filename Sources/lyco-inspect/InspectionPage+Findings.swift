@@ -36,11 +36,11 @@ extension InspectionPage {
     let total = match.matched + match.unmatched.count + match.misshapen.count
     if match.isComplete {
       content.notice(
-        .good, "All \(total.counted("module")) find their layer in \(match.base.fileTitle).")
+        .good, "All \(total.counted("module")) find their layer in \(FileLabel.name(match.base)).")
     } else {
       content.notice(
         .fault,
-        "\((total - match.matched).grouped) of \(total.counted("module")) find no layer of their shape in \(match.base.fileTitle).",
+        "\((total - match.matched).grouped) of \(total.counted("module")) find no layer of their shape in \(FileLabel.name(match.base)).",
         advice: match.misfit
           ?? "They would be left out: take the base that the adapter was trained on.")
     }
@@ -146,10 +146,10 @@ extension FileDifference {
     let isOfChanges = comparison == .changes
     let noun = isOfChanges ? "module" : "tensor"
     guard !hasEqualTensors else {
-      return "Equal to \(other.fileTitle): all \(equal.counted(noun))."
+      return "Equal to \(FileLabel.name(other)): all \(equal.counted(noun))."
     }
     return
-      "Compared with \(other.fileTitle): \(equal.grouped) \(noun)s equal, \(changed.count.grouped) changed, "
+      "Compared with \(FileLabel.name(other)): \(equal.grouped) \(noun)s equal, \(changed.count.grouped) changed, "
       + "\(reshaped.count.grouped) of another \(isOfChanges ? "kind" : "format") or shape, "
       + "\(onlyHere.count.grouped) only here, \(onlyThere.count.grouped) only there."
   }

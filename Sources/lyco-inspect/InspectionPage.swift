@@ -14,7 +14,7 @@ struct InspectionPage {
 
   var html: String {
     var page = HTMLPage(
-      report.kindTitle, subtitle: report.file.fileTitle,
+      report.kindTitle, subtitle: FileLabel.name(report.file),
       tool: "lyco-inspect")
     page.section("Overview", writeOverview)
     page.section("Check", writeCheck)
@@ -105,7 +105,7 @@ struct InspectionPage {
   /// Of all changes as one vector; nil where none is known.
   static func totalNorm(_ statistics: [TensorStatistics]) -> Double? {
     let norms = statistics.compactMap(\.deltaNorm)
-    return norms.isEmpty ? nil : norms.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return norms.isEmpty ? nil : norms.normOfWhole
   }
 
   // MARK: How it is stored
@@ -181,11 +181,6 @@ extension InspectionReport {
     let word = kind.rawValue
     return word.prefix(1).uppercased() + word.dropFirst()
   }
-}
-
-extension String {
-  /// The last part of a path.
-  var fileTitle: String { split(separator: "/").last.map(String.init) ?? self }
 }
 
 extension Int {

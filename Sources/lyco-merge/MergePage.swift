@@ -40,8 +40,8 @@ struct MergePage {
   // MARK: Sections
 
   private func summary(_ content: inout HTMLContent) {
-    let total = Self.norm(changes.map(\.change))
-    let base = Self.norm(changes.map(\.norm))
+    let total = changes.map(\.change).normOfWhole
+    let base = changes.map(\.norm).normOfWhole
     content.figures([
       .init("Size", "\(ByteCount(report.bytes))", "\(report.copiedTensors) tensors copied"),
       .init("Changed", "\(report.changedTensors)", "tensors, by \(report.matched) modules"),
@@ -88,7 +88,7 @@ struct MergePage {
             adapter.file, "\(Float(adapter.ratio))", "\(Float(adapter.textEncoderRatio))",
             adapter.algorithms.sorted { $0.key < $1.key }
               .map { "\($0.value) \($0.key.algorithmLabel)" }.joined(separator: ", "),
-            "\(adapter.tensors)", Self.norm(parts(of: index).map(\.change)).short,
+            "\(adapter.tensors)", parts(of: index).map(\.change).normOfWhole.short,
           ]
         }))
     guard report.adapters.count > 1 else { return }
@@ -132,9 +132,9 @@ struct MergePage {
     HeatMap.maps(title, measure: "‖ΔW‖ / ‖W‖", of: places) { members in
       let own = members.map { weights[$0] }
       let changes = own.compactMap(change)
-      let base = Self.norm(own.map(\.norm))
+      let base = own.map(\.norm).normOfWhole
       guard !changes.isEmpty, base > 0 else { return nil }
-      let value = Self.norm(changes) / base
+      let value = changes.normOfWhole / base
       return .init(value, value.short)
     }
   }
@@ -172,9 +172,9 @@ struct MergePage {
           .number("rounding / change"),
         ],
         groups.map { format, changes in
-          let change = Self.norm(changes.map(\.change))
+          let change = changes.map(\.change).normOfWhole
           let roundings = changes.compactMap(\.rounding)
-          let rounding = roundings.count == changes.count ? Self.norm(roundings) : nil
+          let rounding = roundings.count == changes.count ? roundings.normOfWhole : nil
           return [
             format, "\(changes.count)", change.short, rounding?.short ?? "–",
             rounding.flatMap { change > 0 ? ($0 / change).short : nil } ?? "–",
@@ -221,9 +221,5 @@ struct MergePage {
   private static func format(_ change: MergeReport.Change) -> String {
     guard let before = change.before else { return "new, \(change.after)" }
     return before == change.after ? before : "\(before) → \(change.after)"
-  }
-
-  private static func norm(_ values: [Double]) -> Double {
-    values.reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 }
