@@ -1,9 +1,7 @@
-import SystemPackage
-
 /// What titles call a file.
 package enum FileLabel {
-  /// The last part of a path; the path where it has none.
+  /// The last part of a path; the path where it has none. A text, since metadata name files with bytes no path has.
   package static func name(_ path: String) -> String {
-    FilePath(path).lastComponent?.string ?? path
+    path.split(separator: "/").last.map(String.init) ?? path
   }
 }
