@@ -5,10 +5,14 @@ Run with the package installed: python -m unittest discover Python/tests
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pathlib
+import pickle
 import signal
 import struct
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -66,6 +70,32 @@ class FunctionTests(unittest.TestCase):
         self.assertEqual(algorithms(one), algorithms(report))
         self.assertEqual((one["kind"], other["kind"]), ("adapter", "checkpoint"))
         self.assertEqual(len(lyco.inspect([path])), 1)
+
+    def test_a_folder_is_catalogued_with_what_is_broken_in_it(self) -> None:
+        path = self.extracted()
+        (self.folder / "cut.safetensors").write_bytes(path.read_bytes()[:1000])
+        report = lyco.inspect(self.folder)
+        self.assertEqual([entry["file"] for entry in report["entries"]], [path.name])
+        self.assertEqual([fault["file"] for fault in report["faults"]], ["cut.safetensors"])
+
+    def test_a_name_in_bytes(self) -> None:
+        path = self.folder / os.fsdecode(b"\xff.safetensors")
+        path.write_bytes(self.extracted().read_bytes())
+        self.assertEqual(lyco.inspect(os.fsencode(path))["kind"], "adapter")
+
+    def test_calls_of_several_threads(self) -> None:
+        """What one hears is of its own tool."""
+        path = self.extracted()
+
+        def merge(number: int) -> int:
+            heard: list[lyco.Progress] = []
+            lyco.merge(
+                BASE, [path] * (number + 1), self.folder / f"{number}.safetensors", ratio=0.1, threads=1,
+                progress=heard.append)
+            return int(len(heard) > 0 and heard[-1].share == 1)
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual(list(pool.map(merge, range(4))), [1] * 4)
 
     def test_what_inspect_finds_is_no_error(self) -> None:
         self.assertIsInstance(lyco.inspect(BASE, diff=TUNED), dict)
@@ -131,6 +161,19 @@ class ErrorTests(unittest.TestCase):
         self.assertIn("/no/such/file.safetensors", str(caught.exception))
         self.assertNotIn("\n", str(caught.exception))
 
+    def test_an_error_of_a_list_has_what_is_known_of_the_others(self) -> None:
+        with self.assertRaisesRegex(lyco.WorkError, "/no/such/file") as caught:
+            lyco.inspect([BASE, "/no/such/file.safetensors"])
+        self.assertEqual([report["file"] for report in caught.exception.report], [str(BASE)])
+
+    def test_errors_pass_from_process_to_process(self) -> None:
+        with self.assertRaises(lyco.WorkError) as caught:
+            lyco.inspect("/no/such/file.safetensors")
+        error = pickle.loads(pickle.dumps(caught.exception))
+        self.assertIs(type(error), lyco.WorkError)
+        self.assertEqual(
+            (str(error), error.tool, error.status), (str(caught.exception), "lyco-inspect", 1))
+
     def test_usage(self) -> None:
         with self.assertRaisesRegex(lyco.UsageError, "at least 1"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", linear_dim=-1)
@@ -176,6 +219,35 @@ class InterruptionTests(unittest.TestCase):
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.addCleanup(signal.signal, signal.SIGINT, before)
         self.test_what_a_listener_raises_ends_the_work()
+
+    def test_a_tool_ends_with_the_program_that_called_it(self) -> None:
+        """Killed, it can interrupt nothing."""
+        code = (
+            "import lyco, sys\n"
+            f"lyco.train(pretrained_model_name_or_path={str(TINY)!r}, train_data_dir={str(TINY / 'images')!r},"
+            "  caption_extension='.txt', resolution='64', train_batch_size=4, max_train_steps=1000000, network_dim=8,"
+            f"  output_dir={str(self.folder)!r}, progress=lambda now: print(now.completed, flush=True))\n")
+        program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        self.addCleanup(program.wait)
+        assert program.stdout is not None
+        with program.stdout:
+            program.stdout.readline()
+            tools = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+            self.assertEqual(len(tools), 1)
+            program.kill()
+        end = time.monotonic() + 60
+        while self.is_running(tools[0]) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertFalse(self.is_running(tools[0]))
+        self.assertFalse(any(self.folder.glob("*.safetensors")))
+
+    @staticmethod
+    def is_running(process: str) -> bool:
+        """Whether it is there and has not only its status left to tell."""
+        try:
+            return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
 
     def test_an_interrupt_ends_the_work(self) -> None:
         # Whoever runs the tests may have it ignored.
