@@ -6,9 +6,13 @@ Run with the package installed: python -m unittest discover Python/tests
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import io
 import os
 import pathlib
 import pickle
+import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -187,6 +191,36 @@ class ErrorTests(unittest.TestCase):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", norms="yes")  # type: ignore[arg-type]
         with self.assertRaisesRegex(TypeError, "expected one value"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", linear_dim=[8])  # type: ignore[arg-type]
+
+
+class DocumentationTests(unittest.TestCase):
+    def test_the_page_of_installing(self) -> None:
+        """Its Python runs as it stands there, with a smaller and shorter training."""
+        page = pathlib.Path(__file__).resolve().parents[2] / "docs/install.md"
+        blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+        self.assertEqual(len(blocks), 2)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+        shutil.copy(BASE, "base.safetensors")
+        shutil.copy(TUNED, "tuned.safetensors")
+        for name in ["style.safetensors", "face.safetensors"]:
+            lyco.extract(BASE, TUNED, name, linear_dim=4)
+        shutil.copytree(TINY, "sd15.safetensors")
+        pathlib.Path("images").mkdir()
+        for picture in sorted((TINY / "images/10_bag").iterdir())[:4]:
+            shutil.copy(picture, "images")
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            names: dict[str, Any] = {}
+            for block in blocks:
+                shorter = block.replace('"512"', '"64"').replace("max_train_epochs=10", "max_train_epochs=1")
+                exec(compile(shorter, str(page), "exec"), names)
+        self.assertRegex(said.getvalue(), r"^adapter \[\{")
+        self.assertIn("training 100%", said.getvalue())
+        for name in ["adapter", "merged", "half", "out/style"]:
+            self.assertTrue(pathlib.Path(f"{name}.safetensors").exists(), name)
 
 
 class InterruptionTests(unittest.TestCase):
