@@ -58,6 +58,8 @@ END
 chmod 644 "$root"/DEBIAN/*
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 mkdir -p "$dist"
+# Whole or not at all.
+dpkg-deb --root-owner-group -Zxz --build "$root" "$dist/.lyco.deb.new" >/dev/null
 rm -f "$dist"/lyco_*_"$architecture".deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$dist/lyco_$release-1_$architecture.deb" >/dev/null
+mv "$dist/.lyco.deb.new" "$dist/lyco_$release-1_$architecture.deb"
 echo "$dist/lyco_$release-1_$architecture.deb"

@@ -199,9 +199,12 @@ def main():
         (information / "licenses").mkdir(exist_ok=True)
         copy_licences(bundled, libraries, scratch, information / "licenses")
         write_metadata(information, release)
+        # Whole or not at all.
+        unfinished = dist / f".{repaired.name}.new"
+        pack(whole, unfinished)
         for path in dist.glob("lyco-*.whl"):
             path.unlink()
-        pack(whole, dist / repaired.name)
+        unfinished.rename(dist / repaired.name)
     print(dist / repaired.name)
 
 
