@@ -185,6 +185,11 @@ class ErrorTests(unittest.TestCase):
     def test_names_that_are_no_options(self) -> None:
         with self.assertRaisesRegex(TypeError, "'linear_dim' is one"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", linear_din=8)  # type: ignore[call-arg]
+        # As other programs call it.
+        with self.assertRaisesRegex(TypeError, "'linear_dim' is one"):
+            lyco.extract(BASE, TUNED, "/tmp/none.safetensors", rank=8)  # type: ignore[call-arg]
+        with self.assertRaisesRegex(TypeError, "'device', which has no effect: "):
+            lyco.extract(BASE, TUNED, "/tmp/none.safetensors", device="cuda")  # type: ignore[call-arg]
 
     def test_values_that_options_cannot_have(self) -> None:
         with self.assertRaisesRegex(TypeError, "expected True or False"):
