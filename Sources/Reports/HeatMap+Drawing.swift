@@ -13,6 +13,8 @@ extension HeatMap {
   /// Between groups.
   private static let gap = 4.0
   private static let legendWidth = 180.0
+  /// Between turned names.
+  private static let leastNameDistance = 13.0
   /// Of a letter of 11 units, on the whole.
   private static let letter = 6.4
 
@@ -53,7 +55,7 @@ extension HeatMap {
     for (row, name) in rows.enumerated() {
       let y = Self.top + Double(row) * Self.rowHeight
       drawing.text(
-        name.shortenedAtStart(to: 33), at: .init(left - 8, y + 12), anchor: .end, style: "row")
+        name.shortenedAtStart(to: 31), at: .init(left - 8, y + 12), anchor: .end, style: "row")
       for group in groups {
         for column in group.columns {
           guard let found = cells[row][column] else { continue }
@@ -64,6 +66,7 @@ extension HeatMap {
         }
       }
     }
+    var lastName = -Self.rowHeight
     for group in groups {
       var y = floor + 4
       if showsColumns {
@@ -80,6 +83,9 @@ extension HeatMap {
       drawing.line(.init(group.x, y), .init(group.x + group.width - 1, y), style: "bracket")
       let middle = group.x + group.width / 2
       if isTurned {
+        // Where groups are narrow, one name would stand over another: cells have them too.
+        guard middle - lastName >= Self.leastNameDistance else { continue }
+        lastName = middle
         drawing.text(
           group.name, at: .init(middle + 4, y + 13), anchor: .end, style: "row", turn: -45)
       } else {

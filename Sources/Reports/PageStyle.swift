@@ -107,7 +107,7 @@ enum PageStyle {
   private static let print = """
     @media print{:root{color-scheme:light}html{font-size:11px}body{max-width:none;padding:0}nav{display:none}
     details:not([open]){display:none}figure,.notice,.figures li,tr{break-inside:avoid}h2,h3,figcaption{break-after:avoid}
-    .wide{overflow:visible}svg.map{min-width:0;max-width:calc(.8*var(--width))}svg.chart{max-width:34rem}
+    .wide{overflow:visible}svg.map{min-width:0;max-width:calc(.7*var(--width))}svg.chart{max-width:34rem}
     h2{margin:1.8rem 0 .7rem;padding-top:.8rem}th,td{max-width:none;overflow-wrap:anywhere}.bars th{width:22rem}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 
     """

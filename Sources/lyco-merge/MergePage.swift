@@ -13,8 +13,8 @@ struct MergePage {
 
   /// What has all rows of a table.
   private static let all = "--report FILE.json"
-  /// Adapters that have a map of their own at most.
-  private static let mostMaps = 6
+  /// Adapters that have a map of their own at most; cells of all maps, each of which takes some 150 bytes.
+  private static let most = (maps: 6, cells: 5000)
 
   init(_ report: MergeReport) {
     self.report = report
@@ -100,14 +100,15 @@ struct MergePage {
     let title = "Relative change ‖ΔW‖ / ‖W‖ by block and kind of layer"
     for map in maps(title, { $0.change }) { content.map(map, hasTable: false) }
     if report.adapters.count > 1 {
-      for (index, adapter) in report.adapters.enumerated().prefix(Self.mostMaps) {
+      let fitting = Self.most.cells / max(places.count, 1) - 1
+      let count = min(Self.most.maps, max(fitting, 1))
+      for (index, adapter) in report.adapters.enumerated().prefix(count) {
         let name = FileLabel.name(adapter.file)
         let title = "The same by \(name) at \(Float(adapter.ratio)) alone"
         for map in maps(title, { change(of: $0, by: index) }) { content.map(map, hasTable: false) }
       }
-      if report.adapters.count > Self.mostMaps {
-        content.remark(
-          "The first \(Self.mostMaps) adapters are drawn; '\(Self.all)' has all.")
+      if report.adapters.count > count {
+        content.remark("The first \(count.counted("adapter")) alone; '\(Self.all)' has all.")
       }
     }
     let largest = changes.filter { $0.relativeChange != nil }

@@ -196,6 +196,16 @@ import Testing
       ])
   }
 
+  /// Words of blocks within blocks belong to no block's name, parts of words do.
+  @Test func namesOfBlocksEndBeforeWhatIsInThem() {
+    func layers(_ block: String) -> [String] { ["\(block).conv1", "\(block).conv2"] }
+    let names =
+      (0..<4).flatMap { layers("up.\($0 / 2).block.\($0 % 2)") } + layers("mid.block.0")
+      + layers("middle_block.0")
+    let blocks = LayerPlace.places(of: names.map { ("vae", $0) }).map(\.block)
+    #expect(Set(blocks) == ["up.0.0", "up.0.1", "up.1.0", "up.1.1", "mid.0", "middle_block.0"])
+  }
+
   /// Dotted names keep numbers that belong to a word.
   @Test func aLayerAloneLiesInNoBlock() {
     #expect(

@@ -3,6 +3,8 @@ struct LayerTree {
   /// A name on its way into the model.
   private struct Way {
     let words: [String]
+    /// Whether dots part the words, which else may have underscores of their own.
+    let isDotted: Bool
     /// Where numbers stand that are those of parts of the model.
     var parts: [Int] = []
     /// What stands before the first number.
@@ -28,7 +30,7 @@ struct LayerTree {
 
   /// - Parameter paths: of layers of one component.
   init(_ paths: [String]) {
-    ways = paths.map { Way(words: Self.words(of: $0)) }
+    ways = paths.map { Way(words: Self.words(of: $0), isDotted: $0.contains(".")) }
     findParts()
     findHeads()
   }
@@ -88,7 +90,8 @@ struct LayerTree {
       let words = ways[index].words
       var head = words[..<first].joined(separator: ".")
       var own = words[first...last].filter { !$0.isNumber }
-      while let word = head.ending(in: containers) {
+      let separator: Character = ways[index].isDotted ? "." : "_"
+      while let word = head.ending(in: containers, behind: separator) {
         head = String(head.dropLast(word.count + 1))
         own.insert(word, at: 0)
       }
@@ -151,9 +154,10 @@ struct LayerTree {
 extension String {
   fileprivate var isNumber: Bool { !isEmpty && utf8.allSatisfy { (0x30...0x39).contains($0) } }
 
-  /// The longest of the words that it has behind others: `attentions` of `mid_block.attentions` and `mid_block_attentions`.
-  fileprivate func ending(in words: Set<String>) -> String? {
-    indices.lazy.filter { self[$0] == "." || self[$0] == "_" }
+  /// The longest of the words that it has behind others: `attentions` of `mid_block.attentions`, or of
+  /// `mid_block_attentions`.
+  fileprivate func ending(in words: Set<String>, behind separator: Character) -> String? {
+    indices.lazy.filter { self[$0] == separator }
       .map { String(self[index(after: $0)...]) }.first(where: words.contains)
   }
 }
