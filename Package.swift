@@ -194,7 +194,7 @@ let package = Package(
       swiftSettings: house),
 
     .target(
-      name: "Reports", dependencies: ["CommandSupport", "Machine", systemPackage],
+      name: "Reports", dependencies: ["CommandSupport", "Operations", "Machine", systemPackage],
       swiftSettings: house),
 
     // MARK: Tools
@@ -324,7 +324,7 @@ let package = Package(
       name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations", systemPackage],
       swiftSettings: tests),
     .testTarget(
-      name: "ReportsTests", dependencies: ["Reports", "TestSupport", systemPackage],
+      name: "ReportsTests", dependencies: ["Reports", "Operations", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "ToolTests",

@@ -46,8 +46,10 @@ extension Tool {
   }
 
   /// Says a last line and ends the process, whatever its threads are doing.
-  package static func leave(saying line: String) {
+  /// - Parameter last: done in between; what it is too late for is lost.
+  package static func leave(saying line: String, _ last: () -> Void = {}) {
     StandardError.say(line)
+    last()
     _exit(interrupted.rawValue)
   }
 }

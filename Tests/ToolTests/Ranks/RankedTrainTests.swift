@@ -178,13 +178,14 @@ import Testing
   }
 
   /// Ctrl-C at mpirun saves the state once. A rank that is killed takes the others with it, within 10 s; then the
-  /// last state is whole, which is that of the last step where there was time to save it.
+  /// last state is whole, which is that of the last step where there was time to save it, and the page says so.
   @Test(arguments: [SIGKILL, SIGINT]) func endsBySignals(signal: Int32) throws {
     // More steps than are trained in the second that mpirun leaves after Ctrl-C.
     let settings = ["--max_train_steps", "240", "--cache_latents"]
     let name = signal == SIGKILL ? "killed" : "stopped"
+    let page = file("\(name).json")
     let run = try RankedRun(
-      "lyco-train", arguments(name, accumulation: 1, settings), ranks: 2)
+      "lyco-train", arguments(name, accumulation: 1, settings + ["--html", page.string]), ranks: 2)
     let table = file("\(name).csv").string
     run.wait {
       (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 > 3
@@ -200,6 +201,10 @@ import Testing
     let state = try #require(line.firstMatch(of: /--resume (\S+-state)/)?.1)
     let states = try FileManager.default.contentsOfDirectory(atPath: file("out").string)
     #expect(states.filter { $0.contains("state") }.count == 1, "\(states)")
+    let shown = try #require(
+      try JSONSerialization.jsonObject(with: Data(contents(of: page))) as? [String: Any])
+    #expect(shown["status"] as? String == "interrupted")
+    #expect((shown["message"] as? String)?.contains("--resume \(state)") == true, "\(shown)")
     try train(name, ranks: 1, accumulation: 2, settings + ["--resume", "\(state)"])
     try train("whole", ranks: 1, accumulation: 2, settings)
     try expectEqual("whole", name)
