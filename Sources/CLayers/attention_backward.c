@@ -280,7 +280,8 @@ static void gather_keys(size_t index, void *context) {
 
 #define MOST_SLOTS ((size_t)4)
 #define WAVES_PER_THREAD ((size_t)8)
-// Bytes of what blocks of queries give to the gradients of keys.
+// Bytes of what blocks of keys give to the gradients of queries, and blocks of queries to those of keys.
+#define MOST_PARTS ((size_t)256 << 20)
 #define MOST_SUMS ((size_t)64 << 20)
 
 // How the work is shared out.
@@ -292,9 +293,13 @@ static void plan_tasks(struct attention *work, size_t heads) {
   work->runs = 1;
   work->slots = heads > 0 ? FEWER(FEWER(CEILING(wave, heads), MOST_SLOTS), segments) : 1;
   if (heads == 0 || heads * work->slots >= wanted_tasks()) return;
-  work->task_keys = KEYS;
   const size_t of_segment = FEWER(TASK_KEYS / KEYS, blocks);
-  const size_t taken = FEWER(CEILING(wanted_tasks(), heads * of_segment), work->slots);
+  const size_t part = e->batch * e->queries * work->stride * sizeof(float);
+  const size_t most = part > 0 ? MOST_PARTS / part / of_segment : 1;
+  if (most == 0) return;
+  const size_t wanted = CEILING(wanted_tasks(), heads * of_segment);
+  const size_t taken = FEWER(FEWER(wanted, work->slots), most);
+  work->task_keys = KEYS;
   work->slots = FEWER(taken * of_segment, blocks);
   if (heads * work->slots >= wanted_tasks()) return;
   const size_t queries = CEILING(e->queries, QUERIES);

@@ -3,16 +3,17 @@
 the table of docs/performance.md.
 
 usage: measure-serial-share.py BINDIR BASE [--family NAME] [--sizes PIXELS...] [--precisions P...] [--steps K]
-                               [--threads N] [--profile]
+                               [--threads N] [--profile] [--bar SHARE]
 
 BASE is a checkpoint of the real shape of the family, sd1 (default), sdxl or wan (2.1, 1.3B, one frame); one picture,
 LoRA of rank 16. serial-share.c is compiled (CC, default clang) and preloaded: it counts the processors' time of the
-thread that trains outside of parallel regions, and of all threads within. So a busy machine does not matter. The first
-step stands by itself. Computed for more threads: serial time + shared time / threads, with no cost of starting and ending
-regions, and with tasks for all.
+thread that trains outside of parallel regions, and of all threads within. What other programs take is left out. The first
+step stands by itself. Computed for more threads: serial time + shared time / threads, with no cost of starting and
+ending regions, and with tasks for all.
 
---profile records where the serial time goes with perf(1), by the function of the tool that it is spent for, and prints
-what takes 2 % of it or more. Ends with status 1 where a step's serial part is more than --bar of it (default 0.02).
+--profile finds in a second run where the serial time goes, with perf(1), by the function of the tool that it is spent
+for, and prints what takes 2 % of it or more. Ends with status 1 where a step's serial part is more than --bar of it
+(default 0.02).
 """
 
 import argparse
@@ -75,8 +76,9 @@ def demangled(names):
                           text=True).stdout.splitlines()
 
 
-def measured(options, library, precision, size):
-    """What a step takes, the first one, and what comes before; with --profile, samples of its serial time by function."""
+def measured(options, library, precision, size, is_profiled=False):
+    """What a step takes, the first one, and what comes before; in a run that is profiled, samples of its serial time by
+    function."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         train_commands.data(options.family, folder, size)
@@ -85,20 +87,21 @@ def measured(options, library, precision, size):
         command = ["env", f"LD_PRELOAD={library}", f"LYCO_SHARE_LOG={folder / 'share'}", "OMP_WAIT_POLICY=passive",
                    *command, "--threads", options.threads, "--seed", "1"]
         record = folder / "perf.data"
-        if options.profile:
-            command = ["perf", "record", "-q", "-k", "mono", "-e", "cpu-clock", "-F", "1999", "--call-graph", "fp",
-                       "-o", record, *command]
+        if is_profiled:
+            command = ["env", "LYCO_SHARE_NAMES=1", "perf", "record", "-q", "-k", "mono", "-e", "cpu-clock",
+                       "-F", "1999", "--call-graph", "fp", "-o", record, *command]
         result = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE)
         if result.returncode:
             sys.exit(f"measure-serial-share.py: lyco-train ended with status {result.returncode}")
         ends = train_commands.step_ends(folder)
         lines = [json.loads(line) for line in (folder / "share").read_text().splitlines()]
+        if is_profiled:
+            return functions(record, ends[0], ends[-1])
         found = between(lines, ends[0], ends[-1], len(ends) - 1)
         begin = ends[-1] - json.loads(result.stdout)["seconds"]
         found["first"] = between(lines, begin, ends[0])["process"]
         found["before"] = between(lines, lines[0]["wall"], begin)["process"] + lines[0]["process"]
-        profile = functions(record, ends[0], ends[-1]) if options.profile else None
-        return found, profile
+        return found
 
 
 def main():
@@ -121,7 +124,7 @@ def main():
         library = build(pathlib.Path(folder))
         for size in options.sizes:
             for precision in options.precisions:
-                found, profile = measured(options, library, precision, size)
+                found = measured(options, library, precision, size)
                 alone, shared = found["thread"] - found["inside"], found["shared"]
                 whole = alone + shared
                 gains = [f"{whole / (alone + shared / threads):.1f}" for threads in (2, 16, 64)]
@@ -131,7 +134,8 @@ def main():
                       .replace("%", " %"), flush=True)
                 if alone > options.bar * whole:
                     missed.append(f"{size} pixels, {precision}: {alone / whole:.1%} of a step is serial")
-                if profile:
+                if options.profile:
+                    profile = measured(options, library, precision, size, is_profiled=True)
                     profiles.append((f"{size} pixels, {precision}", profile, alone))
     for title, profile, alone in profiles:
         samples = sum(profile.values())

@@ -5,7 +5,8 @@
 // processors' seconds of the process, of the training thread in all and inside of regions, and of all threads in the
 // work of regions, without what they wait; regions; page faults.
 //
-// Outside of regions the thread is called lyco-alone, so that a profile can be divided by the name.
+// With LYCO_SHARE_NAMES the thread is called lyco-alone outside of regions, so that a profile can be divided by the
+// name; that takes a little of its time.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@ static const nanoseconds interval = 20000000;
 
 static starter start_region;
 static FILE *log_file;
+static int names;
 // Regions are the training thread's; the first that starts one. Others pass through.
 static pthread_t trainer;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -64,6 +66,7 @@ static void begin(void) {
   log_file = path ? fopen(path, "w") : NULL;
   if (!start_region || !log_file) abort();
   trainer = pthread_self();
+  names = getenv("LYCO_SHARE_NAMES") != NULL;
 }
 
 void GOMP_parallel(body work, void *context, unsigned count, unsigned flags) {
@@ -74,9 +77,9 @@ void GOMP_parallel(body work, void *context, unsigned count, unsigned flags) {
   }
   struct region region = {.work = work, .context = context};
   const nanoseconds start = now(CLOCK_THREAD_CPUTIME_ID);
-  prctl(PR_SET_NAME, "lyco-together");
+  if (names) prctl(PR_SET_NAME, "lyco-together");
   start_region(timed, &region, count, flags);
-  prctl(PR_SET_NAME, "lyco-alone");
+  if (names) prctl(PR_SET_NAME, "lyco-alone");
   inside += now(CLOCK_THREAD_CPUTIME_ID) - start;
   shared_work += region.sum;
   regions++;
