@@ -54,6 +54,7 @@ void lyco_release_large_memory(void *start, size_t size);
 
 // MARK: Conversion, on all threads
 
+void lyco_copy(const float *source, float *target, size_t count);
 void lyco_narrow(const float *source, uint16_t *target, size_t count);
 void lyco_widen(const uint16_t *source, float *target, size_t count);
 

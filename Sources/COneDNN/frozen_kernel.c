@@ -46,7 +46,7 @@ lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inpu
   if (kernel->type == dnnl_bf16)
     lyco_narrow(weight, kernel->values, count_of(kernel));
   else
-    memcpy(kernel->values, weight, count_of(kernel) * sizeof(float));
+    lyco_copy(weight, kernel->values, count_of(kernel));
   return kernel;
 }
 

@@ -230,7 +230,7 @@ void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const 
   struct rows work = {matrix, weight, NULL, NULL, first};
   switch (matrix->storage) {
     case LYCO_STORED_F32:
-      memcpy((float *)matrix->values + start, weight, count * sizeof(float));
+      lyco_copy(weight, (float *)matrix->values + start, count);
       break;
     case LYCO_STORED_BF16: lyco_narrow(weight, (uint16_t *)matrix->values + start, count); break;
     case LYCO_STORED_INT8: lyco_parallel(rows, quantize_row, &work); break;

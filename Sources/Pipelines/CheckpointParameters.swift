@@ -1,3 +1,4 @@
+import Autograd
 package import Checkpoints
 import DiffusionModels
 import ModelFamilies
@@ -24,7 +25,7 @@ package struct CheckpointParameters: ParameterSource {
     _ component: String, _ path: String, _ parameter: String
   ) throws -> Tensor? {
     try slot(component, path, parameter).map { slot in
-      let tensor = try base.tensor(slot)
+      let tensor = try base.tensor(slot, sharing: ComputeThreads.forEach)
       // The model has a copy of its own; pages of a large file would stand beside it.
       base.file.tensors[slot.key]?.releasePages()
       return tensor
