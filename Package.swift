@@ -42,14 +42,14 @@ let ownRuntime: [LinkerSetting] =
   ]
 
 /// One command line tool: words only, the work is in `Operations`.
-func tool(_ name: String) -> Target {
+func tool(_ name: String, _ others: Target.Dependency...) -> Target {
   .executableTarget(
     name: name,
     dependencies: [
       "CommandSupport", "Reports", "Machine", "Operations", "Checkpoints", "Safetensors",
       "ModelFamilies", "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
-    ],
+    ] + others,
     swiftSettings: house, linkerSettings: ownRuntime)
 }
 
@@ -198,7 +198,7 @@ let package = Package(
       swiftSettings: house),
 
     // MARK: Tools
-    tool("lyco-extract"),
+    tool("lyco-extract", "CPlatform"),
     tool("lyco-merge"),
     tool("lyco-convert"),
     tool("lyco-inspect"),
