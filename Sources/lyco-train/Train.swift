@@ -103,8 +103,12 @@ struct Train: Tool {
 
   func work(_ given: GivenOptions) async throws {
     BLASThreads.set(1)
+    let stop = EarlyStop()
+    let lastWords: @Sendable (RankFailure) -> String = { Self.lastWords(after: $0, stop) }
     do {
-      try await Self.sharing { try await train(given, over: $0) }
+      try await Self.sharing(given, lastWords: lastWords) {
+        try await train(given, over: $0, stop)
+      }
     } catch let error as TrainingError {
       guard Self.isInterruption(error) else { throw error }
       StandardError.say("\(error)")
@@ -112,10 +116,22 @@ struct Train: Tool {
     }
   }
 
-  private func train(_ given: GivenOptions, over ranks: any Communicator) async throws {
+  /// What is said where ranks end without meeting again; the first saves the last whole step.
+  private static func lastWords(after failure: RankFailure, _ stop: EarlyStop) -> String {
+    guard failure.kind != .numbers else { return "\(failure)" }
+    do {
+      guard let state = try stop.save() else { return "\(failure)" }
+      return "\(TrainingError.stopped(reason: "\(failure)", state: state))"
+    } catch {
+      return "\(TrainingError.unsaved(reason: "\(failure)", second: "\(error)"))"
+    }
+  }
+
+  private func train(
+    _ given: GivenOptions, over ranks: any Communicator, _ stop: EarlyStop
+  ) async throws {
     guard ranks.count > 1, ranks.isFirst else { return try train(given, over: ranks, stop: nil) }
     // mpirun leaves no time to end the step.
-    let stop = EarlyStop()
     try await withTaskCancellationHandler {
       try train(given, over: ranks, stop: stop)
     } onCancel: {
