@@ -309,8 +309,8 @@ let package = Package(
       dependencies: [
         "Training", "Sampling", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints",
         "Adapters",
-        "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
-        orderedCollections,
+        "ModelFamilies", "LinearAlgebra", "Machine", "Safetensors", "Tensors", "TestSupport",
+        systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(

@@ -104,14 +104,18 @@ struct Train: Tool {
 
   func work(_ given: GivenOptions) async throws {
     BLASThreads.set(1)
+    let stop = EarlyStop()
     // The first rank begins it.
     let page = log.page.map {
       RunReport(
         FilePath(named: $0), options: given.listed(without: ["spelling", "script"]),
         note: { StandardError.say("note: \($0)") })
     }
+    let lastWords: @Sendable (RankFailure) -> String = { Self.lastWords(after: $0, stop, page) }
     do {
-      try await Self.sharing { try await train(given, over: $0, page) }
+      try await Self.sharing(given, lastWords: lastWords) {
+        try await train(given, over: $0, page, stop)
+      }
     } catch let error as TrainingError {
       guard Self.isInterruption(error) else { throw error }
       StandardError.say("\(error)")
@@ -119,14 +123,29 @@ struct Train: Tool {
     }
   }
 
+  /// What is said where ranks end without meeting again; the first saves the last whole step.
+  private static func lastWords(
+    after failure: RankFailure, _ stop: EarlyStop, _ page: RunReport?
+  ) -> String {
+    guard failure.kind != .numbers else { return "\(failure)" }
+    let end: TrainingError
+    do {
+      guard let state = try stop.save() else { return "\(failure)" }
+      end = .stopped(reason: "\(failure)", state: state)
+    } catch {
+      end = .unsaved(reason: "\(failure)", second: "\(error)")
+    }
+    page?.end(after: end)
+    return "\(end)"
+  }
+
   private func train(
-    _ given: GivenOptions, over ranks: any Communicator, _ page: RunReport?
+    _ given: GivenOptions, over ranks: any Communicator, _ page: RunReport?, _ stop: EarlyStop
   ) async throws {
     guard ranks.count > 1, ranks.isFirst else {
       return try train(given, over: ranks, page, stop: nil)
     }
     // mpirun leaves no time to end the step.
-    let stop = EarlyStop()
     try await withTaskCancellationHandler {
       try train(given, over: ranks, page, stop: stop)
     } onCancel: {
