@@ -5,15 +5,16 @@ extension HeatMap {
   /// Blocks and layers that a picture can show, what is beyond lies in the last ones; letters of their names.
   private static let most = (columns: 400, rows: 60, letters: 200)
 
-  /// Maps of layers by block and kind, one for each component of the model, the largest first. Colours are logarithmic
-  /// where values differ much.
+  /// Maps of layers by block and kind, one for each component of the model, the largest first.
   /// - Parameters:
   ///   - title: of one map; the component is added where there are several.
+  ///   - isLogarithmic: nil for what suits the values: logarithmic where they differ much.
   ///   - cell: the number of some layers of one kind in one block, by their places in `layers`; nil for none.
   /// - Returns: none where no number is known.
   /// - Complexity: O(n log n) for n layers
   package static func maps(
-    _ title: String, measure: String, of layers: [LayerPlace], cell: ([Int]) -> Cell?
+    _ title: String, measure: String, isLogarithmic: Bool? = nil, of layers: [LayerPlace],
+    cell: ([Int]) -> Cell?
   ) -> [HeatMap] {
     let components = Dictionary(grouping: layers.indices) { layers[$0].component }
       .sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
@@ -32,7 +33,8 @@ extension HeatMap {
       guard !values.isEmpty else { return nil }
       return HeatMap(
         components.count > 1 ? "\(title): \(component)" : title, measure: measure,
-        isLogarithmic: spansDecades(values), rows: rows, columns: columns, cells: cells)
+        isLogarithmic: isLogarithmic ?? spansDecades(values), rows: rows, columns: columns,
+        cells: cells)
     }
   }
 

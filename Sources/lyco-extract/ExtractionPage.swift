@@ -60,7 +60,8 @@ struct ExtractionPage {
   private func errors(_ content: inout HTMLContent) {
     let measure = "relative error"
     for map in HeatMap.maps(
-      "Relative error by block and kind of layer", measure: measure, of: places,
+      "Relative error by block and kind of layer", measure: measure, isLogarithmic: false,
+      of: places,
       cell: { members in
         let own = members.map { weights[$0] }
         let (error, change) = (own.map(\.error).normOfWhole, own.map(\.deltaNorm).normOfWhole)
