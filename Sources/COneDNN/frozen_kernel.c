@@ -17,7 +17,20 @@ struct lyco_kernel {
   // tells that.
   lyco_shared_kernel *shared;
   int is_shared;
+  // Of those with numbers that are shared and not packed.
+  struct lyco_kernel *next;
 };
+
+// Kernels that this process reads from memory that is shared, as they were read. Changed with the engine held.
+static lyco_kernel *unpacked;
+
+static void forget_unpacked(const lyco_kernel *kernel) {
+  for (lyco_kernel **place = &unpacked; *place; place = &(*place)->next)
+    if (*place == kernel) {
+      *place = kernel->next;
+      return;
+    }
+}
 
 static size_t size_of(dnnl_data_type_t type) { return type == dnnl_bf16 ? 2 : 4; }
 
@@ -26,7 +39,12 @@ static size_t count_of(const lyco_kernel *kernel) {
 }
 
 static void forget_values(lyco_kernel *kernel) {
-  lyco_shared_kernel_destroy(kernel->shared);
+  if (kernel->shared) {
+    lyco_hold_engine();
+    forget_unpacked(kernel);
+    lyco_release_engine();
+    lyco_shared_kernel_destroy(kernel->shared);
+  }
   if (!kernel->is_shared) free(kernel->values);
 }
 
@@ -55,7 +73,13 @@ lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inpu
     free(kernel);
     return NULL;
   }
-  if (kernel->is_shared && !lyco_writes_shared()) return kernel;
+  if (kernel->is_shared) {
+    lyco_hold_engine();
+    kernel->next = unpacked;
+    unpacked = kernel;
+    lyco_release_engine();
+    if (!lyco_writes_shared()) return kernel;
+  }
   if (kernel->type == dnnl_bf16)
     lyco_narrow(weight, kernel->values, count_of(kernel));
   else
@@ -90,6 +114,7 @@ static dnnl_status_t move(lyco_kernel *kernel, queried_descriptor layout, void *
   kernel->values = values;
   kernel->layout = copy;
   if (kernel->shared) {
+    forget_unpacked(kernel);
     lyco_leave_plain(kernel->shared);
     lyco_shared_kernel_destroy(kernel->shared);
     kernel->shared = NULL;
@@ -97,12 +122,15 @@ static dnnl_status_t move(lyco_kernel *kernel, queried_descriptor layout, void *
   return dnnl_success;
 }
 
-// Takes on the layout that another process has packed the kernel in. Before this product's primitive is prepared:
-// preparing may let go of others.
-static void follow(lyco_kernel *kernel) {
-  queried_descriptor layout;
-  void *packed = kernel->shared ? lyco_find_packed(kernel->shared, &layout) : NULL;
-  if (packed) move(kernel, layout, packed);
+// Takes on the layouts that other processes have packed kernels in, of all of them: until every process has, what was
+// read lies beside what is packed. Before a product's primitive is prepared: preparing may let go of others.
+static void follow(void) {
+  for (lyco_kernel *kernel = unpacked, *next; kernel; kernel = next) {
+    next = kernel->next;
+    queried_descriptor layout;
+    void *packed = lyco_find_packed(kernel->shared, &layout);
+    if (packed) move(kernel, layout, packed);
+  }
 }
 
 // The kernel in the layout that a product wants: its own, which it takes on if it had none yet, or converted.
@@ -154,7 +182,7 @@ int lyco_kernel_forward(lyco_kernel *kernel, const lyco_convolution *e, const fl
   const dnnl_data_type_t type = lyco_multiplied_type(kernel->compute);
   const lyco_packing packing = {*e, LYCO_FORWARD, type, bias != NULL};
   lyco_hold_engine();
-  follow(kernel);
+  follow();
   lyco_prepared *prepared;
   void *placed;
   dnnl_status_t status = lyco_prepare_convolution(e, LYCO_FORWARD, type, bias != NULL, &prepared);
@@ -209,7 +237,7 @@ int lyco_kernel_backward(lyco_kernel *kernel, const lyco_convolution *e, const f
   }
   const lyco_packing packing = {*e, LYCO_BACKWARD_DATA, type, 0};
   lyco_hold_engine();
-  follow(kernel);
+  follow();
   lyco_prepared *prepared;
   void *placed;
   dnnl_status_t status = lyco_prepare_convolution(

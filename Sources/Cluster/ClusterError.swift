@@ -8,6 +8,14 @@ package enum ClusterError: Error, Equatable {
   case launcher(variable: String, count: Int)
   /// Slurm started them without MPI.
   case tasks(count: Int)
+
+  /// Whether one process may find it and the others not.
+  package var isOfOne: Bool {
+    switch self {
+    case .library, .apart: true
+    case .launcher, .tasks: false
+    }
+  }
 }
 
 extension ClusterError: CustomStringConvertible {

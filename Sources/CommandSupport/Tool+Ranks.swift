@@ -44,9 +44,12 @@ extension Tool {
     do throws(ClusterError) {
       ranks = try MPICommunicator.joined { StandardError.say("Error: \(lastWords($0))") }
     } catch {
-      // It may be missing on one machine alone, and then nobody else can tell. Where it is missing on all, the first
-      // rank ends the others before they say so too.
-      if LaunchEnvironment.current.rank > 0 { sleep(secondsOfFirst) }
+      // The library may be missing on one machine alone, and then nobody else can tell. Where it is missing on all, the
+      // first rank ends the others before they say so too.
+      if LaunchEnvironment.current.rank > 0 {
+        guard error.isOfOne else { throw ExitCode.failure }
+        sleep(secondsOfFirst)
+      }
       StandardError.say("Error: rank \(LaunchEnvironment.current.rank): \(error)")
       throw ExitCode.failure
     }

@@ -66,7 +66,8 @@ import Testing
     #expect(reader.result.value == own.value)
   }
 
-  /// The numbers lie there once: as they were read until both have multiplied by them, then packed.
+  /// The numbers lie there once: as they were read, and packed once one has multiplied by them and the other has noticed,
+  /// here with the product that follows.
   @Test func whatWasReadIsGivenBack() throws {
     let memory = try Memory()
     let make = { FrozenKernel(Self.kernel(), compute: .f32) }
@@ -81,8 +82,6 @@ import Testing
     _ = Self.run(reader, side: 9, stride: 1)
     // Where convolutions read the order of files there is nothing to pack.
     guard isPacked() else { return }
-    #expect(memory.bytes.starts(with: numbers))
-    _ = Self.run(writer, side: 9, stride: 1)
     #expect(memory.bytes.prefix(numbers.count).allSatisfy { $0 == 0 } && isPacked())
     #expect(writer.value == Self.kernel() && reader.value == Self.kernel())
   }
