@@ -31,14 +31,14 @@ let heaps = Target.Dependency.product(name: "HeapModule", package: "swift-collec
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 /// One command line tool: words only, the work is in `Operations`.
-func tool(_ name: String) -> Target {
+func tool(_ name: String, _ others: Target.Dependency...) -> Target {
   .executableTarget(
     name: name,
     dependencies: [
       "CommandSupport", "Reports", "Machine", "Operations", "Checkpoints", "Safetensors",
       "ModelFamilies", "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
-    ],
+    ] + others,
     swiftSettings: house)
 }
 
@@ -187,7 +187,7 @@ let package = Package(
       swiftSettings: house),
 
     // MARK: Tools
-    tool("lyco-extract"),
+    tool("lyco-extract", "CPlatform"),
     tool("lyco-merge"),
     tool("lyco-convert"),
     tool("lyco-inspect"),

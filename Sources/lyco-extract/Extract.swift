@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import CPlatform
 import Checkpoints
 import CommandSupport
 import LinearAlgebra
@@ -172,5 +173,8 @@ struct Extract: Tool {
     }
   }
 
-  static func main() async { await start() }
+  static func main() async {
+    lyco_keep_all_freed_memory()
+    await start()
+  }
 }
