@@ -23,6 +23,20 @@ package protocol ExtractableAlgorithm: AdapterAlgorithm {
   static func options(
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption]
+
+  /// What share of ‖Δ‖² any of the options takes away at most, as a sample of the change tells it, which
+  /// has less to fit and so leaves less; 1 where nothing is known, or finding out is no cheaper than
+  /// the options.
+  /// - Throws: as `options`.
+  static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double
+}
+
+extension ExtractableAlgorithm {
+  package static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double { 1 }
 }
 
 extension ExtractableAlgorithm {

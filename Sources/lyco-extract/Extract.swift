@@ -130,7 +130,7 @@ struct Extract: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
-    try await Self.sharing { try await extract(given, over: $0) }
+    try await Self.sharing(given) { try await extract(given, over: $0) }
   }
 
   private func extract(_ given: GivenOptions, over ranks: any Communicator) async throws {
