@@ -28,22 +28,14 @@ fi
 
 "$skips" || swift build "${build[@]}" --build-tests --quiet
 bundle="$(swift build "${build[@]}" --show-bin-path)/lycoPackageTests.xctest"
-# Three processes: what starts the tools waits for them half of the time, for the disk and for processes that are to hang.
-slow='^ToolTests\.(FaultTests|Ranked|Launch|Interrupt)'
-groups=("--skip ^ToolTests\." "--filter $slow" "--filter ^ToolTests\. --skip $slow")
-told="$(mktemp -d)"
-jobs=()
-# Each in a group of its own: a shell lets what is behind it ignore Ctrl-C otherwise, and tests press it.
-set -m
-trap 'for job in "${jobs[@]}"; do kill -- "-$job" 2>/dev/null || true; done; rm -rf "$told"' EXIT
-for group in "${!groups[@]}"; do
-  read -ra choice <<<"${groups[group]}"
-  "$bundle" --testing-library swift-testing --quiet "${choice[@]}" >"$told/$group" 2>&1 &
-  jobs+=("$!")
-done
+# Two processes: what starts the tools waits for them most of the time, and the other keeps the processors busy. Those
+# of the tools are in the foreground, since a shell lets what is behind it ignore Ctrl-C, and they press it.
+told="$(mktemp)"
+trap 'kill "${others-}" 2>/dev/null || true; rm -f "$told"' EXIT
+"$bundle" --testing-library swift-testing --quiet --skip '^ToolTests\.' >"$told" 2>&1 &
+others=$!
 status=0
-for group in "${!jobs[@]}"; do
-  wait "${jobs[group]}" || status=$?
-  cat "$told/$group"
-done
+"$bundle" --testing-library swift-testing --quiet --filter '^ToolTests\.' || status=$?
+wait "$others" || status=$?
+cat "$told"
 exit "$status"
