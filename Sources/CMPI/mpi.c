@@ -340,7 +340,7 @@ static void slices(size_t count, int *counts, int *places) {
   }
 }
 
-int lyco_mpi_add(const float *values, size_t count, float *sums, float *received) {
+int lyco_mpi_add(const float *values, size_t count, int begins, float *sums, float *received) {
   // Places are ints: 8 GiB, and as much in all that is received.
   if (count > INT_MAX - 16 * (size_t)size) return 2;
   int *ints = malloc(4 * sizeof(int) * size);
@@ -365,6 +365,10 @@ int lyco_mpi_add(const float *values, size_t count, float *sums, float *received
     size_t end = start + block < width ? start + block : width;
     for (int i = 0; i < size; i++) {
       const float *term = i == rank ? mine : received + width * i;
+      if (begins && i == 0) {
+        memcpy(sums + start, term + start, (end - start) * sizeof *sums);
+        continue;
+      }
       for (size_t j = start; j < end; j++) sums[j] += term[j];
     }
   }

@@ -53,8 +53,7 @@ int main(int argc, char **arguments) {
   for (int round = -1; round < rounds; round++) {
     meet(heads);
     double start = now();
-    memset(sums, 0, own * sizeof(float));
-    if (lyco_mpi_add(values, count, sums, received) || lyco_mpi_collect(sums, all, count)) return 1;
+    if (lyco_mpi_add(values, count, 1, sums, received) || lyco_mpi_collect(sums, all, count)) return 1;
     meet(heads);
     if (round >= 0) times[0][round] = now() - start;
     meet(heads);

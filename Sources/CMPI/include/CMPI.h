@@ -58,8 +58,9 @@ int lyco_mpi_collect_bytes(const void *own, const uint64_t *counts, void *all);
 size_t lyco_mpi_slice_start(size_t count, int rank);
 
 /* Adds the numbers of all ranks, in the order of ranks, to the sums of the slice that this one owns.
-   Every number travels once. received: room for size times the slice. */
-int lyco_mpi_add(const float *values, size_t count, float *sums, float *received);
+   Every number travels once. begins: the sums are those of these numbers alone, whatever stands there.
+   received: room for size times the slice. */
+int lyco_mpi_add(const float *values, size_t count, int begins, float *sums, float *received);
 
 /* All ranks get the sums of all slices. */
 int lyco_mpi_collect(const float *sums, float *all, size_t count);
