@@ -28,6 +28,8 @@ package import SystemPackage
       // Opening a pipe must not wait for its writer.
       file = try Posix.openFile(path, O_RDONLY | O_NONBLOCK)
     } catch {
+      // It cannot be opened at all, and the system says "no such device".
+      if InputFile.kind(of: path) == .socket { throw .notAFile(path, found: .socket) }
       throw .io(path, .open, error)
     }
     defer { Posix.closeFile(file) }

@@ -60,6 +60,14 @@ import TorchFiles
     #expect(error(opening: path) == .notAFile(path, found: .fifo))
   }
 
+  /// Cannot be opened at all.
+  @Test func rejectsSocket() {
+    let folder = TemporaryFolder()
+    let path = folder.file("socket.safetensors")
+    #expect(mknod(path.string, S_IFSOCK | 0o600, 0) == 0)
+    #expect(error(opening: path) == .notAFile(path, found: .socket))
+  }
+
   @Test func rejectsDevice() {
     #expect(error(opening: "/dev/null") == .notAFile("/dev/null", found: .device))
   }
