@@ -28,14 +28,19 @@ fi
 
 "$skips" || swift build "${build[@]}" --build-tests --quiet
 bundle="$(swift build "${build[@]}" --show-bin-path)/lycoPackageTests.xctest"
-# Two processes: what starts the tools waits for them most of the time, and the other keeps the processors busy. Those
-# of the tools are in the foreground, since a shell lets what is behind it ignore Ctrl-C, and they press it.
-told="$(mktemp)"
-trap 'kill "${others-}" 2>/dev/null || true; rm -f "$told"' EXIT
-"$bundle" --testing-library swift-testing --quiet --skip '^ToolTests\.' >"$told" 2>&1 &
-others=$!
+# Three processes, since what starts the tools waits for them most of the time: the faults, where nothing else is done,
+# the other tests of the tools, and the rest. Those of the tools are in the foreground, since a shell lets what is behind
+# it ignore Ctrl-C, and they press it.
+told="$(mktemp -d)"
+behind=()
+trap 'kill "${behind[@]}" 2>/dev/null || true; rm -rf "$told"' EXIT
+run=("$bundle" --testing-library swift-testing --quiet)
+"${run[@]}" --skip '^ToolTests\.' >"$told/others" 2>&1 &
+behind+=($!)
+"${run[@]}" --filter '^ToolTests\.FaultTests' >"$told/faults" 2>&1 &
+behind+=($!)
 status=0
-"$bundle" --testing-library swift-testing --quiet --filter '^ToolTests\.' || status=$?
-wait "$others" || status=$?
-cat "$told"
+"${run[@]}" --filter '^ToolTests\.' --skip '^ToolTests\.FaultTests' || status=$?
+for process in "${behind[@]}"; do wait "$process" || status=$?; done
+cat "$told"/*
 exit "$status"
