@@ -2,15 +2,14 @@
 package struct DataTable: Sendable {
   package struct Column: Sendable {
     package let title: String
-    /// Numbers are aligned to the right, with digits of one width.
-    package let isNumber: Bool
+    /// Begins the classes by which the style knows its cells; nil for cells like any.
+    fileprivate let mark: Character?
 
-    package init(_ title: String, isNumber: Bool = false) {
-      (self.title, self.isNumber) = (title, isNumber)
-    }
-
-    package static func number(_ title: String) -> Column { Column(title, isNumber: true) }
-    package static func text(_ title: String) -> Column { Column(title) }
+    /// Aligned to the right, with digits of one width.
+    package static func number(_ title: String) -> Column { Column(title: title, mark: "n") }
+    package static func text(_ title: String) -> Column { Column(title: title, mark: nil) }
+    /// A short name or a date, which stays in one line.
+    package static func word(_ title: String) -> Column { Column(title: title, mark: "w") }
   }
 
   /// Rows that a page shows at most.
@@ -33,8 +32,10 @@ package struct DataTable: Sendable {
   /// The element of a page.
   var html: String {
     // Told once for each column, not for every cell.
-    let numbers = columns.indices.filter { columns[$0].isNumber }.map { "n\($0 + 1)" }
-    var text = "<table\(numbers.isEmpty ? "" : " class=\"\(numbers.joined(separator: " "))\"")>\n"
+    let classes = columns.indices.compactMap { index in
+      columns[index].mark.map { "\($0)\(index + 1)" }
+    }
+    var text = "<table\(classes.isEmpty ? "" : " class=\"\(classes.joined(separator: " "))\"")>\n"
     text += "<thead><tr>"
     for column in columns { text += "<th scope=\"col\">\(column.title.escapedForHTML)</th>" }
     text += "</tr></thead>\n<tbody>\n"

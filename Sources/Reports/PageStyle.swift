@@ -50,7 +50,8 @@ enum PageStyle {
     th{color:var(--quiet);font-weight:500}
     thead th{border-bottom:1px solid var(--rule);white-space:nowrap}
     tbody tr+tr>*{border-top:1px solid var(--rule)}
-    \(numberColumns){text-align:right;white-space:nowrap}
+    \(columns("n")){text-align:right;white-space:nowrap}
+    \(columns("w")){white-space:nowrap}
     .bars{width:100%;table-layout:fixed;overflow-wrap:anywhere}
     .bars th{width:15rem;padding-right:.9rem;color:var(--ink);font-weight:400}
     .bars td{width:5.5rem;text-align:right;white-space:nowrap;color:var(--quiet)}
@@ -112,10 +113,11 @@ enum PageStyle {
 
     """
 
-  /// Of the first twelve columns: `DataTable` says which of them hold numbers.
-  private static let numberColumns = (1...12).map {
-    ".n\($0) th:nth-child(\($0)),.n\($0) td:nth-child(\($0))"
-  }.joined(separator: ",")
+  /// Those of the first twelve columns with this mark: `DataTable` says which they are.
+  private static func columns(_ mark: Character) -> String {
+    (1...12).map { ".\(mark)\($0) th:nth-child(\($0)),.\(mark)\($0) td:nth-child(\($0))" }
+      .joined(separator: ",")
+  }
 
   private static let seriesColors = (1...8).map {
     ".curve.s\($0){stroke:var(--s\($0))}.dot.s\($0){fill:var(--s\($0))}.legend .s\($0){color:var(--s\($0))}"

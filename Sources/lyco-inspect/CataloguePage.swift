@@ -67,9 +67,9 @@ struct CataloguePage {
     guard !entries.isEmpty else { return }
     let isAdapter = kind == .adapter
     let hasTags = entries.contains { !$0.tags.isEmpty || $0.triggerPhrase != nil }
-    var columns: [DataTable.Column] = [.text("file"), .text("title"), .text("family")]
+    var columns: [DataTable.Column] = [.text("file"), .text("title"), .word("family")]
     if isAdapter { columns += [.text("algorithm"), .number("rank"), .number("modules")] }
-    columns += [.number("size"), .text("format"), .text("date")]
+    columns += [.number("size"), .text("format"), .word("date")]
     if isAdapter { columns.append(.text("base")) }
     if hasTags { columns.append(.text("words")) }
     content.limited(
