@@ -187,7 +187,14 @@ let package = Package(
       swiftSettings: house),
 
     // MARK: Tools
-    tool("lyco-extract"),
+    .executableTarget(
+      name: "lyco-extract",
+      dependencies: [
+        "CommandSupport", "Reports", "Machine", "Operations", "Training", "Sampling", "Pipelines",
+        "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
+        "Tensors", argumentParser, systemPackage,
+      ],
+      swiftSettings: house),
     tool("lyco-merge"),
     tool("lyco-convert"),
     tool("lyco-inspect"),
