@@ -7,9 +7,9 @@ extension Preset {
   package init(named name: String) throws(CheckpointError) {
     func plain(_ name: String) -> String { name.lowercased().replacing("_", with: "-") }
     if let known = Self.builtInNames.first(where: { plain($0) == plain(name) }),
-      let text = Self.builtIn(known)
+      let table = Self.builtIn(known)
     {
-      try self.init(name: known, toml: text)
+      try self.init(name: known, table: table)
       return
     }
     let bytes: [UInt8]

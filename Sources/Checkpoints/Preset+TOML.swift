@@ -9,8 +9,8 @@ extension Preset {
   /// The presets that come with the suite, LyCORIS' own, in the order in which they are named to users.
   package static let builtInNames = folder.inOrder.map(\.name)
 
-  /// TOML text of a built-in preset; nil if there is none of that name.
-  static func builtIn(_ name: String) -> String? { folder.text(name) }
+  /// What a built-in preset says; nil if there is none of that name.
+  static func builtIn(_ name: String) -> TOMLTable? { folder.table(ifAny: name)?.toml }
 
   /// Keys of a preset file. Those with an `unet_` or `text_encoder_` prefix are of LyCORIS' kohya
   /// mode, the plain ones of its generic wrapper, where they mean the denoiser.
@@ -29,13 +29,18 @@ extension Preset {
   }
 
   init(name: String, toml: [UInt8]) throws(CheckpointError) {
-    self.init(name: name)
     let table: TOMLTable
     do {
       table = try TOMLParser.table(parsing: toml)
     } catch {
       throw .presetSyntax(name, detail: error.description)
     }
+    try self.init(name: name, table: table)
+  }
+
+  /// - Throws: `CheckpointError.presetKey`, `.presetValue`, `.presetPattern`
+  init(name: String, table: TOMLTable) throws(CheckpointError) {
+    self.init(name: name)
     for key in table.keys where !Self.keys.contains(key) && key != Self.place {
       throw .presetKey(name, key: key, known: Self.keys)
     }

@@ -7,7 +7,7 @@ package struct ReaderOptions: ParsableArguments {
     name: .customLong("reader"),
     help: ArgumentHelp(
       "The program that is to load the adapter: "
-        + AdapterReader.all.map(\.name).joined(separator: ", ")
+        + OptionWords.readers.words.joined(separator: ", ")
         + ". What it does not read as it is meant is said. lyco-convert writes its names, and both tools that "
         + "write the norms of DoRA that it reads, unless others are given.",
       valueName: "program"), completion: .list(OptionWords.readers.words))

@@ -1,19 +1,17 @@
-import TOML
+package import TOML
 
 /// A table of a file that is part of the program. A mistake in one is a defect that every test meets, so it
 /// traps, with the key.
 package struct EmbeddedTable: Sendable {
-  private let table: TOMLTable
+  private let table: PackedTable
 
-  private init(_ table: TOMLTable) { self.table = table }
+  private init(_ table: PackedTable) { self.table = table }
 
-  package init(_ text: String) {
-    do {
-      table = try TOMLParser.table(parsing: Array(text.utf8))
-    } catch {
-      preconditionFailure("embedded table: \(error)")
-    }
-  }
+  /// - Parameter packed: see `PackedTable`.
+  package init(packed: String) { table = PackedTable(packed) }
+
+  /// All of it, for what reads the same keys in files of users.
+  package var toml: TOMLTable { table.table }
 
   package func string(ifAny key: String) -> String? { value(key, "a text", \.string) }
   package func strings(ifAny key: String) -> [String]? { value(key, "a list of texts", \.strings) }
@@ -73,7 +71,7 @@ package struct EmbeddedTable: Sendable {
     Dictionary(uniqueKeysWithValues: table.keys.map { ($0, read(self, $0)) })
   }
 
-  private func value<T>(_ key: String, _ expected: String, _ read: (TOMLValue) -> T?) -> T? {
+  private func value<T>(_ key: String, _ expected: String, _ read: (PackedValue) -> T?) -> T? {
     guard let value = table[key] else { return nil }
     guard let read = read(value) else {
       preconditionFailure("embedded table: '\(key)' is not \(expected)")

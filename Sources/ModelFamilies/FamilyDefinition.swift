@@ -105,8 +105,9 @@ struct FamilyDefinition: Sendable {
 }
 
 extension FamilyDefinition {
-  /// The definitions of all families but `generic`, in order of preference.
-  static let all = EmbeddedFolder("Families", of: EmbeddedTables.files).inOrder.map {
-    FamilyDefinition($0.table)
-  }
+  /// The files of all families but `generic`, in order of preference.
+  static let tables = EmbeddedFolder("Families", of: EmbeddedTables.files).inOrder.map(\.table)
+
+  /// What those files say. Who wants no more than names finds them in `ModelFamily.all`, which reads nothing else.
+  static let all = tables.map { FamilyDefinition($0) }
 }

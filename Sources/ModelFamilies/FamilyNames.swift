@@ -8,7 +8,7 @@ package struct FamilyNames: Sendable {
   /// - Complexity: reads the tables' text: about half a millisecond.
   package init?(of family: ModelFamily) {
     guard let definition = family.definition else { return nil }
-    self.family = FamilyTables(definition)
+    self.family = FamilyTables.tables(of: definition)
   }
 
   /// The short name of the family.

@@ -21,7 +21,7 @@ struct FamilyReading {
   }
 
   init(of checkpoint: CheckpointKeys, as definition: FamilyDefinition) {
-    family = FamilyTables(definition)
+    family = FamilyTables.tables(of: definition)
     let others = (definition.others ?? [:]).sorted { $0.key < $1.key }
     componentNames = definition.components.map(\.name) + others.map(\.key)
     components.reserveCapacity(checkpoint.tensors.count)

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A family with the name tables of its components, in the definition's order.
 struct FamilyTables: Sendable {
   let definition: FamilyDefinition
@@ -7,20 +9,25 @@ struct FamilyTables: Sendable {
   /// The prefixes that a format, or a family itself, writes before names of a column, by component.
   private let written: [[(prefix: String, column: Int)]]
 
-  /// Those of `FamilyDefinition.all`, for names that may be of any.
-  static let all = {
-    var read: [NameTable.Source: NameTable] = [:]
-    return FamilyDefinition.all.map { FamilyTables($0, knowing: &read) }
-  }()
+  /// What was read of the embedded tables so far.
+  private struct Read {
+    var families: [String: FamilyTables] = [:]
+    /// Many families have the same text encoders.
+    var tables: [NameTable.Source: NameTable] = [:]
+  }
+  private static let read = Mutex(Read())
 
-  /// - Complexity: reads the tables' text: about half a millisecond.
-  init(_ definition: FamilyDefinition) {
-    var read: [NameTable.Source: NameTable] = [:]
-    self.init(definition, knowing: &read)
+  /// The tables of a family, which are read when it is first asked for: about half a millisecond.
+  static func tables(of definition: FamilyDefinition) -> FamilyTables {
+    read.withLock { read in
+      if let known = read.families[definition.name] { return known }
+      let tables = FamilyTables(definition, knowing: &read.tables)
+      read.families[definition.name] = tables
+      return tables
+    }
   }
 
-  /// - Parameter known: tables that were read already, since many families have the same text encoders; those read
-  ///   here are added.
+  /// - Parameter known: tables that were read already; those read here are added.
   private init(_ definition: FamilyDefinition, knowing known: inout [NameTable.Source: NameTable]) {
     self.definition = definition
     let tables = definition.components.map { component -> NameTable in

@@ -52,9 +52,9 @@ extension ModelFamily {
   private static func stated(
     _ names: AdapterModuleNames, _ metadata: [String: String]
   ) -> [AdapterCandidate] {
-    FamilyTables.all.compactMap { tables in
-      guard names.exclusion(of: tables.definition, ofAnySize: true) == nil else { return nil }
-      let candidate = names.candidate(tables, metadata)
+    FamilyDefinition.all.compactMap { definition in
+      guard names.exclusion(of: definition, ofAnySize: true) == nil else { return nil }
+      let candidate = names.candidate(FamilyTables.tables(of: definition), metadata)
       return candidate.metadata != nil && candidate.known * 2 >= names.sample.count
         ? candidate : nil
     }
@@ -65,12 +65,12 @@ extension ModelFamily {
   ) -> (candidates: [AdapterCandidate], exclusions: [String]) {
     var exclusions: [String] = []
     var candidates: [AdapterCandidate] = []
-    for tables in FamilyTables.all {
-      if let exclusion = names.exclusion(of: tables.definition) {
-        exclusions.append("not \(tables.definition.name): \(exclusion)")
+    for definition in FamilyDefinition.all {
+      if let exclusion = names.exclusion(of: definition) {
+        exclusions.append("not \(definition.name): \(exclusion)")
         continue
       }
-      let candidate = names.candidate(tables, metadata)
+      let candidate = names.candidate(FamilyTables.tables(of: definition), metadata)
       if candidate.known * 2 >= names.sample.count, candidate.known > 0 {
         candidates.append(candidate)
       }

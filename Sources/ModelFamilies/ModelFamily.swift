@@ -10,7 +10,9 @@ package struct ModelFamily: Hashable, Sendable {
   package static let generic = ModelFamily(name: "generic", title: "any model, by its own names")
 
   /// All families, `generic` last. Where two fit equally well, the earlier is chosen.
-  package static let all: [ModelFamily] = FamilyDefinition.all.map(\.family) + [generic]
+  package static let all: [ModelFamily] =
+    FamilyDefinition.tables.map { ModelFamily(name: $0.string("name"), title: $0.string("title")) }
+    + [generic]
 
   /// The family of that short name.
   package static func named(_ name: String) -> ModelFamily? { all.first { $0.name == name } }

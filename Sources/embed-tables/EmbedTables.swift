@@ -1,6 +1,8 @@
 import FoundationEssentials
+import TOML
 
-/// Writes one Swift file that holds the tables of a target as texts, for the plugin of the same name.
+/// Writes one Swift file that holds the tables of a target as `PackedTable` reads them, for the plugin of the same
+/// name: a tool that starts parses nothing. A file that is no TOML ends the build.
 ///
 /// usage: embed-tables OUTPUT.swift FOLDER FILE…
 ///
@@ -13,14 +15,20 @@ import FoundationEssentials
     }
     let start = folder.hasSuffix("/") ? folder : folder + "/"
     var lines = [
-      "/// The TOML files of this target by their paths in it.",
+      "/// The TOML files of this target, packed, by their paths in it.",
       "enum EmbeddedTables {",
-      "  static let files: [(path: String, text: String)] = [",
+      "  static let files: [(path: String, packed: String)] = [",
     ]
     for file in arguments.dropFirst(2).sorted() {
       guard file.hasPrefix(start) else { fatalError("\(file) is not in \(start)") }
       let text = try String(contentsOfFile: file, encoding: .utf8)
-      lines.append("    (\(literal(String(file.dropFirst(start.count)))), \(literal(text))),")
+      let packed: String
+      do {
+        packed = try TOMLParser.table(parsing: text).packed
+      } catch {
+        fatalError("\(file): \(error)")
+      }
+      lines.append("    (\(literal(String(file.dropFirst(start.count)))), \(literal(packed))),")
     }
     lines += ["  ]", "}", ""]
     try lines.joined(separator: "\n").write(toFile: output, atomically: true, encoding: .utf8)

@@ -4,8 +4,14 @@ import Patterns
 
 extension AdapterReader {
   /// In the order in which they are named to users.
-  package static let all = EmbeddedFolder("ReaderTables", of: EmbeddedTables.files).inOrder.map {
-    AdapterReader($0.table)
+  private static let tables = EmbeddedFolder("ReaderTables", of: EmbeddedTables.files).inOrder
+    .map(\.table)
+
+  package static let all = tables.map { AdapterReader($0) }
+
+  /// The name of each and the other words for it, read without its patterns, which take a while to compile.
+  package static let words = tables.map {
+    (name: $0.string("name"), others: $0.strings(ifAny: "words") ?? [])
   }
 
   private init(_ table: EmbeddedTable) {

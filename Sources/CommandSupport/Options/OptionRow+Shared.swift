@@ -60,9 +60,9 @@ extension OptionWords {
 
   /// Programs that load adapters, by the table's other words for them too.
   package static let readers = OptionWords(
-    { AdapterReader.all.map(\.name) },
-    AdapterReader.all.filter { !$0.words.isEmpty }
-      .map { "\($0.words.joined(separator: " ")) = \($0.name)" }.joined(separator: "\n"),
+    { AdapterReader.words.map(\.name) },
+    AdapterReader.words.filter { !$0.others.isEmpty }
+      .map { "\($0.others.joined(separator: " ")) = \($0.name)" }.joined(separator: "\n"),
     """
     kohya sd-scripts kohya_ss = its scripts load what they train: '--to kohya' of lyco-convert has their names
     ai-toolkit onetrainer sdnext = it is none of the programs that are known

@@ -8,7 +8,9 @@ package struct OptionTable: Sendable {
   /// Options of which only one can be given, with the reason.
   package let exclusive: [(names: [String], reason: String)]
   /// What is said of a name that the tool does not know: an option with or without a value, or a sentence.
-  package let synonyms: [String: String]
+  package var synonyms: [String: String] { Synonyms.table(synonymText) }
+  /// Read where a name is unknown, not whenever a tool starts.
+  private let synonymText: String
   /// Index of the row of every name.
   private let index: [String: Int]
 
@@ -26,7 +28,7 @@ package struct OptionTable: Sendable {
     self.tool = tool
     self.rows = rows
     self.exclusive = exclusive
-    self.synonyms = Synonyms.table(synonyms)
+    synonymText = synonyms
     index = Dictionary(
       uniqueKeysWithValues: rows.indices.flatMap { row in rows[row].names.map { ($0, row) } })
   }
@@ -48,6 +50,7 @@ package struct OptionTable: Sendable {
   func unknown(_ name: String, isShort: Bool) -> ValidationError {
     let given = (isShort ? "-" : "--") + name.printable
     let key = name.lowercased()
+    let synonyms = synonyms
     if isShort, key.count > 1, names.contains(key) || synonyms[key] != nil {
       return ValidationError(
         "unknown option '\(given)': long options have two dashes"

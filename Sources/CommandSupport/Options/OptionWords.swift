@@ -5,9 +5,12 @@ import ModelFamilies
 package struct OptionWords: Sendable {
   private let list: @Sendable () -> [String]
   /// Other words for the same, by tools that users come from.
-  private let equals: [String: String]
+  private var equals: [String: String] { Synonyms.table(equalText) }
   /// What is said of words that mean something else here: a word to use, or a sentence.
-  private let hints: [String: String]
+  private var hints: [String: String] { Synonyms.table(hintText) }
+  /// Both are read where a word is not plainly one of the list, not whenever a tool starts.
+  private let equalText: String
+  private let hintText: String
   /// Whether something that is no word may stand here all the same, such as a path.
   private let admits: @Sendable (String) -> Bool
   /// Whether several may stand in one value, with commas between them.
@@ -30,8 +33,8 @@ package struct OptionWords: Sendable {
   ) {
     self.takesSeveral = takesSeveral
     self.list = list
-    self.equals = Synonyms.table(equals)
-    self.hints = Synonyms.table(hints)
+    equalText = equals
+    hintText = hints
     self.admits = admits
   }
 
