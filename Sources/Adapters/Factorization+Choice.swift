@@ -8,7 +8,7 @@ extension ExtractableAlgorithm {
     of change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
     guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
-      return try factorize(change, policy: policy, settings: settings)
+      return try fitted(to: change, policy: policy, settings: settings)
     }
     return try WeightDecomposition<Tensor>.factorize(
       change, with: self, along: axis, policy: policy, settings: settings)
@@ -21,7 +21,8 @@ extension ExtractableAlgorithm {
   package static func storedOptions(
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption] {
-    let options = try options(for: change, depth: depth, settings: settings)
+    let options = try options(
+      for: weighing?.whitened(change) ?? change, depth: depth, settings: settings)
     guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
       return options
     }
@@ -84,7 +85,7 @@ extension Factorization {
   private static func depth(
     for change: WeightChange, bound: Double, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Int {
-    try change.matrix.truncatedSVD(
+    try change.measured.reshaped(change.shape.asMatrix).truncatedSVD(
       relativeError: bound, method: settings.method, seed: settings.seed, energy: change.energy
     ).s.count + 2
   }

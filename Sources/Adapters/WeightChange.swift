@@ -4,16 +4,27 @@ package import Tensors
 package struct WeightChange: Sendable {
   /// Δ = tuned − base, `[out, in, kernel…]`, not zero.
   package let delta: Tensor
-  /// ‖Δ‖²_F
+  /// ‖Δ‖²_F; with a metric E‖Δ·x‖², the change of the output.
   package let energy: Double
+  /// ‖Δ‖²_F
+  package let weightEnergy: Double
+  /// What counts of it; nil where all of it counts alike.
+  package let metric: LayerMetric?
+  /// Δ·M
+  private let weighed: Tensor?
   private let weight: Tensor?
 
   /// - Parameters:
   ///   - energy: ‖Δ‖²_F where the caller has it.
   ///   - base: the weight that changed, for algorithms that need it.
-  package init(_ delta: Tensor, energy: Double? = nil, base: Tensor? = nil) {
+  package init(
+    _ delta: Tensor, energy: Double? = nil, base: Tensor? = nil, metric: LayerMetric? = nil
+  ) {
     self.delta = delta
-    self.energy = energy ?? delta.sumOfSquares
+    self.metric = metric
+    weightEnergy = energy ?? delta.sumOfSquares
+    weighed = metric.map { $0.whitened(delta) }
+    self.energy = metric?.energy(of: delta) ?? weightEnergy
     weight = base
   }
 
@@ -21,6 +32,14 @@ package struct WeightChange: Sendable {
 
   /// Δ as the matrix `[out, in · kernel]`.
   package var matrix: Tensor { delta.reshaped(delta.shape.asMatrix) }
+
+  /// Δ·M `[out, in, kernel…]`; Δ where there is no metric.
+  package var measured: Tensor { weighed ?? delta }
+
+  /// The same with all of it counting alike.
+  var unweighed: WeightChange {
+    metric == nil ? self : WeightChange(delta, energy: weightEnergy, base: weight)
+  }
 
   /// - Precondition: the change was made with its base.
   package var base: Tensor {
