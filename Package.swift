@@ -42,14 +42,14 @@ let ownRuntime: [LinkerSetting] =
   ]
 
 /// One command line tool: words only, the work is in `Operations`.
-func tool(_ name: String) -> Target {
+func tool(_ name: String, _ others: Target.Dependency...) -> Target {
   .executableTarget(
     name: name,
     dependencies: [
       "CommandSupport", "Reports", "Machine", "Operations", "Checkpoints", "Safetensors",
       "ModelFamilies", "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
-    ],
+    ] + others,
     swiftSettings: house, linkerSettings: ownRuntime)
 }
 
@@ -194,18 +194,11 @@ let package = Package(
       swiftSettings: house),
 
     .target(
-      name: "Reports", dependencies: ["CommandSupport", "Machine", systemPackage],
+      name: "Reports", dependencies: ["CommandSupport", "Operations", "Machine", systemPackage],
       swiftSettings: house),
 
     // MARK: Tools
-    .executableTarget(
-      name: "lyco-extract",
-      dependencies: [
-        "CommandSupport", "Reports", "Machine", "Operations", "Training", "Sampling", "Pipelines",
-        "Checkpoints", "Safetensors", "ModelFamilies", "Adapters", "LinearAlgebra", "Patterns",
-        "Tensors", argumentParser, systemPackage,
-      ],
-      swiftSettings: house),
+    tool("lyco-extract", "CPlatform", "Training", "Sampling", "Pipelines"),
     tool("lyco-merge"),
     tool("lyco-convert"),
     tool("lyco-inspect"),
@@ -316,8 +309,8 @@ let package = Package(
       dependencies: [
         "Training", "Sampling", "Pipelines", "DiffusionModels", "Autograd", "Images", "Checkpoints",
         "Adapters",
-        "ModelFamilies", "LinearAlgebra", "Safetensors", "Tensors", "TestSupport", systemPackage,
-        orderedCollections,
+        "ModelFamilies", "LinearAlgebra", "Machine", "Safetensors", "Tensors", "TestSupport",
+        systemPackage, orderedCollections,
       ],
       swiftSettings: tests),
     .testTarget(
@@ -331,7 +324,7 @@ let package = Package(
       name: "CommandSupportTests", dependencies: ["CommandSupport", "Operations", systemPackage],
       swiftSettings: tests),
     .testTarget(
-      name: "ReportsTests", dependencies: ["Reports", "TestSupport", systemPackage],
+      name: "ReportsTests", dependencies: ["Reports", "Operations", "TestSupport", systemPackage],
       swiftSettings: tests),
     .testTarget(
       name: "ToolTests",

@@ -25,11 +25,14 @@ fail() {
 }
 
 yes=""
-case "${1-}" in
+case "$*" in
   --yes) yes=1 ;;
   "") ;;
-  *) fail "expected '--yes' or nothing, found '$1'" ;;
+  *) fail "expected '--yes' or nothing, found '$*'" ;;
 esac
+# As pages show it, in groups; by less than the whole a key is not known.
+key="${key// /}" key="${key^^}"
+[[ "$key" =~ ^[0-9A-F]{40}$ ]] || fail "LYCO_SWIFT_KEY: expected a fingerprint of 40 digits, found '$key'"
 
 # Whether a Swift is new enough.
 serves() {
@@ -57,8 +60,11 @@ name_platform() {
   esac
 }
 
+# With an end where a server says nothing more.
+fetch() { curl -fL --retry 2 --connect-timeout 30 --speed-limit 1 --speed-time 60 "$@"; }
+
 fetch_swift() {
-  local name url answer="" work
+  local name url answer="" work signed
   name_platform
   name="swift-$version-RELEASE-$platform"
   url="$host/swift-$version-release/${platform//./}/swift-$version-RELEASE/$name.tar.gz"
@@ -80,15 +86,18 @@ END
   # Beside its place, so that it takes it at once when it is whole.
   work="$(mktemp -d "$folder/.fetching.XXXXXX")"
   trap 'rm -rf "'"$work"'"' EXIT
-  curl -fL --retry 2 --progress-bar -o "$work/swift.tar.gz" "$url" >&2 || fail "$url: cannot be fetched whole"
-  curl -fsSL --retry 2 -o "$work/swift.sig" "$url.sig" || fail "$url.sig: cannot be fetched"
-  curl -fsSL --retry 2 -o "$work/keys.asc" "$keys" || fail "$keys: cannot be fetched"
+  # The small files first: where they are missing, nothing large is fetched.
+  fetch -sS -o "$work/swift.sig" "$url.sig" || fail "$url.sig: cannot be fetched"
+  fetch -sS -o "$work/keys.asc" "$keys" || fail "$keys: cannot be fetched"
+  fetch --progress-bar -o "$work/swift.tar.gz" "$url" >&2 || fail "$url: cannot be fetched whole"
   mkdir -m 700 "$work/gnupg"
   GNUPGHOME="$work/gnupg" gpg --batch --quiet --import "$work/keys.asc" 2>/dev/null ||
     fail "$keys: expected keys, found none that gpg can read"
-  # The last word of the line is the fingerprint of the key whose signature is valid.
-  GNUPGHOME="$work/gnupg" gpg --batch --status-fd 1 --verify "$work/swift.sig" "$work/swift.tar.gz" 2>/dev/null |
-    grep -q "^\[GNUPG:\] VALIDSIG .* $key\$" ||
+  signed="$(GNUPGHOME="$work/gnupg" gpg --batch --status-fd 1 --verify "$work/swift.sig" "$work/swift.tar.gz" 2>/dev/null)" ||
+    signed=""
+  # The last word of a line of VALIDSIG is the fingerprint of the key. gpg says it of keys that were revoked or have
+  # expired as well, and says that beside.
+  grep -q "^\[GNUPG:\] VALIDSIG .* $key\$" <<<"$signed" && ! grep -qE '^\[GNUPG:\] (REV|EXP)' <<<"$signed" ||
     fail "$url: expected a signature by $key, found none that is valid; nothing was unpacked"
   mkdir "$work/swift"
   tar -xzf "$work/swift.tar.gz" -C "$work/swift" --strip-components 1 || fail "$url: cannot be unpacked"

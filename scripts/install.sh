@@ -34,10 +34,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # What was installed, one name in a line, folders that were made for it with a slash behind.
 list="$prefix/libexec/lyco/installed"
 
-# What an installation has put there; of folders those that are empty then.
+# Removes what names on standard input say, those of folders only where they are empty then.
 remove() {
   local name
-  tac "$list" | while IFS= read -r name; do
+  tac | while IFS= read -r name; do
     case "$name" in
       */) rmdir "$prefix/$name" 2>/dev/null || true ;;
       *) rm -f "$prefix/$name" ;;
@@ -50,7 +50,8 @@ if [[ -n "$uninstall" ]]; then
     echo "install.sh: $list: expected the list of an installation, found none; was it below another '--prefix'?" >&2
     exit 1
   }
-  remove
+  mapfile -t installed <"$list"
+  printf '%s\n' "${installed[@]}" | remove
   [[ ! -d "$prefix" ]] || rmdir "$prefix" 2>/dev/null || true
   echo "removed from $prefix"
   exit 0
@@ -66,25 +67,47 @@ swift="$(scripts/bootstrap.sh ${yes:+--yes})"
 export PATH="${swift:+$swift:}$PATH"
 [[ -n "$built" ]] || echo "building (some minutes the first time) …" >&2
 scripts/package/link.sh .build/package/tools ${built:+"$built"}
+umask 022
 stage="$(mktemp -d .build/package/install.XXXXXX)"
 trap 'rm -rf "$stage"' EXIT
 scripts/package/stage-files.sh .build/package/tools "$stage" share/zsh/site-functions
 
-# What the last one put there and this does not, goes; folders that it made stay on the list.
-made=()
-[[ ! -e "$list" ]] || {
-  mapfile -t made < <(grep '/$' "$list")
-  remove
-}
-: >"$stage/libexec/lyco/installed"
 mapfile -t folders < <(cd "$stage" && find . -mindepth 1 -type d -printf '%P/\n' | sort)
 mapfile -t files < <(cd "$stage" && find . ! -type d -printf '%P\n' | sort)
+before=() made=()
+[[ ! -e "$list" ]] || mapfile -t before <"$list"
+declare -A earlier=() now=()
+for name in "${before[@]}"; do earlier["$name"]=1; done
+for name in "${files[@]}"; do
+  now["$name"]=1
+  [[ ! -e "$prefix/$name" && ! -L "$prefix/$name" ]] || [[ -n "${earlier["$name"]-}" ]] || {
+    echo "install.sh: $prefix/$name: expected nothing there that 'install.sh' has not installed, found something; remove it first" >&2
+    exit 1
+  }
+done
 for name in "${folders[@]}"; do
-  if [[ ! -d "$prefix/$name" ]] || [[ " ${made[*]} " == *" $name "* ]]; then echo "$name"; fi
-done >"$stage/libexec/lyco/installed.new"
-printf '%s\n' "${files[@]}" >>"$stage/libexec/lyco/installed.new"
-mv "$stage/libexec/lyco/installed.new" "$stage/libexec/lyco/installed"
-mkdir -p "$prefix"
-cp -a --no-preserve=ownership "$stage/." "$prefix"
+  # Folders that an earlier installation has made are this one's too.
+  if [[ ! -d "$prefix/$name" || -n "${earlier["$name"]-}" ]]; then made+=("$name") now["$name"]=1; fi
+done
+write_list() {
+  printf '%s\n' "$@" >"$list.new"
+  mv -f "$list.new" "$list"
+}
+# Where files lie until they are whole.
+new=libexec/lyco/new
+own=("${made[@]}" libexec/lyco/installed{,.new} "$new" "${files[@]}")
+mkdir -p "$prefix/libexec/lyco"
+# The list comes first, and still has what an earlier one has: '--uninstall' finds all, whatever ends this.
+write_list "${own[@]}" "${before[@]}"
+for name in "${folders[@]}"; do mkdir -p "$prefix/$name"; done
+for name in "${files[@]}"; do
+  cp -P --preserve=mode,timestamps "$stage/$name" "$prefix/$new"
+  mv -fT "$prefix/$new" "$prefix/$name"
+done
+for name in "${own[@]}"; do now["$name"]=1; done
+for name in "${before[@]}"; do
+  [[ -n "${now["$name"]-}" ]] || echo "$name"
+done | remove
+write_list "${own[@]}"
 echo "installed in $prefix: $("$prefix/bin/lyco-extract" --version)"
 [[ ":$PATH:" == *":$prefix/bin:"* ]] || echo "$prefix/bin is not on the path" >&2

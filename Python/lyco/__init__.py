@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ConvertOptions, ExtractOptions, InspectOptions, MergeOptions, SampleOptions, TrainOptions)
     from ._progress import Progress
 
-    Path = str | os.PathLike[str]
+    Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
     Report = dict[str, Any]
     Listener = Callable[[Progress], object]
 
@@ -75,12 +75,19 @@ def inspect(
 
 
 def inspect(file: Any, *, progress: Listener | None = None, **options: Unpack[InspectOptions]) -> Any:
-    """Says what a file is and holds; a list of files gives a list. See `extract` for `progress`.
+    """Says what a file is and holds; a list of files gives a list, a folder its catalogue. See `extract` for
+    `progress`.
 
-    Faults that `check=True` finds and differences from other files are in what comes back, and raise nothing.
+    Faults that `check=True` finds, differences from other files and broken files of a folder are in what comes back,
+    and raise nothing. If one file of a list cannot be read, the error has what is known of the others as its `report`.
     """
     paths = _paths(file)
-    result: Any = _run("inspect", paths, None, options, progress)
+    try:
+        result: Any = _run("inspect", paths, None, options, progress)
+    except WorkError as error:
+        if not (isinstance(error.report, dict) and error.report.get("faults")):
+            raise
+        result = error.report
     return [result] if len(paths) == 1 and paths[0] is not file else result
 
 
@@ -100,7 +107,7 @@ def sample(
 def _paths(given: Any) -> list[Path]:
     import os
 
-    return [given] if isinstance(given, (str, os.PathLike)) else list(given)
+    return [given] if isinstance(given, (str, bytes, os.PathLike)) else list(given)
 
 
 def _run(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ._commands import executable
 from ._tables import FLAGS, LISTS, NAMES
 
 
@@ -62,7 +63,15 @@ def _text(value: Any) -> str:
 
 
 def _meant(tool: str, name: str) -> str:
-    import difflib
+    """What the tool answers to a name that it does not know: it knows the words of other programs as well."""
+    import re
+    import subprocess
 
-    close = difflib.get_close_matches(name, NAMES[tool], 1)
-    return f"; {close[0]!r} is one" if close else ""
+    answer = subprocess.run(
+        [f"lyco-{tool}", f"--{name}"], executable=executable(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE).stderr.decode(errors="replace")
+    if found := re.search(r"did you mean '--(\w+)'", answer):
+        return f"; {found[1]!r} is one"
+    if found := re.search(r"' (has no effect.*)", answer):
+        return f", which {found[1]}"
+    return ""

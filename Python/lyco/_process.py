@@ -35,6 +35,8 @@ def run(tool: str, arguments: list[str], listen: Callable[[Progress], object] | 
     name = f"lyco-{tool}"
     environment = os.environ.copy()
     environment.pop("LYCO_PROGRESS_FD", None)
+    # By which the tool is interrupted if this process ends without having the time to do it.
+    environment["LYCO_PARENT"] = str(os.getpid())
     reading, writing = os.pipe() if listen else (None, None)
     if writing is not None:
         environment["LYCO_PROGRESS_FD"] = str(writing)
@@ -69,12 +71,16 @@ def run(tool: str, arguments: list[str], listen: Callable[[Progress], object] | 
     status = process.returncode
     if status not in (0, _FOUND):
         kind = {64: UsageError, 1: WorkError}.get(status, LycoError)
-        raise kind(_failure(name, messages, status), name, status)
+        raise kind(_failure(name, messages, status), name, status, _report(text))
     for line in messages:
         if line.startswith("warning: "):
             warnings.warn(line.removeprefix("warning: "), LycoWarning, stacklevel=4)
         elif line:
             _log.info("%s", line)
+    return _report(text)
+
+
+def _report(text: str) -> Any:
     return json.loads(text) if text.strip() else None
 
 

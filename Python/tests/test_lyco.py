@@ -5,10 +5,18 @@ Run with the package installed: python -m unittest discover Python/tests
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import io
 import os
 import pathlib
+import pickle
+import re
+import shutil
 import signal
 import struct
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,6 +35,16 @@ def picture_size(path: pathlib.Path) -> tuple[int, int]:
     """Width and height as the header of a PNG file has them."""
     width, height = struct.unpack(">II", path.read_bytes()[16:24])
     return width, height
+
+
+def running() -> dict[int, tuple[str, int]]:
+    """The state of every process, and its parent."""
+    found = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, parent, *_ = path.read_text().rpartition(")")[2].split()
+            found[int(path.parent.name)] = (state, int(parent))
+    return found
 
 
 def algorithms(report: dict[str, Any]) -> dict[str, int]:
@@ -66,6 +84,32 @@ class FunctionTests(unittest.TestCase):
         self.assertEqual(algorithms(one), algorithms(report))
         self.assertEqual((one["kind"], other["kind"]), ("adapter", "checkpoint"))
         self.assertEqual(len(lyco.inspect([path])), 1)
+
+    def test_a_folder_is_catalogued_with_what_is_broken_in_it(self) -> None:
+        path = self.extracted()
+        (self.folder / "cut.safetensors").write_bytes(path.read_bytes()[:1000])
+        report = lyco.inspect(self.folder)
+        self.assertEqual([entry["file"] for entry in report["entries"]], [path.name])
+        self.assertEqual([fault["file"] for fault in report["faults"]], ["cut.safetensors"])
+
+    def test_a_name_in_bytes(self) -> None:
+        path = self.folder / os.fsdecode(b"\xff.safetensors")
+        path.write_bytes(self.extracted().read_bytes())
+        self.assertEqual(lyco.inspect(os.fsencode(path))["kind"], "adapter")
+
+    def test_calls_of_several_threads(self) -> None:
+        """What one hears is of its own tool."""
+        path = self.extracted()
+
+        def merge(number: int) -> int:
+            heard: list[lyco.Progress] = []
+            lyco.merge(
+                BASE, [path] * (number + 1), self.folder / f"{number}.safetensors", ratio=0.1, threads=1,
+                progress=heard.append)
+            return int(len(heard) > 0 and heard[-1].share == 1)
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual(list(pool.map(merge, range(4))), [1] * 4)
 
     def test_what_inspect_finds_is_no_error(self) -> None:
         self.assertIsInstance(lyco.inspect(BASE, diff=TUNED), dict)
@@ -131,6 +175,19 @@ class ErrorTests(unittest.TestCase):
         self.assertIn("/no/such/file.safetensors", str(caught.exception))
         self.assertNotIn("\n", str(caught.exception))
 
+    def test_an_error_of_a_list_has_what_is_known_of_the_others(self) -> None:
+        with self.assertRaisesRegex(lyco.WorkError, "/no/such/file") as caught:
+            lyco.inspect([BASE, "/no/such/file.safetensors"])
+        self.assertEqual([report["file"] for report in caught.exception.report], [str(BASE)])
+
+    def test_errors_pass_from_process_to_process(self) -> None:
+        with self.assertRaises(lyco.WorkError) as caught:
+            lyco.inspect("/no/such/file.safetensors")
+        error = pickle.loads(pickle.dumps(caught.exception))
+        self.assertIs(type(error), lyco.WorkError)
+        self.assertEqual(
+            (str(error), error.tool, error.status), (str(caught.exception), "lyco-inspect", 1))
+
     def test_usage(self) -> None:
         with self.assertRaisesRegex(lyco.UsageError, "at least 1"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", linear_dim=-1)
@@ -138,12 +195,47 @@ class ErrorTests(unittest.TestCase):
     def test_names_that_are_no_options(self) -> None:
         with self.assertRaisesRegex(TypeError, "'linear_dim' is one"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", linear_din=8)  # type: ignore[call-arg]
+        # As other programs call it.
+        with self.assertRaisesRegex(TypeError, "'linear_dim' is one"):
+            lyco.extract(BASE, TUNED, "/tmp/none.safetensors", rank=8)  # type: ignore[call-arg]
+        with self.assertRaisesRegex(TypeError, "'device', which has no effect: "):
+            lyco.extract(BASE, TUNED, "/tmp/none.safetensors", device="cuda")  # type: ignore[call-arg]
 
     def test_values_that_options_cannot_have(self) -> None:
         with self.assertRaisesRegex(TypeError, "expected True or False"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", norms="yes")  # type: ignore[arg-type]
         with self.assertRaisesRegex(TypeError, "expected one value"):
             lyco.extract(BASE, TUNED, "/tmp/none.safetensors", linear_dim=[8])  # type: ignore[arg-type]
+
+
+class DocumentationTests(unittest.TestCase):
+    def test_the_page_of_installing(self) -> None:
+        """Its Python runs as it stands there, with a smaller and shorter training."""
+        page = pathlib.Path(__file__).resolve().parents[2] / "docs/install.md"
+        blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+        self.assertEqual(len(blocks), 2)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+        shutil.copy(BASE, "base.safetensors")
+        shutil.copy(TUNED, "tuned.safetensors")
+        for name in ["style.safetensors", "face.safetensors"]:
+            lyco.extract(BASE, TUNED, name, linear_dim=4)
+        shutil.copytree(TINY, "sd15.safetensors")
+        pathlib.Path("images").mkdir()
+        for picture in sorted((TINY / "images/10_bag").iterdir())[:4]:
+            shutil.copy(picture, "images")
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            names: dict[str, Any] = {}
+            for block in blocks:
+                shorter = block.replace('"512"', '"64"').replace("max_train_epochs=10", "max_train_epochs=1")
+                exec(compile(shorter, str(page), "exec"), names)
+        self.assertRegex(said.getvalue(), r"^adapter \[\{")
+        self.assertIn("training 100%", said.getvalue())
+        for name in ["adapter", "merged", "half", "out/style"]:
+            self.assertTrue(pathlib.Path(f"{name}.safetensors").exists(), name)
 
 
 class InterruptionTests(unittest.TestCase):
@@ -176,6 +268,27 @@ class InterruptionTests(unittest.TestCase):
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.addCleanup(signal.signal, signal.SIGINT, before)
         self.test_what_a_listener_raises_ends_the_work()
+
+    def test_a_tool_ends_with_the_program_that_called_it(self) -> None:
+        """Killed, it can interrupt nothing."""
+        code = (
+            "import lyco, sys\n"
+            f"lyco.train(pretrained_model_name_or_path={str(TINY)!r}, train_data_dir={str(TINY / 'images')!r},"
+            "  caption_extension='.txt', resolution='64', train_batch_size=4, max_train_steps=1000000, network_dim=8,"
+            f"  output_dir={str(self.folder)!r}, progress=lambda now: print(now.completed, flush=True))\n")
+        program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        self.addCleanup(program.wait)
+        assert program.stdout is not None
+        with program.stdout:
+            program.stdout.readline()
+            tool, = (process for process, (_, parent) in running().items() if parent == program.pid)
+            program.kill()
+        end = time.monotonic() + 60
+        while running().get(tool, ("Z", 0))[0] != "Z" and time.monotonic() < end:
+            time.sleep(0.05)
+        # Gone, or with nothing but its status left to tell.
+        self.assertEqual(running().get(tool, ("Z", 0))[0], "Z")
+        self.assertFalse(any(self.folder.glob("*.safetensors")))
 
     def test_an_interrupt_ends_the_work(self) -> None:
         # Whoever runs the tests may have it ignored.

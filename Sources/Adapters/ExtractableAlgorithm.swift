@@ -21,12 +21,24 @@ package protocol ExtractableAlgorithm: AdapterAlgorithm {
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption]
 
+  /// What share of ‖Δ‖² any of the options takes away at most, as a sample of the change tells it, which
+  /// has less to fit and so leaves less; 1 where nothing is known, or finding out is no cheaper than
+  /// the options.
+  /// - Throws: as `options`.
+  static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double
+
   /// How `factorize`, which knows no metric, is brought to make the error of outputs small; nil where it cannot.
   static var weighing: OutputWeighing? { get }
 }
 
 extension ExtractableAlgorithm {
   package static var weighing: OutputWeighing? { nil }
+
+  package static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double { 1 }
 }
 
 /// One form in which an algorithm could store a change.

@@ -40,8 +40,8 @@ extension Factorization {
   /// The smallest form of any of the algorithms that keeps the relative error within the bound of the
   /// policy, as it is stored; the whole change where none does, or where it is smaller.
   ///
-  /// Options are tried from the smallest on, so that rounding which lifts one above the bound costs
-  /// one more factorization. Under a policy without a bound, the one with the least error.
+  /// Algorithms of which a sample says that they cannot keep the bound are left out. Options are tried
+  /// from the smallest on, so that rounding which lifts one above the bound costs one more factorization. Under a policy without a bound, the one with the least error.
   /// - Throws: `LinearAlgebraError`
   package init(
     best algorithms: [any ExtractableAlgorithm.Type], for change: WeightChange,
@@ -53,6 +53,13 @@ extension Factorization {
       var options: [ExtractionOption] = []
       let depth = try Self.depth(for: change, bound: bound, settings)
       for algorithm in algorithms {
+        // A sample knows nothing of outputs.
+        if change.metric == nil,
+          try algorithm.sampledShare(of: change, settings: settings) + Self.samplingError
+            < 1 - bound * bound
+        {
+          continue
+        }
         options += try algorithm.storedOptions(for: change, depth: depth, settings: settings)
       }
       let fitting = options.enumerated().filter {
@@ -80,6 +87,10 @@ extension Factorization {
     }
     self = best ?? Full.factorize(change, settings)
   }
+
+  /// By how much of ‖Δ‖² a sample may be wrong: it has a hundred thousand numbers or more, but not of every
+  /// row and column.
+  private static let samplingError = 0.05
 
   /// One rank more than LoRA needs for the bound, which is as deep as any algorithm has to look.
   private static func depth(

@@ -54,18 +54,27 @@ package struct WeightChange: Sendable {
     return tuned
   }
 
-  /// The change at evenly spaced rows and columns of the matrix, at most so many of each, without its
-  /// base.
+  /// The change at evenly spaced rows and columns of the matrix, at most so many of each, with its base
+  /// where it has one.
   func sample(rows: Int, columns: Int) -> WeightChange {
+    WeightChange(
+      delta.sample(rows: rows, columns: columns),
+      base: weight?.sample(rows: rows, columns: columns))
+  }
+}
+
+extension Tensor {
+  /// Evenly spaced rows and columns of the matrix, at most so many of each.
+  fileprivate func sample(rows: Int, columns: Int) -> Tensor {
     let (m, n) = (shape.rows, shape.columns)
     let (rowCount, columnCount) = (min(rows, m), min(columns, n))
-    var sample = Tensor(zeros: [rowCount, columnCount])
+    let chosen = (0..<columnCount).map { $0 * n / columnCount }
+    var sample: [Float] = []
+    sample.reserveCapacity(rowCount * columnCount)
     for i in 0..<rowCount {
-      let row = i * m / rowCount
-      for j in 0..<columnCount {
-        sample.elements[i * columnCount + j] = delta.elements[row * n + j * n / columnCount]
-      }
+      let start = i * m / rowCount * n
+      for column in chosen { sample.append(elements[start + column]) }
     }
-    return WeightChange(sample)
+    return Tensor([rowCount, columnCount], sample)
   }
 }

@@ -8,7 +8,8 @@ package final class Parameter {
   /// The sum over all backward passes since it was last cleared.
   package var gradient: Tensor? {
     get { collected }
-    set { collected = newValue }
+    // In place: a getter and a setter would copy what is changed.
+    _modify { yield &collected }
   }
   private var collected: Tensor?
 

@@ -81,7 +81,7 @@ extension Tensor {
   fileprivate var asMatrix: Tensor { reshaped(shape.asMatrix) }
 
   fileprivate consuming func scaled(by factor: Float) -> Tensor {
-    factor == 1 ? self : self * factor
+    factor == 1 ? self : multiple(factor)
   }
 
   /// self + a·b for a matrix, in place where self is not shared.

@@ -18,7 +18,8 @@ extension Variable: TensorAlgebra {
 
   package func transposed() -> Variable {
     let before = shape
-    return .record(value.transposed(), (self, { $0.transposed().reshaped(before) }))
+    return .record(
+      value.turnedMatrix(), (self, { $0.turnedMatrix().reshaped(before) }))
   }
 
   /// The gradient of the other rows is zero.

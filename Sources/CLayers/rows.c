@@ -88,3 +88,35 @@ void lyco_add_rows(const float *x, size_t x_stride, float *y, size_t y_stride, s
   struct rows work = {x, NULL, y, x_stride, y_stride, rows, width};
   lyco_parallel(pieces(rows), add_rows, &work);
 }
+
+// Tiles that a cache's lines are read and written in whole, and those of a task.
+#define TILE ((size_t)16)
+#define TASK_ROWS (8 * TILE)
+#define TASK_COLUMNS (8 * TILE)
+// Numbers that are moved in the time that threads take to come together.
+#define SMALL ((size_t)1 << 16)
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static void transpose_part(size_t index, void *context) {
+  const struct rows *work = context;
+  const size_t across = (work->width + TASK_COLUMNS - 1) / TASK_COLUMNS;
+  const size_t first_row = index / across * TASK_ROWS, first = index % across * TASK_COLUMNS;
+  const size_t last_row = least(first_row + TASK_ROWS, work->rows);
+  const size_t last = least(first + TASK_COLUMNS, work->width);
+  for (size_t row = first_row; row < last_row; row += TILE)
+    for (size_t column = first; column < last; column += TILE)
+      for (size_t j = column; j < least(column + TILE, last); j++)
+        for (size_t i = row; i < least(row + TILE, last_row); i++)
+          work->y[j * work->rows + i] = work->x[i * work->width + j];
+}
+
+void lyco_transpose(const float *x, float *y, size_t rows, size_t columns) {
+  struct rows work = {x, NULL, y, columns, rows, rows, columns};
+  const size_t across = (columns + TASK_COLUMNS - 1) / TASK_COLUMNS;
+  const size_t tasks = (rows + TASK_ROWS - 1) / TASK_ROWS * across;
+  if (rows * columns < SMALL)
+    for (size_t task = 0; task < tasks; task++) transpose_part(task, &work);
+  else
+    lyco_parallel(tasks, transpose_part, &work);
+}

@@ -3,6 +3,9 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +20,7 @@ typedef struct {
   size_t count;
 } status;
 
-enum { thread_serialized = 2, longest_text = 1024 };
+enum { thread_serialized = 2, thread_multiple = 3, longest_text = 1024 };
 
 // Prototypes of our own for what is looked up by name.
 static struct {
@@ -26,8 +29,8 @@ static struct {
   int (*Abort)(handle, int);
   int (*Comm_rank)(handle, int *);
   int (*Comm_size)(handle, int *);
+  int (*Comm_dup)(handle, handle *);
   int (*Comm_set_errhandler)(handle, handle);
-  int (*Get_library_version)(char *, int *);
   int (*Error_string)(int, char *, int *);
   int (*Iallgather)(const void *, int, handle, void *, int, handle, handle, handle *);
   int (*Test)(handle *, int *, status *);
@@ -36,13 +39,15 @@ static struct {
   int (*Bcast)(void *, int, handle, int, handle);
   int (*Send)(const void *, int, handle, int, int, handle);
   int (*Recv)(void *, int, handle, int, int, handle, status *);
+  int (*Isend)(const void *, int, handle, int, int, handle, handle *);
+  int (*Iprobe)(int, int, handle, int *, status *);
   int (*Alltoallv)(const void *, const int *, const int *, handle, void *, const int *, const int *,
                    handle, handle);
   int (*Allreduce)(const void *, void *, int, handle, handle, handle);
 } mpi;
 
 static handle world, byte_type, float_type, sum_op;
-static int rank, size = 1;
+static int rank, size = 1, threads;
 static char version[longest_text], host[256], text[longest_text];
 
 static const char *say(const char *what, const char *detail) {
@@ -93,8 +98,8 @@ const char *lyco_mpi_start(void) {
   LOOK_UP(Abort);
   LOOK_UP(Comm_rank);
   LOOK_UP(Comm_size);
+  LOOK_UP(Comm_dup);
   LOOK_UP(Comm_set_errhandler);
-  LOOK_UP(Get_library_version);
   LOOK_UP(Error_string);
   LOOK_UP(Iallgather);
   LOOK_UP(Test);
@@ -103,6 +108,8 @@ const char *lyco_mpi_start(void) {
   LOOK_UP(Bcast);
   LOOK_UP(Send);
   LOOK_UP(Recv);
+  LOOK_UP(Isend);
+  LOOK_UP(Iprobe);
   LOOK_UP(Alltoallv);
   LOOK_UP(Allreduce);
 #undef LOOK_UP
@@ -113,10 +120,9 @@ const char *lyco_mpi_start(void) {
   handle returns = dlsym(library, "ompi_mpi_errors_return");
   if (!world || !byte_type || !float_type || !sum_op || !returns)
     return say("%s: its library lacks objects that Open MPI's has", version);
-  int provided = 0;
-  if (mpi.Init_thread(NULL, NULL, thread_serialized, &provided))
+  if (mpi.Init_thread(NULL, NULL, thread_multiple, &threads))
     return say("%s: cannot start", version);
-  if (provided < thread_serialized) return say("%s: built without threads", version);
+  if (threads < thread_serialized) return say("%s: built without threads", version);
   // What fails is told with rank and cause, and not by the library.
   mpi.Comm_set_errhandler(world, returns);
   if (mpi.Comm_rank(world, &rank) || mpi.Comm_size(world, &size))
@@ -135,9 +141,97 @@ const char *lyco_mpi_error(int code) {
   return message;
 }
 
-void lyco_mpi_finish(void) { mpi.Finalize(); }
+// MARK: Signs of life
+
+// A second of signs, and how often a watcher looks.
+enum { looks = 5, alive = 1, leaving = 0 };
+
+struct peer {
+  int rank, looks_since, has_left, is_sending;
+  uint8_t sign;
+  handle sending;
+};
+
+static struct {
+  pthread_t thread;
+  handle ranks;
+  int is_running, count;
+  struct peer *peers;
+  int patience;
+  void (*lost)(int rank, void *context);
+  void *context;
+  _Atomic int ends;
+} watch;
+
+// Waits for no one: of a peer that takes nothing the last sign is still on its way.
+static void send_sign(struct peer *peer, uint8_t sign) {
+  status ignored;
+  int is_done = 0;
+  if (peer->is_sending && (mpi.Test(&peer->sending, &is_done, &ignored) || !is_done)) return;
+  peer->sign = sign;
+  peer->is_sending =
+    !mpi.Isend(&peer->sign, 1, byte_type, peer->rank, 0, watch.ranks, &peer->sending);
+}
+
+static void *keep_watch(void *unused) {
+  for (int look = 0; !atomic_load(&watch.ends); look = (look + 1) % looks) {
+    for (int i = 0; i < watch.count; i++) {
+      struct peer *peer = watch.peers + i;
+      if (look == 0) send_sign(peer, alive);
+      // Looks are counted, not seconds: what stops this process as well stops its clock.
+      peer->looks_since++;
+      status ignored;
+      for (int is_there = 1; is_there;) {
+        uint8_t sign;
+        is_there = 0;
+        if (mpi.Iprobe(peer->rank, 0, watch.ranks, &is_there, &ignored) || !is_there) break;
+        if (mpi.Recv(&sign, 1, byte_type, peer->rank, 0, watch.ranks, &ignored)) break;
+        peer->looks_since = 0;
+        if (sign == leaving) peer->has_left = 1;
+      }
+      if (peer->looks_since > watch.patience && !peer->has_left) {
+        watch.lost(peer->rank, watch.context);
+        return unused;
+      }
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 1000000000 / looks}, NULL);
+  }
+  for (int i = 0; i < watch.count; i++) send_sign(watch.peers + i, leaving);
+  return unused;
+}
+
+int lyco_mpi_watch(double seconds, void (*lost)(int rank, void *context), void *context) {
+  if (threads < thread_multiple || size == 1) return 0;
+  int code = mpi.Comm_dup(world, &watch.ranks);
+  if (code) return code;
+  // All look at the first rank, which looks at all.
+  watch.count = rank ? 1 : size - 1;
+  watch.peers = calloc(watch.count, sizeof *watch.peers);
+  if (!watch.peers) return 0;
+  for (int i = 0; i < watch.count; i++) watch.peers[i].rank = rank ? 0 : i + 1;
+  watch.patience = (int)(seconds * looks);
+  watch.lost = lost;
+  watch.context = context;
+  watch.is_running = !pthread_create(&watch.thread, NULL, keep_watch, NULL);
+  return 0;
+}
+
+static void end_watch(void) {
+  if (!watch.is_running) return;
+  atomic_store(&watch.ends, 1);
+  pthread_join(watch.thread, NULL);
+  watch.is_running = 0;
+}
+
+void lyco_mpi_finish(void) {
+  end_watch();
+  mpi.Finalize();
+}
 
 void lyco_mpi_abort(int status) {
+  // Where what started the ranks is out of reach as well, this one ends nevertheless.
+  signal(SIGALRM, SIG_DFL);
+  alarm(2);
   mpi.Abort(world, status);
   _exit(status);
 }

@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <string.h>
+
 dnnl_status_t lyco_describe(dnnl_memory_desc_t *descriptor, int rank, const dnnl_dim_t *extents,
                             dnnl_data_type_t type, const dnnl_dim_t *strides) {
 #if DNNL_VERSION_MAJOR >= 3
@@ -103,4 +105,10 @@ dnnl_status_t lyco_offsets(queried_descriptor descriptor, int axis, size_t *offs
 dnnl_dim_t lyco_padded_extent(queried_descriptor descriptor, int axis) {
   struct blocking layout;
   return read_blocking(descriptor, &layout) == dnnl_success ? layout.padded[axis] : 0;
+}
+
+uint64_t lyco_layout_digest(queried_descriptor descriptor) {
+  struct blocking layout;
+  memset(&layout, 0, sizeof layout);
+  return read_blocking(descriptor, &layout) == dnnl_success ? lyco_digest(&layout, sizeof layout) : 0;
 }

@@ -22,6 +22,9 @@ typedef const dnnl_memory_desc_t *queried_descriptor;
 #define LYCO_CLONED
 #endif
 
+/// FNV-1a: a number for so many bytes.
+uint64_t lyco_digest(const void *bytes, size_t count);
+
 dnnl_engine_t lyco_engine(void);
 dnnl_stream_t lyco_stream(void);
 
@@ -52,8 +55,20 @@ void *lyco_large_memory(size_t size);
 /// Gives it back, with the size that it was asked for.
 void lyco_release_large_memory(void *start, size_t size);
 
+// MARK: Memory that processes share
+
+/// Bytes that processors write at a time.
+#define LYCO_LINE ((size_t)64)
+
+/// So many bytes of it, from a multiple of `alignment` on. NULL where this thread shares nothing now, and where there
+/// is no room. Needs no engine.
+void *lyco_take_shared(size_t size, size_t alignment);
+/// Whether this process writes what is made there.
+int lyco_writes_shared(void);
+
 // MARK: Conversion, on all threads
 
+void lyco_copy(const float *source, float *target, size_t count);
 void lyco_narrow(const float *source, uint16_t *target, size_t count);
 void lyco_widen(const uint16_t *source, float *target, size_t count);
 
@@ -72,6 +87,8 @@ dnnl_status_t lyco_copy_descriptor(dnnl_memory_desc_t *copy, queried_descriptor 
 dnnl_status_t lyco_offsets(queried_descriptor descriptor, int axis, size_t *offsets);
 /// Coordinates of an axis with those that pad it.
 dnnl_dim_t lyco_padded_extent(queried_descriptor descriptor, int axis);
+/// A number that tells layouts apart, in all processes alike; 0 for those that no offsets describe.
+uint64_t lyco_layout_digest(queried_descriptor descriptor);
 
 // MARK: Primitives
 

@@ -13,12 +13,39 @@ struct lyco_kernel {
   dnnl_data_type_t type;
   void *values;
   dnnl_memory_desc_t layout;
+  // Where the numbers lie in memory that processes share, until this one reads the packed form: then `is_shared` alone
+  // tells that.
+  lyco_shared_kernel *shared;
+  int is_shared;
+  // Of those with numbers that are shared and not packed.
+  struct lyco_kernel *next;
 };
+
+// Kernels that this process reads from memory that is shared, as they were read. Changed with the engine held.
+static lyco_kernel *unpacked;
+
+static void forget_unpacked(const lyco_kernel *kernel) {
+  for (lyco_kernel **place = &unpacked; *place; place = &(*place)->next)
+    if (*place == kernel) {
+      *place = kernel->next;
+      return;
+    }
+}
 
 static size_t size_of(dnnl_data_type_t type) { return type == dnnl_bf16 ? 2 : 4; }
 
 static size_t count_of(const lyco_kernel *kernel) {
   return kernel->outputs * kernel->inputs * kernel->height * kernel->width;
+}
+
+static void forget_values(lyco_kernel *kernel) {
+  if (kernel->shared) {
+    lyco_hold_engine();
+    forget_unpacked(kernel);
+    lyco_release_engine();
+    lyco_shared_kernel_destroy(kernel->shared);
+  }
+  if (!kernel->is_shared) free(kernel->values);
 }
 
 lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inputs, size_t height,
@@ -36,17 +63,27 @@ lyco_kernel *lyco_kernel_create(const float *weight, size_t outputs, size_t inpu
     return NULL;
   }
   kernel->type = compute == LYCO_BF16 ? dnnl_bf16 : dnnl_f32;
-  kernel->values = malloc(count_of(kernel) * size_of(kernel->type));
+  kernel->shared = lyco_shared_kernel_create(outputs, inputs, height, width, size_of(kernel->type));
+  kernel->is_shared = kernel->shared != NULL;
+  kernel->values = kernel->is_shared ? lyco_shared_plain(kernel->shared)
+                                     : malloc(count_of(kernel) * size_of(kernel->type));
   if (!kernel->values || lyco_describe_kernel(&kernel->layout, outputs, inputs, height, width,
                                               kernel->type) != dnnl_success) {
-    free(kernel->values);
+    forget_values(kernel);
     free(kernel);
     return NULL;
+  }
+  if (kernel->is_shared) {
+    lyco_hold_engine();
+    kernel->next = unpacked;
+    unpacked = kernel;
+    lyco_release_engine();
+    if (!lyco_writes_shared()) return kernel;
   }
   if (kernel->type == dnnl_bf16)
     lyco_narrow(weight, kernel->values, count_of(kernel));
   else
-    memcpy(kernel->values, weight, count_of(kernel) * sizeof(float));
+    lyco_copy(weight, kernel->values, count_of(kernel));
   return kernel;
 }
 
@@ -54,7 +91,7 @@ void lyco_kernel_destroy(lyco_kernel *kernel) {
   if (!kernel) return;
   lyco_matrix_destroy(kernel->matrix);
   if (kernel->values) DESTROY_DESCRIPTOR(kernel->layout);
-  free(kernel->values);
+  forget_values(kernel);
   free(kernel);
 }
 
@@ -67,33 +104,67 @@ static int is_pointwise(const lyco_kernel *kernel, const lyco_convolution *e) {
   return kernel->matrix && e->stride == 1 && !e->top && !e->bottom && !e->left && !e->right;
 }
 
-// The kernel in a layout: its own, which it takes on if it had none yet, or converted for this product.
-static dnnl_status_t place(lyco_kernel *kernel, queried_descriptor wanted, dnnl_data_type_t type,
-                           void **placed) {
+// Has the kernel lie in another layout from here on.
+static dnnl_status_t move(lyco_kernel *kernel, queried_descriptor layout, void *values) {
+  dnnl_memory_desc_t copy;
+  const dnnl_status_t status = lyco_copy_descriptor(&copy, layout);
+  if (status != dnnl_success) return status;
+  if (!kernel->is_shared) free(kernel->values);
+  DESTROY_DESCRIPTOR(kernel->layout);
+  kernel->values = values;
+  kernel->layout = copy;
+  if (kernel->shared) {
+    forget_unpacked(kernel);
+    lyco_leave_plain(kernel->shared);
+    lyco_shared_kernel_destroy(kernel->shared);
+    kernel->shared = NULL;
+  }
+  return dnnl_success;
+}
+
+// Takes on the layouts that other processes have packed kernels in, of all of them: until every process has, what was
+// read lies beside what is packed. Before a product's primitive is prepared: preparing may let go of others.
+static void follow(void) {
+  for (lyco_kernel *kernel = unpacked, *next; kernel; kernel = next) {
+    next = kernel->next;
+    queried_descriptor layout;
+    void *packed = lyco_find_packed(kernel->shared, &layout);
+    if (packed) move(kernel, layout, packed);
+  }
+}
+
+// The kernel in the layout that a product wants: its own, which it takes on if it had none yet, or converted.
+static dnnl_status_t place(lyco_kernel *kernel, const lyco_prepared *prepared,
+                           const lyco_packing *packing, void **placed) {
+  queried_descriptor wanted = lyco_wanted(prepared, DNNL_ARG_WEIGHTS);
   *placed = kernel->values;
   if (dnnl_memory_desc_equal(BY_REFERENCE(kernel->layout), wanted)) return dnnl_success;
-  dnnl_memory_desc_t plain, copy;
+  dnnl_memory_desc_t plain;
   dnnl_status_t status = lyco_describe_kernel(&plain, kernel->outputs, kernel->inputs,
                                               kernel->height, kernel->width, kernel->type);
   if (status != dnnl_success) return status;
-  const int takes_on = kernel->type == type &&
-                       dnnl_memory_desc_equal(BY_REFERENCE(kernel->layout), BY_REFERENCE(plain));
+  int takes_on = kernel->type == packing->type &&
+                 dnnl_memory_desc_equal(BY_REFERENCE(kernel->layout), BY_REFERENCE(plain));
   DESTROY_DESCRIPTOR(plain);
+  if (takes_on && kernel->is_shared) {
+    void *packed = NULL;
+    if (kernel->shared)
+      status = lyco_pack(kernel->shared, BY_REFERENCE(kernel->layout), packing, wanted, &packed);
+    if (status != dnnl_success) return status;
+    if (packed) {
+      *placed = packed;
+      return move(kernel, wanted, packed);
+    }
+    takes_on = 0;
+  }
   const size_t size = dnnl_memory_desc_get_size(wanted);
   *placed = takes_on ? malloc(size) : lyco_kept_memory(LYCO_WEIGHT, size);
   if (!*placed) return dnnl_out_of_memory;
   status = lyco_reorder(BY_REFERENCE(kernel->layout), kernel->values, wanted, *placed);
   if (!takes_on) return status;
-  if (status == dnnl_success) status = lyco_copy_descriptor(&copy, wanted);
-  if (status != dnnl_success) {
-    free(*placed);
-    return status;
-  }
-  free(kernel->values);
-  DESTROY_DESCRIPTOR(kernel->layout);
-  kernel->values = *placed;
-  kernel->layout = copy;
-  return dnnl_success;
+  if (status == dnnl_success) status = move(kernel, wanted, *placed);
+  if (status != dnnl_success) free(*placed);
+  return status;
 }
 
 int lyco_kernel_forward(lyco_kernel *kernel, const lyco_convolution *e, const float *x,
@@ -109,14 +180,15 @@ int lyco_kernel_forward(lyco_kernel *kernel, const lyco_convolution *e, const fl
     return status;
   }
   const dnnl_data_type_t type = lyco_multiplied_type(kernel->compute);
+  const lyco_packing packing = {*e, LYCO_FORWARD, type, bias != NULL};
   lyco_hold_engine();
+  follow();
   lyco_prepared *prepared;
   void *placed;
   dnnl_status_t status = lyco_prepare_convolution(e, LYCO_FORWARD, type, bias != NULL, &prepared);
   const void *image = lyco_image_as(type, LYCO_FIRST, x, lyco_input_count(e));
   if (status == dnnl_success && !image) status = dnnl_out_of_memory;
-  if (status == dnnl_success)
-    status = place(kernel, lyco_wanted(prepared, DNNL_ARG_WEIGHTS), type, &placed);
+  if (status == dnnl_success) status = place(kernel, prepared, &packing, &placed);
   if (status == dnnl_success)
     status = lyco_run(prepared, (void *[]){(void *)(uintptr_t)image, placed, y,
                                            (void *)(uintptr_t)bias});
@@ -163,18 +235,19 @@ int lyco_kernel_backward(lyco_kernel *kernel, const lyco_convolution *e, const f
     free(weight);
     return status;
   }
+  const lyco_packing packing = {*e, LYCO_BACKWARD_DATA, type, 0};
   lyco_hold_engine();
+  follow();
   lyco_prepared *prepared;
   void *placed;
   dnnl_status_t status = lyco_prepare_convolution(
       is_turned ? &turned : e, is_turned ? LYCO_FORWARD : LYCO_BACKWARD_DATA, type, 0, &prepared);
   const void *image = lyco_image_as(type, LYCO_FIRST, dy, lyco_output_count(e));
   if (status == dnnl_success && !image) status = dnnl_out_of_memory;
-  if (status == dnnl_success) {
-    queried_descriptor wanted = lyco_wanted(prepared, DNNL_ARG_WEIGHTS);
-    status = is_turned ? turn(kernel, e, wanted, type, &placed)
-                       : place(kernel, wanted, type, &placed);
-  }
+  if (status == dnnl_success)
+    status = is_turned
+                 ? turn(kernel, e, lyco_wanted(prepared, DNNL_ARG_WEIGHTS), type, &placed)
+                 : place(kernel, prepared, &packing, &placed);
   if (status == dnnl_success)
     status = lyco_run(prepared, is_turned
                                     ? (void *[]){(void *)(uintptr_t)image, placed, dx}

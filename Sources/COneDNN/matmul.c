@@ -108,29 +108,6 @@ struct lyco_matrix {
   int is_shared, is_foreign;
 };
 
-static _Thread_local struct {
-  char *start;
-  size_t size, used;
-  int writes;
-} shared;
-
-void lyco_share_matrices(void *start, size_t size, int writes) {
-  shared.start = start, shared.size = size, shared.used = 0, shared.writes = writes;
-}
-
-size_t lyco_end_sharing(void) {
-  shared.start = NULL;
-  return shared.used;
-}
-
-static void *take_shared(size_t size) {
-  const size_t line = 64, rounded = (size + line - 1) / line * line;
-  if (!shared.start || rounded > shared.size - shared.used) return NULL;
-  void *taken = shared.start + shared.used;
-  shared.used += rounded;
-  return taken;
-}
-
 static size_t width_of(lyco_storage storage) {
   return storage == LYCO_STORED_F32 ? sizeof(float) : storage == LYCO_STORED_BF16 ? 2 : 1;
 }
@@ -204,11 +181,11 @@ lyco_matrix *lyco_matrix_create(const float *weight, size_t outputs, size_t inpu
   *matrix = (lyco_matrix){.outputs = outputs, .inputs = inputs, .storage = storage, .compute = compute};
   const size_t scale_size = storage == LYCO_STORED_INT8 ? outputs * sizeof(float) : 0;
   // With what goes to whole lines before the scales.
-  const size_t value_size = (count * width_of(storage) + 63) / 64 * 64;
-  char *taken = take_shared(value_size + scale_size);
+  const size_t value_size = (count * width_of(storage) + LYCO_LINE - 1) / LYCO_LINE * LYCO_LINE;
+  char *taken = lyco_take_shared(value_size + scale_size, LYCO_LINE);
   if (taken) {
     matrix->is_shared = 1;
-    matrix->is_foreign = !shared.writes;
+    matrix->is_foreign = !lyco_writes_shared();
     matrix->values = taken;
     if (scale_size) matrix->scales = (float *)(taken + value_size);
     if (weight) lyco_matrix_set_rows(matrix, 0, outputs, weight);
@@ -230,7 +207,7 @@ void lyco_matrix_set_rows(lyco_matrix *matrix, size_t first, size_t rows, const 
   struct rows work = {matrix, weight, NULL, NULL, first};
   switch (matrix->storage) {
     case LYCO_STORED_F32:
-      memcpy((float *)matrix->values + start, weight, count * sizeof(float));
+      lyco_copy(weight, (float *)matrix->values + start, count);
       break;
     case LYCO_STORED_BF16: lyco_narrow(weight, (uint16_t *)matrix->values + start, count); break;
     case LYCO_STORED_INT8: lyco_parallel(rows, quantize_row, &work); break;

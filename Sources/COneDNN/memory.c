@@ -18,13 +18,19 @@ static struct {
 
 #define HUGE_PAGE ((size_t)1 << 21)
 
+// Addresses are asked for, pages come as far as they are used: memory that grows would be cleared anew each time.
+#define RESERVED ((size_t)1 << 30)
+
 void *lyco_kept_memory(lyco_purpose purpose, size_t size) {
   if (size <= kept[purpose].size && kept[purpose].start) return kept[purpose].start;
   lyco_release_large_memory(kept[purpose].start, kept[purpose].size);
   kept[purpose].size = 0;
-  size_t rounded = (size + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
-  kept[purpose].start = lyco_large_memory(rounded);
-  if (kept[purpose].start) kept[purpose].size = rounded;
+  const size_t rounded = (size + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
+  const size_t sizes[] = {rounded > RESERVED ? rounded : RESERVED, rounded};
+  for (int i = 0; i < 2 && !kept[purpose].size; i++) {
+    kept[purpose].start = lyco_large_memory(sizes[i]);
+    if (kept[purpose].start) kept[purpose].size = sizes[i];
+  }
   return kept[purpose].start;
 }
 
@@ -90,6 +96,19 @@ static LYCO_CLONED void widen_chunk(size_t index, void *context) {
   const uint16_t *restrict source = work->source;
   uint32_t *restrict bits = work->target;
   for (size_t i = start; i < end; i++) bits[i] = (uint32_t)source[i] << 16;
+}
+
+static void copy_chunk(size_t index, void *context) {
+  const struct conversion *work = context;
+  const size_t start = index * CHUNK;
+  const size_t end = start + CHUNK < work->count ? start + CHUNK : work->count;
+  memcpy((float *)work->target + start, (const float *)work->source + start,
+         (end - start) * sizeof(float));
+}
+
+void lyco_copy(const float *source, float *target, size_t count) {
+  struct conversion work = {source, target, count};
+  lyco_parallel((count + CHUNK - 1) / CHUNK, copy_chunk, &work);
 }
 
 void lyco_narrow(const float *source, uint16_t *target, size_t count) {

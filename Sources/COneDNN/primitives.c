@@ -12,11 +12,15 @@
 static lyco_prepared *buckets[BUCKETS];
 static size_t count;
 
-static size_t bucket(const lyco_primitive_key *key) {
-  const unsigned char *bytes = (const unsigned char *)key;
+uint64_t lyco_digest(const void *start, size_t count) {
+  const unsigned char *bytes = start;
   uint64_t hash = 0xCBF29CE484222325;
-  for (size_t i = 0; i < sizeof *key; i++) hash = (hash ^ bytes[i]) * 0x100000001B3;
-  return (hash >> 32) % BUCKETS;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ bytes[i]) * 0x100000001B3;
+  return hash;
+}
+
+static size_t bucket(const lyco_primitive_key *key) {
+  return (lyco_digest(key, sizeof *key) >> 32) % BUCKETS;
 }
 
 static void destroy(lyco_prepared *prepared) {

@@ -5,6 +5,8 @@
 
 // Channels are taken in tiles of 16 by 16, as layouts are blocked.
 #define TILE ((size_t)16)
+// Inputs of a task.
+#define TASK_INPUTS (16 * TILE)
 
 struct turning {
   const void *source;
@@ -83,17 +85,20 @@ static int is_regular(const size_t *offsets, size_t first, size_t group, size_t 
       ((type *)work->target)[to + work->to[0][o] + work->to[1][i]] =                             \
           ((const type *)work->source)[from + work->from[0][o] + work->from[1][i]];
 
-static LYCO_CLONED void turn_outputs(size_t index, void *context) {
+static LYCO_CLONED void turn_part(size_t index, void *context) {
   const struct turning *work = context;
-  const size_t first = index * TILE;
+  const size_t parts = (work->inputs + TASK_INPUTS - 1) / TASK_INPUTS;
+  const size_t first = index / parts * TILE, first_input = index % parts * TASK_INPUTS;
+  const size_t last_input =
+      first_input + TASK_INPUTS < work->inputs ? first_input + TASK_INPUTS : work->inputs;
   const size_t last = first + TILE < work->outputs ? first + TILE : work->outputs;
   // What is side by side in tiles that have a shorter way.
   const int is_single = work->size == 4;
   const size_t step = is_single ? 1 : 2, group = is_single ? 1 : 2;
   const int are_regular = last - first == TILE && is_regular(work->from[0], first, TILE, step) &&
                           is_regular(work->to[0], first, group, 1);
-  for (size_t input = 0; input < work->inputs; input += TILE) {
-    const size_t input_end = input + TILE < work->inputs ? input + TILE : work->inputs;
+  for (size_t input = first_input; input < last_input; input += TILE) {
+    const size_t input_end = input + TILE < last_input ? input + TILE : last_input;
     const int is_tile = are_regular && input_end - input == TILE &&
                         is_regular(work->to[1], input, TILE, step) &&
                         is_regular(work->from[1], input, group, 1);
@@ -138,7 +143,8 @@ dnnl_status_t lyco_turn_kernel(const lyco_convolution *e, size_t size, queried_d
     if (lyco_padded_extent(to, 0) != (dnnl_dim_t)e->inputs ||
         lyco_padded_extent(to, 1) != (dnnl_dim_t)e->outputs)
       memset(target, 0, dnnl_memory_desc_get_size(to));
-    lyco_parallel((e->outputs + TILE - 1) / TILE, turn_outputs, &work);
+    lyco_parallel((e->outputs + TILE - 1) / TILE * ((e->inputs + TASK_INPUTS - 1) / TASK_INPUTS),
+                  turn_part, &work);
   }
   for (int axis = 0; axis < 4; axis++) {
     free(work.from[axis]);

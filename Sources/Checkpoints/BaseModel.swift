@@ -66,8 +66,11 @@ public struct BaseModel: Sendable {
 
   /// The values of a parameter, dequantized, outputs for rows; of the rows alone where the slot is a range
   /// of rows.
+  /// - Parameter share: for the parts of a large one, as `Tensor.init(decoding:as:shape:sharing:)` has it
   /// - Throws: `CheckpointError.notConvertible`
-  package func tensor(_ slot: ParameterSlot) throws(CheckpointError) -> Tensor {
+  package func tensor(
+    _ slot: ParameterSlot, sharing share: ((Int, (Int) -> Void) -> Void)? = nil
+  ) throws(CheckpointError) -> Tensor {
     guard let part = plain(slot) else {
       if let weight = quantized.weights[slot.key], weight.refusal == nil, let rows = slot.rows,
         !slot.isTransposed
@@ -81,7 +84,8 @@ public struct BaseModel: Sendable {
       return slot.rows.map { whole.rows($0) } ?? whole
     }
     return Tensor(
-      decoding: part.view.bytes.extracting(part.range), as: part.view.dtype, shape: part.shape)
+      decoding: part.view.bytes.extracting(part.range), as: part.view.dtype, shape: part.shape,
+      sharing: share)
   }
 
   /// Some of the values of a parameter, as they lie.

@@ -54,12 +54,18 @@ package struct SuffixTable: Sendable {
   }()
 
   /// A key as PEFT has it in memory, `….lora_A.NAME.weight`, as it is in a file; nil for any other.
+  ///
+  /// Every key of a checkpoint is asked for, so no more of it is looked at than its end.
   private static func withoutAdapterName(_ key: String) -> String? {
-    var parts = key.split(separator: ".", omittingEmptySubsequences: false)
-    let index = parts.count - (parts.last == "weight" || parts.last == "bias" ? 2 : 1)
-    guard index >= 2, named.contains(parts[index - 1]) else { return nil }
-    parts.remove(at: index)
-    return parts.joined(separator: ".")
+    let dot = UInt8(ascii: ".")
+    let ending = key.hasSuffix(".weight") ? ".weight" : key.hasSuffix(".bias") ? ".bias" : ""
+    let named = key.utf8.dropLast(ending.utf8.count)
+    guard let name = named.lastIndex(of: dot) else { return nil }
+    let before = named[..<name]
+    guard let factor = before.lastIndex(of: dot),
+      Self.named.contains(Substring(before[before.index(after: factor)...]))
+    else { return nil }
+    return String(Substring(before)) + ending
   }
 
   /// Splits a key that belongs to an adapter only because of its neighbours, as IA3's `weight` does

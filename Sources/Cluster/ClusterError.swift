@@ -6,6 +6,16 @@ package enum ClusterError: Error, Equatable {
   case apart(started: Int, found: Int, version: String)
   /// Something else than Open MPI started the processes.
   case launcher(variable: String, count: Int)
+  /// Slurm started them without MPI.
+  case tasks(count: Int)
+
+  /// Whether one process may find it and the others not.
+  package var isOfOne: Bool {
+    switch self {
+    case .library, .apart: true
+    case .launcher, .tasks: false
+    }
+  }
 }
 
 extension ClusterError: CustomStringConvertible {
@@ -18,6 +28,9 @@ extension ClusterError: CustomStringConvertible {
     case .launcher(let variable, let count):
       "\(count) processes were started together by another MPI ('\(variable)' is set): expected Open MPI's 'mpirun' "
         + "or Slurm's 'srun --mpi=pmix'"
+    case .tasks(let count):
+      "\(count) tasks were started together without MPI, and each would do all of the work: expected "
+        + "'srun --mpi=pmix'; for a work of its own in each task put 'env -u SLURM_STEP_NUM_TASKS' in front"
     }
   }
 }

@@ -6,7 +6,7 @@ package struct LaunchEnvironment: Equatable, Sendable {
   package let count: Int?
   /// This one among them.
   package let rank: Int
-  /// What started them: `mpirun`, `srun --mpi=pmix`; another kind's is refused.
+  /// What started them: `mpirun`, `srun --mpi=pmix`; processes of another kind share nothing.
   package let kind: Kind
 
   package enum Kind: Equatable, Sendable {
@@ -15,7 +15,12 @@ package struct LaunchEnvironment: Equatable, Sendable {
     case openMPI
     /// Of MPICH and its kin, by the variable that tells.
     case other(String)
+    /// Tasks of Slurm without MPI: shares of one work for which '--mpi=pmix' was forgotten, or works of their own.
+    case tasks
   }
+
+  /// Whether other processes were started with this one, as far as is known.
+  package var hasOthers: Bool { kind != .alone && count != 1 }
 
   package static var current: LaunchEnvironment {
     LaunchEnvironment(ProcessInfo.processInfo.environment)
@@ -29,6 +34,8 @@ package struct LaunchEnvironment: Equatable, Sendable {
       (count, self.rank, kind) = (number("SLURM_STEP_NUM_TASKS"), rank, .openMPI)
     } else if let count = number("PMI_SIZE"), count > 1 {
       (self.count, rank, kind) = (count, number("PMI_RANK") ?? 0, .other("PMI_SIZE"))
+    } else if let count = number("SLURM_STEP_NUM_TASKS"), count > 1 {
+      (self.count, rank, kind) = (count, number("SLURM_PROCID") ?? 0, .tasks)
     } else {
       (count, rank, kind) = (1, 0, .alone)
     }

@@ -10,38 +10,46 @@ package final class MPICommunicator: Communicator, @unchecked Sendable {
   package let hosts: [String]
   package private(set) var failure: RankFailure?
   /// Told why this rank ends all others, when there is nobody else to tell.
-  private let say: @Sendable (String) -> Void
+  private let end: @Sendable (RankFailure) -> Void
   /// After an error of the library nobody can be reached.
   private var isBroken = false
 
   /// How long a rank that has failed waits for the others, who may be in the middle of a batch.
   private static let patience = 5.0
 
+  /// Seconds that a rank does without signs of life. The first watches all, the others watch the first: of these the
+  /// lowest that is there speaks, for the next waits a little longer.
+  private var longestSilence: Double { isFirst ? 6 : 7 + 0.4 * Double(min(rank - 1, 5)) }
+
   /// The ranks that this process was started with; itself alone where it was started as any other, and then no
   /// library is loaded.
+  /// - Parameter end: does what is left to do where the ranks end without meeting again, as where one of them hangs, and
+  ///   says why. It may be called on another thread.
   /// - Throws: `ClusterError`
   package static func joined(
-    _ environment: LaunchEnvironment = .current, say: @escaping @Sendable (String) -> Void
+    _ environment: LaunchEnvironment = .current, end: @escaping @Sendable (RankFailure) -> Void
   ) throws(ClusterError) -> any Communicator {
     switch environment.kind {
     case .alone: return SingleProcess()
     case .other(let variable):
       throw .launcher(variable: variable, count: environment.count ?? 0)
+    case .tasks: throw .tasks(count: environment.count ?? 0)
     case .openMPI:
       if environment.count == 1 { return SingleProcess() }
-      let ranks = try MPICommunicator(say: say)
+      let ranks = try MPICommunicator(end: end)
       // Each would take itself for alone, and write what all write.
       if let started = environment.count, started != ranks.count {
         throw .apart(
           started: started, found: ranks.count,
           version: unsafe String(cString: lyco_mpi_version()))
       }
+      ranks.watch()
       return ranks
     }
   }
 
-  private init(say: @escaping @Sendable (String) -> Void) throws(ClusterError) {
-    self.say = say
+  private init(end: @escaping @Sendable (RankFailure) -> Void) throws(ClusterError) {
+    self.end = end
     if let reason = unsafe lyco_mpi_start() { throw .library(unsafe String(cString: reason)) }
     rank = Int(lyco_mpi_rank())
     let host = unsafe Array(String(cString: lyco_mpi_host()).utf8)
@@ -50,6 +58,24 @@ package final class MPICommunicator: Communicator, @unchecked Sendable {
       throw .library("the ranks cannot reach each other")
     }
     hosts = messages.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Ends all ranks when one of them has been silent for too long: it hangs, was stopped, or its machine cannot be
+  /// reached, and the others would wait for it without end.
+  private func watch() {
+    // Alive as long as the process: the thread that looks may be in the middle of it.
+    let context = unsafe Unmanaged.passRetained(self).toOpaque()
+    _ = unsafe lyco_mpi_watch(
+      longestSilence,
+      { rank, context in
+        guard let context = unsafe context else { return }
+        let ranks = unsafe Unmanaged<MPICommunicator>.fromOpaque(context).takeUnretainedValue()
+        ranks.end(
+          RankFailure(
+            "gives no sign of life: it hangs, was stopped, or its machine is out of reach", .fault,
+            on: Int(rank), ranks.hosts[Int(rank)]))
+        lyco_mpi_abort(1)
+      }, context)
   }
 
   /// Leaves the others. All ranks have to, whether the run failed or not; nothing is to be called after it.
@@ -80,7 +106,7 @@ package final class MPICommunicator: Communicator, @unchecked Sendable {
       let found = Self.exchange(failure.encoded, isFailure: true, among: count, Self.patience)
       if case .all(let messages, let failed) = found { return note(messages, failed) }
     }
-    say("\(failure)")
+    end(failure)
     lyco_mpi_abort(1)
     return failure
   }

@@ -21,7 +21,8 @@ package protocol Tool: AsyncParsableCommand {
   /// Whether an error of the work is one of the command line.
   static func isUsage(_ error: any Error) -> Bool
 
-  /// Whether several processes that mpirun starts share the work, see `sharing`. Of them the first speaks.
+  /// Whether several processes that mpirun starts share the work, see `sharing`, instead of being refused. Of them the
+  /// first speaks.
   static var isShared: Bool { get }
 
   /// Whether an error of the work is that the user has stopped it.
@@ -54,15 +55,19 @@ extension Tool {
   /// Parses the command line and runs the command. To be called from `main`.
   package static func start() async {
     MappedFile.explainTruncation()
-    let isSilent = isShared && LaunchEnvironment.current.rank > 0
+    let launch = LaunchEnvironment.current
+    // Tasks of Slurm may each have a work of its own, which a tool that shares nothing does not hinder.
+    let isOneOfMany = launch.hasOthers && (isShared || launch.kind != .tasks)
+    let isSilent = isOneOfMany && launch.rank > 0
     func note(_ text: String) { if !isSilent { StandardError.say(text) } }
     do {
-      let arguments = normalization.normalized(
-        CommandLine.fileArguments, note: note)
-      try options.checkLengths(of: arguments)
-      let given = try options.read(expanded(arguments), note: note)
-      let command = try parse(given.arguments)
-      try IntegerRange.check(command, given.arguments)
+      let (command, given): (Self, GivenOptions)
+      do {
+        (command, given) = try read(note: note)
+      } catch  where isShared && isOneOfMany && !exitCode(for: error).isSuccess {
+        throw await refusal(of: error)
+      }
+      if !isShared, isOneOfMany { refuseOthers(launch) }
       let signals = InterruptSignals()
       defer { withExtendedLifetime(signals) {} }
       let task = Task { try await command.work(given) }
@@ -92,6 +97,16 @@ extension Tool {
       exit(withError: status(of: error))
     }
     checkOutput()
+  }
+
+  /// The command line.
+  private static func read(note: (String) -> Void) throws -> (Self, GivenOptions) {
+    let arguments = normalization.normalized(CommandLine.fileArguments, note: note)
+    try options.checkLengths(of: arguments)
+    let given = try options.read(expanded(arguments), note: note)
+    let command = try parse(given.arguments)
+    try IntegerRange.check(command, given.arguments)
+    return (command, given)
   }
 
   /// Of what is not of the parser.
@@ -132,7 +147,7 @@ extension Tool {
   }
 
   /// Whether the parser has its own words for an error, as for a missing argument or the help.
-  private static func isOfParser(_ error: any Error) -> Bool {
+  static func isOfParser(_ error: any Error) -> Bool {
     exitCode(for: error) != .failure
   }
 

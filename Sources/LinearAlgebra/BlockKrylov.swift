@@ -1,4 +1,3 @@
-private import CLAPACKE
 private import COpenBLAS
 import Tensors
 
@@ -19,7 +18,7 @@ struct BlockKrylov {
   let short, long: Int
   private(set) var basis: [Float] = []
   private(set) var images: [Float] = []
-  /// G·(the last block), row by row.
+  /// G·(the last block), row by row, or the vectors to start from.
   private var powers: [Float] = []
   /// Q·G·Qᵀ over the vectors found since the last deflation, by rows of its lower triangle.
   private var projected: [[Double]] = []
@@ -29,28 +28,34 @@ struct BlockKrylov {
   private(set) var energy: Double
   private var generator: SeededGenerator
 
-  /// - Parameter energy: ‖A‖²_F
-  init(_ matrix: Tensor, energy: Double, seed: UInt64) {
+  /// - Parameters:
+  ///   - energy: ‖A‖²_F
+  ///   - start: vectors on the shorter side that the first block begins with, instead of a sketch.
+  init(_ matrix: Tensor, energy: Double, seed: UInt64, start: [Float] = []) {
     self.matrix = matrix
     self.energy = energy
     wide = matrix.shape.rows <= matrix.shape.columns
     short = wide ? matrix.shape.rows : matrix.shape.columns
     long = wide ? matrix.shape.columns : matrix.shape.rows
     generator = SeededGenerator(seed: seed)
+    powers = start
   }
 
   /// Vectors in the basis.
   var count: Int { basis.count / short }
 
-  /// Appends a block of `size` vectors: G times the last block, and a new sketch for what the size
-  /// exceeds that block by.
+  /// Appends a block of `size` vectors: G times the last block, or what the search starts from, and a
+  /// new sketch for what the size exceeds that by.
   /// - Precondition: `size` is a multiple of 16, and the basis stays within the shorter side.
   /// - Complexity: 4·m·n·size operations, and one reading of the matrix from memory.
   mutating func extend(by size: Int) {
     precondition(count + size <= short, "\(count + size) vectors of \(short)")
     var block = Array(powers.prefix(size * short))
-    if block.count < size * short { block += sketch(size - block.count / short) }
-    orthonormalize(&block)
+    let missing = size - block.count / short
+    if missing > 0 { block += sketch((missing + 15) / 16 * 16).prefix(missing * short) }
+    var rows = Tensor([size, short], block)
+    rows.orthonormalizeRows(against: Tensor([count, short], basis))
+    block = rows.elements
     basis += block
     let gram = GramProduct(matrix, block)
     images += gram.images
@@ -89,32 +94,17 @@ struct BlockKrylov {
 
   /// The best approximation of the matrix within the basis, truncated to a positive `rank`; nil if LAPACK did
   /// not converge.
-  ///
-  /// From the Gram matrix of the images in double precision; where the smallest singular value asked
-  /// for is below 1e-2 · σ₀, from their QR decomposition, so that its vectors stay orthogonal.
   func svd(rank: Int) -> SVD? {
-    let q = Tensor([count, short], basis)
-    let w = Tensor([count, long], images)
-    guard let pairs = w.gram(.plain).leadingEigenpairs(rank) else { return nil }
-    let squares = pairs.values
-    var vectors = pairs.vectors
-    guard squares[rank - 1] > 1e-4 * squares[0] else {
-      let svd = SVD(basis: DoubleMatrix(q), product: DoubleMatrix(w), rank: rank)
-      return wide ? svd : svd?.transposed()
-    }
-    let near = vectors.tensor.matmul(q)
-    let s = squares.map { Float($0.squareRoot()) }
-    for i in 0..<rank {
-      for j in i * count..<(i + 1) * count { vectors.elements[j] /= squares[i].squareRoot() }
-    }
-    let far = vectors.tensor.matmul(w)
-    return wide ? SVD(ut: near, s: s, vt: far) : SVD(ut: far, s: s, vt: near)
+    let svd = SVD(
+      within: Tensor([count, short], basis), images: Tensor([count, long], images), rank: rank)
+    return wide ? svd : svd?.transposed()
   }
 
   // MARK: Steps
 
   /// A·Ω as `size` rows for a sparse Ω: index j of the longer side goes, with a random sign, to
   /// vector j mod `size`. It costs one reading of the matrix where a dense Ω costs a product.
+  /// - Precondition: `size` is a multiple of 16.
   private mutating func sketch(_ size: Int) -> [Float] {
     var signs = [Float](repeating: 1, count: long)
     for start in stride(from: 0, to: long, by: 64) {
@@ -147,25 +137,6 @@ struct BlockKrylov {
       }
     }
     return result
-  }
-
-  /// Makes the rows of `block` orthonormal and orthogonal to the basis.
-  ///
-  /// Householder reflections, because they give orthonormal vectors from dependent ones too; twice
-  /// all, because those made of rounding error need not be orthogonal to the basis.
-  private func orthonormalize(_ block: inout [Float]) {
-    let (m, size) = (Int32(short), block.count / short)
-    var tau = [Float](repeating: 0, count: size)
-    for _ in 0..<2 {
-      if count > 0 {
-        let shadow = multiply(block, size, basis, count)
-        unsafe cblas_sgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(size), m, blasint(count), -1, shadow,
-          blasint(count), basis, m, 1, &block, m)
-      }
-      _ = unsafe LAPACKE_sgeqrf(LAPACK_COL_MAJOR, m, Int32(size), &block, m, &tau)
-      _ = unsafe LAPACKE_sorgqr(LAPACK_COL_MAJOR, m, Int32(size), Int32(size), &block, m, tau)
-    }
   }
 
   /// X·Yᵀ for rows of the shorter side.

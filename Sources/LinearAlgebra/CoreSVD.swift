@@ -2,8 +2,31 @@ private import CLAPACKE
 import Tensors
 
 extension SVD {
-  /// The leading `rank` triplets of Qᵀ·W for a basis Q with orthonormal rows `[q, m]` and W = Q·A
+  /// The leading `rank` triplets, at least one, of QᵀQ·A for orthonormal rows Q `[q, m]` and W = Q·A
   /// `[q, n]`: the best approximation of A within the span of Q.
+  ///
+  /// From the Gram matrix of W in double precision; where the smallest singular value asked
+  /// for is below 1e-2 · σ₀, from a QR decomposition, so that its vectors stay orthogonal.
+  /// - Complexity: O(q²·n)
+  /// - Returns: nil if LAPACK did not converge.
+  init?(within q: Tensor, images w: Tensor, rank: Int) {
+    let count = q.shape.rows
+    guard let pairs = w.gram(.plain).leadingEigenpairs(rank) else { return nil }
+    let squares = pairs.values
+    var vectors = pairs.vectors
+    guard squares[rank - 1] > 1e-4 * squares[0] else {
+      self.init(basis: DoubleMatrix(q), product: DoubleMatrix(w), rank: rank)
+      return
+    }
+    let near = vectors.tensor.matmul(q)
+    for i in 0..<rank {
+      for j in i * count..<(i + 1) * count { vectors.elements[j] /= squares[i].squareRoot() }
+    }
+    self.init(
+      ut: near, s: squares.map { Float($0.squareRoot()) }, vt: vectors.tensor.matmul(w))
+  }
+
+  /// The same, however small the singular values are.
   ///
   /// Wᵀ = Z·R by Householder QR and the SVD of the small R, all in double precision, so that both
   /// sides come out orthonormal however small, or zero, a singular value is.

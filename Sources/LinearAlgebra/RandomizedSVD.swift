@@ -21,14 +21,20 @@ extension Tensor {
   /// Subspace iteration (Halko, Martinsson and Tropp 2011, arXiv:0909.4061) keeps the last block
   /// alone, so that it takes more of wider products to the same error.
   /// Stopping by extrapolation left at most 3.7e-4 over these and flat, steep and stepped spectra.
+  /// - Parameter near: that of a matrix near to this one, from which the search starts instead of a
+  ///   sketch: two blocks may then do.
   /// - Precondition: the matrix is finite and not zero; `energy` is the square of its norm.
-  func randomizedSVD(_ goal: TruncationGoal, energy: Double, seed: UInt64) -> SVD? {
-    var krylov = BlockKrylov(self, energy: energy, seed: seed)
+  func randomizedSVD(
+    _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD? = nil
+  ) -> SVD? {
+    let start = near.map { shape.rows <= shape.columns ? $0.u.transposed() : $0.vt }
+    let known = start?.shape.rows ?? 0
+    var krylov = BlockKrylov(self, energy: energy, seed: seed, start: start?.elements ?? [])
     let largest = krylov.short / goal.shareOfShortSide
     var goalNow = goal
-    var progress = SketchProgress()
+    var progress = SketchProgress(blocks: known > 0 ? 2 : 3)
     while true {
-      let size = goal.blockSize(after: krylov.count)
+      let size = max(goal.blockSize(after: krylov.count), (known + 15) / 16 * 16)
       guard krylov.count + size <= largest else { return nil }
       krylov.extend(by: size)
       guard let squares = krylov.squares() else { return nil }
@@ -45,7 +51,7 @@ extension Tensor {
         guard krylov.energy < 0.5 * before else { return nil }
         let found = squares.count { $0 > 10 * krylov.energy }
         goalNow = .rank(max(1, wanted - found))
-        progress = SketchProgress()
+        progress = SketchProgress(blocks: 3)
       } else if let rank = progress.rank(for: goalNow, energy: krylov.energy) {
         if case .rank = goal { return krylov.svd(rank: goal.limit) }
         return krylov.svd(rank: rank)
@@ -78,8 +84,12 @@ extension TruncationGoal {
 
 /// What the last blocks of a sketch captured, and what another one may still capture.
 private struct SketchProgress {
+  /// How many blocks there must be before anything is said.
+  private let blocks: Int
   /// Squared singular values within the basis, after each of the last three blocks.
   private var squares: [[Double]] = []
+
+  init(blocks: Int) { self.blocks = blocks }
 
   mutating func append(_ values: [Double]) {
     squares.append(values)
@@ -94,9 +104,9 @@ private struct SketchProgress {
   /// The rank that meets the goal, as soon as another block cannot change it, nor the error of its
   /// triplets by more than 3e-4.
   func rank(for goal: TruncationGoal, energy: Double) -> Int? {
-    guard squares.count == 3, let rank = goal.rank(squares: squares[2], energy: energy) else {
-      return nil
-    }
+    guard squares.count >= blocks,
+      let rank = goal.rank(squares: squares[squares.count - 1], energy: energy)
+    else { return nil }
     var floor = 0.0
     if case .relativeError(let error, _) = goal {
       let bound = error * error * energy
@@ -109,9 +119,13 @@ private struct SketchProgress {
 
   /// What the leading `rank` triplets may still gain: a geometric series from the last two gains.
   private func gain(_ rank: Int) -> Double {
-    let last = captured(rank, 2) - captured(rank, 1)
-    let previous = captured(rank, 1) - captured(rank, 0)
-    guard last > 0, previous > 0 else { return 0 }
+    let step = squares.count - 1
+    let last = captured(rank, step) - captured(rank, step - 1)
+    guard last > 0 else { return 0 }
+    // As if every block gained half of the one before, where there is none to compare.
+    guard step > 1 else { return last }
+    let previous = captured(rank, step - 1) - captured(rank, step - 2)
+    guard previous > 0 else { return 0 }
     // Not less than 0.3: between the last of the signal and the first of the noise a single ratio
     // says little of the next.
     let ratio = min(max(last / previous, 0.3), 0.9)

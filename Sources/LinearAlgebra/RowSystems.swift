@@ -1,7 +1,7 @@
 package import Tensors
 
 /// Small positive definite systems, one for every row of a tensor, as alternating least squares has
-/// them: the normal matrices of all rows come from one product of matrices, `W · pairProducts()`.
+/// them: the normal matrices of all rows come from products of matrices with `pairProducts()`.
 extension Tensor {
   /// For every row x of `[k, r]` the lower triangle of x·xᵀ, row by row: `[k, r·(r + 1)/2]`.
   /// - Complexity: O(k·r²)
@@ -22,6 +22,34 @@ extension Tensor {
         }
       }
     }
+  }
+
+  /// (M ⊙ M)·P for M = L·Rᵀ, of L `[m, r]`, R `[n, r]` and P `[n, p]`: `[m, p]`.
+  ///
+  /// M ⊙ M is the product of the pairs of L and those of R, so that M need not be formed where pairs
+  /// are few: what is left is a product of matrices of r² / 2 columns, in double precision.
+  /// - Complexity: O((m + n)·r²·p), or O(m·n·p) where that is less.
+  package static func squaredProduct(
+    _ left: Tensor, _ right: Tensor, times pairs: Tensor
+  ) -> Tensor {
+    let (m, n, width) = (left.shape.rows, right.shape.rows, left.shape.columns)
+    let packed = width * (width + 1) / 2
+    guard packed * (m + n) < m * n else {
+      let product = left.matmulTransposed(right)
+      return (product * product).matmul(pairs)
+    }
+    var core = DoubleMatrix(right.pairProducts()).matmul(DoubleMatrix(pairs), .transposed)
+    // Each pair of different columns stands for two products.
+    var row = 0
+    for i in 0..<width {
+      for j in 0...i {
+        if j < i {
+          for k in row * core.columns..<(row + 1) * core.columns { core.elements[k] *= 2 }
+        }
+        row += 1
+      }
+    }
+    return DoubleMatrix(left.pairProducts()).matmul(core).tensor
   }
 
   /// self ← self + AᵀB for A `[k, m]` and B `[k, n]`, in place.

@@ -21,13 +21,32 @@ extension Tensor {
   ///   - seed: chooses the random sketch; `.exact` does not use it.
   ///   - energy: ‖A‖²_F where the caller has it, which saves a reading of the matrix; if finite, so is
   ///     every element.
+  ///   - near: that of a matrix near to this one, of no more triplets than `rank`, from which a sketch
+  ///     starts.
   /// - Complexity: about O(m·n·rank) where the sketch is used, else O(m·n·min(m, n)).
   /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`, `.notConverged`
   package func truncatedSVD(
-    rank: Int, method: SVDMethod = .auto, seed: UInt64 = 0, energy: Double? = nil
+    rank: Int, method: SVDMethod = .auto, seed: UInt64 = 0, energy: Double? = nil,
+    near: SVD? = nil
   ) throws(LinearAlgebraError) -> SVD {
     precondition(rank >= 0, "rank \(rank)")
-    return try truncatedSVD(.rank(min(rank, shape.rows, shape.columns)), method, seed, energy)
+    return try truncatedSVD(
+      .rank(min(rank, shape.rows, shape.columns)), method, seed, energy, near)
+  }
+
+  /// The best approximation of the matrix within what it makes of the right vectors of another SVD: one
+  /// step of subspace iteration. From that of a matrix near to this one it is near to the truncated
+  /// SVD, for two products with as many vectors.
+  /// - Precondition: the other has one triplet at least, and no more than there are rows.
+  /// - Complexity: O(m·n·k) for k triplets
+  /// - Throws: `LinearAlgebraError.notConverged`
+  package func truncatedSVD(refining near: SVD) throws(LinearAlgebraError) -> SVD {
+    var left = applied(toRows: near.vt)
+    left.orthonormalizeRows(against: Tensor(zeros: [0, shape.rows]))
+    guard
+      let svd = SVD(within: left, images: transposeApplied(toRows: left), rank: near.rank)
+    else { throw .notConverged(.truncatedSVD, shape) }
+    return svd
   }
 
   /// The fewest leading triplets that leave at most `relativeError` · ‖A‖_F in the Frobenius norm;
@@ -50,7 +69,8 @@ extension Tensor {
   }
 
   private func truncatedSVD(
-    _ goal: TruncationGoal, _ method: SVDMethod, _ seed: UInt64, _ known: Double?
+    _ goal: TruncationGoal, _ method: SVDMethod, _ seed: UInt64, _ known: Double?,
+    _ near: SVD? = nil
   ) throws(LinearAlgebraError) -> SVD {
     let energy = try checkedEnergy(for: .truncatedSVD, known: known)
     if goal.rank(squares: [], energy: energy) == 0 { return emptySVD }
@@ -59,12 +79,12 @@ extension Tensor {
       let norm = energy.squareRoot()
       // In two steps, because the inverse of a subnormal norm overflows.
       let half = Float(1 / norm.squareRoot())
-      let svd = try ((self * half) * half).truncatedSVD(goal, method, seed, nil)
+      let svd = try ((self * half) * half).truncatedSVD(goal, method, seed, nil, near)
       return SVD(
         u: svd.u, s: svd.s.map { Float(Double($0) / Double(half) / Double(half)) }, vt: svd.vt)
     }
     if method.sketches(shape, goal), energy > 0,
-      let svd = randomizedSVD(goal, energy: energy, seed: seed)
+      let svd = randomizedSVD(goal, energy: energy, seed: seed, near: near)
     {
       return svd
     }

@@ -10,6 +10,11 @@ package struct Message {
     unsafe withUnsafeBytes(of: value) { unsafe bytes.append(contentsOf: $0) }
   }
 
+  package mutating func append(_ values: [Int]) {
+    append(values.count)
+    for value in values { append(value) }
+  }
+
   package mutating func append(_ value: Double) { append(Int(bitPattern: UInt(value.bitPattern))) }
 
   package mutating func append(_ value: [UInt8]) {
@@ -51,6 +56,8 @@ package struct MessageReader {
       unsafe $0.loadUnaligned(fromByteOffset: position, as: Int.self)
     }
   }
+
+  package mutating func integers() -> [Int] { (0..<integer()).map { _ in integer() } }
 
   package mutating func number() -> Double {
     Double(bitPattern: UInt64(UInt(bitPattern: integer())))

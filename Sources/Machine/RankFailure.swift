@@ -23,8 +23,11 @@ package struct RankFailure: Error, Codable, Equatable, Sendable {
   package private(set) var isShared = false
 
   package init(_ reason: String, _ kind: Kind, on ranks: any Communicator) {
-    (self.reason, self.kind) = (reason, kind)
-    (rank, host) = (ranks.rank, ranks.host)
+    self.init(reason, kind, on: ranks.rank, ranks.host)
+  }
+
+  package init(_ reason: String, _ kind: Kind, on rank: Int, _ host: String) {
+    (self.reason, self.kind, self.rank, self.host) = (reason, kind, rank, host)
   }
 
   /// What many failures come to: that of the lowest rank, and of those who were interrupted only where none failed.

@@ -1,3 +1,4 @@
+import Autograd
 package import Checkpoints
 import DiffusionModels
 import ModelFamilies
@@ -24,7 +25,7 @@ package struct CheckpointParameters: ParameterSource {
     _ component: String, _ path: String, _ parameter: String
   ) throws -> Tensor? {
     try slot(component, path, parameter).map { slot in
-      let tensor = try base.tensor(slot)
+      let tensor = try base.tensor(slot, sharing: ComputeThreads.forEach)
       // The model has a copy of its own; pages of a large file would stand beside it.
       base.file.tensors[slot.key]?.releasePages()
       return tensor
@@ -79,17 +80,9 @@ package struct CheckpointParameters: ParameterSource {
   /// A hash of the names, shapes and ends of all tensors of some components: another one for other weights, without
   /// reading them all.
   package func identity(of components: [String]) -> String {
-    let hash = SHA256()
-    let part = 4096
-    for (key, view) in base.file.tensors {
-      guard let component = base.layout.component(ofKey: key), components.contains(component)
-      else { continue }
-      hash.update("\(key) \(view.dtype) \(view.shape)\n")
-      let bytes = view.bytes
-      hash.update(bytes.extracting(first: part))
-      hash.update(bytes.extracting(last: part))
+    base.file.identity { key in
+      base.layout.component(ofKey: key).map { components.contains($0) } ?? false
     }
-    return hash.finish()
   }
 
   private func slot(_ component: String, _ path: String, _ parameter: String) -> ParameterSlot? {

@@ -79,25 +79,26 @@ package final class KnownCaptions {
     _ captions: [String], over ranks: any Communicator, _ progress: (Int, Int) -> Bool
   ) throws(RankFailure) {
     let own = captions.enumerated().filter { ranks.isOwn($0.offset) }.map(\.element)
-    var message = Message()
     for (index, caption) in own.enumerated() {
-      message.append(caption)
-      for outputs in outputs(of: caption) {
-        message.append(outputs.count)
-        for output in outputs { output.write(to: &message) }
-      }
+      _ = outputs(of: caption)
       // What a rank leaves out, all would wait for.
       _ = progress(index + 1, own.count)
     }
-    for (rank, bytes) in try ranks.gather(message.bytes).enumerated() where rank != ranks.rank {
-      var reader = MessageReader(bytes)
-      while !reader.isAtEnd {
+    try ranks.hand(
+      own,
+      write: { caption, message in
+        message.append(caption)
+        for outputs in outputs(of: caption) {
+          message.append(outputs.count)
+          for output in outputs { output.write(to: &message) }
+        }
+      },
+      receive: { reader in
         let caption = reader.text()
         keep(
           encoders.map { _ in (0..<reader.integer()).map { _ in Tensor(reading: &reader) } },
           of: caption)
-      }
-    }
+      })
   }
 
   /// What the encoders make of the captions, one after the other.

@@ -13,6 +13,9 @@ package struct DataTable: Sendable {
     package static func text(_ title: String) -> Column { Column(title) }
   }
 
+  /// Rows that a page shows at most.
+  package static let usualLimit = 4000
+
   package let columns: [Column]
   package private(set) var rows: [[String]] = []
 

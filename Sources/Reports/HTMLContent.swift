@@ -1,3 +1,5 @@
+import CommandSupport
+
 /// What stands in a part of a page. All texts are plain: they are escaped here.
 package struct HTMLContent: Sendable {
   package enum Tone: String, Sendable {
@@ -107,6 +109,17 @@ extension HTMLContent {
     numbers(chart.table)
   }
 
+  /// A table that may have been cut.
+  /// - Parameters:
+  ///   - count: of the rows that there are.
+  ///   - option: that tells them all.
+  package mutating func limited(_ table: DataTable, of count: Int, all option: String = "--json") {
+    self.table(table)
+    if table.rows.count < count {
+      remark("… and \((count - table.rows.count).grouped) more; '\(option)' has all.")
+    }
+  }
+
   /// A map and its legend.
   /// - Parameter hasTable: whether its numbers stand behind it; not where a table of the page has them all.
   package mutating func map(_ map: HeatMap, hasTable: Bool = true) {
@@ -115,7 +128,7 @@ extension HTMLContent {
     html += map.drawing.svg(
       label:
         "\(map.title): \(map.measure) of \(map.rows.count) kinds of layers in \(map.columns.count) blocks",
-      style: "map", readable: 0.85)
+      style: "map")
     html += "</div>\n</figure>\n"
     if hasTable { numbers(map.table) }
   }

@@ -13,6 +13,8 @@ extension HeatMap {
   /// Between groups.
   private static let gap = 4.0
   private static let legendWidth = 180.0
+  /// Between turned names.
+  private static let leastNameDistance = 13.0
   /// Of a letter of 11 units, on the whole.
   private static let letter = 6.4
 
@@ -43,15 +45,17 @@ extension HeatMap {
     let showsColumns = cell >= 14 && columns.allSatisfy { $0.label.count <= 3 }
     var depth = showsColumns ? 16.0 : 6
     if longest > 0 { depth += isTurned ? longest * 0.72 + 14 : 18 }
-    let legend = floor + depth + 10
-    let width = max(
-      x - Self.gap + 6, left + Self.legendWidth + 16 + Self.letter * Double(measure.count + 14))
-    var drawing = SVGDrawing(width: width, height: legend + 32)
+    // The legend begins where the cells do, further to the left where it would be wider than the map.
+    let legendWidth = max(Self.legendWidth, Self.letter * Double(legendTitle.count + 4))
+    let map = x - Self.gap + 6
+    let legend = SVGDrawing.Point(max(min(left, map - legendWidth), 8), floor + depth + 10)
+    let width = max(map, legend.x + legendWidth)
+    var drawing = SVGDrawing(width: width, height: legend.y + 46)
     let scale = shares
     for (row, name) in rows.enumerated() {
       let y = Self.top + Double(row) * Self.rowHeight
       drawing.text(
-        name.shortenedAtStart(to: 33), at: .init(left - 8, y + 12), anchor: .end, style: "row")
+        name.shortenedAtStart(to: 31), at: .init(left - 8, y + 12), anchor: .end, style: "row")
       for group in groups {
         for column in group.columns {
           guard let found = cells[row][column] else { continue }
@@ -62,6 +66,7 @@ extension HeatMap {
         }
       }
     }
+    var lastName = -Self.rowHeight
     for group in groups {
       var y = floor + 4
       if showsColumns {
@@ -78,43 +83,55 @@ extension HeatMap {
       drawing.line(.init(group.x, y), .init(group.x + group.width - 1, y), style: "bracket")
       let middle = group.x + group.width / 2
       if isTurned {
+        // Where groups are narrow, one name would stand over another: cells have them too.
+        guard middle - lastName >= Self.leastNameDistance else { continue }
+        lastName = middle
         drawing.text(
           group.name, at: .init(middle + 4, y + 13), anchor: .end, style: "row", turn: -45)
       } else {
         drawing.text(group.name, at: .init(middle, y + 15), anchor: .middle, style: "row")
       }
     }
-    drawLegend(at: .init(left, legend), in: &drawing)
+    drawLegend(at: legend, in: &drawing)
     return drawing
   }
 
-  private func drawLegend(at place: SVGDrawing.Point, in drawing: inout SVGDrawing) {
+  /// The least and the most that is shown; nil where there is nothing, or one number alone.
+  private var ends: (least: Cell, most: Cell)? {
     let found = cells.joined().compactMap { $0 }.filter { shows($0.value) }
     guard let least = found.min(by: { $0.value < $1.value }),
-      let most = found.max(by: { $0.value < $1.value })
-    else { return }
-    guard least.value < most.value else {
+      let most = found.max(by: { $0.value < $1.value }), least.value < most.value
+    else { return nil }
+    return (least, most)
+  }
+
+  private var legendTitle: String {
+    guard ends == nil else { return measure + (isLogarithmic ? ", logarithmic" : "") }
+    let found = cells.joined().compactMap { $0 }.first { shows($0.value) }
+    return found.map { "\(measure): \($0.text) everywhere" } ?? ""
+  }
+
+  private func drawLegend(at place: SVGDrawing.Point, in drawing: inout SVGDrawing) {
+    guard let (least, most) = ends else {
+      guard !legendTitle.isEmpty else { return }
       drawing.rectangle(
         x: place.x, y: place.y, width: 16, height: 12, style: ColorScale.style(0.5))
-      drawing.text(
-        "\(measure): \(most.text) everywhere", at: .init(place.x + 22, place.y + 10), style: "row")
+      drawing.text(legendTitle, at: .init(place.x + 22, place.y + 10), style: "row")
       return
     }
+    drawing.text(legendTitle, at: .init(place.x, place.y + 10), style: "row")
     let step = Self.legendWidth / Double(ColorScale.steps)
     for index in 0..<ColorScale.steps {
       drawing.rectangle(
-        x: place.x + Double(index) * step, y: place.y, width: step + 0.3, height: 12,
+        x: place.x + Double(index) * step, y: place.y + 16, width: step + 0.3, height: 12,
         style: "q\(index)")
     }
     let isCut = least.value < range.lowerBound
     drawing.text(
       isCut ? "1/\(Int(Self.largestRatio)) and less" : least.text,
-      at: .init(place.x, place.y + 26), style: "tick")
+      at: .init(place.x, place.y + 42), style: "tick")
     drawing.text(
-      most.text, at: .init(place.x + Self.legendWidth, place.y + 26), anchor: .end, style: "tick")
-    drawing.text(
-      measure + (isLogarithmic ? ", logarithmic" : ""),
-      at: .init(place.x + Self.legendWidth + 10, place.y + 10), style: "row")
+      most.text, at: .init(place.x + Self.legendWidth, place.y + 42), anchor: .end, style: "tick")
   }
 
   /// Neighbours of one group.
@@ -159,7 +176,7 @@ extension HeatMap {
 extension String {
   /// Its end, which tells names apart.
   fileprivate func shortenedAtStart(to length: Int) -> String {
-    count <= length ? self : "…" + suffix(length - 1)
+    count <= length ? self : "…" + suffix(length - 1).drop { $0 == "." }
   }
 }
 

@@ -43,9 +43,9 @@ enum PageStyle {
     .fault{border-color:var(--fault)}.fault>b{color:var(--fault)}
     .wide{overflow-x:auto;-webkit-overflow-scrolling:touch}
     .wide:focus-visible,summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:2px}
-    table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-numeric:tabular-nums;overflow-wrap:normal}
+    table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-numeric:tabular-nums}
     .wide>table{min-width:100%}
-    th,td{padding:.3rem .9rem .3rem 0;text-align:left;vertical-align:top;unicode-bidi:plaintext}
+    th,td{padding:.3rem .9rem .3rem 0;max-width:26rem;text-align:left;vertical-align:top;unicode-bidi:plaintext;overflow-wrap:break-word}
     th:last-child,td:last-child{padding-right:0}
     th{color:var(--quiet);font-weight:500}
     thead th{border-bottom:1px solid var(--rule);white-space:nowrap}
@@ -66,6 +66,7 @@ enum PageStyle {
     .pictures small{color:var(--quiet);font-size:.8125rem}
     svg{display:block;width:100%;height:auto}
     svg.chart{max-width:46rem}
+    svg.map{min-width:calc(.85*var(--width));max-width:calc(1.25*var(--width))}
     svg text{font-size:11px;fill:var(--quiet);font-variant-numeric:tabular-nums}
     svg .row,svg .label{fill:var(--ink)}
     svg.chart text{font-size:12px}
@@ -99,14 +100,15 @@ enum PageStyle {
     @media (max-width:40rem){body{padding:1.5rem 1rem 2rem}h1{font-size:1.3125rem}
     dl div{grid-template-columns:1fr;gap:0}.notice{grid-template-columns:1fr;gap:0}
     .figures{grid-template-columns:1fr 1fr}.bars th{width:8.5rem}.bars td{width:5rem}
-    svg.chart text{font-size:19px}svg.chart .minor{display:none}}
+    th,td{max-width:15rem}svg.chart text{font-size:19px}svg.chart .minor{display:none}}
 
     """
 
   private static let print = """
     @media print{:root{color-scheme:light}html{font-size:11px}body{max-width:none;padding:0}nav{display:none}
     details:not([open]){display:none}figure,.notice,.figures li,tr{break-inside:avoid}h2,h3,figcaption{break-after:avoid}
-    .wide{overflow:visible}svg.map{min-width:0!important}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+    .wide{overflow:visible}svg.map{min-width:0;max-width:calc(.7*var(--width))}svg.chart{max-width:34rem}
+    h2{margin:1.8rem 0 .7rem;padding-top:.8rem}th,td{max-width:none;overflow-wrap:anywhere}.bars th{width:22rem}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 
     """
 

@@ -70,14 +70,11 @@ package struct SVGDrawing {
   /// The element for a page.
   /// - Parameters:
   ///   - label: what the picture shows, for those who do not see it.
-  ///   - readable: the least share of its own width at which it can be read; nil where its style sees to that.
-  package func svg(label: String, style: String = "", readable share: Double? = nil) -> String {
+  ///   - style: classes of the page's style, which find the width in `--width`.
+  package func svg(label: String, style: String = "") -> String {
     let label = label.escapedForHTML
-    let size = share.map {
-      " style=\"min-width:\((width * $0).unit)px;max-width:\((width * 1.25).unit)px\""
-    }
     return
-      "<svg viewBox=\"0 0 \(width.unit) \(height.unit)\" role=\"img\" aria-label=\"\(label)\" class=\"\(style)\"\(size ?? "")>\n"
+      "<svg viewBox=\"0 0 \(width.unit) \(height.unit)\" role=\"img\" aria-label=\"\(label)\" class=\"\(style)\" style=\"--width:\(width.unit)px\">\n"
       + "<title>\(label)</title>\n" + body + "</svg>\n"
   }
 

@@ -3,8 +3,13 @@ import CKernels
 extension Tensor {
   /// Widens stored numbers. Exact for every format of at most 24 significant bits; F64 and wide
   /// integers are rounded to nearest.
+  /// - Parameter share: calls what it is given with every number below a count, maybe on several threads at a time, for
+  ///   the parts of a large tensor; one after another if nil
   /// - Precondition: `dtype.isConvertible`, and `bytes` holds exactly `shape.count` elements.
-  package init(decoding bytes: RawSpan, as dtype: DType, shape: Shape) {
+  package init(
+    decoding bytes: RawSpan, as dtype: DType, shape: Shape,
+    sharing share: ((Int, (Int) -> Void) -> Void)? = nil
+  ) {
     let count = shape.count
     checkSize(bytes, dtype, shape)
     self.init(
@@ -13,7 +18,18 @@ extension Tensor {
         initialized = count
         guard let target = target.baseAddress, count > 0 else { return }
         unsafe adviseHugePages(target, count)
-        unsafe bytes.withUnsafeBytes { unsafe widen($0.baseAddress, dtype, target, count) }
+        unsafe bytes.withUnsafeBytes { source in
+          guard let share, let start = source.baseAddress else {
+            unsafe widen(source.baseAddress, dtype, target, count)
+            return
+          }
+          let (part, width) = (1 << 18, dtype.bitsPerElement / 8)
+          share((count + part - 1) / part) { index in
+            let first = index * part
+            unsafe widen(
+              start + first * width, dtype, target + first, min(part, count - first))
+          }
+        }
       })
   }
 

@@ -19,7 +19,6 @@ package enum TrainingError: Error, Equatable {
   /// The same where a tensor of the checkpoint is none either.
   case damagedBase(FilePath, tensor: String, what: String, step: Int)
   /// Ranks do not train the same.
-  case otherRun(rank: Int, host: String, what: String, first: String, found: String)
   case apart(rank: Int, host: String, firstHost: String, step: Int)
   /// There is nothing to encode images with.
   case missingVAE(FilePath)
@@ -64,9 +63,6 @@ extension TrainingError: CustomStringConvertible {
     case .damagedBase(let path, let tensor, let what, let step):
       "step \(step): \(what) is not a number, since the model's own weights are not: \(path): tensor '\(tensor)': "
         + "expected finite numbers, found NaN or infinity; take another copy of the file"
-    case .otherRun(let rank, let host, let what, let first, let found):
-      "rank \(rank) (\(host)): expected the run of rank 0, \(what) '\(first)', found '\(found)'; all ranks need the "
-        + "same command and the same files, under the same names"
     case .apart(let rank, let host, let firstHost, let step):
       "step \(step): rank \(rank) (\(host)) has other parameters than rank 0 (\(firstHost)), whose processor rounds "
         + "otherwise; use machines of one kind"

@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import CPlatform
 import Checkpoints
 import CommandSupport
 import LinearAlgebra
@@ -139,7 +140,7 @@ struct Extract: Tool {
   }
 
   func work(_ given: GivenOptions) async throws {
-    try await Self.sharing { try await extract(given, over: $0) }
+    try await Self.sharing(given) { try await extract(given, over: $0) }
   }
 
   private func extract(_ given: GivenOptions, over ranks: any Communicator) async throws {
@@ -207,5 +208,8 @@ struct Extract: Tool {
     }
   }
 
-  static func main() async { await start() }
+  static func main() async {
+    lyco_keep_all_freed_memory()
+    await start()
+  }
 }

@@ -5,16 +5,16 @@ import Reports
 /// What an extraction did, as a page.
 struct ExtractionPage {
   private let report: ExtractionReport
-  private let places: [BlockPlace]
+  private let places: [LayerPlace]
   private let weights: [ExtractionReport.Module]
 
-  /// Rows of a table that a page shows at most.
-  private static let mostRows = 2000
+  /// What has all rows of a table.
+  private static let all = "--report FILE.json"
 
   init(_ report: ExtractionReport) {
     self.report = report
     weights = report.modules.filter { $0.part == "weight" || $0.part == "norm" }
-    places = weights.map { BlockPlace(component: $0.component, path: $0.path) }
+    places = LayerPlace.places(of: weights.map { ($0.component, $0.path) })
   }
 
   var html: String {
@@ -68,21 +68,22 @@ struct ExtractionPage {
   private func errors(_ content: inout HTMLContent) {
     let measure = "relative error"
     for map in HeatMap.maps(
-      "Relative error by block and kind of layer", measure: measure, of: places,
+      "Relative error by block and kind of layer", measure: measure, isLogarithmic: false,
+      of: places,
       cell: { members in
         let own = members.map { weights[$0] }
         let (error, change) = (own.map(\.error).normOfWhole, own.map(\.deltaNorm).normOfWhole)
         let value = change > 0 ? error / change : 0
         return .init(value, value.short)
       })
-    { content.map(map) }
+    { content.map(map, hasTable: false) }
     for map in HeatMap.maps(
       "Bytes by block and kind of layer", measure: "bytes", of: places,
       cell: { members in
         let bytes = members.reduce(0) { $0 + weights[$1].bytes }
         return .init(Double(bytes), "\(ByteCount(bytes))")
       })
-    { content.map(map) }
+    { content.map(map, hasTable: false) }
     let worst = report.modules.filter { $0.relativeError > 0 }
       .sorted { ($1.relativeError, $0.path) < ($0.relativeError, $1.path) }.prefix(10)
     if !worst.isEmpty {
@@ -101,9 +102,8 @@ struct ExtractionPage {
             .init($0.path, $0.output?.shareAfter ?? 0, ($0.output?.shareAfter ?? 0).percent)
           }))
     }
-    content.details("All modules") { $0.table(moduleTable) }
-    if report.modules.count > Self.mostRows {
-      content.remark("The first \(Self.mostRows) are listed; '--report FILE.json' has all.")
+    content.details("All modules") {
+      $0.limited(moduleTable, of: report.modules.count, all: Self.all)
     }
   }
 
@@ -118,7 +118,7 @@ struct ExtractionPage {
           ? [
             .number("error of outputs"), .number("share before"), .number("share after"),
           ] : []),
-      report.modules.prefix(Self.mostRows).map { module in
+      report.modules.prefix(DataTable.usualLimit).map { module in
         let outputs = [
           module.output?.relativeError.short ?? "–", module.output?.shareBefore.percent ?? "–",
           module.output?.shareAfter.percent ?? "–",
@@ -186,20 +186,17 @@ struct ExtractionPage {
         [.text("reason"), .number("parameters"), .number("change ‖Δ‖")],
         groups.map { [$0.reason, "\($0.lost.count)", $0.change.short] }))
     content.details("All of them") {
-      $0.table(
+      $0.limited(
         DataTable(
           [
             .text("parameter"), .number("change"), .number("relative change"), .text("reason"),
           ],
-          report.leftOut.prefix(Self.mostRows).map { lost in
+          report.leftOut.prefix(DataTable.usualLimit).map { lost in
             [
               lost.key + (lost.rows.map { " rows \($0[0]) to \($0[1])" } ?? ""),
               lost.change?.short ?? "–", lost.relativeChange?.short ?? "–", lost.reason,
             ]
-          }))
-    }
-    if report.leftOut.count > Self.mostRows {
-      content.remark("The first \(Self.mostRows) are listed; '--report FILE.json' has all.")
+          }), of: report.leftOut.count, all: Self.all)
     }
   }
 

@@ -54,7 +54,10 @@ struct CataloguePage {
       DataTable(
         [.text("file"), .text("what was found")],
         catalogue.faults.prefix(InspectionPage.rowLimit).map {
-          [$0.file, $0.reason.withoutBeginning("\(catalogue.folder)/\($0.file): ")]
+          [
+            $0.file.printable,
+            $0.reason.withoutBeginning("\(catalogue.folder)/\($0.file): ").printable,
+          ]
         }), of: catalogue.faults.count)
   }
 
@@ -69,12 +72,12 @@ struct CataloguePage {
     columns += [.number("size"), .text("format"), .text("date")]
     if isAdapter { columns.append(.text("base")) }
     if hasTags { columns.append(.text("words")) }
-    content.table(
+    content.limited(
       DataTable(
         columns,
-        entries.map { entry in
+        entries.prefix(InspectionPage.rowLimit).map { entry in
           var cells = [
-            entry.file, (entry.title ?? "").shortened(to: 60), entry.family ?? "",
+            entry.file.printable, (entry.title ?? "").shortened(to: 60), entry.family ?? "",
           ]
           if isAdapter { cells += [entry.label, entry.rankText, entry.modules.grouped] }
           cells += [
@@ -88,15 +91,17 @@ struct CataloguePage {
                 to: 80))
           }
           return cells
-        }))
+        }), of: entries.count)
   }
 
   private func writeDuplicates(_ content: inout HTMLContent) {
     guard !catalogue.duplicates.isEmpty else { return }
-    content.table(
+    content.limited(
       DataTable(
         [.number("size"), .text("files with the same tensors")],
-        catalogue.duplicates.map { ["\(ByteCount($0.bytes))", $0.files.joined(separator: "\n")] }))
+        catalogue.duplicates.prefix(InspectionPage.rowLimit).map {
+          ["\(ByteCount($0.bytes))", $0.files.map(\.printable).joined(separator: "\n")]
+        }), of: catalogue.duplicates.count)
     content.remark("Compared: \(catalogue.compared). The size is that of all but one.")
   }
 }

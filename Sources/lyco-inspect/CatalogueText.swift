@@ -18,7 +18,7 @@ struct CatalogueText {
       table.append([
         entry.label, entry.family ?? "-", entry.rankText, "\(ByteCount(entry.bytes))",
         String((entry.date ?? entry.modified ?? "-").prefix(10)), entry.baseText(isVerbose),
-        (entry.title ?? "-").shortened(to: isVerbose ? 200 : 30), entry.file,
+        (entry.title ?? "-").printable.shortened(to: isVerbose ? 200 : 30), entry.file,
       ])
     }
     if !catalogue.entries.isEmpty { text += "\n" + table.text(width: Terminal.outputWidth) }
@@ -68,7 +68,7 @@ extension CatalogueEntry {
 
   /// The name of the base without its folder, and the beginning of its hash.
   func baseText(_ isWhole: Bool) -> String {
-    let name = baseModel.map { FileLabel.name($0).shortened(to: isWhole ? 200 : 30) }
+    let name = baseModel.map { FileLabel.name($0).printable.shortened(to: isWhole ? 200 : 30) }
     let hash = baseHash.map { isWhole ? $0 : String($0.prefix(10)) }
     return [name, hash].compactMap { $0 }.joined(separator: " ").ifEmpty("-")
   }

@@ -66,7 +66,8 @@ struct Inspect: Tool {
             + finished.places.map(\.string).joined(separator: ", "))
       }
     }
-    let page = try output.preparePage(ofFiles: files.count)
+    let page = try output.preparePage(
+      of: files, comparedWith: [comparison.base, comparison.other].compactMap { $0 })
     defer { withExtendedLifetime(page) {} }
     let work = InspectionWork(
       details: details,

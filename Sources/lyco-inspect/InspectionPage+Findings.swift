@@ -54,7 +54,9 @@ extension InspectionPage {
       content.limited(
         DataTable(
           [.text("module"), .text("reason")],
-          faults.prefix(Self.rowLimit).map { [$0.module, $0.reason] }), of: faults.count)
+          faults.prefix(Self.rowLimit).map {
+            [$0.module.shortened(to: Self.nameLength), $0.reason.shortened(to: Self.valueLength)]
+          }), of: faults.count)
     }
   }
 
@@ -112,7 +114,8 @@ extension InspectionPage {
               + (isOfChanges ? [.number("cosine")] : []),
             difference.changed.prefix(Self.rowLimit).map { row in
               [
-                row.name + (row.note.map { " (\($0))" } ?? ""), row.change?.short ?? "–",
+                row.name.shortened(to: Self.nameLength) + (row.note.map { " (\($0))" } ?? ""),
+                row.change?.short ?? "–",
                 row.relativeChange?.short ?? "–",
               ] + (isOfChanges ? [row.cosine?.formatted(decimals: 4) ?? "–"] : [])
             }), of: difference.changed.count)
@@ -125,7 +128,9 @@ extension InspectionPage {
         content.limited(
           DataTable(
             [.text("name"), .text("here"), .text("there")],
-            difference.reshaped.prefix(Self.rowLimit).map { [$0.name, $0.here, $0.there] }),
+            difference.reshaped.prefix(Self.rowLimit).map {
+              [$0.name.shortened(to: Self.nameLength), $0.here, $0.there]
+            }),
           of: difference.reshaped.count)
       }
     }
@@ -134,7 +139,9 @@ extension InspectionPage {
     ] where !names.isEmpty {
       content.details("\(title), \(names.count.grouped)") { content in
         content.limited(
-          DataTable([.text("name")], names.prefix(Self.rowLimit).map { [$0] }), of: names.count)
+          DataTable(
+            [.text("name")], names.prefix(Self.rowLimit).map { [$0.shortened(to: Self.nameLength)] }
+          ), of: names.count)
       }
     }
   }

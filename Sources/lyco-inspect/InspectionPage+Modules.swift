@@ -6,12 +6,11 @@ extension InspectionPage {
   func writeModules(_ content: inout HTMLContent) {
     guard let adapter = report.adapter else { return }
     if let statistics = report.statistics, !statistics.isEmpty {
-      let grid = ModuleGrid(statistics)
-      writeStrength(statistics, grid, &content)
-      writeRanks(statistics, grid, &content)
+      writeStrength(statistics, &content)
+      writeRanks(statistics, &content)
       let spectra = Dictionary(
         (report.spectra ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-      writeEffectiveRanks(statistics, spectra, grid, &content)
+      writeEffectiveRanks(statistics, spectra, &content)
       content.details("All \(statistics.count.counted("module"))") {
         $0.limited(Self.table(of: statistics, spectra), of: statistics.count)
       }
@@ -34,9 +33,7 @@ extension InspectionPage {
 
   // MARK: Pictures
 
-  private func writeStrength(
-    _ statistics: [TensorStatistics], _ grid: ModuleGrid, _ content: inout HTMLContent
-  ) {
+  private func writeStrength(_ statistics: [TensorStatistics], _ content: inout HTMLContent) {
     let parts = Dictionary(grouping: statistics, by: \.part).compactMap { part, rows in
       Self.totalNorm(rows).map { (part: part, norm: $0) }
     }.sorted { ($1.norm, $0.part) < ($0.norm, $1.part) }
@@ -46,8 +43,11 @@ extension InspectionPage {
           "Strength by part of the model, ‖ΔW‖",
           parts.prefix(16).map { .init($0.part, $0.norm, $0.norm.short) }))
     }
-    let isKnown = grid.write("Strength by block and layer", "‖ΔW‖", in: &content) { row in
-      row.deltaNorm.map { .init($0, $0.short) }
+    let isKnown = write(
+      "Strength by block and layer", "‖ΔW‖", of: statistics, in: &content
+    ) { modules in
+      let norms = modules.compactMap(\.deltaNorm)
+      return norms.isEmpty ? nil : .init(norms.normOfWhole, norms.normOfWhole.short)
     }
     if isKnown {
       content.remark(
@@ -57,26 +57,25 @@ extension InspectionPage {
       content.remark(
         "What these modules change depends on the weight: '--against BASE' measures it.")
     }
-    if grid.write(
-      "Change relative to the weight", "‖ΔW‖ / ‖W‖", in: &content,
-      { row in row.relativeChange.map { .init($0, $0.short) } })
-    {
-      content.remark("How much of its weight in the base each module changes.")
+    let isMeasured = write(
+      "Change relative to the weight", "‖ΔW‖ / ‖W‖", of: statistics, in: &content
+    ) { modules in
+      let own = modules.filter { $0.relativeChange != nil }
+      let norms = own.compactMap(\.weightNorm)
+      guard !norms.isEmpty, norms.normOfWhole > 0 else { return nil }
+      let change = zip(own, norms).map { ($0.relativeChange ?? 0) * $1 }.normOfWhole
+      return .init(change / norms.normOfWhole, (change / norms.normOfWhole).short)
     }
+    if isMeasured { content.remark("How much of its weight in the base each module changes.") }
   }
 
-  private func writeRanks(
-    _ statistics: [TensorStatistics], _ grid: ModuleGrid, _ content: inout HTMLContent
-  ) {
+  private func writeRanks(_ statistics: [TensorStatistics], _ content: inout HTMLContent) {
     guard Set(statistics.compactMap(\.rank)).count > 1 else { return }
-    grid.write("Rank", "rank", in: &content) { row in
-      row.rank.map { .init(Double($0), $0.grouped) }
-    }
+    write("Rank", "rank", of: statistics, in: &content) { Self.cell($0.compactMap(\.rank)) }
   }
 
   private func writeEffectiveRanks(
-    _ statistics: [TensorStatistics], _ spectra: [String: Spectrum], _ grid: ModuleGrid,
-    _ content: inout HTMLContent
+    _ statistics: [TensorStatistics], _ spectra: [String: Spectrum], _ content: inout HTMLContent
   ) {
     guard !spectra.isEmpty else { return }
     let isFull = statistics.allSatisfy { row in
@@ -84,13 +83,35 @@ extension InspectionPage {
       return found.effectiveRank == row.rank
     }
     if !isFull {
-      grid.write("Effective rank", "singular values above 10⁻⁶ of the largest", in: &content) {
-        spectra[$0.name].map { .init(Double($0.effectiveRank), $0.effectiveRank.grouped) }
-      }
+      write(
+        "Effective rank", "singular values above 10⁻⁶ of the largest", of: statistics, in: &content
+      ) { Self.cell($0.compactMap { spectra[$0.name]?.effectiveRank }) }
     }
-    grid.write("Ranks that hold 90 % of the change", "ranks for 90 % of ‖ΔW‖²", in: &content) {
-      spectra[$0.name].map { .init(Double($0.rank90), $0.rank90.grouped) }
+    write(
+      "Ranks that hold 90 % of the change", "ranks for 90 % of ‖ΔW‖²", of: statistics, in: &content
+    ) { Self.cell($0.compactMap { spectra[$0.name]?.rank90 }) }
+  }
+
+  /// Maps of one measure, without tables: that of all modules has the numbers of all maps side by side.
+  /// - Parameter cell: nil for modules whose number is not known.
+  /// - Returns: whether any number is known.
+  @discardableResult
+  private func write(
+    _ title: String, _ measure: String, of statistics: [TensorStatistics],
+    in content: inout HTMLContent, _ cell: ([TensorStatistics]) -> HeatMap.Cell?
+  ) -> Bool {
+    let placed = statistics.filter { $0.place != nil }
+    let maps = HeatMap.maps(title, measure: measure, of: placed.compactMap(\.place)) { members in
+      cell(members.map { placed[$0] })
     }
+    for map in maps { content.map(map, hasTable: false) }
+    return !maps.isEmpty
+  }
+
+  /// The greatest of some ranks.
+  private static func cell(_ ranks: [Int]) -> HeatMap.Cell? {
+    guard let least = ranks.min(), let most = ranks.max() else { return nil }
+    return .init(Double(most), least == most ? most.grouped : "\(least.grouped) to \(most.grouped)")
   }
 
   private static func table(
@@ -110,7 +131,8 @@ extension InspectionPage {
       columns,
       statistics.prefix(rowLimit).map { row in
         var cells = [
-          row.name, row.algorithm?.algorithmLabel ?? "", row.rank.map(String.init) ?? "–",
+          row.name.shortened(to: nameLength), row.algorithm?.algorithmLabel ?? "",
+          row.rank.map(String.init) ?? "–",
           row.scale.map { Double($0).plain } ?? "–", row.deltaNorm?.short ?? "–",
         ]
         if hasBase { cells.append(row.relativeChange?.short ?? "–") }
@@ -155,7 +177,10 @@ extension InspectionPage {
         DataTable(
           [.text("weight"), .number("effective rank"), .number("90 %"), .number("norm")],
           spectra.prefix(Self.rowLimit).map {
-            [$0.name, "\($0.effectiveRank)", "\($0.rank90)", $0.norm.short]
+            [
+              $0.name.shortened(to: Self.nameLength), "\($0.effectiveRank)", "\($0.rank90)",
+              $0.norm.short,
+            ]
           }), of: spectra.count)
     }
   }
@@ -187,9 +212,9 @@ extension InspectionPage {
 }
 
 extension TensorStatistics {
-  /// `unet down_blocks`: the component and the first word of the block.
+  /// `unet down_blocks`: the component and the group of blocks.
   fileprivate var part: String {
-    let word = block?.split(separator: ".").first.map(String.init)
-    return [component, word ?? layer].compactMap { $0 }.joined(separator: " ").shortened(to: 60)
+    let group = place.flatMap { $0.group.isEmpty ? nil : $0.group }
+    return [component, group ?? layer].compactMap { $0 }.joined(separator: " ").shortened(to: 60)
   }
 }

@@ -8,14 +8,15 @@ struct InspectionPage {
   /// Whether every entry of the metadata is wanted under its own key.
   let showsMetadata: Bool
   /// Rows of a table at most; JSON has all.
-  static let rowLimit = 4000
+  static let rowLimit = DataTable.usualLimit
   /// Characters of one value of the metadata.
   static let valueLength = 1500
+  /// Of a name: no trainer writes longer ones.
+  static let nameLength = 200
 
   var html: String {
     var page = HTMLPage(
-      report.kindTitle, subtitle: FileLabel.name(report.file),
-      tool: "lyco-inspect")
+      report.kindTitle, subtitle: FileLabel.name(report.file).printable, tool: "lyco-inspect")
     page.section("Overview", writeOverview)
     page.section("Check", writeCheck)
     page.section("Base", writeMatch)
@@ -36,13 +37,13 @@ struct InspectionPage {
 
   private func writeOverview(_ content: inout HTMLContent) {
     content.figures(figures)
-    for finding in [report.difference?.summary].compactMap({ $0 }) { content.paragraph(finding) }
+    if let difference = report.difference { content.paragraph(difference.summary) }
     var facts: [(String, String)] = [("kind", report.kindText)]
     if let family = report.family {
       let evidence = family.evidence.prefix(family.name == "generic" ? 2 : 4)
       facts.append(("family", ([family.title] + evidence).joined(separator: "\n")))
     }
-    facts.append(("file", report.file))
+    facts.append(("file", report.file.printable))
     facts.append(("stored as", report.storage))
     for kind in report.quantizations {
       facts.append(
@@ -130,7 +131,9 @@ struct InspectionPage {
       content.limited(
         DataTable(
           [.text("name"), .text("format"), .text("shape"), .number("bytes")],
-          keys.prefix(Self.rowLimit).map { [$0.name, $0.dtype, "\($0.shape)", $0.bytes.grouped] }),
+          keys.prefix(Self.rowLimit).map {
+            [$0.name.shortened(to: Self.nameLength), $0.dtype, "\($0.shape)", $0.bytes.grouped]
+          }),
         of: keys.count)
     }
   }
@@ -159,20 +162,11 @@ struct InspectionPage {
         ],
         statistics.prefix(Self.rowLimit).map { row in
           [
-            row.name, row.absMean.short, row.absMax.short, row.frobenius.short, row.zeros.grouped,
+            row.name.shortened(to: Self.nameLength), row.absMean.short, row.absMax.short,
+            row.frobenius.short, row.zeros.grouped,
             row.isFinite ? "" : "\(row.nan) NaN, \(row.infinite) infinite",
           ]
         }), of: statistics.count)
-  }
-}
-
-extension HTMLContent {
-  /// A table that may have been cut.
-  mutating func limited(_ table: DataTable, of count: Int) {
-    self.table(table)
-    if table.rows.count < count {
-      remark("… and \((count - table.rows.count).grouped) more; '--json' has all.")
-    }
   }
 }
 

@@ -29,13 +29,22 @@ struct OutputOptions: ParsableArguments {
   var pagePath: FilePath? { page.map { FilePath(named: $0) } }
 
   /// Looks at the place of the page before the work.
+  /// - Parameters:
+  ///   - files: what it is about.
+  ///   - others: what they are compared with.
   /// - Throws: `ValidationError`, `SafetensorsError`
-  func preparePage(ofFiles count: Int) throws -> OutputPlace? {
+  func preparePage(of files: [String], comparedWith others: [String]) throws -> OutputPlace? {
     guard let page, let path = pagePath else { return nil }
-    guard count == 1 else {
+    guard files.count == 1 else {
       throw ValidationError(
-        "'--html': expected one file or folder, found \(count); a folder makes one page of all files in it"
+        "'--html': expected one file or folder, found \(files.count); a folder makes one page of all files in it"
       )
+    }
+    if let place = FileIdentity(path),
+      let input = (files + others).first(where: { FileIdentity(FilePath(named: $0)) == place })
+    {
+      throw ValidationError(
+        "'--html': expected a place of its own for the page, found the input '\(input.printable)'")
     }
     guard path.isWrittenThrough || HTMLPage.isAsked(by: path) else {
       throw ValidationError(

@@ -8,26 +8,24 @@ struct MergePage {
   private let report: MergeReport
   private let changes: [MergeReport.Change]
   /// Of weights, by their place in `weights`.
-  private let places: [BlockPlace]
+  private let places: [LayerPlace]
   private let weights: [MergeReport.Change]
 
-  /// Rows of a table that a page shows at most.
-  private static let mostRows = 2000
-  /// Adapters that have a map of their own at most.
-  private static let mostMaps = 6
+  /// What has all rows of a table.
+  private static let all = "--report FILE.json"
+  /// Adapters that have a map of their own at most; cells of all maps, each of which takes some 150 bytes.
+  private static let most = (maps: 6, cells: 5000)
 
   init(_ report: MergeReport) {
     self.report = report
     changes = report.changes ?? []
     weights = changes.filter { !$0.isBias }
-    places = weights.map { BlockPlace(component: $0.component, path: $0.path) }
+    places = LayerPlace.places(of: weights.map { ($0.component, $0.path) })
   }
 
   var html: String {
     let output = report.files.first ?? report.base
-    var page = HTMLPage(
-      "Merge", subtitle: FileLabel.name(output),
-      tool: "lyco-merge")
+    var page = HTMLPage("Merge", subtitle: FileLabel.name(output), tool: "lyco-merge")
     page.section("Summary", summary)
     page.section("Adapters", adapters)
     page.section("Change by module", change)
@@ -100,17 +98,17 @@ struct MergePage {
   private func change(_ content: inout HTMLContent) {
     guard !changes.isEmpty else { return }
     let title = "Relative change ‖ΔW‖ / ‖W‖ by block and kind of layer"
-    for map in maps(title, { $0.change }) { content.map(map) }
+    for map in maps(title, { $0.change }) { content.map(map, hasTable: false) }
     if report.adapters.count > 1 {
-      for (index, adapter) in report.adapters.enumerated().prefix(Self.mostMaps) {
+      let fitting = Self.most.cells / max(places.count, 1) - 1
+      let count = min(Self.most.maps, max(fitting, 1))
+      for (index, adapter) in report.adapters.enumerated().prefix(count) {
         let name = FileLabel.name(adapter.file)
-        for map in maps("The same by \(name) alone", { change(of: $0, by: index) }) {
-          content.map(map)
-        }
+        let title = "The same by \(name) at \(Float(adapter.ratio)) alone"
+        for map in maps(title, { change(of: $0, by: index) }) { content.map(map, hasTable: false) }
       }
-      if report.adapters.count > Self.mostMaps {
-        content.remark(
-          "The first \(Self.mostMaps) adapters are drawn; '--report FILE.json' has all.")
+      if report.adapters.count > count {
+        content.remark("The first \(count.counted("adapter")) alone; '\(Self.all)' has all.")
       }
     }
     let largest = changes.filter { $0.relativeChange != nil }
@@ -120,9 +118,8 @@ struct MergePage {
       BarChart(
         "Largest relative changes",
         largest.map { .init($0.tensor, $0.relativeChange ?? 0, ($0.relativeChange ?? 0).short) }))
-    content.details("All tensors that changed") { $0.table(changeTable) }
-    if changes.count > Self.mostRows {
-      content.remark("The first \(Self.mostRows) are listed; '--report FILE.json' has all.")
+    content.details("All tensors that changed") {
+      $0.limited(changeTable, of: changes.count, all: Self.all)
     }
   }
 
@@ -146,7 +143,7 @@ struct MergePage {
         .text("tensor"), .number("‖W‖"), .number("‖ΔW‖"), .number("relative"),
         .number("rounding"), .text("format"), .text(isSeveral ? "by adapter" : "module"),
       ],
-      changes.prefix(Self.mostRows).map { change in
+      changes.prefix(DataTable.usualLimit).map { change in
         [
           change.tensor, change.norm.short, change.change.short,
           change.relativeChange?.short ?? "–", change.rounding?.short ?? "–",
@@ -189,12 +186,12 @@ struct MergePage {
 
   private func unmatched(_ content: inout HTMLContent) {
     guard !report.unmatched.isEmpty else { return }
-    content.table(
+    content.limited(
       DataTable(
         [.text("module"), .text("adapter"), .text("reason")],
-        report.unmatched.prefix(Self.mostRows).map {
+        report.unmatched.prefix(DataTable.usualLimit).map {
           [$0.module, FileLabel.name($0.file), $0.reason]
-        }))
+        }), of: report.unmatched.count, all: Self.all)
   }
 
   private func settings(_ content: inout HTMLContent) {

@@ -20,8 +20,8 @@ struct RunPage {
 
   var html: String {
     var page = HTMLPage(
-      "Training", subtitle: FileLabel.name(run.output),
-      tool: "lyco-train", refreshSeconds: refreshSeconds)
+      "Training", subtitle: FileLabel.name(run.output), tool: "lyco-train",
+      refreshSeconds: refreshSeconds)
     page.section("Summary", summary)
     page.section("Loss", losses)
     page.section("Learning rates", rates)
@@ -37,6 +37,10 @@ struct RunPage {
 
   private func summary(_ content: inout HTMLContent) {
     switch run.status {
+    case .starting:
+      content.notice(
+        .note, "The run begins: this page is written anew from the first step on.",
+        advice: "Before it weights are read, and images and captions encoded that are to be kept.")
     case .running:
       let left = run.secondsPerStep.map { $0 * Double(run.steps - history.step) }
       content.notice(
@@ -45,7 +49,8 @@ struct RunPage {
     case .finished: content.notice(.good, "The run is finished: \(run.output).")
     case .interrupted:
       content.notice(
-        .note, "The run was interrupted.", advice: run.message ?? "'--resume' goes on with it.")
+        .note, "The run was interrupted.",
+        advice: run.message ?? "Nothing was saved.")
     case .failed: content.notice(.fault, run.message ?? "The run failed.")
     }
     let loss = history.epochLosses.last?.value ?? history.series["loss/average"]?.entries.last?.mean

@@ -76,7 +76,7 @@ struct RunSummary {
       "\(ranks.count) ranks on \(machines) \(machines == 1 ? "machine" : "machines"): a step is "
         + "\(plan.batchesPerRank) \(plan.batchesPerRank == 1 ? "batch" : "batches") of each, "
         + "\(plan.configuration.run.accumulation) in all; \(ByteCount(plan.payload)) are reduced",
-      "for each rank, and \(ByteCount(ranks.count * plan.estimate.bytes)) in all:",
+      "for each rank, and \(ByteCount(plan.bytesOfAll)) in all:",
     ]
   }
 

@@ -7,6 +7,7 @@ import Images
 import LinearAlgebra
 import Machine
 import Safetensors
+import SystemPackage
 import Training
 
 /// `lyco-train --pretrained_model_name_or_path BASE --train_data_dir DIR …`
@@ -103,8 +104,18 @@ struct Train: Tool {
 
   func work(_ given: GivenOptions) async throws {
     BLASThreads.set(1)
+    let stop = EarlyStop()
+    // The first rank begins it.
+    let page = log.page.map {
+      RunReport(
+        FilePath(named: $0), options: given.listed(without: ["spelling", "script"]),
+        note: { StandardError.say("note: \($0)") })
+    }
+    let lastWords: @Sendable (RankFailure) -> String = { Self.lastWords(after: $0, stop, page) }
     do {
-      try await Self.sharing { try await train(given, over: $0) }
+      try await Self.sharing(given, lastWords: lastWords) {
+        try await train(given, over: $0, page, stop)
+      }
     } catch let error as TrainingError {
       guard Self.isInterruption(error) else { throw error }
       StandardError.say("\(error)")
@@ -112,23 +123,44 @@ struct Train: Tool {
     }
   }
 
-  private func train(_ given: GivenOptions, over ranks: any Communicator) async throws {
-    guard ranks.count > 1, ranks.isFirst else { return try train(given, over: ranks, stop: nil) }
+  /// What is said where ranks end without meeting again; the first saves the last whole step.
+  private static func lastWords(
+    after failure: RankFailure, _ stop: EarlyStop, _ page: RunReport?
+  ) -> String {
+    guard failure.kind != .numbers else { return "\(failure)" }
+    let end: TrainingError
+    do {
+      guard let state = try stop.save() else { return "\(failure)" }
+      end = .stopped(reason: "\(failure)", state: state)
+    } catch {
+      end = .unsaved(reason: "\(failure)", second: "\(error)")
+    }
+    page?.end(after: end)
+    return "\(end)"
+  }
+
+  private func train(
+    _ given: GivenOptions, over ranks: any Communicator, _ page: RunReport?, _ stop: EarlyStop
+  ) async throws {
+    guard ranks.count > 1, ranks.isFirst else {
+      return try train(given, over: ranks, page, stop: nil)
+    }
     // mpirun leaves no time to end the step.
-    let stop = EarlyStop()
     try await withTaskCancellationHandler {
-      try train(given, over: ranks, stop: stop)
+      try train(given, over: ranks, page, stop: stop)
     } onCancel: {
+      let end: TrainingError
       do {
-        Self.leave(saying: "\(TrainingError.interrupted(state: try stop.save()))")
+        end = .interrupted(state: try stop.save())
       } catch {
-        Self.leave(saying: "\(TrainingError.unsaved(reason: "interrupted", second: "\(error)"))")
+        end = .unsaved(reason: "interrupted", second: "\(error)")
       }
+      Self.leave(saying: "\(end)") { page?.end(after: end) }
     }
   }
 
   private func train(
-    _ given: GivenOptions, over ranks: any Communicator, stop: EarlyStop?
+    _ given: GivenOptions, over ranks: any Communicator, _ page: RunReport?, stop: EarlyStop?
   ) throws {
     let summary = RunSummary(
       isQuiet: run.quiet, asJSON: run.asJSON, isSilent: !ranks.isFirst)
@@ -174,11 +206,7 @@ struct Train: Tool {
       _ = try plan.train(observer: TrainingObserver())
       return
     }
-    let page = configuration.output.page.map {
-      RunReport(
-        $0, of: plan, options: given.listed(without: ["spelling", "script"]),
-        note: { StandardError.say("note: \($0)") })
-    }
+    page?.begin(plan)
     let observer = page?.observing(progress.observer) ?? progress.observer
     let report: TrainingReport
     do {

@@ -7,10 +7,11 @@ import Testing
 @Suite(.serialized) struct ThreadTests {
   /// Outputs and all gradients of a function with each number of threads.
   private func check(
-    _ what: String, _ inputs: [Tensor], sourceLocation: SourceLocation = #_sourceLocation,
+    _ what: String, _ inputs: [Tensor], threads: [Int] = [1, 2, 3, 4],
+    sourceLocation: SourceLocation = #_sourceLocation,
     _ function: ([Variable]) -> Variable
   ) {
-    let results = (1...4).map { threads -> [Tensor] in
+    let results = threads.map { threads -> [Tensor] in
       ComputeThreads.set(threads)
       let parameters = inputs.map { Parameter("", $0) }
       return Recording().record {
@@ -20,7 +21,7 @@ import Testing
       }
     }
     #expect(results[0].count == inputs.count + 1, "\(what)", sourceLocation: sourceLocation)
-    for (threads, others) in zip(2..., results.dropFirst()) {
+    for (threads, others) in zip(threads, results).dropFirst() {
       for (index, (one, other)) in zip(results[0], others).enumerated() {
         let isEqual = one.elements.elementsEqual(other.elements) { $0.bitPattern == $1.bitPattern }
         #expect(
@@ -87,6 +88,22 @@ import Testing
       ) {
         Variable.attention(
           $0[0], $0[1], $0[2], heads: 4, isCausal: isCausal, keyCounts: [m, m / 5],
+          compute: compute)
+      }
+    }
+  }
+
+  /// With more threads than heads blocks of keys are shared out, and then queries.
+  @Test(arguments: ComputeType.allCases) func attentionOfManyThreads(_ compute: ComputeType) {
+    for (n, m, isCausal) in [(200, 77, false), (130, 2100, false), (1100, 2300, true)] {
+      check(
+        "\(n) queries, \(m) keys, causal \(isCausal)",
+        [
+          random([2, n, 24], seed: 1), random([2, m, 24], seed: 2), random([2, m, 24], seed: 3),
+        ], threads: [1, 4, 16, 64]
+      ) {
+        Variable.attention(
+          $0[0], $0[1], $0[2], heads: 2, isCausal: isCausal, keyCounts: [m, m / 2],
           compute: compute)
       }
     }

@@ -4,8 +4,13 @@ import Testing
 /// What starts ranks is told by variables, of which each launcher has its own.
 @Suite struct LaunchEnvironmentTests {
   @Test func aProcessByItselfIsAlone() {
-    let alone = LaunchEnvironment(["PATH": "/bin", "SLURM_JOB_ID": "7"])
-    #expect(alone.kind == .alone && alone.count == 1 && alone.rank == 0)
+    // The second as the script of a job has it, whatever tasks the job has.
+    for environment in [
+      ["PATH": "/bin"], ["SLURM_PROCID": "0", "SLURM_NTASKS": "2"], ["SLURM_STEP_NUM_TASKS": "1"],
+    ] {
+      let alone = LaunchEnvironment(environment)
+      #expect(alone.kind == .alone && alone.count == 1 && alone.rank == 0 && !alone.hasOthers)
+    }
   }
 
   @Test func mpirunSaysRankAndCount() {
@@ -19,6 +24,15 @@ import Testing
   @Test func slurmSaysThemInWordsOfItsOwn() {
     let environment = LaunchEnvironment(["PMIX_RANK": "1", "SLURM_STEP_NUM_TASKS": "3"])
     #expect(environment.kind == .openMPI && environment.count == 3 && environment.rank == 1)
+  }
+
+  /// As `srun` starts them where nobody asks for MPI.
+  @Test func tasksWithoutMPIDoNotTakeThemselvesForAlone() throws {
+    let environment = LaunchEnvironment(["SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"])
+    #expect(environment.kind == .tasks && environment.count == 2 && environment.rank == 1)
+    #expect(throws: ClusterError.tasks(count: 2)) {
+      _ = try MPICommunicator.joined(environment) { _ in }
+    }
   }
 
   /// As MPICH's mpiexec does; one process of it is as good as alone.

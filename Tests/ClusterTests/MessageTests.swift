@@ -6,6 +6,7 @@ import Testing
   @Test func everyValueComesBack() {
     var message = Message()
     message.append(-7)
+    message.append([3, -1])
     message.append(Double.nan)
     message.append(-0.0)
     message.append("Grüße\n")
@@ -15,6 +16,7 @@ import Testing
     message.append(optional: 3) { $0.append($1) }
     var reader = MessageReader(message.bytes)
     #expect(reader.integer() == -7)
+    #expect(reader.integers() == [3, -1])
     #expect(reader.number().bitPattern == Double.nan.bitPattern)
     #expect(reader.number().bitPattern == (-0.0).bitPattern)
     #expect(reader.text() == "Grüße\n")

@@ -36,6 +36,19 @@ import Testing
       right.solvingRows(with: matrices, damping: 0), expected, tolerance: 1e-4, "width \(width)")
   }
 
+  /// With few pairs beside rows and columns, and with many.
+  @Test(arguments: [2, 4, 9])
+  func squaredProductsNeedNoMatrix(width: Int) {
+    let (left, right) = (
+      Tensor(random: [60, width], seed: 4), Tensor(random: [70, width], seed: 5)
+    )
+    let pairs = Tensor(random: [70, 3], seed: 6).pairProducts()
+    let product = left.matmulTransposed(right)
+    expectClose(
+      Tensor.squaredProduct(left, right, times: pairs), (product * product).matmul(pairs),
+      tolerance: 1e-5, "width \(width)")
+  }
+
   /// G = 4·I of width 2 with half of its mean diagonal added: b / 6.
   @Test func addsTheDamping() {
     let solution = Tensor([1, 2], [12, -3]).solvingRows(

@@ -25,4 +25,16 @@ struct ThinProductTests {
       expectClose(result, expected, tolerance: 1e-6)
     }
   }
+
+  /// One vector, less than a group of 16, whole groups and a rest; rows in one strip and in several.
+  @Test(arguments: [[7, 5], [300, 40], [50, 5000]] as [Shape], [0, 1, 3, 16, 37])
+  func fewVectorsAgreeWithTheGeneralProduct(shape: Shape, count: Int) {
+    let a = Tensor(random: shape, seed: 4)
+    let (x, y) = (
+      Tensor(random: [count, shape.columns], seed: 5), Tensor(random: [count, shape.rows], seed: 6)
+    )
+    // Sums of at most 5000 terms in single precision.
+    expectClose(a.applied(toRows: x), x.matmulTransposed(a), tolerance: 1e-5, "\(shape)")
+    expectClose(a.transposeApplied(toRows: y), y.matmul(a), tolerance: 1e-5, "\(shape)")
+  }
 }

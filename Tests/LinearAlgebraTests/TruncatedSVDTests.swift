@@ -138,4 +138,21 @@ struct TruncatedSVDTests {
     #expect(try a.truncatedSVD(relativeError: 1, method: method).rank == 0)
     #expect(try Tensor(zeros: [9, 9]).truncatedSVD(relativeError: 0, method: method).rank == 0)
   }
+
+  /// From the triplets of a matrix near by: as good as from a sketch, and one step of subspace iteration
+  /// no worse than they are.
+  @Test(arguments: [[300, 400], [400, 300]] as [Shape], [Spectrum.root, .noisy])
+  func startsFromWhatIsNear(shape: Shape, spectrum: Spectrum) throws {
+    let a = try spectrum.matrix(shape.rows, shape.columns)
+    let energy = a.sumOfSquares
+    let noise = Tensor(random: shape, seed: 9)
+    let other = a.adding(noise, times: Float(0.1 * (energy / noise.sumOfSquares).squareRoot()))
+    let near = try other.truncatedSVD(rank: 20)
+    func left(_ svd: SVD) -> Double { a.squaredDistance(to: svd.product()) }
+    let plain = left(try a.truncatedSVD(rank: 20))
+    #expect(left(try a.truncatedSVD(rank: 20, near: near)) <= 1.001 * plain)
+    let refined = try a.truncatedSVD(refining: near)
+    #expect(departureFromOrthonormality(refined.vt.transposed()) < 1e-4)
+    #expect(left(refined) <= left(near) && left(refined) <= 1.01 * plain)
+  }
 }

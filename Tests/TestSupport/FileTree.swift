@@ -41,6 +41,13 @@ package struct FileTree: Equatable {
     return bytes
   }
 
+  /// The same with other contents of some files, where they are there.
+  package func replacing(_ names: Set<String>, by change: ([UInt8]) -> [UInt8]) -> FileTree {
+    var tree = self
+    for name in names { tree.files[name] = files[name].map(change) }
+    return tree
+  }
+
   /// What has a hidden name, or lies in such a folder.
   package var hidden: [String] {
     (Array(files.keys) + others).filter { $0.hasPrefix(".") || $0.contains("/.") }.sorted()

@@ -48,7 +48,7 @@ struct FaultRun: ~Copyable {
       let run = ToolRun(scenario.tool, scenario.former, in: folder.path)
       try #require(run.status == 0, "\(run.errors)")
     }
-    return try FileTree(folder.path)
+    return try scenario.tree(folder.path)
   }
 
   /// A run without faults, and the numbers of its calls; of writes in a row the first and the last.
@@ -67,12 +67,12 @@ struct FaultRun: ~Copyable {
       names[i] != "write" || i == 0 || i == names.count - 1 || names[i - 1] != "write"
         || names[i + 1] != "write"
     }
-    return (Reference(tree: try FileTree(folder.path), start: start), calls.map { $0 + 1 })
+    return (Reference(tree: try scenario.tree(folder.path), start: start), calls.map { $0 + 1 })
   }
 
   /// Whether what the run left is as it must be, and what the next one leaves too.
   func check(_ reference: Reference) throws {
-    let left = try FileTree(folder.path)
+    let left = try scenario.tree(folder.path)
     let name = "\(scenario.testDescription), \(fault)"
     for (path, bytes) in reference.start.files where reference.tree.files[path] == bytes {
       #expect(left.files[path] == bytes, "\(name): \(path) has changed")
@@ -90,7 +90,7 @@ struct FaultRun: ~Copyable {
     }
     let again = Self.run(scenario, in: folder.path, [:])
     #expect(again.status == 0, "\(name): the next run: \(again.errors)")
-    #expect(try FileTree(folder.path) == reference.tree, "\(name): the next run")
+    #expect(try scenario.tree(folder.path) == reference.tree, "\(name): the next run")
   }
 
   /// Each file and each set is of one moment, or a set is refused until the run goes on; then it ends as one that
@@ -126,7 +126,7 @@ struct FaultRun: ~Copyable {
       again = Self.run(scenario, in: folder.path, [:])
     }
     #expect(again?.status == 0, "\(name): the next run: \(again?.errors ?? "")")
-    let ended = try FileTree(folder.path)
+    let ended = try scenario.tree(folder.path)
     let mayStay = fault.isFailure
     for (path, bytes) in reference.tree.files {
       #expect(ended.files[path] == bytes, "\(name): the next run: \(path)")
@@ -150,11 +150,11 @@ struct FaultRun: ~Copyable {
     let again = Self.run(scenario, in: folder.path, [:])
     if again.status != 0 {
       #expect(again.errors.contains("lyco-inspect --finish"), "\(name): \(again.errors)")
-      #expect(try FileTree(folder.path) == left, "\(name): the refused run")
+      #expect(try scenario.tree(folder.path) == left, "\(name): the refused run")
       return try finish(name, reference)
     }
     #expect(isWhole(left, reference.start), "\(name): merged into what is torn")
-    #expect(try FileTree(folder.path) == reference.tree, "\(name): the next run")
+    #expect(try scenario.tree(folder.path) == reference.tree, "\(name): the next run")
   }
 
   /// Of a set that is torn: readers refuse it, and say what helps.
@@ -168,7 +168,7 @@ struct FaultRun: ~Copyable {
       #expect(error?.description.contains(command) == true, "\(name): \(error?.description ?? "")")
     }
     _ = try Exchange.finish(at: folder.file(scenario.entries[0]))
-    #expect(isWhole(try FileTree(folder.path), reference.tree), "\(name): finished")
+    #expect(isWhole(try scenario.tree(folder.path), reference.tree), "\(name): finished")
   }
 
   /// Whether all files are those of one moment; those that are independent may be of either.
@@ -181,5 +181,15 @@ struct FaultRun: ~Copyable {
       }
     }
     return visible(tree) == visible(moment)
+  }
+}
+
+extension FaultScenario {
+  /// What a folder holds. Of a page only whether it is whole.
+  fileprivate func tree(_ folder: FilePath) throws -> FileTree {
+    try FileTree(folder).replacing(pages) { bytes in
+      let end = Array("</html>\n".utf8)
+      return bytes.suffix(end.count) == end[...] ? end : bytes
+    }
   }
 }

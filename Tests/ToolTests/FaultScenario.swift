@@ -18,6 +18,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   /// The base is the output: to run it again on what is whole would apply the adapter twice.
   var isInPlace = false
   var isNamed = false
+  /// Pages, which have times of the work in them: any whole one is as good.
+  var pages: Set<String> = []
   /// A training: what begins with one of these changes places together, all else by itself, and the next run goes
   /// on from the last state.
   var sets: [String]?
@@ -45,7 +47,7 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     (tool, arguments, former) = (other.tool, other.arguments, other.former)
     (entries, independent, isNamed) = (other.entries, other.independent, other.isNamed)
     isInPlace = other.isInPlace
-    (sets, passing) = (other.sets, other.passing)
+    (sets, passing, pages) = (other.sets, other.passing, other.pages)
   }
 
   /// A training of one module in a few steps.
@@ -83,6 +85,7 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         "a state over another", ["--max_train_steps", "2", "--save_state_on_train_end"],
         former: ["--max_train_steps", "1", "--save_state_on_train_end"], sets: ["o/t-state/"]
       ).named,
+      page(training("a page", ["--max_train_steps", "1", "--html", "p.html"]), "p.html"),
       training("caches as numpy's", ["--max_train_steps", "1", "--cache_latents_to_disk"]).named,
       training(
         "compressed caches",
@@ -147,8 +150,33 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         former: ["b.safetensors", "--dim", "1", "--report", "r.json", "-o", "o.safetensors"],
         entries: ["o.safetensors"], independent: ["r.json"]),
       pictures,
+      page(
+        FaultScenario(
+          "page of an extraction", "lyco-extract",
+          [
+            "base.safetensors", "tuned.safetensors", "-o", "o.safetensors", "--linear_dim", "1",
+            "--report", "p.html",
+          ],
+          former: [
+            "base.safetensors", "tuned.safetensors", "-o", "o.safetensors", "--linear_dim", "2",
+            "--report", "p.html",
+          ], entries: ["o.safetensors"]), "p.html"),
+      page(
+        merge(
+          "page of a merge", "base.safetensors", "o.safetensors", ["--report", "p.html"],
+          former: ["--report", "p.html"], entry: "o.safetensors"), "p.html"),
+      page(
+        FaultScenario(
+          "page of a folder", "lyco-inspect", [".", "--html", "made/p.html"], former: [],
+          entries: []), "made/p.html"),
     ]
   }()
+
+  private static func page(_ scenario: FaultScenario, _ page: String) -> FaultScenario {
+    var scenario = scenario
+    scenario.pages = [page]
+    return scenario
+  }
 
   /// Several pictures, each of which comes by itself.
   private static let pictures: FaultScenario = {
@@ -188,6 +216,11 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     try folder.write(
       "base.safetensors",
       base.merging(encoder) { $1 }.reduce(into: [:]) { $0[$1.key] = $1.value })
+    try folder.write(
+      "tuned.safetensors",
+      base.merging(encoder) { $1 }.reduce(into: [:]) { tensors, entry in
+        tensors[entry.key] = tensor([4, 3], UInt64(200 + tensors.count))
+      })
     for (index, name) in ["a", "b"].enumerated() {
       var factors: [String: EncodedTensor] = [:]
       for (i, module) in [

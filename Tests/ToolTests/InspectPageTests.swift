@@ -177,6 +177,18 @@ import Testing
       #expect(run.errors.contains(words))
       #expect(directoryEntries(folder.path).isEmpty)
     }
+    // The name of an input, or another name of it.
+    try FileManager.default.copyItem(atPath: file, toPath: folder.file("a.html").string)
+    let before = try contents(of: folder.file("a.html"))
+    for arguments in [
+      ["a.html", "--html", "./a.html"], [file, "--diff", "a.html", "--html", "a.html"],
+    ] {
+      let run = ToolRun("lyco-inspect", arguments, in: folder.path)
+      #expect(run.status == 64)
+      #expect(run.errors.contains("expected a place of its own for the page, found the input"))
+      #expect(try contents(of: folder.file("a.html")) == before)
+    }
+    try FileManager.default.removeItem(atPath: folder.file("a.html").string)
     let failed = ToolRun(
       "lyco-inspect",
       [

@@ -55,10 +55,29 @@ import Testing
           ]
         }))
     try folder.write("out.safetensors", text: "the old file")
+    try expectInterrupted(command.tool, command.arguments, in: folder.path, by: signal)
+    #expect(folder.entries == ["a.safetensors", "base.safetensors", "out.safetensors"])
+    #expect(try contents(of: folder.file("out.safetensors")) == Array("the old file".utf8))
+  }
+
+  /// Of two checkpoints that may be the same every tensor would be read.
+  @Test func aFolderIsLeftInTheMiddle() throws {
+    let folder = TemporaryFolder()
+    for name in ["a", "b"] { try writeSparseBase(to: folder.file("\(name).safetensors")) }
+    try folder.write("page.html", text: "the old page")
+    try expectInterrupted(
+      "lyco-inspect", [".", "--html", "page.html"], in: folder.path, by: SIGINT)
+    #expect(folder.entries == ["a.safetensors", "b.safetensors", "page.html"])
+    #expect(try contents(of: folder.file("page.html")) == Array("the old page".utf8))
+  }
+
+  private func expectInterrupted(
+    _ tool: String, _ arguments: [String], in folder: FilePath, by signal: Int32
+  ) throws {
     let process = Process()
-    process.executableURL = ToolRun.executable(command.tool)
-    process.arguments = command.arguments
-    process.currentDirectoryURL = URL(filePath: folder.path.string)
+    process.executableURL = ToolRun.executable(tool)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(filePath: folder.string)
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     try process.run()
@@ -71,7 +90,5 @@ import Testing
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
     #expect(process.terminationStatus == 130)
-    #expect(folder.entries == ["a.safetensors", "base.safetensors", "out.safetensors"])
-    #expect(try contents(of: folder.file("out.safetensors")) == Array("the old file".utf8))
   }
 }

@@ -94,13 +94,20 @@ import Testing
         in: folder.path)
       #expect(run.status == status, "\(report): \(run.errors)")
       #expect(try FileTree(folder.path) == before)
+      let extraction = ToolRun(
+        "lyco-extract",
+        ["base.safetensors", Self.tuned, "-o", "m.safetensors", "--report", report],
+        in: folder.path)
+      #expect(extraction.status == status, "\(report): \(extraction.errors)")
+      #expect(try FileTree(folder.path) == before)
     }
   }
 
   // MARK: Training
 
   private func train(
-    in folder: borrowing TemporaryFolder, _ name: String, _ arguments: String...
+    in folder: borrowing TemporaryFolder, _ name: String, _ arguments: String...,
+    environment: [String: String] = [:]
   ) -> ToolRun {
     ToolRun(
       "lyco-train",
@@ -110,7 +117,7 @@ import Testing
         "--max_train_steps", "4", "--seed", "1", "--threads", "1", "--network_train_unet_only",
         "--validation_split", "0.1", "--max_validation_steps", "1", "--validate_every_n_steps", "2",
         "--save_every_n_steps", "2", "--save_state", "--quiet",
-      ] + arguments, in: folder.path)
+      ] + arguments, in: folder.path, environment: environment)
   }
 
   /// The adapter has the same numbers with a page and without, and the page shows what there is.
@@ -167,6 +174,73 @@ import Testing
     let rest = train(in: folder, "a", "--html", name, "--resume", "out/a-step00000002-state")
     #expect(rest.status == 0, "\(rest.errors)")
     #expect(try history() == expected)
+  }
+
+  /// What the run is stands in the page before its first step.
+  @Test func aPageIsThereBeforeTheFirstStep() throws {
+    let folder = TemporaryFolder()
+    let notes = TemporaryFolder()
+    func run(_ fault: [String: String]) -> ToolRun {
+      train(
+        in: folder, "a", "--html", "run.json",
+        environment: fault.merging(
+          ["LD_PRELOAD": ToolRun.executable("libFileFaults.so").path]) { $1 })
+    }
+    let log = notes.file("log")
+    #expect(run(["FAULTS_LOG": log.string]).status == 0)
+    // A page is linked to its name; where one is there already, that fails, and it is renamed.
+    let calls = String(decoding: try contents(of: log), as: UTF8.self).split(separator: "\n")
+      .map { $0.split(separator: " ") }
+      .filter { $0[1] == "link" && $0.last?.hasSuffix("run.json") ?? false }
+    // Before the first step, after it, at the end.
+    try #require(calls.count == 3, "\(calls)")
+    try FileManager.default.removeItem(atPath: folder.file("run.json").string)
+    _ = run(["FAULTS_KILL": String(calls[1][0])])
+    let page = try json(folder.file("run.json"))
+    #expect(page["status"] as? String == "starting")
+    #expect(page["steps"] as? Int == 4)
+    #expect((page["facts"] as? [String])?.isEmpty == false)
+    #expect((page["history"] as? [String: Any])?["step"] as? Int == 0)
+  }
+
+  /// Ctrl-C ends the page too.
+  @Test func aRunThatIsStoppedSaysSo() throws {
+    let folder = TemporaryFolder()
+    let page = folder.file("run.json")
+    let run = try RankedRun(
+      "lyco-train",
+      [
+        "--pretrained_model_name_or_path", Self.tiny, "--train_data_dir", Self.tiny + "/images",
+        "--resolution", "64", "--output_dir", folder.file("out").string, "--output_name", "a",
+        "--network_dim", "2", "--max_train_steps", "2000", "--seed", "1", "--threads", "1",
+        "--html", page.string,
+      ], ranks: 1)
+    run.wait {
+      guard let shown = try? self.json(page) else { return false }
+      return shown["status"] as? String == "running"
+    }
+    kill(run.identifier, SIGINT)
+    #expect(run.end() == 130)
+    let shown = try json(page)
+    #expect(shown["status"] as? String == "interrupted")
+    #expect((shown["message"] as? String)?.contains("--resume") == true, "\(shown)")
+  }
+
+  /// A device that takes nothing costs the page alone.
+  @Test func whatCannotBeWrittenIsToldAfterTheWork() throws {
+    let folder = TemporaryFolder()
+    let run = ToolRun(
+      "lyco-merge",
+      [Self.base, Self.trained, "-o", "m.safetensors", "--report", "/dev/full"], in: folder.path)
+    #expect(run.status == 1)
+    #expect(
+      run.errors.contains("/dev/full") && run.errors.contains("m.safetensors"), "\(run.errors)")
+    #expect(folder.entries == ["m.safetensors"])
+    let page = ToolRun("lyco-inspect", [Self.trained, "--html", "/dev/full"])
+    #expect(page.status == 1 && page.errors.contains("/dev/full"), "\(page.errors)")
+    let trained = train(in: folder, "a", "--html", "/dev/full")
+    #expect(trained.status == 1 && trained.errors.contains("/dev/full"), "\(trained.errors)")
+    #expect(trained.errors.contains("a.safetensors"), "\(trained.errors)")
   }
 
   @Test func refusesPlacesOfPages() throws {

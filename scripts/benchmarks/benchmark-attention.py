@@ -7,7 +7,8 @@ usage: benchmark-attention.py [--tokens N ...] [--heads H] [--width D] [--rounds
 
 Rates count the two products of the forward pass, 4·N²·D·H operations, and the five of the backward
 pass, 10·N²·D·H; they are those of the fastest of R rounds. On a machine with other work the rate of a
-core counts, which takes the processors' time rather than the wall's. lyco's is the C of Sources/CLayers and
+core counts, which takes the processors' time rather than the wall's; of lyco it stands beside what such a core
+multiplies and adds at most from registers while all threads do (AVX-512). lyco's is the C of Sources/CLayers and
 Sources/COneDNN, compiled here as `swift build -c release` does (CC, default clang). Anonymous memory
 holds eight arrays of N·H·D numbers, q, k, v, the output and their gradients, of 4 bytes for lyco. Of
 the peer in bf16 they have 2, and torch itself takes 0.1 GB.
@@ -39,7 +40,8 @@ def build(folder):
 
 
 def run(command, tokens, options, precision):
-    """The least wall and processor seconds of each pass, and the peak of anonymous bytes."""
+    """The least wall and processor seconds of each pass, the peak of anonymous bytes, and what a core does at most, if
+    the program tells."""
     arguments = [tokens, options.heads, options.width, precision, options.threads, options.rounds]
     with tempfile.TemporaryFile("w+") as output:
         result = measure([*command, *map(str, arguments)], stdout=output)
@@ -49,7 +51,8 @@ def run(command, tokens, options, precision):
         passes = [json.loads(line) for line in output]
     least = {name: [min(p[key] for p in passes if p["pass"] == name) for key in ("seconds", "busy")]
              for name in ("forward", "backward")}
-    return least, result["peak_anonymous_bytes"]
+    most = next((p["rate"] for p in passes if p["pass"] == "peak"), None)
+    return least, result["peak_anonymous_bytes"], most
 
 
 def main():
@@ -66,7 +69,7 @@ def main():
     # Waiting threads of OpenMP spin otherwise, and are counted as work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     print("| tokens | heads | precision | program | forward, s | GFLOP/s | of a core | backward, s "
-          "| GFLOP/s | of a core | anonymous memory |\n|" + " --- |" * 11)
+          "| GFLOP/s | of a core | at most | anonymous memory |\n|" + " --- |" * 12)
     with tempfile.TemporaryDirectory() as folder:
         peer = [sys.executable, str(ROOT / "scripts" / "peers" / "peer-attention.py")]
         programs = {"torch": peer}
@@ -76,14 +79,14 @@ def main():
             product = 2 * tokens ** 2 * options.width * options.heads
             for precision in options.precisions:
                 for name in options.programs:
-                    least, peak = run(programs[name], tokens, options, precision)
+                    least, peak, most = run(programs[name], tokens, options, precision)
                     cells = [tokens, options.heads, precision, name]
                     for work, (seconds, busy) in ((2 * product, least["forward"]),
                                                   (5 * product, least["backward"])):
                         cells += [f"{seconds:.2f}", f"{1e-9 * work / seconds:.0f}",
                                   f"{1e-9 * work / busy:.0f}"]
-                    print("|", *(f"{cell} |" for cell in cells), f"{peak / 1e9:.2f} GB |",
-                          flush=True)
+                    print("|", *(f"{cell} |" for cell in cells), f"{most:.0f} |" if most else "|",
+                          f"{peak / 1e9:.2f} GB |", flush=True)
 
 
 if __name__ == "__main__":

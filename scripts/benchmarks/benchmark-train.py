@@ -21,15 +21,10 @@ import statistics
 import sys
 import tempfile
 
-import torch
-from PIL import Image
-from safetensors.torch import save_file
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+import train_commands
 from measure import printed
 
 HERE = pathlib.Path(__file__).resolve().parent
-RANK = 16
 PEERS = ("default", "bypass", "peft")
 OURS = {"plain": (), "checkpointing": ("--gradient_checkpointing",)}
 
@@ -41,7 +36,6 @@ class Bars:
     faster: dict
     memory: dict
     precisions: tuple
-    options: tuple = ()
     # The peer whose memory is compared.
     leanest: str = "bypass"
 
@@ -51,39 +45,9 @@ FAMILIES = {
                 ("f32", "bf16")),
     # Frozen weights are most of the memory here, with and without checkpoints; in f32 they alone are
     # 10.3 GB.
-    "sdxl": Bars({"default": 2.0, "bypass": 1.5}, {"plain": 1.0, "checkpointing": 1.0}, ("bf16",),
-                 ("--cache_text_encoder_outputs",)),
+    "sdxl": Bars({"default": 2.0, "bypass": 1.5}, {"plain": 1.0, "checkpointing": 1.0}, ("bf16",)),
     "wan": Bars({"peft": 1.8}, {"plain": 1.0, "checkpointing": 1.0}, ("bf16",), leanest="peft"),
 }
-
-
-def picture(folder, size):
-    """A folder of one picture with its caption."""
-    folder = folder / "images" / "1_benchmark"
-    folder.mkdir(parents=True)
-    g = torch.Generator().manual_seed(20251122)
-    small = torch.randint(256, (16, 16, 3), generator=g, dtype=torch.uint8)
-    Image.fromarray(small.numpy()).resize((size, size)).save(folder / "picture.png")
-    (folder / "picture.txt").write_text("a picture to measure with\n")
-    return folder.parent
-
-
-def cache(folder, size):
-    """A picture and its caption as musubi-tuner keeps them, and the dataset that names them."""
-    folder = folder / "images"
-    folder.mkdir()
-    g = torch.Generator().manual_seed(20251122)
-    place = f"1x{size // 8}x{size // 8}"
-    save_file(
-        {f"latents_{place}_bfloat16": torch.randn(16, 1, size // 8, size // 8, generator=g).bfloat16()},
-        folder / f"picture_{size:04d}x{size:04d}_wan.safetensors",
-        {"architecture": "wan", "width": str(size), "height": str(size), "format_version": "1.0.1"})
-    save_file(
-        {"varlen_t5_bfloat16": torch.randn(77, 4096, generator=g).bfloat16()},
-        folder / "picture_wan_te.safetensors",
-        {"architecture": "wan", "caption1": "a picture to measure with", "format_version": "1.0.1"})
-    (folder / "dataset.toml").write_text(
-        f"[general]\nresolution = [{size}, {size}]\n[[datasets]]\nimage_directory = \"{folder}\"\n")
 
 
 def seconds_of_peer(text, folder):
@@ -92,10 +56,7 @@ def seconds_of_peer(text, folder):
 
 def seconds_of_ours(text, folder):
     """The median time between the events of two steps: as for the peer, the first is not counted."""
-    log = next((folder / "logs").rglob("events.out.tfevents.*")).parent
-    events = EventAccumulator(str(log))
-    events.Reload()
-    times = [event.wall_time for event in events.Scalars("loss/current")]
+    times = train_commands.step_ends(folder)
     shutil.rmtree(folder / "logs")
     return statistics.median(after - before for before, after in zip(times, times[1:]))
 
@@ -103,30 +64,16 @@ def seconds_of_ours(text, folder):
 def peer(options, precision, mode):
     if mode == "peft":
         return [sys.executable, HERE.parent / "peers/peer-train-wan.py", "--steps", options.steps,
-                "--size", options.size, "--rank", RANK, *(["--bf16"] if precision == "bf16" else [])]
+                "--size", options.size, "--rank", train_commands.RANK, *(["--bf16"] if precision == "bf16" else [])]
     return [sys.executable, HERE.parent / "peers/peer-train.py", "--family", options.family,
-            "--steps", options.steps, "--size", options.size, "--rank", RANK,
+            "--steps", options.steps, "--size", options.size, "--rank", train_commands.RANK,
             *(["--bypass"] if mode == "bypass" else []),
             *(["--bf16"] if precision == "bf16" else [])]
 
 
 def ours(options, precision, folder, name):
-    if options.family == "wan":
-        return [options.bindir / "lyco-train", "--dit", options.base, "--dataset_config",
-                folder / "images/dataset.toml", "--output_dir", folder / "out", "--output_name",
-                "benchmark", "--network_module", "networks.lora_wan", "--network_dim", RANK,
-                "--network_alpha", RANK, "--max_train_steps", options.steps + 1, "--learning_rate",
-                "1e-4", "--logging_dir", folder / "logs", "--json", "--mixed_precision",
-                "no" if precision == "f32" else "bf16", *OURS[name]]
-    return [options.bindir / "lyco-train", "--pretrained_model_name_or_path", options.base,
-            "--train_data_dir", folder / "images", "--output_dir", folder / "out",
-            "--output_name", "benchmark", "--network_module", "lycoris.kohya",
-            "--network_dim", RANK, "--network_alpha", RANK,
-            "--network_args", "algo=lora", "preset=attn-mlp", "--network_train_unet_only",
-            "--resolution", options.size, "--max_train_steps", options.steps + 1,
-            "--learning_rate", "1e-4", "--cache_latents", *FAMILIES[options.family].options,
-            "--logging_dir", folder / "logs", "--json",
-            "--mixed_precision", "no" if precision == "f32" else "bf16", *OURS[name]]
+    return [*train_commands.command(options.bindir, options.base, options.family, precision, options.size,
+                                    options.steps + 1, folder), *OURS[name]]
 
 
 def measured(options, precision, folder):
@@ -180,7 +127,7 @@ def main():
     print("| --- " * (5 + len(peers)) + "|")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (cache if options.family == "wan" else picture)(folder, options.size)
+        train_commands.data(options.family, folder, options.size)
         for precision in options.precisions or bars.precisions:
             found = measured(options, precision, folder)
             for name, (seconds, anonymous, resident) in found.items():

@@ -26,6 +26,8 @@ static void meet(uint64_t *heads) {
   lyco_mpi_gather_heads(nothing, heads, 0, &late);
 }
 
+static void end(int rank, void *unused) { lyco_mpi_abort(1); }
+
 int main(int argc, char **arguments) {
   if (argc != 3) {
     fprintf(stderr, "usage: mpirun -n N exchange BYTES ROUNDS\n");
@@ -36,6 +38,8 @@ int main(int argc, char **arguments) {
     fprintf(stderr, "exchange: %s\n", reason);
     return 1;
   }
+  // As in a run of the tools.
+  if (lyco_mpi_watch(6, end, NULL)) return 1;
   const size_t count = strtoul(arguments[1], NULL, 10) / sizeof(float);
   const int rounds = atoi(arguments[2]), size = lyco_mpi_size(), rank = lyco_mpi_rank();
   const size_t own = lyco_mpi_slice_start(count, rank + 1) - lyco_mpi_slice_start(count, rank);

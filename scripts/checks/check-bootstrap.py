@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Holds scripts/bootstrap.sh to what it says of fetching Swift, with a server of this machine that has a small archive
-in Swift's place: whole, cut short, signed by another key, changed after signing; asked for, declined, not asked.
+in Swift's place: whole, cut short, signed by another key or one that was revoked, changed after signing; asked for,
+declined, not asked.
 
 Usage: scripts/checks/check-bootstrap.py
 """
@@ -12,6 +13,7 @@ import io
 import os
 import pathlib
 import pty
+import re
 import subprocess
 import sys
 import tarfile
@@ -83,6 +85,13 @@ class Keys:
     def public(self):
         return self.gpg("--armor", "--export")
 
+    def revoke(self):
+        """The first key signs no more; what it has signed is no longer trusted."""
+        folder = pathlib.Path(self.environment["GNUPGHOME"])
+        # gpg keeps a certificate for that, with a colon before its first line so that nobody revokes by mistake.
+        text = (folder / "openpgp-revocs.d" / f"{self.fingerprints[0]}.rev").read_text()
+        self.gpg("--import", data=text[text.index(":-----") + 1:].encode())
+
     def end(self):
         subprocess.run(["gpgconf", "--kill", "gpg-agent"], env=self.environment, check=False)
 
@@ -135,19 +144,22 @@ def main():
         keys = Keys(work / "keys")
         stack.callback(keys.end)
         good = archive()
+        signature = keys.signature(good)
         files, asked = {}, []
         server = stack.enter_context(
             http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Host, files, asked)))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         stack.callback(server.shutdown)
 
-        def case(name, served, *arguments, status=1, says="", key=0, answer=None, swift=None, fetches=True, again=False):
+        def case(
+                name, served, *arguments, status=1, says="", key=keys.fingerprints[0], answer=None, swift=None,
+                fetches=True):
             files.clear()
-            files.update({"archive": good, "signature": keys.signature(good), "keys": keys.public()} | served)
+            files.update({"archive": good, "signature": signature, "keys": keys.public()} | served)
             asked.clear()
             folder = work / name.replace(" ", "-")
             folder.mkdir()
-            machine = Bootstrap(folder, server.server_port, keys.fingerprints[key])
+            machine = Bootstrap(folder, server.server_port, key)
             if swift:
                 machine.write(folder / "bin/swift", swift)
             found, output, errors = machine.run(*arguments, answer=answer)
@@ -186,6 +198,10 @@ def main():
              says="expected a signature by")
         # A key of the list, and the signature is valid: but it is not Swift's key for releases.
         case("another key", {"signature": keys.signature(good, by=1)}, "--yes", says="expected a signature by")
+        # As pages show fingerprints.
+        spaced = " ".join(re.findall("....", keys.fingerprints[0].lower()))
+        case("a key in groups", {}, "--yes", status=0, key=spaced)
+        case("a part of a key", {}, "--yes", key=keys.fingerprints[0][-16:], says="40 digits", fetches=False)
         case("no signature", {"signature": b"none"}, "--yes", says="expected a signature by")
         case("no keys", {"keys": b"none"}, "--yes", says="expected keys")
         case("nothing there", {"archive": b"", "signature": b""}, "--yes", says="expected a signature by")
@@ -193,6 +209,9 @@ def main():
              swift=SWIFT.replace(b"6.3.1", b"6.2.4"))
         case("new", {}, status=0, fetches=False, swift=SWIFT.replace(b"6.3.1", b"6.10"))
         case("odd words", {}, "--no", says="expected '--yes' or nothing", fetches=False)
+        case("a word too many", {}, "--yes", "no", says="expected '--yes' or nothing", fetches=False)
+        keys.revoke()
+        case("a key that was revoked", {}, "--yes", says="expected a signature by")
     if failed:
         sys.exit(f"check-bootstrap.py: {len(failed)} cases failed: {', '.join(failed)}")
     print("check-bootstrap.py: Swift is fetched whole and signed by its key, or not at all")

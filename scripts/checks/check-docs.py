@@ -11,7 +11,7 @@ Blocks of pages have a language:
     console   commands behind `$ `, and what they print: it is compared, but for blanks and ends of lines; `…`
               is whatever stands there. A line in it that begins with `Error:` asks for a status other than 0.
     text      what is typed by nobody: synopses, files, lines of other programs
-    toml, json, ini, swift, python   what they say; nothing here runs them
+    toml, json, ini, swift, python   what they say; nothing here runs them (Examples and Python/tests do)
 
 The files that commands read are copies of bundled ones, by the table in docs.toml. A remark before a block,
 which a reader of the page does not see, says what else holds:

@@ -14,13 +14,17 @@ fail() {
   echo "check-install.sh: $*" >&2
   exit 1
 }
-listed() { (cd "$prefix" && find . ! -path ./libexec/lyco/installed | sort); }
+# With the modes of folders, which others use too.
+listed() { (cd "$prefix" && find . ! -path ./libexec/lyco/installed -printf '%y %p ' \( -type d -printf '%m\n' -o -printf '\n' \) | sort); }
 
 # A file of another program, in a folder that the tools use too.
 mkdir -p "$prefix/share/man/man1"
+chmod 2775 "$prefix" "$prefix/share/man"
 echo other >"$prefix/share/man/man1/other.1"
 before="$(listed)"
-scripts/install.sh --prefix "$prefix" --built "$scratch" 2>/dev/null
+(umask 077 && scripts/install.sh --prefix "$prefix" --built "$scratch" 2>/dev/null)
+unreadable="$(find "$prefix" \( -type d ! -perm -755 -o -type f ! -perm -644 \))"
+[[ -z "$unreadable" ]] || fail "expected what everybody can read, found $unreadable"
 for tool in extract merge convert inspect train sample; do
   "$prefix/bin/lyco-$tool" --version >/dev/null
   [[ -s "$prefix/share/man/man1/lyco-$tool.1.gz" ]] || fail "expected a man page of lyco-$tool"
@@ -41,6 +45,25 @@ grep -q 'expected the list of an installation' "$work/errors"
 ! scripts/install.sh --prefix "$prefix/share/man/man1/other.1/below" --built "$scratch" 2>"$work/errors" ||
   fail "expected a file not to be taken for a folder"
 grep -q 'expected a folder that can be written to' "$work/errors"
+# What another program has put there stays.
+mkdir "$prefix/bin"
+echo another >"$prefix/bin/lyco-merge"
+before="$(listed)"
+! scripts/install.sh --prefix "$prefix" --built "$scratch" >/dev/null 2>"$work/errors" ||
+  fail "expected a file of another program not to be replaced"
+grep -q "bin/lyco-merge: expected nothing there" "$work/errors"
+[[ "$(listed)" == "$before" ]] || fail "expected nothing to be installed, found $(listed)"
+rm -r "$prefix/bin"
+before="$(listed)"
+# Cut short, as by a full disk.
+mkdir "$work/failing"
+printf '#!/bin/sh\ncase "$*" in *lyco-merge*) exit 1 ;; esac\nexec /bin/mv "$@"\n' >"$work/failing/mv"
+chmod +x "$work/failing/mv"
+! PATH="$work/failing:$PATH" scripts/install.sh --prefix "$prefix" --built "$scratch" >/dev/null 2>&1 ||
+  fail "expected a failing 'mv' to end it"
+[[ -L "$prefix/bin/lyco-extract" ]]
+scripts/install.sh --prefix "$prefix" --uninstall >/dev/null
+[[ "$(listed)" == "$before" ]] || fail "expected what was there before, found $(listed)"
 # Nothing of its own in a prefix that was not there: it goes too.
 scripts/install.sh --prefix "$work/new" --built "$scratch" >/dev/null 2>&1
 scripts/install.sh --prefix "$work/new" --uninstall >/dev/null

@@ -124,6 +124,11 @@ class Browser:
         answer = self.ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         Path(path).write_bytes(base64.b64decode(answer["data"]))
 
+    def print(self, path):
+        """A PDF file of the page, on A4."""
+        answer = self.ask("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
+        Path(path).write_bytes(base64.b64decode(answer["data"]))
+
     def contrast(self):
         """The least contrast of all texts of the page, the element that has it, and how many there are."""
         (ratio, element), (count, _) = self.value(CONTRAST)

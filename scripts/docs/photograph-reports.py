@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes every report on the bundled models, looks at each with Chromium, and takes pictures: light, dark, 400 px wide.
+"""Makes every report on the bundled models, looks at each with Chromium, takes pictures (light, dark, 400 px wide) and
+prints it to PDF.
 
     scripts/docs/photograph-reports.py --tools .build/release --output .build/reports [--docs]
 
@@ -65,6 +66,8 @@ def main():
     with Browser() as browser:
         for name in pages:
             path = options.output / f"{name}.html"
+            browser.open(path, 1100)
+            browser.print(options.output / f"{name}.pdf")
             for look, width, dark in (("light", 1100, False), ("dark", 1100, True), ("narrow", NARROW, False)):
                 asked = browser.open(path, width, dark)
                 browser.photograph(options.output / f"{name}-{look}.png")

@@ -4,8 +4,8 @@
 usage: kill-ranks.py BINDIR [--kills N] [--seed S]
 
 After each kill all ranks must have ended within 10 s, and what is left must be whole: a run that goes on from the last
-state, or begins anew where there is none, must end with the bits of one that nobody disturbed. Half of the kills are of
-a rank (SIGKILL), the others Ctrl-C at mpirun (SIGINT). Needs Open MPI.
+state, or begins anew where there is none, must end with the bits of one that nobody disturbed. By turns a rank is killed
+(SIGKILL), mpirun gets Ctrl-C (SIGINT), and a rank stands still (SIGSTOP). Needs Open MPI.
 """
 
 import argparse
@@ -75,16 +75,16 @@ def main():
         expected = tensors(work / "whole" / "run.safetensors")
         for number in range(options.kills):
             folder = work / f"{number}"
-            is_interrupt = number % 2 == 1
+            kind = ("kill", "Ctrl-C", "standstill")[number % 3]
             with open(work / "errors", "w+") as errors:
                 process = subprocess.Popen(command(tool, folder, "run", 2), env=environment, stderr=errors)
                 time.sleep(draw.uniform(0.1, 0.9) * length)
                 ranks = sorted(children(process.pid))
                 moment = time.monotonic()
-                if is_interrupt:
+                if kind == "Ctrl-C":
                     process.send_signal(signal.SIGINT)
                 elif ranks:
-                    os.kill(draw.choice(ranks), signal.SIGKILL)
+                    os.kill(draw.choice(ranks), signal.SIGKILL if kind == "kill" else signal.SIGSTOP)
                 try:
                     process.wait(timeout=10)
                     took = time.monotonic() - moment
@@ -107,7 +107,7 @@ def main():
             is_same = adapter.exists() and tensors(adapter) == expected
             is_good = took < 10 and not left and is_same and (again.returncode == 0 or finished)
             failures += not is_good
-            print(f"{number + 1}: {'Ctrl-C' if is_interrupt else 'kill'}, ended in {took:.2f} s, "
+            print(f"{number + 1}: {kind}, ended in {took:.2f} s, "
                   f"{state.name if state else 'no state'}, {'same bits' if is_same else 'OTHER BITS'}"
                   f"{'' if is_good else ' FAILED'}{': ' + said[0] if said else ''}", flush=True)
             if not is_good:

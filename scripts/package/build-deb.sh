@@ -15,10 +15,9 @@ umask 022
 
 root="$work/root" doc="$work/root/usr/share/doc/lyco"
 scripts/package/stage-files.sh "$tools" "$root/usr" share/zsh/vendor-completions
-install -d "$doc" "$root/DEBIAN"
+install -d "$root/DEBIAN"
 install -m 644 scripts/package/copyright "$doc/copyright"
-install -m 644 README.md "$doc/README.md"
-gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
+gzip -9nc "$doc/CHANGELOG.md" >"$doc/changelog.gz"
 gzip -9nc >"$doc/changelog.Debian.gz" <<END
 lyco ($release-1) unstable; urgency=medium
 
@@ -44,6 +43,7 @@ Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size "$root" | cut -f 1)
 Depends: $depends
+Suggests: openmpi-bin
 Section: graphics
 Priority: optional
 Description: tools for LoRA and LyCORIS adapters of diffusion models
@@ -58,6 +58,8 @@ END
 chmod 644 "$root"/DEBIAN/*
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 mkdir -p "$dist"
+# Whole or not at all.
+dpkg-deb --root-owner-group -Zxz --build "$root" "$dist/.lyco.deb.new" >/dev/null
 rm -f "$dist"/lyco_*_"$architecture".deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$dist/lyco_$release-1_$architecture.deb" >/dev/null
+mv "$dist/.lyco.deb.new" "$dist/lyco_$release-1_$architecture.deb"
 echo "$dist/lyco_$release-1_$architecture.deb"

@@ -2,8 +2,9 @@
 """Builds the wheel: the Python package with the tools and the libraries that they load, bundled by auditwheel under
 the oldest manylinux tag that their symbols allow, with the licences of all that is in it.
 
-Usage: scripts/package/build-wheel.py TOOLS RELEASE COMMIT DIST
-    TOOLS: the folder of the executable `lyco` and of the tools' names for it; DIST: where the wheel goes
+Usage: scripts/package/build-wheel.py TOOLS SCRATCH RELEASE COMMIT DIST
+    TOOLS: the folder of the executable `lyco` and of the tools' names for it; SCRATCH: where they were built; DIST:
+    where the wheel goes
 """
 
 import base64
@@ -85,15 +86,15 @@ def debian_package(path):
     raise SystemExit(f"{path}: expected a library of a package, whose licence is known; found none that has it")
 
 
-def copy_licences(bundled, libraries, folder):
+def copy_licences(bundled, libraries, scratch, folder):
     """The licences of lyco, of Swift's runtime and the packages that are linked in, and of libraries beside them."""
     shutil.copy(ROOT / "LICENSE", folder / "lyco-LICENSE.txt")
     shutil.copy(ROOT / "NOTICE", folder / "lyco-NOTICE.txt")
     swift = pathlib.Path(shutil.which("swift")).resolve().parents[1]
     shutil.copy(swift / "share/swift/LICENSE.txt", folder / "swift-LICENSE.txt")
-    for checkout in sorted((ROOT / ".build/checkouts").glob("*/LICENSE.txt")):
-        if "docc" not in checkout.parent.name:
-            shutil.copy(checkout, folder / f"{checkout.parent.name}-LICENSE.txt")
+    packages = [path for path in sorted((scratch / "checkouts").iterdir()) if "docc" not in path.name]
+    for package in packages:
+        shutil.copy(package / "LICENSE.txt", folder / f"{package.name}-LICENSE.txt")
     common = set()
     for name in sorted(bundled):
         package = debian_package(libraries[name])
@@ -157,8 +158,8 @@ def pack(folder, wheel, level=9):
 
 
 def main():
-    tools, release, commit, dist = sys.argv[1:]
-    tools, dist = pathlib.Path(tools).resolve(), pathlib.Path(dist).resolve()
+    tools, scratch, release, commit, dist = sys.argv[1:]
+    tools, scratch, dist = (pathlib.Path(path).resolve() for path in [tools, scratch, dist])
     dist.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tools.parent) as work:
         work = pathlib.Path(work)
@@ -175,9 +176,11 @@ def main():
         changed.mkdir()
         prepare_libraries(tools / "lyco", changed)
         environment = os.environ | {"LD_LIBRARY_PATH": str(changed)}
-        subprocess.run(
-            [sys.executable, "-m", "auditwheel", "-v", "repair", "-z", "0", "--wheel-dir", work / "repaired", raw], check=True,
-            env=environment, stdout=subprocess.DEVNULL, stderr=open(work / "auditwheel.log", "w"))
+        done = subprocess.run(
+            [sys.executable, "-m", "auditwheel", "-v", "repair", "-z", "0", "--wheel-dir", work / "repaired", raw],
+            env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise SystemExit(f"auditwheel: status {done.returncode}\n" + "\n".join(done.stdout.split("\n")[-20:]))
 
         repaired, = (work / "repaired").glob("*.whl")
         whole = work / "whole"
@@ -194,11 +197,14 @@ def main():
             raise SystemExit(f"expected a library for each of {sorted(names)}, found {sorted(bundled)}")
         information, = whole.glob("*.dist-info")
         (information / "licenses").mkdir(exist_ok=True)
-        copy_licences(bundled, libraries, information / "licenses")
+        copy_licences(bundled, libraries, scratch, information / "licenses")
         write_metadata(information, release)
+        # Whole or not at all.
+        unfinished = dist / f".{repaired.name}.new"
+        pack(whole, unfinished)
         for path in dist.glob("lyco-*.whl"):
             path.unlink()
-        pack(whole, dist / repaired.name)
+        unfinished.rename(dist / repaired.name)
     print(dist / repaired.name)
 
 

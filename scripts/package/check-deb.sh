@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Holds the package for Debian to lintian, and in a small Debian 12 without Swift installs it, has it do the main job,
-# puts a later version over it, removes and purges it: no file may be left. Needs root and debootstrap.
+# puts a later version over it and the older one back, removes and purges it: no file may be left. Needs root and debootstrap.
 #
 # usage: check-deb.sh PACKAGE [--lint-only]
 set -euo pipefail
@@ -53,6 +53,9 @@ sed -i 's/^Version: .*/&+later/' /tmp/later/root/DEBIAN/control
 dpkg-deb --root-owner-group --build /tmp/later/root /tmp/later/lyco.deb >/dev/null
 apt-get install -y -qq /tmp/later/lyco.deb >/dev/null
 [[ "$(dpkg-query -W -f '${Version}' lyco)" == *+later ]]
+lyco-merge --version >/dev/null
+apt-get install -y -qq --allow-downgrades "$package" >/dev/null
+[[ "$(dpkg-query -W -f '${Version}' lyco)" != *+later ]]
 lyco-merge --version >/dev/null
 
 apt-get remove -y -qq lyco >/dev/null

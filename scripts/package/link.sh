@@ -11,6 +11,7 @@ if [[ -z "$scratch" ]]; then
   swift build -c release --quiet
   scratch=.build
 fi
+rm -rf "$out.new"
 mkdir -p "$out.new"
 scripts/package/link-tools.py "$scratch" "$out.new/lyco" --commit "$(scripts/package/commit.sh)"
 rm -f "$out.new"/*.{o,txt,autolink}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lays tools, man pages and completions into a prefix.
+# Lays tools, man pages, completions and the pages of docs into a prefix.
 #
 # usage: stage-files.sh TOOLS PREFIX ZSH   ZSH: where zsh looks for completions, below PREFIX
 set -euo pipefail
@@ -19,3 +19,8 @@ for path in "$tools"/lyco-*; do
   "$path" --generate-completion-script zsh >"$prefix/$zsh/_$tool"
   "$path" --generate-completion-script fish >"$fish/$tool.fish"
 done
+# With README, whose links lead there; those to sources lead nowhere.
+doc="$prefix/share/doc/lyco" root="$here/../.."
+install -d "$doc/docs"
+install -m 644 "$root"/{README.md,CHANGELOG.md,NOTICE} "$doc"
+install -m 644 "$root"/docs/* "$doc/docs"

@@ -55,6 +55,16 @@ extension Tensor {
     }
   }
 
+  /// `[m, n]` to `[n, m]`. Any tensor counts as its matrix.
+  func turnedMatrix() -> Tensor {
+    let (rows, columns) = (shape.rows, shape.columns)
+    // A row or a column has the same elements in the same order either way.
+    if rows == 1 || columns == 1 { return reshaped([columns, rows]) }
+    return unsafe Tensor(filling: [columns, rows]) { target in
+      unsafe reading { unsafe lyco_transpose($0, target, rows, columns) }
+    }
+  }
+
   func multiple(_ factor: Float) -> Tensor {
     unsafe Tensor(filling: shape) { target in
       unsafe reading { unsafe lyco_scale($0, factor, target, count) }

@@ -56,6 +56,9 @@ void lyco_copy_rows(const float *x, size_t x_stride, float *y, size_t y_stride, 
 void lyco_add_rows(const float *x, size_t x_stride, float *y, size_t y_stride, size_t rows,
                    size_t width);
 
+/// y `[columns, rows]` is x `[rows, columns]` transposed.
+void lyco_transpose(const float *x, float *y, size_t rows, size_t columns);
+
 // MARK: Rows of samples
 
 /// y = x ⊙ (1 + scale) + shift for x `[batch, rows, width]`, scale and shift `[batch, width]`; without shift

@@ -10,7 +10,8 @@
    That works because what Open MPI calls handles are addresses of objects that its library exports, and the calls
    below are the same in its releases 3 to 5. Of MPICH and its kin handles are numbers: they are refused by name.
 
-   All calls but lyco_mpi_start and lyco_mpi_host need a start that succeeded, and come from one thread at a time.
+   All calls but lyco_mpi_start and lyco_mpi_host need a start that succeeded, and come from one thread at a time;
+   lyco_mpi_abort may come from any.
    Those that return an int return 0, or a code of MPI that lyco_mpi_error explains. */
 
 /* Loads the library and joins the other ranks. NULL, or why that is not possible: one line that lasts. */
@@ -27,6 +28,13 @@ const char *lyco_mpi_host(void);
 
 /* What a code means. */
 const char *lyco_mpi_error(int code);
+
+/* Has a thread of its own send the other ranks signs of life from now on, every second, and look for theirs: the first
+   rank for those of all, the others for those of the first. All ranks have to. Does nothing where the library is built
+   for fewer threads.
+   seconds: of silence after which a rank is lost.
+   lost: called once on that thread, with the rank. */
+int lyco_mpi_watch(double seconds, void (*lost)(int rank, void *context), void *context);
 
 /* Leaves the other ranks; all have to. */
 void lyco_mpi_finish(void);

@@ -30,6 +30,13 @@ int lyco_matmul(size_t m, size_t n, size_t k, const float *a, int a_transposed, 
 
 // MARK: Frozen weights
 
+/// Matrices and kernels that this thread makes from now on lie here one after another, as long as there is room: in
+/// memory of zeros that processes share which make the same ones in the same order. Those that do not write take what
+/// one of them writes. All may write to the memory: a kernel is packed by whichever process multiplies by it first.
+void lyco_begin_sharing(void *start, size_t size, int writes);
+/// Ends that. How many bytes were taken.
+size_t lyco_end_sharing(void);
+
 /// How the numbers of a frozen matrix are stored.
 typedef enum {
   LYCO_STORED_F32 = 0,
@@ -42,13 +49,6 @@ typedef enum {
 /// every product.
 typedef struct lyco_matrix lyco_matrix;
 /// NULL where memory does not suffice. Without a weight (NULL) all its rows are to be set.
-/* The values of matrices that this thread makes from now on lie here one after another, as long as there is room: in
-   memory that processes share which make the same matrices in the same order. Those that do not write take what one of
-   them writes. */
-void lyco_share_matrices(void *start, size_t size, int writes);
-/* Ends that. How many bytes were taken. */
-size_t lyco_end_sharing(void);
-
 lyco_matrix *lyco_matrix_create(const float *weight, size_t outputs, size_t inputs,
                                 lyco_storage storage, lyco_compute compute);
 /// Sets rows from `first` on to those of `weight` `[rows, in]`, before the first product.

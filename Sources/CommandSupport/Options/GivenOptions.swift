@@ -31,6 +31,14 @@ package struct GivenOptions: Sendable {
     }
   }
 
+  /// What ranks that share the work must have alike: all but threads, by names with their values.
+  package var shared: [(name: String, value: String)] {
+    let own = entries.filter { !$0.row.names.contains("threads") }
+    return Dictionary(grouping: own) { OptionRow.spelled($0.row.name) }.map {
+      (name: $0.key, value: $0.value.map { $0.value ?? "given" }.joined(separator: " "))
+    }
+  }
+
   /// The last value given, or the one that counts without.
   func value(of name: String) -> String? {
     entries.last { $0.row.names.contains(name) }?.value ?? table[name]?.standard

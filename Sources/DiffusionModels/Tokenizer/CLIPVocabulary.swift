@@ -19,33 +19,31 @@ struct CLIPVocabulary: Sendable {
   /// Read once, from a table within the program.
   static let shared = CLIPVocabulary(merges: clipMerges)
 
-  /// - Parameter text: two pieces a line, spelled with one character for each byte.
+  /// - Parameter text: see `clipMerges`.
   init(merges text: String) {
-    // Bytes that Latin-1 prints stand for themselves, the others for characters from 256 on.
+    // Bytes that Latin-1 prints come first, each in its place.
     let printed = Array(33...126) + Array(161...172) + Array(174...255)
     let others = (0...255).filter { !Set(printed).contains($0) }
     var bytes = [Int](repeating: 0, count: 256)
-    var pieces: [Substring: Int] = [:]
-    pieces.reserveCapacity(Self.end)
-    let spelled = Array(zip(printed, printed)) + Array(zip(others, 256...))
-    for (number, (byte, code)) in spelled.enumerated() {
-      bytes[byte] = number
-      let character = Substring(String(UnicodeScalar(UInt16(code))!))
-      pieces[character] = number
-      pieces[character + "</w>"] = number + 256
-    }
+    for (number, byte) in (printed + others).enumerated() { bytes[byte] = number }
+    self.bytes = bytes
     var merges: [UInt64: Merge] = [:]
     merges.reserveCapacity(Self.end)
-    for (rank, line) in text.split(separator: "\n").enumerated() {
-      let parts = line.split(separator: " ")
-      guard parts.count == 2, let left = pieces[parts[0]], let right = pieces[parts[1]] else {
-        preconditionFailure("line \(rank) of the merges names two earlier pieces")
+    let digits = text.utf8Span.span
+    var position = 0
+    func number() -> Int {
+      var number = 0
+      for _ in 0..<3 {
+        if digits[position] == UInt8(ascii: "\n") { position += 1 }
+        number = number << 6 | Int(digits[position] - UInt8(ascii: "0"))
+        position += 1
       }
-      let piece = 512 + rank
-      pieces[parts[0] + parts[1]] = piece
-      merges[Self.pair(left, right)] = Merge(rank: rank, piece: piece)
+      return number
     }
-    self.bytes = bytes
+    while position < digits.count {
+      let rank = merges.count
+      merges[Self.pair(number(), number())] = Merge(rank: rank, piece: 512 + rank)
+    }
     self.merges = merges
   }
 

@@ -28,7 +28,7 @@ extension Catalogue {
         progress.report(
           Progress(activity: "comparing", completed: completed, total: total, isBytes: true))
         if let identity = file.digest?.identity, !identities.insert(identity).inserted { continue }
-        guard let contents = TensorDigest.contents(of: file.item.path) else { continue }
+        guard let contents = try TensorDigest.contents(of: file.item.path) else { continue }
         groups[contents, default: []].append(file)
       }
       found += groups.values.filter { $0.count > 1 }.map { group in

@@ -1,3 +1,4 @@
+import Machine
 package import ModelFamilies
 import Safetensors
 package import SystemPackage
@@ -75,7 +76,7 @@ extension Catalogue {
       case nil: preconditionFailure("'\(header.item.name)' was not looked at")
       }
     }
-    self.folder = folder.string
+    self.folder = folder.text
     self.entries = entries
     self.faults = faults.sorted { $0.file < $1.file }
     self.caches = caches

@@ -58,11 +58,13 @@ struct TensorDigest: Sendable {
   }
 
   /// Of all data, tensor by tensor in the order of their names; nil where the file cannot be read any more.
+  /// - Throws: `CancellationError`
   /// - Complexity: reads the whole file
-  static func contents(of path: FilePath) -> String? {
+  static func contents(of path: FilePath) throws -> String? {
     guard let file = try? TensorFile(opening: path, reading: .headers) else { return nil }
     let hash = SHA256()
     for view in file.tensors.values.sorted(by: { $0.name < $1.name }) {
+      try Task.checkCancellation()
       view.forEachPart { hash.update($0) }
     }
     return hash.finish()

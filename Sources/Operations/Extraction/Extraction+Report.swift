@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -17,7 +18,7 @@ extension Extraction {
     let outputs = OutputErrors(of: changed.map(\.result))
     let lost = leftOut.reduce(0) { $0 + ($1.change ?? 0) * ($1.change ?? 0) }
     return ExtractionReport(
-      base: plan.base.file.path.string, tuned: plan.tuned.file.path.string,
+      base: plan.base.file.path.text, tuned: plan.tuned.file.path.text,
       family: plan.base.layout.family.name, evidence: plan.base.layout.evidence,
       mode: ranks.name, storage: plan.storage.rawValue, seed: seed,
       modules: changed.map { item, result in

@@ -35,13 +35,17 @@ package struct Extraction: Sendable {
   /// - Parameter policy: what the adapter says about itself.
   /// - Returns: nil on all ranks but the first.
   /// - Throws: `OperationError.notFinite`, `.overflow`, `.identical`, `.sizeTooSmall`; `LinearAlgebraError`;
-  ///   `SafetensorsError` from writing; `CancellationError`.
+  ///   `SafetensorsError` from writing; `CancellationError`; `RankDifference`, `RankFailure`.
   package func run(
     writing output: FilePath, metadata policy: ExtractionMetadata, progress: ProgressReporter
   ) async throws -> ExtractionReport? {
     let clock = ContinuousClock()
     let start = clock.now
     try checkMemory()
+    try share.ranks.checkAlike([
+      ("numbers of the base", plan.base.file.identity()),
+      ("numbers of the tuned checkpoint", plan.tuned.file.identity()),
+    ])
     var omitted: [ExtractionReport.Lost] = []
     var withoutRoom: [SizeAllocation.Candidate] = []
     var work = plan.items.map { Work(item: $0, form: nil) }

@@ -10,8 +10,7 @@ extension Factorization {
     for factor in factors {
       message.append(factor.suffix)
       message.append(factor.tensor.dtype.rawValue)
-      message.append(factor.tensor.shape.dimensions.count)
-      for extent in factor.tensor.shape.dimensions { message.append(extent) }
+      message.append(factor.tensor.shape.dimensions)
       message.append(factor.tensor.bytes)
     }
     message.append(optional: rank) { $0.append($1) }
@@ -32,7 +31,7 @@ extension Factorization {
     let factors = (0..<reader.integer()).map { _ in
       let (suffix, name) = (reader.text(), reader.text())
       guard let dtype = DType(rawValue: name) else { preconditionFailure("no format '\(name)'") }
-      let shape = Shape((0..<reader.integer()).map { _ in reader.integer() })
+      let shape = Shape(reader.integers())
       return Factor(suffix: suffix, tensor: EncodedTensor(dtype, shape, reader.data()))
     }
     self.init(

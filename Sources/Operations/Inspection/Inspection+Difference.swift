@@ -1,4 +1,5 @@
 import Checkpoints
+import Machine
 import OrderedCollections
 import Safetensors
 import SystemPackage
@@ -10,7 +11,7 @@ extension Inspection {
   package func difference(
     from other: Inspection, _ pattern: InspectionPattern, threads: Int, progress: ProgressReporter
   ) async throws -> FileDifference {
-    var found = FileDifference(other: other.file.path.string)
+    var found = FileDifference(other: other.file.path.text)
     let keys = Set(file.metadata.keys).union(other.file.metadata.keys)
     found.metadata = keys.filter { file.metadata[$0] != other.file.metadata[$0] }.sorted()
     if adapter != nil, other.adapter != nil,

@@ -1,5 +1,6 @@
 import Adapters
 package import Checkpoints
+import Machine
 import ModelFamilies
 import Safetensors
 import SystemPackage
@@ -37,7 +38,7 @@ extension Inspection {
       : base.misfit(
         ofModules: adapter.modules.map(\.named), metadata: adapter.familyMetadata)
     return BaseMatch(
-      base: base.file.path.string, family: base.layout.family.name, misfit: misfit,
+      base: base.file.path.text, family: base.layout.family.name, misfit: misfit,
       layers: base.layout.modules.count, matched: matched, unmatched: unmatched,
       misshapen: misshapen)
   }

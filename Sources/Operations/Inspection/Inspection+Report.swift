@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -21,7 +22,7 @@ extension Inspection {
       components[component, default: .init(name: component)].add(view)
     }
     return InspectionReport(
-      file: file.path.string, storage: file.storage, kind: kind, kindEvidence: kindEvidence,
+      file: file.path.text, storage: file.storage, kind: kind, kindEvidence: kindEvidence,
       family: family, total: total, fileBytes: file.fileBytes,
       dtypes: dtypes.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) },
       components: components.values.sorted { $0.name < $1.name },

@@ -34,10 +34,7 @@ extension Inspection {
     let placed = Dictionary(
       zip(adapter.modules.map(\.name), places), uniquingKeysWith: { first, _ in first })
     return try await measure(modules, threads, "measuring", progress, cost: \.byteCount) { module in
-      var found = TensorStatistics(name: module.name)
-      if let place = placed[module.name] {
-        (found.component, found.block, found.layer) = (place.component, place.block, place.layer)
-      }
+      var found = TensorStatistics(name: module.name, place: placed[module.name])
       found.algorithm = module.description
       found.rank = module.rank
       found.scale = module.scale

@@ -1,88 +1,70 @@
 package import ModelFamilies
 
-/// Where in a model a module lies, for tables and pictures by block and layer; read from names alone.
+/// Where in a model a layer lies, for tables and pictures by block and layer; read from names alone.
+///
+/// A number in a name, with something behind it, is one of a part of the model if several layers stand behind it, or the
+/// same layer behind another number in its place; `to_out.0` and `ff.net.0.proj` are layers. The innermost part counts for
+/// the layer's name: `attn1.to_q`. Its block is the innermost part that has others beside it which are alike, which share
+/// a layer's name, and which have most of the layers there: transformer blocks, attentions and resnets are, the only
+/// transformer block of an attention and the experts of one layer are not. Parts of one number lie in one block:
+/// `down_blocks.1.attentions.0.proj_in` and `down_blocks.1.resnets.0.conv1` in block `down_blocks.1.0`, as kohya's lists of
+/// block weights have it.
 package struct LayerPlace: Hashable, Sendable {
   /// `unet`, `te1`, …; `model` if the name does not say.
   package let component: String
-  /// Words and numbers on the way to the block: `down_blocks 1 attentions 0 transformer_blocks 0`; empty for a layer
-  /// that lies in none.
-  package let blockWords: [String]
-  /// Within the block: `attn1.to_q`, `attn1_to_q` as kohya spells it.
+  /// What stands before the block's numbers: `down_blocks`, `text_model.encoder.layers`; empty for a layer that lies in
+  /// no block.
+  package let group: String
+  /// `1`, `0`, `3` of `down_blocks.1.attentions.0.transformer_blocks.3`; none of a layer that lies in no block.
+  package let numbers: [String]
+  /// Within the block: `attn1.to_q`, `attn1_to_q` as kohya spells it; the whole name of a layer in no block.
   package let layer: String
 
-  /// `down_blocks.1.attentions.0.transformer_blocks.0`
-  package var block: String { blockWords.joined(separator: ".") }
+  /// Whether it lies in a block.
+  package var isInBlock: Bool { !numbers.isEmpty }
 
-  /// The places of modules, in their order.
-  ///
-  /// A number names a block if several layers stand behind it, or if the same layer stands behind another number in its
-  /// place; `to_out.0` and `ff.net.2` are layers. The innermost block counts.
+  /// `down_blocks.1.0.3`; empty for a layer that lies in none.
+  package var block: String { Self.block(group, numbers[...]) }
+
+  /// `down_blocks.1`: the block that holds it; `others` for a layer that lies in none.
+  package var outermostBlock: String {
+    isInBlock ? Self.block(group, numbers.prefix(1)) : "others"
+  }
+
+  /// The places of an adapter's modules, in their order.
   /// - Parameter family: whose names tell the component where they do not say it themselves.
   /// - Complexity: O(n) for n modules
   package static func places(of names: [String], in family: FamilyNames?) -> [LayerPlace] {
-    let ways = names.map { Way($0, in: family) }
-    var counts: [Way.Block: Int] = [:]
-    var numbers: [Way.Slot: Set<String>] = [:]
-    for way in ways {
-      for end in way.ends {
-        counts[way.block(end), default: 0] += 1
-        numbers[way.slot(end), default: []].insert(way.words[end])
-      }
-    }
-    return ways.map { way in
-      let end = way.ends.last {
-        counts[way.block($0), default: 0] > 1 || numbers[way.slot($0), default: []].count > 1
-      }
-      return LayerPlace(
-        component: way.component, blockWords: end.map { Array(way.words[...$0]) } ?? [],
-        layer: way.words[(end.map { $0 + 1 } ?? 0)...].joined(separator: "."))
-    }
+    places(
+      of: names.map {
+        (AdapterPlace($0, in: family).component, String(AdapterPlace.path(of: $0)))
+      })
   }
 
-  /// A name, taken apart.
-  private struct Way {
-    /// All words up to a number.
-    struct Block: Hashable { let component: String, words: ArraySlice<String> }
-    /// What stands around a number.
-    struct Slot: Hashable {
-      let component: String, before: ArraySlice<String>, behind: ArraySlice<String>
+  /// The places of a model's layers, in their order.
+  /// - Parameter layers: the path dotted, or with underscores in place of the dots.
+  /// - Complexity: O(n) for n layers
+  package static func places(of layers: [(component: String, path: String)]) -> [LayerPlace] {
+    var places = [LayerPlace?](repeating: nil, count: layers.count)
+    for (component, members) in Dictionary(grouping: layers.indices, by: { layers[$0].component }) {
+      let found = LayerTree(members.map { layers[$0].path }).places(in: component)
+      for (index, place) in zip(members, found) { places[index] = place }
     }
+    return places.compactMap { $0 }
+  }
 
-    let component: String
-    let words: [String]
-    /// Where numbers stand that something follows.
-    let ends: [Int]
-
-    init(_ name: String, in family: FamilyNames?) {
-      component = AdapterPlace(name, in: family).component
-      let path = AdapterPlace.path(of: name)
-      words =
-        path.contains(".")
-        ? path.split(separator: ".").map(String.init) : Self.words(underscored: path)
-      let words = words
-      ends = words.indices.dropLast().filter { words[$0].allSatisfy(\.isNumber) }
+  /// In the order of a model: by numbers, the layers of a block itself before those of blocks within.
+  package static func areInOrder(_ a: [String], _ b: [String]) -> Bool {
+    for (x, y) in zip(a, b) where x != y {
+      if let m = Int(x), let n = Int(y), m != n { return m < n }
+      return x < y
     }
+    return a.count < b.count
+  }
 
-    func block(_ end: Int) -> Block { Block(component: component, words: words[...end]) }
-
-    func slot(_ end: Int) -> Slot {
-      Slot(component: component, before: words[..<end], behind: words[(end + 1)...])
-    }
-
-    /// `down_blocks_1_proj_in` as `down_blocks 1 proj_in`.
-    private static func words(underscored path: Substring) -> [String] {
-      var words: [String] = []
-      var isAfterWord = false
-      for part in path.split(separator: "_") {
-        let isNumber = part.allSatisfy(\.isNumber)
-        if !isNumber, isAfterWord {
-          words[words.count - 1] += "_" + part
-        } else {
-          words.append(String(part))
-        }
-        isAfterWord = !isNumber
-      }
-      return words
-    }
+  /// The block of some numbers: `down_blocks.1.0`.
+  package static func block(_ group: String, _ numbers: ArraySlice<String>) -> String {
+    let words = group.isEmpty ? [] : [group]
+    return (words + Array(numbers)).joined(separator: ".")
   }
 }

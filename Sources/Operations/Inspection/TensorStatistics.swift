@@ -5,11 +5,11 @@ import Tensors
 package struct TensorStatistics: Codable, Sendable {
   package let name: String
   /// Of a module: `unet`, `te1`, …
-  package internal(set) var component: String?
-  /// Of a module: `down_blocks.1.attentions.0`, empty for a layer that lies in no block; see `LayerPlace`.
-  package internal(set) var block: String?
+  package private(set) var component: String?
+  /// Of a module: `down_blocks.1.0`, empty for a layer that lies in no block; see `LayerPlace`.
+  package private(set) var block: String?
   /// Of a module, within its block: `attn1.to_q`.
-  package internal(set) var layer: String?
+  package private(set) var layer: String?
   package internal(set) var algorithm: String?
   package internal(set) var rank: Int?
   package internal(set) var scale: Float?
@@ -28,10 +28,21 @@ package struct TensorStatistics: Codable, Sendable {
   package internal(set) var weightNorm: Double?
   /// ‖W' − W‖_F / ‖W‖_F, where the base is given.
   package internal(set) var relativeChange: Double?
+  /// Of a module; the JSON form has `component`, `block` and `layer` of it.
+  package private(set) var place: LayerPlace?
+
+  private enum CodingKeys: CodingKey {
+    case name, component, block, layer, algorithm, rank, scale, elements, absMean, absMax, frobenius
+    case zeros, nan, infinite, deltaNorm, weightNorm, relativeChange
+  }
 
   package var isFinite: Bool { nan == 0 && infinite == 0 }
 
-  init(name: String) { self.name = name }
+  /// - Parameter place: of a module.
+  init(name: String, place: LayerPlace? = nil) {
+    (self.name, self.place) = (name, place)
+    (component, block, layer) = (place?.component, place?.block, place?.layer)
+  }
 
   /// Takes in the values of a tensor as stored; those of F64 in full.
   /// - Precondition: `view.dtype.isConvertible`

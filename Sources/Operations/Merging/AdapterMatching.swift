@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -253,6 +254,6 @@ struct AdapterMatching {
   }
 
   private mutating func note(_ module: String, in path: FilePath, _ reason: String) {
-    unmatched.append(UnmatchedModule(file: path.string, module: module, reason: reason))
+    unmatched.append(UnmatchedModule(file: path.text, module: module, reason: reason))
   }
 }

@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -88,7 +89,7 @@ extension MergeReport.Adapter {
   ) {
     let modules = adapter.file.modules
     self.init(
-      file: adapter.file.file.path.string, ratio: Double(adapter.denoiserRatio),
+      file: adapter.file.file.path.text, ratio: Double(adapter.denoiserRatio),
       textEncoderRatio: Double(adapter.textEncoderRatio), modules: modules.count,
       tensors: contributions.values.count { $0.contains { $0.adapter == index } },
       algorithms: Dictionary(grouping: modules, by: \.algorithmName).mapValues(\.count))

@@ -1,5 +1,6 @@
 import Adapters
 package import Checkpoints
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -83,7 +84,7 @@ package struct MergePlan: Sendable {
   /// Why modules have no place, where an adapter is for another model.
   private var misfit: String? {
     let incomplete = Set(unmatched.map(\.file))
-    return adapters.lazy.filter { incomplete.contains($0.file.file.path.string) }
+    return adapters.lazy.filter { incomplete.contains($0.file.file.path.text) }
       .compactMap { base.misfit(of: $0.file) }.first
   }
 }

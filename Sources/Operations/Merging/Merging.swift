@@ -1,5 +1,6 @@
 import Adapters
 import Checkpoints
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Safetensors
@@ -47,7 +48,7 @@ package struct Merging: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     var report = MergeReport(
-      base: plan.base.file.path.string, family: plan.base.layout.family.name,
+      base: plan.base.file.path.text, family: plan.base.layout.family.name,
       evidence: plan.base.layout.evidence, matched: plan.matchedCount,
       skipped: plan.skippedCount, unmatched: plan.unmatched, warnings: plan.notices,
       adapters: plan.adapters.enumerated().map { .init($1, plan.contributions, at: $0) })

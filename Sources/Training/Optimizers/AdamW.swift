@@ -15,8 +15,10 @@ package struct AdamW: SlotOptimizer {
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
-    for (group, parameter, gradient) in groups.withGradients {
-      slots[parameter].adam(rule, &parameter.value.elements, gradient, rate: rates[group])
+    let rule = rule
+    slots.change(groups.withGradients) { slot, moved in
+      slot.adam(
+        rule, &moved.parameter.value.elements, moved.gradient, rate: rates[moved.group])
     }
   }
 }

@@ -33,12 +33,17 @@ package struct AdamW8bit: Optimizer {
           name: group.name, parameters: group.parameters.filter { !isLarge($0) }, rate: group.rate)
       }, rates: rates)
     let (signed, unsigned) = (DynamicMap.signed, DynamicMap.unsigned)
-    var first = [Float](repeating: 0, count: BlockwiseCodes.blockLength)
-    var second = first
-    for (group, parameter, gradient) in groups.withGradients where isLarge(parameter) {
+    let moved = groups.withGradients.filter { isLarge($0.parameter) }
+    let rule = rule
+    // Out of the dictionary, which threads cannot share.
+    var work = moved.map { large.removeValue(forKey: $0.parameter.name) }
+    ComputeThreads.change(&work) { work, index in
+      let (group, parameter, gradient) = moved[index]
       let count = gradient.count
+      var first = [Float](repeating: 0, count: BlockwiseCodes.blockLength)
+      var second = first
       var averages =
-        large.removeValue(forKey: parameter.name)
+        work.take()
         ?? Averages(
           first: BlockwiseCodes(count: count, signed),
           second: BlockwiseCodes(count: count, unsigned))
@@ -54,8 +59,9 @@ package struct AdamW8bit: Optimizer {
         averages.first.write(block: block, signed, from: first)
         averages.second.write(block: block, unsigned, from: second)
       }
-      large[parameter.name] = averages
+      work = averages
     }
+    for (averages, moved) in zip(work, moved) { large[moved.parameter.name] = averages }
   }
 
   package var state: OptimizerState {

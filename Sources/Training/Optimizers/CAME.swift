@@ -31,9 +31,11 @@ package struct CAME: Optimizer {
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
-    for (group, parameter, gradient) in groups.withGradients {
+    let (betas, epsilons, clipThreshold) = (betas, epsilons, clipThreshold)
+    let weightDecay = weightDecay
+    slots.change(groups.withGradients, counts: Self.counts) { slot, moved in
+      let (group, parameter, gradient) = moved
       let form = FactoredForm(parameter.value.shape)
-      var slot = slots[existing: parameter] ?? slots.new(counts(of: parameter))
       slot.step += 1
       let squares = Tensor(parameter.value.shape, gradient)
       var update = form.scaled(
@@ -52,12 +54,11 @@ package struct CAME: Optimizer {
       }
       if weightDecay != 0 { parameter.value.scale(by: Float(1 - weightDecay * rates[group])) }
       parameter.value.add(average, times: Float(-rates[group]))
-      slots[parameter] = slot
     }
   }
 
   /// How many numbers each field has.
-  private func counts(of parameter: Parameter) -> [Int] {
+  private static func counts(of parameter: Parameter) -> [Int] {
     let form = FactoredForm(parameter.value.shape)
     let (rows, columns) = (form.rowCount, form.columnCount)
     return [parameter.value.count, rows, columns, form.isFactored ? rows : 0, columns]
@@ -69,7 +70,9 @@ package struct CAME: Optimizer {
     _ state: OptimizerState, for groups: [ParameterGroup]
   ) throws(OptimizerStateError) {
     var restored = slots
-    try restored.restore(state, for: groups) { field, parameter in counts(of: parameter)[field] }
+    try restored.restore(state, for: groups) { field, parameter in
+      Self.counts(of: parameter)[field]
+    }
     slots = restored
   }
 }

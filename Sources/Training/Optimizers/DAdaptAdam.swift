@@ -27,13 +27,16 @@ package struct DAdaptAdam: Optimizer {
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
     let rate = rates.max() ?? 0
+    let rule = rule
     let step = d * rate * rule.biasCorrection(correctsBias, step: count + 1)
     let kept = rule.betas.1.squareRoot()
     let parameters = groups.withGradients
     var (sum, magnitude) = (0.0, 0.0)
-    for (group, parameter, gradient) in parameters where rates[group] > 0 {
-      let (product, total) = slots[parameter].observe(
-        parameter.value.elements, gradient, rule, step: step, kept: kept)
+    let found = slots.change(parameters.filter { rates[$0.group] > 0 }) { slot, moved in
+      slot.observe(
+        moved.parameter.value.elements, moved.gradient, rule, step: step, kept: kept)
+    }
+    for (product, total) in found {
       sum += step * product
       magnitude += total
     }
@@ -42,10 +45,11 @@ package struct DAdaptAdam: Optimizer {
     if rate > 0 {
       d = max(d, min(numerator / ((1 - kept) * magnitude), d * growthRate))
     }
-    for (_, parameter, _) in parameters where slots[existing: parameter] != nil {
-      slots[parameter].step += 1
-      slots[parameter].move(
-        &parameter.value.elements, epsilon: Float(rule.epsilon), size: 1,
+    let known = parameters.filter { slots[existing: $0.parameter] != nil }
+    slots.change(known) { slot, moved in
+      slot.step += 1
+      slot.move(
+        &moved.parameter.value.elements, epsilon: Float(rule.epsilon), size: 1,
         decay: rule.isDecoupled ? Float(rule.weightDecay * step) : 0)
     }
     count += 1

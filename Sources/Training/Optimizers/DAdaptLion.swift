@@ -26,12 +26,15 @@ package struct DAdaptLion: Optimizer {
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
     let rate = rates.max() ?? 0
     let step = d * rate
+    let (betas, weightDecay) = (betas, weightDecay)
     let kept = betas.1.squareRoot()
     var (sum, magnitude) = (0.0, 0.0)
-    for (_, parameter, gradient) in groups.withGradients {
-      let (product, total) = slots[parameter].move(
-        &parameter.value.elements, gradient, betas, step: step, kept: kept,
+    let found = slots.change(groups.withGradients) { slot, moved in
+      slot.move(
+        &moved.parameter.value.elements, moved.gradient, betas, step: step, kept: kept,
         keep: Float(1 - step * weightDecay))
+    }
+    for (product, total) in found {
       sum += step * product
       magnitude += total
     }

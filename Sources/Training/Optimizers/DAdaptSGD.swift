@@ -33,16 +33,22 @@ package struct DAdaptSGD: Optimizer {
     guard firstNorm > 0 else { return }
     let size = d * rate / firstNorm
     var squares = 0.0
-    for (group, parameter, gradient) in parameters where rates[group] > 0 {
-      let (product, sum) = slots[parameter].observe(
-        parameter.value.elements, gradient, size: Float(size), decay: Float(weightDecay))
+    let weightDecay = weightDecay
+    let found = slots.change(parameters.filter { rates[$0.group] > 0 }) { slot, moved in
+      slot.observe(
+        moved.parameter.value.elements, moved.gradient, size: Float(size),
+        decay: Float(weightDecay))
+    }
+    for (product, sum) in found {
       numerator += size * product
       squares += sum
     }
     guard squares > 0 else { return }
     d = max(d, min(2 * numerator / squares.squareRoot(), d * growthRate))
-    for (_, parameter, _) in parameters where slots[existing: parameter] != nil {
-      slots[parameter].follow(&parameter.value.elements, share: Float(1 - momentum))
+    let known = parameters.filter { slots[existing: $0.parameter] != nil }
+    let share = Float(1 - momentum)
+    slots.change(known) { slot, moved in
+      slot.follow(&moved.parameter.value.elements, share: share)
     }
   }
 

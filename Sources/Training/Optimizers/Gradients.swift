@@ -4,11 +4,10 @@ import Tensors
 extension [ParameterGroup] {
   /// The norm of all gradients together, summed in double precision in the order of the groups.
   package var gradientNorm: Double {
-    var sum = 0.0
-    for group in self {
-      for parameter in group.parameters { sum += parameter.gradient?.sumOfSquares ?? 0 }
-    }
-    return sum.squareRoot()
+    let parameters = flatMap(\.parameters)
+    var sums = [Double](repeating: 0, count: parameters.count)
+    ComputeThreads.change(&sums) { $0 = parameters[$1].gradient?.sumOfSquares ?? 0 }
+    return sums.reduce(0, +).squareRoot()
   }
 
   /// Scales all gradients so that their norm is at most `limit`, as torch does.
@@ -25,9 +24,8 @@ extension [ParameterGroup] {
   /// Multiplies all gradients, as by 1 / the number of batches that they were summed over.
   package func scaleGradients(by factor: Float) {
     guard factor != 1 else { return }
-    for group in self {
-      for parameter in group.parameters { parameter.gradient?.scale(by: factor) }
-    }
+    let parameters = flatMap(\.parameters)
+    ComputeThreads.forEach(parameters.count) { parameters[$0].gradient?.scale(by: factor) }
   }
 
   /// Lets go of all gradients.

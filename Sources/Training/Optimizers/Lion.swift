@@ -15,10 +15,12 @@ package struct Lion: SlotOptimizer {
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
-    for (group, parameter, gradient) in groups.withGradients {
-      slots[parameter].lion(
-        &parameter.value.elements, gradient, betas: betas, keep: 1 - rates[group] * weightDecay,
-        rate: rates[group])
+    let (betas, weightDecay) = (betas, weightDecay)
+    slots.change(groups.withGradients) { slot, moved in
+      let rate = rates[moved.group]
+      slot.lion(
+        &moved.parameter.value.elements, moved.gradient, betas: betas,
+        keep: 1 - rate * weightDecay, rate: rate)
     }
   }
 }

@@ -3,8 +3,9 @@ import Tensors
 
 /// Moves parameters against their gradients.
 ///
-/// All arithmetic is element by element in a fixed order, so results do not depend on threads, and `state` has
-/// all that a later process needs to go on to the same bits.
+/// A parameter is moved by one thread, element by element in a fixed order, and sums over parameters are formed in
+/// their order, so results do not depend on threads. `state` has all that a later process needs to go on to the same
+/// bits.
 package protocol Optimizer {
   /// One step by the gradients of the parameters; those without one stay where they are.
   /// - Parameter rates: the learning rate of each group, the schedule's factor in it
@@ -53,9 +54,12 @@ extension Optimizer {
   package mutating func endEvaluation(_ groups: [ParameterGroup]) {}
 }
 
+/// A parameter with its gradient and the number of its group.
+typealias GradedParameter = (group: Int, parameter: Parameter, gradient: [Float])
+
 extension [ParameterGroup] {
   /// Parameters that have a gradient, with the number of their group.
-  var withGradients: [(group: Int, parameter: Parameter, gradient: [Float])] {
+  var withGradients: [GradedParameter] {
     enumerated().flatMap { index, group in
       group.parameters.compactMap { parameter in
         parameter.gradient.map { (index, parameter, $0.elements) }

@@ -24,10 +24,16 @@ package struct ParameterAverage {
     precondition(trained == nil, "an update of the average while it is in place")
     let kept = warmsUp ? min(decay, Double(1 + count) / Double(10 + count)) : decay
     count += 1
-    for parameter in groups.flatMap(\.parameters) {
-      values[parameter.name, default: parameter.value].approach(
-        parameter.value, share: Float(1 - kept))
+    let parameters = groups.flatMap(\.parameters)
+    // Out of the dictionary, which threads cannot share.
+    var averages = parameters.map { values.removeValue(forKey: $0.name) }
+    ComputeThreads.change(&averages) { average, index in
+      let value = parameters[index].value
+      var moved = average.take() ?? value
+      moved.approach(value, share: Float(1 - kept))
+      average = moved
     }
+    for (parameter, average) in zip(parameters, averages) { values[parameter.name] = average }
   }
 
   /// Goes on from a state.

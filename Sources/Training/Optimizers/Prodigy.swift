@@ -45,14 +45,17 @@ package struct Prodigy: Optimizer {
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
     let rate = rates.max() ?? 0
+    let (rule, beta3, stride, before) = (rule, beta3, stride, d)
     let step = d * rate * rule.biasCorrection(correctsBias, step: count + 1)
     let parameters = groups.withGradients
     var (sum, magnitude) = (0.0, 0.0)
-    for (group, parameter, gradient) in parameters where rates[group] > 0 {
-      let share = (d / initialRate) * (safeguardsWarmup ? d : step)
-      let (product, total) = slots[parameter].observe(
-        parameter.value.elements, gradient, rule, d: d, beta3: Float(beta3), share: Float(share),
-        stride: stride)
+    let share = (d / initialRate) * (safeguardsWarmup ? d : step)
+    let products = slots.change(parameters.filter { rates[$0.group] > 0 }) { slot, moved in
+      slot.observe(
+        moved.parameter.value.elements, moved.gradient, rule, d: before, beta3: Float(beta3),
+        share: Float(share), stride: stride)
+    }
+    for (product, total) in products {
       sum += (d / initialRate) * step * product
       magnitude += total
     }
@@ -64,10 +67,11 @@ package struct Prodigy: Optimizer {
       largest = max(largest, found)
       d = min(largest, d * growthRate)
     }
-    for (_, parameter, _) in parameters where slots[existing: parameter] != nil {
-      slots[parameter].step += 1
-      slots[parameter].move(
-        &parameter.value.elements, epsilon: Float(d * rule.epsilon), size: Float(step),
+    let (known, adapted) = (parameters.filter { slots[existing: $0.parameter] != nil }, d)
+    slots.change(known) { slot, moved in
+      slot.step += 1
+      slot.move(
+        &moved.parameter.value.elements, epsilon: Float(adapted * rule.epsilon), size: Float(step),
         decay: rule.isDecoupled ? Float(rule.weightDecay * step) : 0)
     }
     count += 1

@@ -23,10 +23,13 @@ package struct SGD: SlotOptimizer {
   }
 
   package mutating func step(_ groups: [ParameterGroup], rates: [Double]) {
-    for (group, parameter, gradient) in groups.withGradients {
-      slots[parameter].descend(
-        &parameter.value.elements, gradient, rate: Float(rates[group]), momentum: Float(momentum),
-        growth: Float(1 - dampening), decay: Float(weightDecay), isNesterov: isNesterov)
+    let (momentum, dampening) = (momentum, dampening)
+    let (weightDecay, isNesterov) = (weightDecay, isNesterov)
+    slots.change(groups.withGradients) { slot, moved in
+      slot.descend(
+        &moved.parameter.value.elements, moved.gradient, rate: Float(rates[moved.group]),
+        momentum: Float(momentum), growth: Float(1 - dampening), decay: Float(weightDecay),
+        isNesterov: isNesterov)
     }
   }
 }

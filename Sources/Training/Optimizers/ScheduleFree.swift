@@ -86,14 +86,15 @@ package struct ScheduleFree: Optimizer {
     }
     let correction = 1 - pow(betas.1, Double(count + 1))
     let normalizes = normalizes
-    for (group, parameter, gradient) in groups.withGradients {
-      let (rate, share) = (rates[group], shares[group])
+    let (betas, epsilon, weightDecay) = (betas, epsilon, weightDecay)
+    slots.change(groups.withGradients) { slot, moved in
+      let (rate, share) = (rates[moved.group], shares[moved.group])
       let numbers = lyco_average_step(
         second_keep: Float(betas.1), second_growth: Float(1 - betas.1),
         correction: Float(correction), epsilon: Float(epsilon), decay: Float(weightDecay),
         share: Float(share), growth: Float(rate * (betas.0 * (1 - share) - 1)), size: Float(rate))
-      slots[parameter].average(
-        &parameter.value.elements, gradient, numbers, normalizes: normalizes)
+      slot.average(
+        &moved.parameter.value.elements, moved.gradient, numbers, normalizes: normalizes)
     }
     count += 1
   }

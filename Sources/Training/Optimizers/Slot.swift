@@ -27,13 +27,25 @@ package struct Slots {
     self.names = names
   }
 
-  /// That of a parameter, to be changed in place; zeros at first.
-  subscript(parameter: Parameter) -> Slot {
-    get { slots[parameter.name] ?? initial(parameter.value.count) }
-    _modify {
-      if slots[parameter.name] == nil { slots[parameter.name] = initial(parameter.value.count) }
-      yield &slots[parameter.name]!
+  /// Changes the slots of parameters, each with its parameter, on several threads at a time.
+  /// - Parameter counts: how many numbers each field of a parameter has; one for each element if not given
+  /// - Returns: what `body` returns, in the order of the parameters
+  @discardableResult
+  mutating func change<Result>(
+    _ parameters: [GradedParameter], counts: ((Parameter) -> [Int])? = nil,
+    _ body: (inout Slot, GradedParameter) -> Result
+  ) -> [Result] {
+    // Out of the dictionary, which threads cannot share.
+    var work = parameters.map { (slots.removeValue(forKey: $0.parameter.name), Result?.none) }
+    ComputeThreads.change(&work) { work, index in
+      let parameter = parameters[index].parameter
+      var slot =
+        work.0.take() ?? counts.map { new($0(parameter)) } ?? initial(parameter.value.count)
+      work.1 = body(&slot, parameters[index])
+      work.0 = slot
     }
+    for (work, moved) in zip(work, parameters) { slots[moved.parameter.name] = work.0 }
+    return work.compactMap(\.1)
   }
 
   /// nil before its first step.

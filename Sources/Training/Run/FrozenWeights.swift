@@ -45,6 +45,11 @@ struct FrozenWeights {
     return networks * (others + blocks.dropLast(count).reduce(0, +) + (pairs.max() ?? 0))
   }
 
+  /// What of that the ranks of one machine share: all but the blocks that are read when they are computed.
+  func shared(streaming count: Int) -> Int {
+    networks * (others + blocks.dropLast(count > 2 ? count : 0).reduce(0, +))
+  }
+
   /// What is read of one network for one pass forward and one back: where they meet, two blocks are still there,
   /// and so are the first two when the next pass begins.
   func read(streaming count: Int) -> Int {

@@ -9,6 +9,8 @@ import Tensors
 /// bits with its batches on one rank or on many.
 final class StepGradients {
   private let parameters: [Parameter]
+  /// Where the numbers of each are among those of all.
+  private let places: [Range<Int>]
   private let ranks: any Communicator
   /// Of one process alone; nil for those that no batch had.
   private var sums: [Tensor?]
@@ -25,10 +27,14 @@ final class StepGradients {
 
   init(of groups: [ParameterGroup], over ranks: any Communicator) {
     parameters = groups.flatMap(\.parameters)
+    var count = 0
+    places = parameters.map { parameter in
+      defer { count += parameter.value.count }
+      return count..<count + parameter.value.count
+    }
     self.ranks = ranks
     sums = parameters.map { _ in nil }
     guard ranks.count > 1 else { return }
-    let count = parameters.reduce(0) { $0 + $1.value.count }
     shared = Shared(
       sum: ranks.sum(of: count), values: Array(repeating: -0.0, count: count),
       isPresent: parameters.map { _ in false })
@@ -87,16 +93,13 @@ final class StepGradients {
       return
     }
     try shared.sum.collect(into: &shared.values)
-    var start = 0
-    for (index, parameter) in parameters.enumerated() {
-      let count = parameter.value.count
-      if shared.isPresent[index] {
-        parameter.gradient = Tensor(
-          parameter.value.shape, Array(shared.values[start..<start + count]))
-      }
-      shared.isPresent[index] = false
-      start += count
+    let (values, isPresent) = (shared.values, shared.isPresent)
+    ComputeThreads.forEach(parameters.count) { index in
+      guard isPresent[index] else { return }
+      let parameter = parameters[index]
+      parameter.gradient = Tensor(parameter.value.shape, Array(values[places[index]]))
     }
+    shared.isPresent = parameters.map { _ in false }
     self.shared = shared
   }
 
@@ -104,17 +107,15 @@ final class StepGradients {
   private func fill() {
     guard var shared = shared.take() else { return }
     unsafe shared.values.withUnsafeMutableBufferPointer { values in
-      var start = 0
-      for parameter in parameters {
-        let range = start..<start + parameter.value.count
-        let part = unsafe UnsafeMutableBufferPointer(rebasing: values[range])
+      ComputeThreads.forEach(parameters.count) { index in
+        let parameter = parameters[index]
+        let part = unsafe UnsafeMutableBufferPointer(rebasing: values[places[index]])
         if let gradient = parameter.gradient {
           _ = unsafe part.update(fromContentsOf: gradient.elements)
           parameter.gradient = nil
         } else {
           unsafe part.update(repeating: -0.0)
         }
-        start = range.upperBound
       }
     }
     self.shared = shared

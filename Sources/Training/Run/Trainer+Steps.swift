@@ -14,6 +14,8 @@ extension Trainer {
   package func run() throws -> TrainingReport {
     let last = lastStep
     try plan.checkNotFinished(at: progress.step)
+    // A state may be another one on another machine.
+    try plan.ranks.checkAlike([("parameters of step \(progress.step)", state().digests.parameters)])
     if let state = plan.configuration.run.resumed, plan.ranks.isFirst { try catchUp(with: state) }
     try drawFirstSamples()
     let (first, started) = (progress.step, ContinuousClock.now)

@@ -8,17 +8,22 @@ import Tensors
 extension Trainer {
   /// The text encoders. Where nothing that they are asked later differs from what is known now, all captions are
   /// encoded or kept in files, and the encoders are gone.
+  /// - Parameter memory: what frozen weights lie in that ranks share is added; those of encoders that soon are gone are
+  ///   each rank's own.
   /// - Throws: what reading the encoders and writing files throws, `TrainingError.interrupted`.
   static func captions(
-    _ plan: TrainingPlan, _ pipeline: Pipeline.Type, _ observer: TrainingObserver
+    _ plan: TrainingPlan, _ pipeline: Pipeline.Type, _ memory: inout [SharedMemory],
+    _ observer: TrainingObserver
   ) throws -> KnownCaptions {
     let configuration = plan.configuration
+    func read() throws -> [any CaptionEncoder] {
+      try pipeline.captionEncoders(
+        of: plan.base, configuration.textModel(plan.network),
+        checkpointsBlocks: configuration.run.checkpointsBlocks)
+    }
+    let isNeeded = plan.textCache == nil || !plan.missingText.isEmpty || plan.samples != nil
     let captions = KnownCaptions(
-      plan.textCache != nil && plan.missingText.isEmpty && plan.samples == nil
-        ? []
-        : try pipeline.captionEncoders(
-          of: plan.base, configuration.textModel(plan.network),
-          checkpointsBlocks: configuration.run.checkpointsBlocks),
+      try !isNeeded ? [] : plan.encodesTextFirst ? read() : sharing(plan, &memory, read),
       atMost: configuration.textCaching == .memory ? .max : KnownCaptions.commonBytes)
     if let cache = plan.textCache {
       try keep(plan.missingText, in: cache, captions, plan.ranks, observer)

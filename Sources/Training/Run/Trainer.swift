@@ -31,7 +31,7 @@ package final class Trainer<Pipeline: ModelPipeline> {
   let record: TrainingRecord
   let files: TrainingFiles
   /// Of frozen weights, where ranks of one machine share them; it lives longer than they do.
-  private let sharedWeights: SharedMemory?
+  private let sharedWeights: [SharedMemory]
   /// Held as long as the run: folders that nothing came into go with it.
   private let outputs: TrainingOutputs?
   let observer: TrainingObserver
@@ -66,9 +66,16 @@ package final class Trainer<Pipeline: ModelPipeline> {
     cache = try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
-    (captions, (pipeline, sharedWeights)) = try Self.unlessInterrupted {
-      (try Self.captions(plan, Pipeline.self, observer), try Self.denoiser(plan))
+    var shared: [SharedMemory] = []
+    (captions, pipeline) = try Self.unlessInterrupted {
+      let captions = try Self.captions(plan, Pipeline.self, &shared, observer)
+      let pipeline = try Self.sharing(plan, &shared) {
+        try Pipeline(
+          plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+      }
+      return (captions, pipeline)
     }
+    sharedWeights = shared
     network = try AdapterNetwork(
       plan.network, layers: pipeline.layers + captions.layers, seed: plan.seed)
     if let weights = plan.weights {
@@ -113,26 +120,25 @@ package final class Trainer<Pipeline: ModelPipeline> {
     }
   }
 
-  /// The model that is trained, its frozen matrices in memory that the ranks of a machine share.
-  private static func denoiser(_ plan: TrainingPlan) throws -> (Pipeline, SharedMemory?) {
-    let configuration = plan.configuration
-    func read() throws -> Pipeline {
-      try Pipeline(
-        plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
+  /// Reads a model whose frozen weights lie in memory that the ranks of a machine share.
+  /// - Parameter memory: what they lie in is added.
+  static func sharing<Model>(
+    _ plan: TrainingPlan, _ memory: inout [SharedMemory], _ read: () throws -> Model
+  ) throws -> Model {
+    guard plan.ranks.count > 1 else { return try read() }
+    // More than enough, for kernels are there twice until they are used: what is not written takes nothing.
+    guard let shared = try SharedMemory.joined(2 * plan.estimate.frozen + 1 << 30, over: plan.ranks)
+    else {
+      let model = try read()
+      try plan.ranks.agree()
+      return model
     }
-    guard plan.ranks.count > 1 else { return (try read(), nil) }
-    // More than enough: what is not written takes nothing.
-    let memory = try SharedMemory.joined(2 * plan.estimate.frozen + 1 << 30, over: plan.ranks)
-    let pipeline =
-      try memory.map { memory in
-        try unsafe SharedWeights.place(
-          in: memory.start, memory.size, isWriter: memory.isWriter, read
-        )
-        .result
-      } ?? read()
+    memory.append(shared)
+    let (model, _) = try unsafe SharedWeights.place(
+      in: shared.start, shared.size, isWriter: shared.isWriter, read)
     // Nothing is used before all of it is there.
     try plan.ranks.agree()
-    return (pipeline, memory)
+    return model
   }
 
   /// What comes before the first step, of which there is no state.

@@ -85,27 +85,32 @@ extension TrainingPlan {
         JSONValue.object(givenNetworkArguments(isDropoutAdded: !isOfMusubi)).pythonText)
     }
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
+    if let vae = configuration.model.vae {
+      settings["vae_name"] = PythonText(vae.lastComponent?.string)
+    }
     // Whole files are read for hashes: not for metadata that nobody wants, nor where the trainer of the family has
     // none.
     let hashes = !configuration.output.omitsMetadata && !isOfMusubi && ranks.isFirst
-    if hashes, let hash = CheckpointHash(of: configuration.model.base) {
-      settings["sd_model_hash"] = PythonText(hash.short)
-      settings["new_sd_model_hash"] = PythonText(hash.whole)
-    }
-    if let vae = configuration.model.vae {
-      settings["vae_name"] = PythonText(vae.lastComponent?.string)
-      if hashes, let hash = CheckpointHash(of: vae) {
-        settings["vae_hash"] = PythonText(hash.short)
-        settings["new_vae_hash"] = PythonText(hash.whole)
-      }
-    }
     let given = [configuration.firstTimestep, configuration.lastTimestep]
     return TrainingMetadata(
-      settings, of: configuration, seed: seed, family: base.layout.family,
+      settings, hashes: hashes ? hashedFiles : [], of: configuration, seed: seed,
+      family: base.layout.family,
       variant: variant,
       resolution: summary.datasets.first.map { "\($0.resolution)" }, steps: arithmetic,
       timesteps: given == [nil, nil]
         ? nil : (given[0] ?? 0)...(given[1] ?? NoiseSchedule.timestepCount), startedAt: time)
+  }
+
+  /// Hashes are found while the model is loaded and trained; the first adapter that is saved has them.
+  private var hashedFiles: [TrainingMetadata.HashedFile] {
+    let model = configuration.model
+    let files: [(name: String, path: FilePath?)] = [
+      ("sd_model_hash", model.base), ("vae_hash", model.vae),
+    ]
+    return files.compactMap { name, path in
+      guard let path else { return nil }
+      return .init(name: name, hash: Later { CheckpointHash(of: path) })
+    }
   }
 
   /// `--network_args` as they were given, with the dropout that sd-scripts adds to them.

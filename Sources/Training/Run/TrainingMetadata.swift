@@ -13,8 +13,21 @@ import Pipelines
 package struct TrainingMetadata: Sendable {
   /// Settings that do not change while training.
   private let settings: [String: String]
+  /// Files whose hashes are among them.
+  private let hashes: [HashedFile]
   private let description: [String: String]
   private let omits: Bool
+
+  /// A file with the name of its short hash; that of the whole one begins with `new_`.
+  package struct HashedFile: Sendable {
+    package let name: String
+    /// nil for a file that cannot be read.
+    package let hash: Later<CheckpointHash?>
+
+    package init(name: String, hash: Later<CheckpointHash?>) {
+      (self.name, self.hash) = (name, hash)
+    }
+  }
 
   /// Kept where a user wants no metadata, because loaders go by them.
   private static let least: Set<String> = [
@@ -40,7 +53,8 @@ package struct TrainingMetadata: Sendable {
   ///   - variant: of the family, by the name in its file.
   ///   - resolution: `512x512`, of the first dataset.
   package init(
-    _ settings: [String: PythonText], of configuration: TrainingConfiguration, seed: UInt64,
+    _ settings: [String: PythonText], hashes: [HashedFile] = [],
+    of configuration: TrainingConfiguration, seed: UInt64,
     family: ModelFamily, variant: String?, resolution: String?, steps: StepArithmetic,
     timesteps: ClosedRange<Int>?,
     startedAt: Double
@@ -94,6 +108,7 @@ package struct TrainingMetadata: Sendable {
       "validate_every_n_steps": PythonText(run.validationSteps),
     ]
     all.merge(settings) { $1 }
+    self.hashes = hashes
     let isOfMusubi = facts?.trainer == .musubi
     var ofFlow = configuration.flow.metadata
     ofFlow["guidance_scale"] = PythonText(model.guidance ?? configuration.flow.rules.guidance)
@@ -140,6 +155,11 @@ package struct TrainingMetadata: Sendable {
   /// Of an adapter written now.
   package func text(epoch: Int, step: Int, at time: Double) -> [String: String] {
     var result = settings
+    for file in hashes {
+      guard let hash = file.hash.value else { continue }
+      result["ss_" + file.name] = hash.short
+      result["ss_new_" + file.name] = hash.whole
+    }
     result["ss_steps"] = "\(step)"
     result["ss_epoch"] = "\(epoch)"
     result["ss_training_finished_at"] = PythonText(time).text

@@ -25,12 +25,21 @@ extension TrainingPlan {
     return ComputeSpeed.measured(configuration.model.compute)
   }
 
+  /// What all ranks take together, of which those of one machine share what is frozen.
+  package var bytesOfAll: Int {
+    let machines = Set(ranks.hosts).count
+    return ranks.count * estimate.bytes
+      - (ranks.count - machines) * frozen.shared(streaming: blocks.streamed)
+  }
+
   /// - Throws: `TrainingError.memory` for a run that cannot fit.
   package func checkMemory() throws {
-    // Ranks of one machine share its memory.
-    guard let available = AvailableMemory.bytes.map({ $0 / ranks.countOnHost }),
-      estimate.bytes > available
-    else { return }
+    // Ranks of one machine share its memory, and of it what is frozen.
+    let shared = frozen.shared(streaming: blocks.streamed)
+    let available = AvailableMemory.bytes.map {
+      (max(0, $0 - shared) / ranks.countOnHost) + min($0, shared)
+    }
+    guard let available, estimate.bytes > available else { return }
     let others =
       estimate.frozen + estimate.trained + estimate.kept
       - frozen.kept(streaming: blocks.streamed)

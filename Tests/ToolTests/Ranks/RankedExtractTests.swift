@@ -53,4 +53,23 @@ import Testing
     #expect(run.errors.count == 1, "\(run.allErrors)")
     #expect(!FileManager.default.fileExists(atPath: output))
   }
+
+  /// As where one machine has another version of a checkpoint under the same name.
+  @Test func otherNumbersOfACheckpointAreTold() throws {
+    let base = Fixtures.path("real/fashion-ddpm/base.safetensors").string
+    let tuned = Fixtures.path("real/fashion-ddpm/tuned.safetensors").string
+    let output = folder.appending("other.safetensors").string
+    let run = try RankedRun(
+      "lyco-extract",
+      ofEach: (0...1).map { rank in
+        [
+          base, [tuned, base][rank], "-o", output, "--quiet", "--linear_dim", "2",
+        ]
+      })
+    #expect(run.end() != 0)
+    #expect(run.errors.count == 1, "\(run.allErrors)")
+    #expect(run.errors[0].contains("rank 1 ("), "\(run.allErrors)")
+    #expect(run.errors[0].contains("numbers of the tuned checkpoint"), "\(run.allErrors)")
+    #expect(!FileManager.default.fileExists(atPath: output))
+  }
 }

@@ -8,16 +8,26 @@ final class RankedRun {
   private let written: FilePath
 
   /// Starts it.
-  init(_ tool: String, _ arguments: [String], ranks: Int) throws {
+  convenience init(_ tool: String, _ arguments: [String], ranks: Int) throws {
+    try self.init(tool, ranks == 1 ? [] : ["-n", "\(ranks)"], arguments)
+  }
+
+  /// Starts it with other arguments for each rank.
+  convenience init(_ tool: String, ofEach arguments: [[String]]) throws {
+    let path = ToolRun.executable(tool).path
+    let others = arguments.dropFirst().flatMap { [":", "-n", "1", path] + $0 }
+    try self.init(tool, ["-n", "1"], arguments[0] + others)
+  }
+
+  /// - Parameter launch: options of mpirun; none for the tool alone.
+  private init(_ tool: String, _ launch: [String], _ arguments: [String]) throws {
     written = TemporaryFolder.ofProcess()
     let path = ToolRun.executable(tool).path
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments =
-      ranks == 1
+      launch.isEmpty
       ? [path] + arguments
-      : [
-        "mpirun", "--oversubscribe", "--bind-to", "none", "-n", "\(ranks)", path,
-      ] + arguments
+      : ["mpirun", "--oversubscribe", "--bind-to", "none"] + launch + [path] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging([
       // Tests may run as root, which mpirun wants to be asked for.
       "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",

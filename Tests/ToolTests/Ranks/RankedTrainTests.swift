@@ -178,13 +178,14 @@ import Testing
   }
 
   /// Ctrl-C at mpirun saves the state once. A rank that is killed takes the others with it, within 10 s; then the
-  /// last state is whole, which is that of the last step where there was time to save it.
+  /// last state is whole, which is that of the last step where there was time to save it, and the page says so.
   @Test(arguments: [SIGKILL, SIGINT]) func endsBySignals(signal: Int32) throws {
     // More steps than are trained in the second that mpirun leaves after Ctrl-C.
     let settings = ["--max_train_steps", "240", "--cache_latents"]
     let name = signal == SIGKILL ? "killed" : "stopped"
+    let page = file("\(name).json")
     let run = try RankedRun(
-      "lyco-train", arguments(name, accumulation: 1, settings), ranks: 2)
+      "lyco-train", arguments(name, accumulation: 1, settings + ["--html", page.string]), ranks: 2)
     let table = file("\(name).csv").string
     run.wait {
       (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 > 3
@@ -200,12 +201,16 @@ import Testing
     let state = try #require(line.firstMatch(of: /--resume (\S+-state)/)?.1)
     let states = try FileManager.default.contentsOfDirectory(atPath: file("out").string)
     #expect(states.filter { $0.contains("state") }.count == 1, "\(states)")
+    let shown = try #require(
+      try JSONSerialization.jsonObject(with: Data(contents(of: page))) as? [String: Any])
+    #expect(shown["status"] as? String == "interrupted")
+    #expect((shown["message"] as? String)?.contains("--resume \(state)") == true, "\(shown)")
     try train(name, ranks: 1, accumulation: 2, settings + ["--resume", "\(state)"])
     try train("whole", ranks: 1, accumulation: 2, settings)
     try expectEqual("whole", name)
   }
 
-  /// Frozen matrices of ranks on one machine lie in memory once, which one of them writes.
+  /// Frozen weights of ranks on one machine lie in memory once.
   @Test func frozenWeightsAreShared() throws {
     let run = try RankedRun(
       "lyco-train",
@@ -222,9 +227,83 @@ import Testing
     }
     kill(run.identifier, SIGINT)
     run.end()
-    // Address, permissions, offset, device, inode, name.
-    #expect(mappings.map { $0[1] }.sorted() == ["r--s", "rw-s"], "\(mappings)")
-    #expect(Set(mappings.map { $0[4] }).count == 1, "\(mappings)")
+    // Address, permissions, offset, device, inode, name. The text encoder is trained and stays: it has a memory, too.
+    #expect(mappings.map { $0[1] } == Array(repeating: "rw-s", count: 4), "\(mappings)")
+    #expect(Set(mappings.map { $0[4] }).count == 2, "\(mappings)")
+  }
+
+  /// A rank that stands still, as one whose machine is out of reach, is told by its silence; the last step is saved.
+  @Test func endsWhereARankStandsStill() throws {
+    let settings = ["--max_train_steps", "2000", "--cache_latents"]
+    let run = try RankedRun("lyco-train", arguments("still", accumulation: 1, settings), ranks: 2)
+    let table = file("still.csv").string
+    run.wait {
+      (try? String(contentsOfFile: table, encoding: .utf8))?.split(separator: "\n").count ?? 0 > 3
+    }
+    let started = ContinuousClock.now
+    kill(try #require(run.ranks.max()), SIGSTOP)
+    #expect(run.end() != 0)
+    #expect(ContinuousClock.now - started < .seconds(10))
+    let line = try #require(run.errors.first, "\(run.allErrors)")
+    #expect(run.errors.count == 1, "\(run.allErrors)")
+    #expect(line.contains(/^Error: rank 1 \(.+\): gives no sign of life/), "\(line)")
+    let state = try #require(line.firstMatch(of: /--resume (\S+-state)'/)?.1)
+    #expect(FileManager.default.fileExists(atPath: state + "/train_state.json"))
+  }
+
+  /// Whatever ranks have otherwise is told before anything is written.
+  @Test(arguments: [
+    (["--noise_offset", "0.1"], "--noise_offset: expected none as on rank 0, found '0.1'"),
+    (["--plan"], "--plan: expected none as on rank 0, found 'given'"),
+    (["--network_dim", "x"], "--network_dim"),
+    (["--resolution", "64", "--unheard_of"], "--unheard_of"),
+  ])
+  func otherOptionsAreTold(options: [String], says: String) throws {
+    let own = arguments("other", accumulation: 1, ["--cache_latents_to_disk"])
+    let run = try RankedRun("lyco-train", ofEach: [own, own + options])
+    #expect(run.end() != 0)
+    #expect(run.errors.count == 1 && run.errors[0].contains("rank 1 ("), "\(run.allErrors)")
+    #expect(run.errors.first?.contains(says) == true, "\(run.allErrors)")
+    #expect(!FileManager.default.fileExists(atPath: file("out").string))
+  }
+
+  /// A file of several sizes is filled by one rank: each size is added to what is there.
+  @Test func filesOfSeveralSizesAreWhole() throws {
+    let flux = Fixtures.path("training/tiny-flux")
+    func caches(_ name: String, ranks: Int) throws -> [String: Data] {
+      let images = try copiedImages(name)
+      let configuration = file("\(name).toml").string
+      try """
+      [general]
+      caption_extension = ".txt"
+      [[datasets]]
+      resolution = 64
+      batch_size = 2
+      [[datasets.subsets]]
+      image_dir = "\(images)/1_bag"
+      [[datasets]]
+      resolution = 96
+      [[datasets.subsets]]
+      image_dir = "\(images)/1_bag"
+      flip_aug = true
+      """.write(toFile: configuration, atomically: true, encoding: .utf8)
+      let run = try RankedRun(
+        "lyco-train",
+        [
+          "--pretrained_model_name_or_path", flux.appending("flux.safetensors").string, "--ae",
+          flux.appending("vae").string, "--clip_l", flux.appending("clip_l.safetensors").string,
+          "--t5xxl", flux.appending("t5xxl.safetensors").string, "--t5xxl_tokenizer",
+          flux.appending("tokenizer.json").string, "--dataset_config", configuration,
+          "--cache_latents_to_disk", "--network_train_unet_only", "--cache_text_encoder_outputs",
+          "--network_dim", "2", "--max_train_steps", "1", "--output_dir", file("out").string,
+          "--vae_batch_size", "3", "--seed", "1", "--threads", "1", "--quiet",
+        ], ranks: ranks)
+      #expect(run.end() == 0, "\(run.allErrors)")
+      return try files(images)
+    }
+    let one = try caches("sizes-one", ranks: 1)
+    #expect(try caches("sizes-many", ranks: 3) == one)
+    #expect(one.keys.contains { $0.hasSuffix("_flux.npz") })
   }
 
   /// What travels, and memory, for each rank and in all.

@@ -1,3 +1,4 @@
+import Machine
 import ModelFamilies
 import OrderedCollections
 import Pipelines
@@ -79,21 +80,60 @@ struct SizedCacheTests {
     #expect(now["latents_flipped_4x4"] != nil && now["latents_flipped_4x6"] == nil)
   }
 
-  /// One size of an image is one of its latents, and two images share no file.
-  @Test func twoWaysToOneSize() throws {
-    let folder = ImageFolder()
-    try folder.image("0.png", caption: "0")
+  /// Every picture of a folder in two sizes.
+  private func twoSizes(_ folder: borrowing ImageFolder) throws -> TrainingSet {
     let text = sizes.map {
       "[[datasets]]\nresolution = [\($0.width), \($0.height)]\n[[datasets.subsets]]\nimage_dir = 'FOLDER'"
     }.joined(separator: "\n")
     var defaults = DatasetDefaults()
     defaults.configuration = try folder.folder.write(
       "two.toml", text: text.replacingAll("FOLDER", with: folder.path.string))
-    let both = try TrainingSet(
-      DatasetConfiguration(defaults, latents: Self.layout), seed: 1)
+    return try TrainingSet(DatasetConfiguration(defaults, latents: Self.layout), seed: 1)
+  }
+
+  /// One size of an image is one of its latents, and two images share no file.
+  @Test func twoWaysToOneSize() throws {
+    let folder = ImageFolder()
+    try folder.image("0.png", caption: "0")
+    let both = try twoSizes(folder)
     #expect(both.examples.count == 2)
     #expect(try prepare(both).encoded == 2)
     #expect(try prepare(both).encoded == 0)
+  }
+
+  /// The first of two ranks, to whom the other says what it says itself.
+  private final class FirstOfTwo: Communicator {
+    let rank = 0
+    let hosts = ["a", "a"]
+    let failure: RankFailure? = nil
+
+    func gather(_ message: [UInt8]) -> [[UInt8]] { [message, message] }
+    func collect(_ message: [UInt8]) -> [[UInt8]]? { [message, message] }
+    func fail(_ failure: RankFailure) -> RankFailure { failure }
+    func sum(of count: Int) -> any OrderedSum { SingleProcess().sum(of: count) }
+  }
+
+  /// Sizes of one picture are made by one rank: each is added to what the file holds, and two ranks that add at the same
+  /// time would lose one.
+  @Test(arguments: [(1, 2), (3, 4)])
+  func aFileIsOfOneRank(pictures: Int, encoded: Int) throws {
+    let folder = ImageFolder()
+    for index in 0..<pictures { try folder.image("\(index).png", caption: "0") }
+    let settings = LatentCacheSettings(.disk(.npz), Self.layout, vae: "vae", seed: 11)
+    var found = 0
+    _ = try LatentCache(
+      preparing: twoSizes(folder), settings, with: MeanEncoder(), over: FirstOfTwo()
+    ) {
+      found = $0.done
+      return true
+    }
+    #expect(found == encoded)
+    let files = directoryEntries(folder.path).filter { $0.hasSuffix("npz") }
+    #expect(files.count == encoded / 2)
+    for file in files {
+      let archive = try NumpyArchive(reading: folder.folder.file(file))
+      #expect(archive["latents_4x4"] != nil && archive["latents_4x6"] != nil)
+    }
   }
 
   /// What sd-scripts wrote is what is trained; another size is put beside it, and nothing else changes.

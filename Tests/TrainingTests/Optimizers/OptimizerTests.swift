@@ -47,6 +47,24 @@ import Testing
     }
   }
 
+  /// Parameters are shared out among threads, which shows in no bit.
+  @Test(arguments: GoldenSteps.all) func stepsDoNotDependOnThreads(_ golden: GoldenSteps) throws {
+    let file = try golden.file()
+    let results = try [1, 3].map { threads -> ([Tensor], OptimizerState) in
+      ComputeThreads.set(threads)
+      let groups = try golden.groups(file)
+      var optimizer = try golden.choice().optimizer
+      for step in 0..<3 {
+        try golden.setGradients(groups, file, step: step)
+        groups.clipGradients(to: 0.5)
+        optimizer.step(groups, rates: golden.rates)
+      }
+      return (groups.flatMap(\.parameters).map(\.value), optimizer.state)
+    }
+    #expect(results[0].0 == results[1].0)
+    #expect(results[0].1 == results[1].1)
+  }
+
   /// 20 steps are 7 steps, a state, and 13 steps, to the bit; an evaluation between them changes nothing.
   @Test(arguments: GoldenSteps.all) func resumedStepsAreTheSameBits(_ golden: GoldenSteps) throws {
     let file = try golden.file()

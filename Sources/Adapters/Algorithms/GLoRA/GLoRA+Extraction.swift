@@ -73,7 +73,7 @@ extension GLoRA: ExtractableAlgorithm {
   ) throws(LinearAlgebraError) -> [ExtractionOption] {
     let limit = min(depth, mostRanks(change.shape), change.shape.rows, change.shape.columns)
     let isLinear = change.shape.inputs == change.shape.columns
-    guard limit > 0, change.delta.count <= 1 << 20,
+    guard limit > 0, change.delta.count <= largeCount,
       !isLinear || change.shape.rows > change.shape.inputs
     else { return [] }
     let problem = try GLoRAFit.Problem(change, settings: settings)
@@ -100,13 +100,17 @@ extension GLoRA: ExtractableAlgorithm {
   /// Sweeps by which starts are compared.
   private static let trial = 3
   private static let maximumSweeps = 50
-  /// The part of the squared error that a sweep must remove for another to follow.
-  private static let tolerance = 1e-4
+  /// The part of the squared error that sweeps to come must promise to remove for another to follow.
+  private static let tolerance = 3e-4
+  /// Numbers of a large weight. There starts are compared as they are, and options are not worth
+  /// finding.
+  private static let largeCount = 1 << 20
 
   /// The better of both starts, followed to its end.
   static func fit(
     _ problem: GLoRAFit.Problem, rank: Int
   ) throws(LinearAlgebraError) -> GLoRAFit {
+    let trial = problem.target.count > largeCount ? 0 : trial
     var fit = try GLoRAFit(plainFor: problem, rank: rank)
     try fit.run(until: trial, tolerance: 0)
     var other = try GLoRAFit(regressionFor: problem, rank: rank)

@@ -2,7 +2,13 @@ import LinearAlgebra
 import Tensors
 
 /// B₁·B₂ + W·A₁·A₂ fitted to a delta Δ by turns: for a given A the best B is a truncated SVD of what
-/// A leaves, and for a given B the best A is a reduced-rank regression on W, see `ColumnSpace`.
+/// A leaves, and for a given B the best A is a reduced-rank regression on W.
+///
+/// The latter, min ‖E − W·A‖² + λ‖A‖² over all A of rank r (Izenman 1975), has as rows of A₂ the
+/// leading eigenvectors of Eᵀ·P·E for P = W·(WᵀW + λI)⁻¹·Wᵀ, and A₁ is the regression of E·A₂ᵀ on W.
+/// Only products of a few vectors with E, W and the Cholesky factor are needed. The ridge takes the place
+/// of a cut: rounding A to a format of unit roundoff u changes W·A by u·‖A‖·‖W‖/√in or so, and λ is
+/// the square of that per ‖A‖².
 struct GLoRAFit: Sendable {
   /// What does not change from sweep to sweep.
   struct Problem: Sendable {
@@ -10,51 +16,81 @@ struct GLoRAFit: Sendable {
     let target: Tensor
     let energy: Double
     let outputs: Int
-    let space: ColumnSpace
-    /// Qᵀ·Δ, `[d, in]`
-    let projected: Tensor
+    /// On W with channels last, `[out · kernel, in]`.
+    let ridge: RidgeRegression
     let settings: FactorizationSettings
 
     /// - Precondition: the change has its base.
+    /// - Complexity: O(out · kernel · in · min(out · kernel, in))
     init(
       _ change: WeightChange, settings: FactorizationSettings
     ) throws(LinearAlgebraError) {
       target = change.delta.channelsLast()
       energy = change.energy
       outputs = change.shape.rows
-      space = try ColumnSpace(of: change.base, storage: settings.storage)
-      projected = space.basis.transposedMatmul(target)
+      let weight = change.base.channelsLast()
+      let roundoff = Self.roundoff(of: settings.storage)
+      ridge = try RidgeRegression(
+        on: weight,
+        penalty: roundoff * roundoff * weight.sumOfSquares / Double(max(weight.shape.columns, 1)))
       self.settings = settings
     }
 
-    func truncated(_ matrix: Tensor, _ rank: Int) throws(LinearAlgebraError) -> SVD {
-      try matrix.truncatedSVD(rank: rank, method: settings.method, seed: settings.seed)
+    /// That of a format; of f32 what bounds A.
+    private static func roundoff(of storage: DType) -> Double {
+      switch storage {
+      case .f64, .f32: 1e-4
+      case .f16: 0x1p-11
+      case .bf16: 0x1p-8
+      default: 0x1p-4
+      }
+    }
+
+    func truncated(
+      _ matrix: Tensor, _ rank: Int, near: SVD? = nil
+    ) throws(LinearAlgebraError) -> SVD {
+      try matrix.truncatedSVD(
+        rank: rank, method: settings.method, seed: settings.seed, near: near)
     }
 
     /// A matrix with channels last as `[out, kernel · in]`.
-    func byOutput(_ matrix: Tensor) -> Tensor {
-      matrix.reshaped([outputs, matrix.count / max(outputs, 1)])
+    func byOutput(_ matrix: consuming Tensor) -> Tensor {
+      let columns = matrix.count / max(outputs, 1)
+      return matrix.reshaped([outputs, columns])
     }
+
+    /// The leading right singular vectors of a matrix E of Δ's shape, as rows, by what `weighted` makes
+    /// of the columns of E, which is symmetric: eigenvectors of Eᵀ·P·E.
+    func rows(
+      of rest: Tensor, _ rank: Int, near: Tensor? = nil, _ weighted: (Tensor) -> Tensor
+    ) throws(LinearAlgebraError) -> Tensor {
+      try Tensor.leadingEigenvectors(
+        min(rank, rest.shape.rows, rest.shape.columns), of: rest.shape.columns, near: near,
+        energy: rest.sumOfSquares, method: settings.method, seed: settings.seed
+      ) { rest.transposeApplied(toRows: weighted(rest.applied(toRows: $0))) }
+    }
+  }
+
+  /// A = A₁·A₂ of some rank, A₂ with orthonormal rows.
+  struct Regression: Sendable {
+    /// A₁ᵀ and A₂, `[rank, in]` both.
+    let left, right: Tensor
   }
 
   let problem: Problem
   let rank: Int
   /// B as a matrix `[out, kernel · in]`, channels last.
   private(set) var added: SVD
-  /// C, of rank `rank` at most, with A = T·C.
-  private(set) var through: SVD
+  /// A, of rank `rank` at most.
+  private(set) var through: Regression
   /// (‖Δ − Δ'‖² + λ‖A‖²) / ‖Δ‖² of the start and after every sweep, which never rises: bounds of the
   /// error.
   private(set) var errors: [Double]
 
   /// From LoRA, that is A = 0.
   init(plainFor problem: Problem, rank: Int) throws(LinearAlgebraError) {
-    let inputs = problem.target.shape.columns
-    try self.init(
-      problem, rank,
-      SVD(
-        u: Tensor(zeros: [problem.space.basis.shape.columns, 0]), s: [],
-        vt: Tensor(zeros: [0, inputs])))
+    let nothing = Tensor(zeros: [0, problem.target.shape.columns])
+    try self.init(problem, rank, Regression(left: nothing, right: nothing))
   }
 
   /// From the best A there is without B.
@@ -63,19 +99,19 @@ struct GLoRAFit: Sendable {
   /// be B's, and has the rows of it; A then gets what is not in the span of those. It finds a delta
   /// that is of the form sought at once.
   init(regressionFor problem: Problem, rank: Int) throws(LinearAlgebraError) {
-    var projected = problem.projected
-    let (outputs, inputs) = (problem.outputs, problem.target.shape.columns)
-    if problem.target.shape.rows == outputs, outputs > inputs {
-      let outside = problem.target.adding(
-        product: problem.space.basis, projected, times: -1)
-      let rows = try problem.truncated(outside, rank).vt
-      projected = projected.adding(product: projected.matmulTransposed(rows), rows, times: -1)
+    var rest = problem.target
+    let (outputs, inputs) = (problem.outputs, rest.shape.columns)
+    if rest.shape.rows == outputs, outputs > inputs {
+      let rows = try problem.rows(of: rest, rank) {
+        $0.adding(problem.ridge.fitted(toRows: $0), times: -1)
+      }
+      rest.addProduct(rest.applied(toRows: rows).transposed(), rows, times: -1)
     }
-    try self.init(problem, rank, try problem.truncated(projected, rank))
+    try self.init(problem, rank, try Self.regression(problem, rank, of: rest))
   }
 
   private init(
-    _ problem: Problem, _ rank: Int, _ through: SVD
+    _ problem: Problem, _ rank: Int, _ through: Regression
   ) throws(LinearAlgebraError) {
     self.problem = problem
     self.rank = rank
@@ -91,23 +127,35 @@ struct GLoRAFit: Sendable {
   /// Below this ‖Δ − Δ'‖² / ‖Δ‖² is rounding in single precision.
   private static let negligible = 1e-12
 
-  /// Sweeps until one lowers the squared error by less than the part `tolerance`, or so many have
-  /// been made since the start.
+  /// Sweeps until those to come promise to lower the squared error by less than the part `tolerance`,
+  /// or so many have been made since the start.
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   mutating func run(until maximum: Int, tolerance: Double) throws(LinearAlgebraError) {
     while sweeps < maximum, error > Self.negligible {
-      let before = error
       try sweep()
-      guard error < before * (1 - tolerance) else { return }
+      guard expectedGain > tolerance * error else { return }
     }
+  }
+
+  /// What sweeps to come may gain: a geometric series from the last two gains.
+  private var expectedGain: Double {
+    let gains = zip(errors, errors.dropFirst()).map { $0 - $1 }.suffix(2)
+    guard let last = gains.last, gains.count == 2, let previous = gains.first, previous > 0 else {
+      return gains.last ?? 0
+    }
+    let ratio = min(max(last / previous, 0.1), 0.95)
+    return last * ratio / (1 - ratio)
   }
 
   /// A for B, and B for that A.
   /// - Complexity: O(out · kernel · in · rank)
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   mutating func sweep() throws(LinearAlgebraError) {
-    let through = try problem.truncated(projectedRest(), rank)
-    let (added, reached) = try Self.complement(problem, rank, through)
+    let rest = problem.byOutput(problem.target)
+      .adding(product: added.scaledLeft, added.vt, times: -1).reshaped(problem.target.shape)
+    let through = try Self.regression(
+      problem, rank, of: rest, near: through.right.shape.rows > 0 ? through.right : nil)
+    let (added, reached) = try Self.complement(problem, rank, through, near: added)
     // A sketch may miss what the last one found, and at the floor of single precision rounding may
     // lift the error.
     if reached < error { (self.through, self.added) = (through, added) }
@@ -118,48 +166,44 @@ struct GLoRAFit: Sendable {
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   func complement(of a1: Tensor, _ a2: Tensor) throws(LinearAlgebraError) -> SVD {
     try problem.truncated(
-      problem.byOutput(
-        problem.target.adding(product: problem.space.weight.matmul(a1), a2, times: -1)), rank)
+      Self.rest(problem, Regression(left: a1.transposed(), right: a2)), rank, near: added)
   }
 
-  /// A₁ `[in, rank]` and A₂ `[rank, in]` of A = T·C, of equal norms.
+  /// A₁ `[in, rank]` and A₂ `[rank, in]` of equal norms.
   func regression() -> (a1: Tensor, a2: Tensor) {
-    var columns = problem.space.coordinates.matmul(through.scaledLeft)
-    var rows = through.vt
-    let norms = columns.transposed().rowNorms().elements.map { $0.squareRoot() }
-    columns.scaleColumns(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
+    var (columns, rows) = (through.left, through.right)
+    let norms = columns.rowNorms().elements.map { $0.squareRoot() }
+    columns.scaleRows(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
     rows.scaleRows(by: norms)
-    let missing = rank - rows.shape.rows
-    guard missing > 0 else { return (columns, rows) }
-    let zeros = Tensor(zeros: [missing, rows.shape.columns])
-    return (Tensor.stacked([columns.transposed(), zeros]).transposed(), .stacked([rows, zeros]))
+    let zeros = Tensor(zeros: [rank - rows.shape.rows, rows.shape.columns])
+    return (Tensor.stacked([columns, zeros]).transposed(), .stacked([rows, zeros]))
   }
 
-  /// The best B beside A = T·C, and what remains.
+  /// The best A for what B leaves, channels last.
+  private static func regression(
+    _ problem: Problem, _ rank: Int, of rest: Tensor, near: Tensor? = nil
+  ) throws(LinearAlgebraError) -> Regression {
+    let rows = try problem.rows(of: rest, rank, near: near) { problem.ridge.fitted(toRows: $0) }
+    return Regression(
+      left: problem.ridge.coefficients(ofRows: rest.applied(toRows: rows)), right: rows)
+  }
+
+  /// The best B beside A, and what remains.
   private static func complement(
-    _ problem: Problem, _ rank: Int, _ through: SVD
+    _ problem: Problem, _ rank: Int, _ through: Regression, near: SVD? = nil
   ) throws(LinearAlgebraError) -> (SVD, error: Double) {
-    let left = through.scaledLeft
-    let rest = problem.byOutput(
-      problem.target.adding(product: problem.space.basis.matmul(left), through.vt, times: -1))
-    let added = try problem.truncated(rest, rank)
-    let squares =
-      rest.adding(product: added.scaledLeft, added.vt, times: -1).sumOfSquares
-      + problem.space.penalty * problem.space.coordinates.matmul(left).sumOfSquares
+    var rest = rest(problem, through)
+    let added = try problem.truncated(rest, rank, near: near)
+    rest.addProduct(added.scaledLeft, added.vt, times: -1)
+    let squares = rest.sumOfSquares + problem.ridge.penalty * through.left.sumOfSquares
     return (added, squares / problem.energy)
   }
 
-  /// Qᵀ·(Δ − B), without forming B.
-  private func projectedRest() -> Tensor {
-    let basis = problem.space.basis
-    let (outputs, inputs, width) = (
-      problem.outputs, problem.target.shape.columns, basis.shape.columns
-    )
-    let size = basis.shape.rows / max(outputs, 1)
-    let (left, terms) = (added.scaledLeft, added.s.count)
-    let mixed = left.transposedMatmul(basis.reshaped([outputs, size * width]))
-      .reshaped([terms * size, width])
-    return problem.projected.adding(
-      product: mixed.transposed(), added.vt.reshaped([terms * size, inputs]), times: -1)
+  /// What A leaves, by outputs.
+  private static func rest(_ problem: Problem, _ through: Regression) -> Tensor {
+    guard through.right.shape.rows > 0 else { return problem.byOutput(problem.target) }
+    let images = problem.ridge.matrix.applied(toRows: through.left).transposed()
+    return problem.byOutput(
+      problem.target.adding(product: images, through.right, times: -1))
   }
 }

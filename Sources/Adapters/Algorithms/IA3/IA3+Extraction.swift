@@ -48,6 +48,15 @@ extension IA3: ExtractableAlgorithm {
     }
   }
 
+  package static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double {
+    let sample = change.sample(rows: 640, columns: 640)
+    guard sample.shape.count < change.shape.count, sample.energy > 0 else { return 1 }
+    // Every element of a kernel has factors of its own in the sample, which can only do better.
+    return try fits(of: sample, settings).reduce(0) { max($0, $1.1.energy) } / sample.energy
+  }
+
   private typealias Side = WeightDecomposition<Tensor>.Axis
 
   /// The best factors of every side in question; at least one.

@@ -2,21 +2,46 @@ import LinearAlgebra
 import Tensors
 
 extension HadamardFit {
-  /// The better of two starts after a few sweeps of each.
+  /// The better of two starts after a few sweeps of each, as a sample of the matrix tells it where that
+  /// is large; never one that leaves more than the truncated SVD.
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   init(
     betterFor target: Tensor, energy: Double, rank: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) {
-    let plain = try HadamardFit(plainFor: target, energy: energy, rank: rank, settings: settings)
-    // Of rank 1 the product of two is of rank 1 too, and the SVD the best of those.
-    guard rank > 1 else {
-      self = plain
-      return
-    }
-    let roots = try HadamardFit(rootsOf: target, energy: energy, rank: rank, settings: settings)
-    self = roots.error < plain.error ? roots : plain
+    self = try Self.better(for: target, energy: energy, rank: rank, settings: settings)
   }
 
+  private static func better(
+    for target: Tensor, energy: Double, rank: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> HadamardFit {
+    func fit(from start: Start) throws(LinearAlgebraError) -> HadamardFit {
+      switch start {
+      case .plain:
+        try HadamardFit(plainFor: target, energy: energy, rank: rank, settings: settings)
+      case .roots:
+        try HadamardFit(rootsOf: target, energy: energy, rank: rank, settings: settings)
+      }
+    }
+    // Of rank 1 the product of two is of rank 1 too, and the SVD the best of those.
+    guard rank > 1 else { return try fit(from: .plain) }
+    let sample = WeightChange(target).sample(rows: sampleExtent, columns: sampleExtent)
+    guard sample.shape.count < target.count, sample.energy > 0 else {
+      let (plain, roots) = (try fit(from: .plain), try fit(from: .roots))
+      return roots.error < plain.error ? roots : plain
+    }
+    let start = try better(
+      for: sample.matrix, energy: sample.energy, rank: rank, settings: settings
+    ).start
+    let found = try fit(from: start)
+    guard start == .roots else { return found }
+    let plain = try target.truncatedSVD(
+      rank: rank, method: settings.method, seed: settings.seed, energy: energy)
+    let kept = plain.s.reduce(0.0) { $0 + Double($1) * Double($1) }
+    return found.error <= 1 - kept / energy ? found : try fit(from: .plain)
+  }
+
+  /// Rows and columns of a sample.
+  private static let sampleExtent = 320
   /// Sweeps by which starts are compared.
   private static let trial = 6
 
@@ -33,7 +58,7 @@ extension HadamardFit {
       normal: [target.shape.columns, rank], deviation: 1, using: &generator)
     for row in 0..<left.shape.rows where rank > 0 { left.elements[row * rank] = 1 }
     for row in 0..<right.shape.rows where rank > 0 { right.elements[row * rank] = 1 }
-    self.init(target, energy: energy, from: first, Product(left, right))
+    self.init(target, energy: energy, from: first, Product(left, right), start: .plain)
     run(until: Self.trial, tolerance: 0)
   }
 
@@ -56,7 +81,7 @@ extension HadamardFit {
     self.init(
       target, energy: energy,
       from: try signed.balancedProduct(rank: rank, energy: nil, settings),
-      try magnitude.balancedProduct(rank: rank, energy: nil, settings))
+      try magnitude.balancedProduct(rank: rank, energy: nil, settings), start: .roots)
     run(until: Self.trial, tolerance: 0)
   }
 }

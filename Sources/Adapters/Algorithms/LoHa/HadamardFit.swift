@@ -5,8 +5,8 @@ import Tensors
 ///
 /// With three of the four factors fixed the fourth has a linear least-squares problem that falls
 /// apart into one of r unknowns per row: row p of L₁ minimizes ‖Δ[p,:] − Σᵢ L₁[p,i]·(R₁[:,i]ᵀ ⊙
-/// M₂[p,:])‖ for M₂ = L₂·R₂ᵀ. Their normal matrices come from one product, (M₂ ⊙ M₂) · pairs(R₁), and
-/// their right sides from another. What is solved for is the correction of the factor, against what
+/// M₂[p,:])‖ for M₂ = L₂·R₂ᵀ. Their normal matrices come from one product, (M₂ ⊙ M₂) · pairs(R₁), which
+/// takes no reading of Δ, and their right sides from another. What is solved for is the correction of the factor, against what
 /// is left of Δ and with a term μ‖x‖², so that every problem is well posed, the error cannot rise,
 /// and rounding in single precision is made good by the next sweep.
 ///
@@ -37,6 +37,15 @@ struct HadamardFit: Sendable {
     }
   }
 
+  /// What a fit begins with.
+  enum Start: Sendable {
+    /// The truncated SVD beside ones.
+    case plain
+    /// The roots of Δ.
+    case roots
+  }
+
+  let start: Start
   private let target: Tensor
   private let energy: Double
   private(set) var first: Product
@@ -47,7 +56,10 @@ struct HadamardFit: Sendable {
   private var previous: (first: Product, second: Product)?
   private var step: Float = 1
 
-  init(_ target: Tensor, energy: Double, from first: Product, _ second: Product) {
+  init(
+    _ target: Tensor, energy: Double, from first: Product, _ second: Product, start: Start
+  ) {
+    self.start = start
     self.target = target
     self.energy = energy
     self.first = first
@@ -72,6 +84,18 @@ struct HadamardFit: Sendable {
       let before = error
       sweep()
       guard error < before * (1 - tolerance) * (1 - tolerance) else { return }
+    }
+  }
+
+  /// Sweeps until those to come promise to lower the squared error by less than the part `tolerance`, as
+  /// a geometric series from the last two gains, or so many have been made since the start.
+  mutating func run(until maximum: Int, promising tolerance: Double) {
+    while sweeps < maximum, error > Self.negligible {
+      sweep()
+      let gains = zip(errors, errors.dropFirst()).map { $0 - $1 }.suffix(2)
+      guard let previous = gains.first, let last = gains.last, last > 0 else { return }
+      let ratio = min(max(last / previous, 0.5), 0.95)
+      guard last * ratio / (1 - ratio) > tolerance * error else { return }
     }
   }
 
@@ -105,7 +129,7 @@ struct HadamardFit: Sendable {
 
   /// Elements of Δ worked on at a time, so that products of low rank with them are made and used
   /// within the cache.
-  private static let blockCount = 1 << 18
+  private static let blockCount = 1 << 19
 
   /// Ranges of rows of `blockCount` elements or so.
   private var blocks: [Range<Int>] {
@@ -117,33 +141,47 @@ struct HadamardFit: Sendable {
   /// The left factor row by row, and the right one from the sums over rows of what it needs, which are
   /// made as soon as a row of the left one is there.
   private func improve(_ product: inout Product, beside other: Product) {
-    let rank = product.right.shape.columns
-    let pairs = product.right.pairProducts()
-    var matrices = Tensor(zeros: pairs.shape)
-    var sides = Tensor(zeros: [product.right.shape.rows, rank])
+    let right = product.right.transposed()
+    let matrices = Tensor.squaredProduct(
+      other.left, other.right, times: product.right.pairProducts())
+    var sides = Tensor(zeros: right.shape)
     for rows in blocks {
-      let (delta, weights) = (target.rows(rows), other.rows(rows))
-      let squares = weights * weights
+      let weights = other.rows(rows)
       /// What is left of Δ, times the other product.
       func weighted(_ left: Tensor) -> Tensor {
-        delta.adding(hadamard: left.matmulTransposed(product.right), weights, times: -1) * weights
+        var rest = left.matmulTransposed(product.right)
+        rest.replaceByRest(of: target, from: rows.lowerBound, beside: weights)
+        return rest * weights
       }
       var left = product.left.rows(rows)
       left.add(
-        weighted(left).matmul(product.right).solvingRows(
-          with: squares.matmul(pairs), damping: Self.damping))
-      matrices.addTransposedProduct(squares, left.pairProducts())
-      sides.addTransposedProduct(weighted(left), left)
+        weighted(left).applied(toRows: right).transposed()
+          .solvingRows(with: matrices.rows(rows), damping: Self.damping))
+      sides.add(weighted(left).transposeApplied(toRows: left.transposed()))
       product.left.replaceRows(from: rows.lowerBound, with: left)
     }
-    product.right.add(sides.solvingRows(with: matrices, damping: Self.damping))
+    product.right.add(
+      sides.transposed().solvingRows(
+        with: Tensor.squaredProduct(
+          other.right, other.left, times: product.left.pairProducts()), damping: Self.damping))
   }
 
   private func error(of first: Product, _ second: Product) -> Double {
     blocks.reduce(0) { sum, rows in
-      sum
-        + target.rows(rows).adding(hadamard: first.rows(rows), second.rows(rows), times: -1)
-        .sumOfSquares
+      var rest = first.rows(rows)
+      rest.replaceByRest(of: target, from: rows.lowerBound, beside: second.rows(rows))
+      return sum + rest.sumOfSquares
     } / energy
+  }
+}
+
+extension Tensor {
+  /// self ← Δ − self ⊙ other, for the rows of Δ that begin with `row`.
+  fileprivate mutating func replaceByRest(of delta: Tensor, from row: Int, beside other: Tensor) {
+    let start = row * shape.columns
+    let (source, factors) = (delta.elements.span, other.elements.span)
+    var target = elements.mutableSpan
+    let part = source.extracting(start..<start + target.count)
+    for i in target.indices { target[i] = part[i] - target[i] * factors[i] }
   }
 }

@@ -127,6 +127,9 @@ extension LoHa: ExtractableAlgorithm {
   private static let maximumSweeps = 100
   /// The part of the error that a sweep must remove for another to follow.
   private static let tolerance = 2e-4
+  /// From so many numbers on a change is large; there sweeps end where those to come promise to take no
+  /// more than the part `promise` of the squared error.
+  private static let (largeCount, promise) = (1 << 20, 2e-3)
 
   private static func factorize(
     _ change: WeightChange, rank: Int, _ settings: FactorizationSettings
@@ -157,7 +160,11 @@ extension LoHa: ExtractableAlgorithm {
     let (target, root) = normalized(change)
     var fit = try HadamardFit(
       betterFor: target, energy: target.sumOfSquares, rank: rank, settings: settings)
-    fit.run(until: maximumSweeps, tolerance: tolerance)
+    if target.count < largeCount {
+      fit.run(until: maximumSweeps, tolerance: tolerance)
+    } else {
+      fit.run(until: maximumSweeps, promising: promise)
+    }
     return (fit, root)
   }
 

@@ -32,10 +32,41 @@ struct KroneckerFit {
     let width = weight.count / (a * b * c)
     rearranged = change.delta.reshaped([a, b, c, width]).swappedMiddleAxes()
       .reshaped([a * c, b * width])
-    leading = try rearranged.truncatedSVD(
-      rank: Self.starts(for: weight.count) > 1 ? Self.pairs : 1, method: settings.method,
-      seed: settings.seed, energy: energy)
+    if settings.method == .auto, Self.starts(for: weight.count) == 1, a * c <= Self.fewBlocks {
+      leading = try rearranged.leadingPair()
+    } else {
+      leading = try rearranged.truncatedSVD(
+        rank: Self.starts(for: weight.count) > 1 ? Self.pairs : 1, method: settings.method,
+        seed: settings.seed, energy: energy)
+    }
   }
+
+  /// Blocks of which all products with one another are cheaper than a sketch.
+  private static let fewBlocks = 128
+
+  /// The share of ‖Δ‖² that the nearest product under a layout takes away at most, as some rows of each
+  /// block tell it, which a product fits better than all rows.
+  static func sampledShare(
+    of change: WeightChange, _ layout: KroneckerLayout, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double {
+    let (a, b, blocks) = (layout.outer.rows, layout.inner.rows, layout.outer.count)
+    let width = change.shape.count / (blocks * b)
+    // At least four numbers of a block for every block, or the sample fits anything.
+    let rows = min(max(sampleCount / (blocks * width), 4 * blocks / width + 1), b)
+    let columns = change.shape.columns
+    let parts = (0..<a * rows).map { place in
+      let row = place / rows * b + place % rows * b / rows
+      return Array(change.delta.elements[row * columns..<(row + 1) * columns])
+    }
+    let sample = WeightChange(Tensor([a * rows, columns], Array(parts.joined())))
+    guard sample.energy > 0 else { return 1 }
+    let fit = try KroneckerFit(
+      sample, KroneckerLayout(outer: layout.outer, inner: [rows, width]), settings)
+    return Double(fit.leading.s[0]) * Double(fit.leading.s[0]) / sample.energy
+  }
+
+  /// Numbers of such a sample.
+  private static let sampleCount = 1 << 17
 
   /// w2 for the leading w1 of unit norm, `[b, d · kernel]`: its singular values tell what a rank
   /// of w2 keeps.
@@ -73,8 +104,14 @@ struct KroneckerFit {
 
   /// Singular pairs among the starts of a small problem.
   private static let pairs = 8
-  /// Steps after which the starts are compared, and how many of them go on.
-  private static let (trial, finalists) = (6, 4)
+  /// Steps after which the starts are compared.
+  private static let trial = 6
+  /// From so many numbers on a problem is large.
+  private static let largeCount = 1 << 16
+  /// How many of the starts go on.
+  private var finalists: Int { weight.count < Self.largeCount ? 4 : 1 }
+  /// The part of the squared error that a step must remove for another to follow.
+  private var tolerance: Double { weight.count < Self.largeCount ? 1e-7 : 1e-6 }
 
   /// How many starts a change of so many numbers is worth: one from a million on.
   private static func starts(for count: Int) -> Int { max(1, min(64, (1 << 20) / count)) }
@@ -90,11 +127,14 @@ struct KroneckerFit {
       found.append(try refined(try product(form, outer: start), steps: Self.trial))
     }
     var best = found[0]
-    for candidate in found.sorted(by: { $0.kept > $1.kept }).prefix(Self.finalists) {
+    for candidate in found.sorted(by: { $0.kept > $1.kept }).prefix(finalists) {
       let product = try refined(candidate, steps: limit)
       if product.kept > best.kept { best = product }
     }
-    return best
+    // Steps are inexact where that is cheaper; the last one is not.
+    var last = try self.product(form, outer: best.outer.matrix)
+    last.iterations = best.iterations
+    return last.kept > best.kept ? last : best
   }
 
   /// Further w1 to start from, as rows: the other singular pairs, and seeded mixtures of them all,
@@ -111,33 +151,40 @@ struct KroneckerFit {
     return (1..<rank).map { pairs.rows($0..<$0 + 1) } + (0..<count).map { mixed.rows($0..<$0 + 1) }
   }
 
-  /// Alternates until a step removes less than 1e-7 of the squared error, or so many steps are taken.
+  /// Alternates until a step removes too little of the squared error, or so many steps are taken.
   private func refined(
     _ start: KroneckerProduct, steps: Int
   ) throws(LinearAlgebraError) -> KroneckerProduct {
     var best = start
     for _ in 0..<steps {
       let inner = best.inner.matrix
-      let outer = rearranged.matmul(inner.reshaped([inner.count, 1]))
-      var next = try product(best.form, outer: outer)
+      let outer = rearranged.applied(toRows: inner.reshaped([1, inner.count]))
+      var next = try product(best.form, outer: outer, near: best.inner)
       next.iterations = (best.iterations ?? 0) + 1
       let gain = next.kept - best.kept
       guard gain > 0 else { break }
       best = next
-      if gain <= 1e-7 * (energy - best.kept) { break }
+      if gain <= tolerance * (energy - best.kept) { break }
     }
     return best
   }
 
   /// For w1 as any multiple of what is nearest to it in direction: w1 of unit norm, truncated to its
-  /// rank, and the best w2 beside it.
+  /// rank, and the best w2 beside it, or one that is no worse than a w2 that is near where that is
+  /// cheaper.
   private func product(
-    _ form: KroneckerForm, outer direction: Tensor
+    _ form: KroneckerForm, outer direction: Tensor, near: KroneckerProduct.Side? = nil
   ) throws(LinearAlgebraError) -> KroneckerProduct {
     let outer = try side(direction.reshaped(layout.outer), rank: form.outerRank).normalized
-    let inner = outer.matrix.reshaped([1, layout.outer.count]).matmul(rearranged)
+    let inner = rearranged.transposeApplied(
+      toRows: outer.matrix.reshaped([1, layout.outer.count])
+    ).reshaped(form.inner)
+    if case .product(let svd)? = near, weight.count >= Self.largeCount, settings.method == .auto {
+      return KroneckerProduct(
+        form: form, outer: outer, inner: .product(try inner.truncatedSVD(refining: svd)))
+    }
     return KroneckerProduct(
-      form: form, outer: outer, inner: try side(inner.reshaped(form.inner), rank: form.innerRank))
+      form: form, outer: outer, inner: try side(inner, rank: form.innerRank))
   }
 
   private func side(
@@ -146,5 +193,16 @@ struct KroneckerFit {
     guard let rank else { return .whole(matrix) }
     return .product(
       try matrix.truncatedSVD(rank: rank, method: settings.method, seed: settings.seed))
+  }
+}
+
+extension Tensor {
+  /// The leading triplet of a matrix of few rows, from all products of its rows in single precision.
+  fileprivate func leadingPair() throws(LinearAlgebraError) -> SVD {
+    let vector = try matmulTransposed(self).symmetricEigen().vectors.transposed().rows(0..<1)
+    let image = transposeApplied(toRows: vector)
+    let norm = image.sumOfSquares.squareRoot()
+    return SVD(
+      u: vector.transposed(), s: [Float(norm)], vt: norm > 0 ? image * Float(1 / norm) : image)
   }
 }

@@ -17,6 +17,10 @@ package struct KroneckerLayout: Hashable, Sendable {
     inner = [isUnbalanced ? rows.0 : rows.1, columns.1]
   }
 
+  init(outer: Shape, inner: Shape) {
+    (self.outer, self.inner) = (outer, inner)
+  }
+
   /// Whether factors of the rank are smaller than a side, by LyCORIS' rule: where the rank is less
   /// than half of the larger extent.
   package func divides(at rank: Int) -> (outer: Bool, inner: Bool) {

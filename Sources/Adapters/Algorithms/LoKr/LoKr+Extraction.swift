@@ -95,6 +95,16 @@ extension LoKr: ExtractableAlgorithm {
     return options
   }
 
+  package static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double {
+    var share = 0.0
+    for (_, layout) in layouts(for: change.shape, settings) {
+      share = max(share, try KroneckerFit.sampledShare(of: change, layout, settings))
+    }
+    return share
+  }
+
   // MARK: Layouts and ranks
 
   /// The layout that the settings fix, or all.

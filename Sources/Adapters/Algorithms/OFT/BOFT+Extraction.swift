@@ -65,6 +65,20 @@ extension BOFT: ExtractableAlgorithm {
     return options
   }
 
+  /// That of the largest blocks.
+  package static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double {
+    guard let sample = Rotation.sample(of: change),
+      let smallest = smallestExtent(for: change.shape.rows),
+      let blocks = blocks(for: change.shape.rows, atMost: max(32, smallest))
+    else { return 1 }
+    let fit = try ButterflyFit(
+      rotating: sample.base, to: sample.tuned, blocks: blocks, scalingRows: settings.rescales,
+      atMost: 3)
+    return 1 - fit.squaredError / sample.energy
+  }
+
   private static func factorize(
     _ change: WeightChange, _ tuned: Tensor, atMost limit: Int, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {

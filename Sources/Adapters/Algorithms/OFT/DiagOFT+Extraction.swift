@@ -61,6 +61,20 @@ extension DiagOFT: ExtractableAlgorithm {
     return options
   }
 
+  /// That of the largest blocks, of which all smaller ones are a case where they divide them.
+  package static func sampledShare(
+    of change: WeightChange, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Double {
+    guard let sample = Rotation.sample(of: change),
+      let extent = extents(for: change.shape.rows, settings).last
+    else { return 1 }
+    let problem = try Procrustes(rotating: sample.base, to: sample.tuned, extent: extent)
+    let left =
+      settings.rescales
+      ? try problem.scaledRotations().squaredError : try problem.squaredError()
+    return 1 - left / sample.energy
+  }
+
   private static func factorize(
     _ change: WeightChange, _ tuned: Tensor, extent: Int, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {

@@ -71,6 +71,13 @@ extension Rotation {
     }
   }
 
+  /// The change in some of its columns, which rotations of outputs fit better than all; nil where those are
+  /// not many less.
+  static func sample(of change: WeightChange) -> WeightChange? {
+    let sample = change.sample(rows: .max, columns: 320)
+    return 2 * sample.shape.count <= change.shape.count && sample.energy > 0 ? sample : nil
+  }
+
   /// Tensors that an option lists.
   static func storedShapes(
     blocks: Shape, for weight: Shape, _ settings: FactorizationSettings

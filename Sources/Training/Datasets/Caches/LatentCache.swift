@@ -143,22 +143,19 @@ package struct LatentCache: Sendable {
   private static func shared(
     _ own: [TrainingSet.Place: EncodedImage], over ranks: any Communicator
   ) throws -> [TrainingSet.Place: EncodedImage] {
-    guard ranks.count > 1 else { return own }
-    var message = Message()
-    for (place, image) in own {
-      message.append(place.index)
-      message.append(place.isValidation ? 1 : 0)
-      image.write(to: &message)
-    }
     var all = own
-    for (rank, bytes) in try ranks.gather(message.bytes).enumerated() where rank != ranks.rank {
-      var reader = MessageReader(bytes)
-      while !reader.isAtEnd {
+    try ranks.hand(
+      own,
+      write: { entry, message in
+        message.append(entry.key.index)
+        message.append(entry.key.isValidation ? 1 : 0)
+        entry.value.write(to: &message)
+      },
+      receive: { reader in
         let place = TrainingSet.Place(
           index: reader.integer(), isValidation: reader.integer() == 1)
         all[place] = EncodedImage(reading: &reader)
-      }
-    }
+      })
     return all
   }
 
@@ -180,6 +177,32 @@ package struct LatentCache: Sendable {
     let flipped: Tensor?
   }
 
+  /// The batches that this rank encodes: every rank takes one in turn. Those that go into one file of several sizes, and
+  /// others that share files with them, are one rank's, for each size is added to what the file holds already.
+  private static func own(
+    _ batches: [[TrainingSet.Place]], _ set: TrainingSet, _ settings: LatentCacheSettings,
+    of ranks: any Communicator
+  ) -> [[TrainingSet.Place]] {
+    guard ranks.count > 1, case .disk(let format) = settings.place else {
+      return batches.enumerated().filter { ranks.isOwn($0.offset) }.map(\.element)
+    }
+    // The first batch of those that hang together, from batch to batch.
+    var firsts = Array(batches.indices)
+    func first(_ batch: Int) -> Int { firsts[batch] == batch ? batch : first(firsts[batch]) }
+    var users: [FilePath: Int] = [:]
+    for (index, batch) in batches.enumerated() {
+      for place in batch {
+        let path = LatentFile(of: set[place], format, of: settings.latents).path
+        let (one, other) = (first(users[path] ?? index), first(index))
+        firsts[max(one, other)] = min(one, other)
+        users[path] = index
+      }
+    }
+    let groups = batches.indices.filter { firsts[$0] == $0 }
+    let owners = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ($1, $0) })
+    return batches.indices.filter { ranks.isOwn(owners[first($0)] ?? 0) }.map { batches[$0] }
+  }
+
   private static func encode(
     _ missing: [TrainingSet.Place], reused: Int, _ set: TrainingSet,
     _ settings: LatentCacheSettings,
@@ -189,8 +212,9 @@ package struct LatentCache: Sendable {
       (set[$0].bucket, $0.isValidation ? 1 : 0, $0.index)
         < (set[$1].bucket, $1.isValidation ? 1 : 0, $1.index)
     }
-    let batches = ordered.chunked(by: settings.batchSize) { set[$0].bucket == set[$1].bucket }
-      .enumerated().filter { ranks.isOwn($0.offset) }.map(\.element)
+    let batches = own(
+      ordered.chunked(by: settings.batchSize) { set[$0].bucket == set[$1].bucket }, set, settings,
+      of: ranks)
     let total = batches.reduce(0) { $0 + $1.count }
     let reader = ReadAhead(batches, threads: settings.threads, ahead: settings.threads + 1) {
       try $0.map { place in

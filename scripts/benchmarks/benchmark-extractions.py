@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Measures the extractions that take longest and prints their table of docs/performance.md.
+
+usage: benchmark-extractions.py BINDIR WORKDIR [--jobs glora auto ...] [--threads N] [--reports FOLDER]
+
+WORKDIR has the checkpoints of benchmark.sh, base.safetensors and tuned.safetensors. One run each: seconds, and those
+of the processors, in the program and in the system. With --reports what each run reports is kept in a folder, for
+compare-extractions.py.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import sys
+import tempfile
+
+from measure import measure
+
+JOBS = {
+    "dora": ["--algo", "lora", "--linear_dim", "32", "--dora_wd"],
+    "lokr-8": ["--algo", "lokr", "--factor", "8"],
+    "lokr-auto": ["--algo", "lokr", "--factor", "auto"],
+    "boft": ["--algo", "boft", "--linear_dim", "8"],
+    "loha": ["--algo", "loha", "--linear_dim", "8"],
+    "glora": ["--algo", "glora", "--linear_dim", "8"],
+    "auto": ["--algo", "auto", "--max_error", "0.8"],
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("bindir", type=pathlib.Path)
+    parser.add_argument("workdir", type=pathlib.Path)
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--reports", type=pathlib.Path)
+    options = parser.parse_args()
+    if options.reports:
+        options.reports.mkdir(parents=True, exist_ok=True)
+    print("| options | seconds | processors, program | system | anonymous memory |")
+    print("| --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory(dir=options.workdir) as folder:
+        reports = options.reports or pathlib.Path(folder)
+        for job in options.jobs:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found = measure(
+                [options.bindir / "lyco-extract", options.workdir / "base.safetensors",
+                 options.workdir / "tuned.safetensors", "-o", f"{folder}/{job}.safetensors", "--quiet",
+                 "--threads", str(options.threads), "--report", reports / f"{job}.json", *JOBS[job]])
+            if found["status"]:
+                sys.exit(f"benchmark-extractions.py: {job} ended with status {found['status']}")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            print(f"| `{' '.join(JOBS[job])}` | {found['seconds']:.1f} | {after.ru_utime - before.ru_utime:.1f} | "
+                  f"{after.ru_stime - before.ru_stime:.1f} | {found['peak_anonymous_bytes'] / 1e6:.0f} MB |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
