@@ -110,7 +110,7 @@ import Testing
         [
           "-o", "\(name).safetensors", "--calibrate", "random", "--calibration_prompts",
           "prompts.txt", "--calibration_samples", "8", "--calibration_model", "base",
-          "--max_size", "100KB", "--report", "\(name).json",
+          "--max_size", "100KB", "--no_metadata", "--report", "\(name).json",
         ] + more, in: folder, rank: [])
       #expect(run.status == 0, "\(run.errors)")
     }
