@@ -13,6 +13,9 @@ package protocol ExtractableAlgorithm: AdapterAlgorithm {
     _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization
 
+  /// Whether `factorize` asks for no more of a change than its leading triplets, but for rare changes.
+  static func readsPanels(_ settings: FactorizationSettings) -> Bool
+
   /// What the algorithm could store for a change, with the error that each form leaves: estimates that
   /// `factorize` reaches or stays below.
   /// - Parameter depth: the highest rank that is of interest.
@@ -39,6 +42,10 @@ extension ExtractableAlgorithm {
   package static func sampledShare(
     of change: WeightChange, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Double { 1 }
+}
+
+extension ExtractableAlgorithm {
+  package static func readsPanels(_ settings: FactorizationSettings) -> Bool { false }
 }
 
 /// One form in which an algorithm could store a change.

@@ -1,9 +1,16 @@
+package import LinearAlgebra
 package import Tensors
 
 /// The change of one weight, from a base to a tuned checkpoint: what an extraction stores.
 package struct WeightChange: Sendable {
-  /// Δ = tuned − base, `[out, in, kernel…]`, not zero.
-  package let delta: Tensor
+  private enum Form: Sendable {
+    case tensor(Tensor)
+    case panels(PanelMatrix)
+  }
+
+  private let form: Form
+  /// `[out, in, kernel…]`
+  package let shape: Shape
   /// ‖Δ‖²_F; with a metric E‖Δ·x‖², the change of the output.
   package let energy: Double
   /// ‖Δ‖²_F
@@ -20,7 +27,8 @@ package struct WeightChange: Sendable {
   package init(
     _ delta: Tensor, energy: Double? = nil, base: Tensor? = nil, metric: LayerMetric? = nil
   ) {
-    self.delta = delta
+    form = .tensor(delta)
+    shape = delta.shape
     self.metric = metric
     weightEnergy = energy ?? delta.sumOfSquares
     weighed = metric.map { $0.whitened(delta) }
@@ -28,10 +36,56 @@ package struct WeightChange: Sendable {
     weight = base
   }
 
-  package var shape: Shape { delta.shape }
+  /// A change that is read for its leading triplets: see `ExtractableAlgorithm.readsPanels`.
+  package init(_ panels: PanelMatrix, of shape: Shape) {
+    precondition(shape.asMatrix == panels.shape, "panels of \(panels.shape) for \(shape)")
+    form = .panels(panels)
+    self.shape = shape
+    energy = panels.energy
+    weightEnergy = panels.energy
+    (metric, weighed, weight) = (nil, nil, nil)
+  }
+
+  /// Δ = tuned − base, `[out, in, kernel…]`, not zero.
+  /// - Complexity: O(1), but O(n) of panels.
+  package var delta: Tensor {
+    switch form {
+    case .tensor(let delta): delta
+    case .panels(let panels): panels.tensor.reshaped(shape)
+    }
+  }
 
   /// Δ as the matrix `[out, in · kernel]`.
-  package var matrix: Tensor { delta.reshaped(delta.shape.asMatrix) }
+  package var matrix: Tensor { delta.reshaped(shape.asMatrix) }
+
+  /// The leading triplets of the matrix: see `Tensor.truncatedSVD(rank:method:seed:energy:)`.
+  func truncatedSVD(
+    rank: Int, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> SVD {
+    let (method, seed) = (settings.method, settings.seed)
+    switch form {
+    case .tensor:
+      return try matrix.truncatedSVD(rank: rank, method: method, seed: seed, energy: energy)
+    case .panels(let panels):
+      return try panels.truncatedSVD(rank: rank, method: method, seed: seed)
+    }
+  }
+
+  /// Those that leave no more than an error.
+  func truncatedSVD(
+    relativeError: Double, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> SVD {
+    let (method, seed) = (settings.method, settings.seed)
+    switch form {
+    case .tensor:
+      return try matrix.truncatedSVD(
+        relativeError: relativeError, maximumRank: settings.maximumRank, method: method, seed: seed,
+        energy: energy)
+    case .panels(let panels):
+      return try panels.truncatedSVD(
+        relativeError: relativeError, maximumRank: settings.maximumRank, method: method, seed: seed)
+    }
+  }
 
   /// Δ·M `[out, in, kernel…]`; Δ where there is no metric.
   package var measured: Tensor { weighed ?? delta }

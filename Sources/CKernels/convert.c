@@ -82,6 +82,10 @@ CLONED void lyco_narrow_f8_e5m2(const float *restrict source, uint8_t *restrict 
     target[i] = narrow_f8(bits[i], 21, 0x47600000u, 0x38800000u, 128.0f);
 }
 
+CLONED void lyco_widen_f32(const float *restrict source, double *restrict target, size_t count) {
+  for (size_t i = 0; i < count; i++) target[i] = source[i];
+}
+
 CLONED double lyco_sum_of_squares(const float *restrict x, size_t count) {
   // Eight running sums, so that the order of addition does not depend on the vector width.
   double sums[8] = {0};

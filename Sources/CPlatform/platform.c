@@ -50,9 +50,29 @@ int lyco_start_writeback(int file, int64_t offset, int64_t count) {
   return sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
 }
 
+int lyco_write_directly(int file, int is_direct) {
+  int flags = fcntl(file, F_GETFL);
+  if (flags < 0) return -1;
+  return fcntl(file, F_SETFL, is_direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
+int lyco_reserve(int file, int64_t size) { return fallocate(file, 0, 0, size); }
+
 #else
 
 int lyco_usable_processors(void) { return 0; }
+
+int lyco_write_directly(int file, int is_direct) {
+  (void)file, (void)is_direct;
+  errno = ENOTSUP;
+  return -1;
+}
+
+int lyco_reserve(int file, int64_t size) {
+  (void)file, (void)size;
+  errno = ENOTSUP;
+  return -1;
+}
 
 int lyco_make_memory(int64_t size) {
   (void)size;

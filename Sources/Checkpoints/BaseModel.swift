@@ -1,4 +1,4 @@
-import LinearAlgebra
+package import LinearAlgebra
 package import ModelFamilies
 import OrderedCollections
 public import Safetensors
@@ -131,6 +131,26 @@ public struct BaseModel: Sendable {
     return Tensor(
       decoding: a.view.bytes.extracting(a.range), as: a.view.dtype,
       minus: b.view.bytes.extracting(b.range), as: b.view.dtype, shape: a.shape)
+  }
+
+  /// The same as panels of its matrix; nil where the numbers are not read as they are stored.
+  package static func panels(
+    of tuned: (model: BaseModel, slot: ParameterSlot),
+    minus base: (model: BaseModel, slot: ParameterSlot)
+  ) -> PanelMatrix? {
+    guard let a = tuned.model.plain(tuned.slot), let b = base.model.plain(base.slot) else {
+      return nil
+    }
+    let width = a.shape.columns
+    let widened = UnsafeMutablePointer<Float>.allocate(capacity: PanelMatrix.longestPart)
+    defer { unsafe widened.deallocate() }
+    return unsafe PanelMatrix(a.shape) { row, columns, target in
+      unsafe decodeDifference(
+        of: a.view.bytes.extracting(a.range), a.view.dtype,
+        minus: b.view.bytes.extracting(b.range), b.view.dtype,
+        row * width + columns.lowerBound..<row * width + columns.upperBound, into: target,
+        by: widened)
+    }
   }
 
   /// Where a slot's numbers stand, if they can be read as they are: rows are contiguous.

@@ -43,14 +43,15 @@ package struct ArgumentNormalization: Sendable {
 
   /// `--network-dim` becomes `--network_dim`; `--ratio 0.7 -0.3` becomes `--ratio=0.7
   /// --ratio=-0.3`, so that negative numbers are not taken for options; `--sd_model FILE` becomes
-  /// the first argument. What follows `--` stays.
+  /// the first argument. What follows `--` stays. Of a command for a script, whose options have places here, what
+  /// stands before its arguments is left out.
   /// - Parameter note: called with a line for every option that has no effect.
   package func normalized(
     _ arguments: [String], note: (String) -> Void = { _ in }
   ) -> [String] {
     var result: [String] = []
     var moved: [String: [String]] = [:]
-    var rest = arguments[...]
+    var rest = positionals.isEmpty ? arguments[...] : PastedCommand.arguments(of: arguments)
     while let argument = rest.popFirst() {
       guard argument.hasPrefix("--"), argument != "--" else {
         result.append(argument)

@@ -1,3 +1,4 @@
+import CKernels
 private import COpenBLAS
 import Tensors
 
@@ -11,7 +12,7 @@ import Tensors
 /// Vectors are rows: `basis` is `[k, short]` and `images` = Q·A is `[k, long]`.
 struct BlockKrylov {
   /// A, or what `deflate()` left of it.
-  private var matrix: Tensor
+  private var matrix: PanelMatrix
   /// Whether the shorter side is that of the rows.
   private let wide: Bool
   /// Extents of the shorter and the longer side.
@@ -31,12 +32,12 @@ struct BlockKrylov {
   /// - Parameters:
   ///   - energy: ‖A‖²_F
   ///   - start: vectors on the shorter side that the first block begins with, instead of a sketch.
-  init(_ matrix: Tensor, energy: Double, seed: UInt64, start: [Float] = []) {
+  init(_ matrix: PanelMatrix, energy: Double, seed: UInt64, start: [Float] = []) {
     self.matrix = matrix
     self.energy = energy
-    wide = matrix.shape.rows <= matrix.shape.columns
-    short = wide ? matrix.shape.rows : matrix.shape.columns
-    long = wide ? matrix.shape.columns : matrix.shape.rows
+    wide = matrix.isWide
+    short = matrix.short
+    long = matrix.long
     generator = SeededGenerator(seed: seed)
     powers = start
   }
@@ -81,12 +82,24 @@ struct BlockKrylov {
   /// Goes on with A − Qᵀ·Q·A, so that what is far below the leading singular value is not drowned
   /// by its rounding error.
   mutating func deflate() {
-    let (a, b) = wide ? (basis, images) : (images, basis)
-    let (m, n, k) = (matrix.shape.rows, matrix.shape.columns, count)
-    unsafe cblas_sgemm(
-      CblasRowMajor, CblasTrans, CblasNoTrans, blasint(m), blasint(n), blasint(k), -1, a,
-      blasint(m), b, blasint(n), 1, &matrix.elements, blasint(n))
-    energy = matrix.sumOfSquares
+    let (width, panelCount) = (PanelMatrix.width, matrix.panelCount)
+    let (short, long, count) = (short, long, count)
+    unsafe matrix.elements.withUnsafeMutableBufferPointer { a in
+      unsafe images.withUnsafeBufferPointer { images in
+        guard let a = a.baseAddress, let images = images.baseAddress else { return }
+        for panel in 0..<(long + width - 1) / width {
+          let from = panel * width
+          unsafe cblas_sgemm(
+            CblasRowMajor, CblasTrans, CblasNoTrans, blasint(short),
+            blasint(min(width, long - from)),
+            blasint(count), -1, basis, blasint(short), images + from, blasint(long), 1,
+            a + panel * panelCount, blasint(width))
+        }
+      }
+    }
+    energy = unsafe matrix.elements.withUnsafeBufferPointer { a in
+      unsafe a.baseAddress.map { unsafe lyco_sum_of_squares($0, a.count) } ?? 0
+    }
     projected = []
     powers = []
     deflated = count
@@ -106,6 +119,7 @@ struct BlockKrylov {
   /// vector j mod `size`. It costs one reading of the matrix where a dense Ω costs a product.
   /// - Precondition: `size` is a multiple of 16.
   private mutating func sketch(_ size: Int) -> [Float] {
+    let width = PanelMatrix.width
     var signs = [Float](repeating: 1, count: long)
     for start in stride(from: 0, to: long, by: 64) {
       let bits = generator.next()
@@ -113,26 +127,29 @@ struct BlockKrylov {
         signs[j] = -1
       }
     }
-    var result = [Float](repeating: 0, count: size * short)
+    // Zeros stand behind the last column.
+    signs += [Float](repeating: 0, count: matrix.panels * width - long)
+    // Vectors side by side, 16 at a time, as they lie in a panel.
+    var sums = [Float](repeating: 0, count: size * short)
+    var result = sums
+    let (groups, panelCount) = (size / width, matrix.panelCount)
     unsafe matrix.elements.withUnsafeBufferPointer { a in
-      guard let a = a.baseAddress else { return }
-      if wide {
-        var sums = [Float](repeating: 0, count: size)
-        for i in 0..<short {
-          unsafe signs.withUnsafeBufferPointer { signs in
-            unsafe sums.withUnsafeMutableBufferPointer { sums in
-              unsafe foldSigned(a + i * long, signs, into: sums)
-            }
+      unsafe signs.withUnsafeBufferPointer { signs in
+        unsafe sums.withUnsafeMutableBufferPointer { sums in
+          guard let a = a.baseAddress, let signs = signs.baseAddress, let sums = sums.baseAddress
+          else { return }
+          for panel in 0..<matrix.panels {
+            unsafe lyco_fold_panel(
+              a + panel * panelCount, short, signs + panel * width,
+              sums + panel % groups * panelCount)
           }
-          for c in 0..<size { result[c * short + i] = sums[c] }
         }
-      } else {
-        unsafe result.withUnsafeMutableBufferPointer { target in
-          guard let target = target.baseAddress else { return }
-          for j in 0..<long {
-            unsafe cblas_saxpy(
-              blasint(short), signs[j], a + j * short, 1, target + j % size * short, 1)
-          }
+      }
+    }
+    for group in 0..<groups {
+      for i in 0..<short {
+        for c in 0..<width {
+          result[(group * width + c) * short + i] = sums[group * panelCount + i * width + c]
         }
       }
     }
@@ -147,26 +164,4 @@ struct BlockKrylov {
       x, blasint(short), y, blasint(short), 0, &result, blasint(yCount))
     return result
   }
-}
-
-/// sums[c] ← Σ signs[j]·row[j] over all j with j mod sums.count = c.
-/// - Precondition: `sums.count` is a multiple of 16.
-private func foldSigned(
-  _ row: UnsafePointer<Float>, _ signs: UnsafeBufferPointer<Float>,
-  into sums: UnsafeMutableBufferPointer<Float>
-) {
-  guard let signs16 = unsafe UnsafeRawPointer(signs.baseAddress) else { return }
-  let row16 = unsafe UnsafeRawPointer(row)
-  let size = sums.count
-  let whole = signs.count / size * size
-  for c in stride(from: 0, to: size, by: 16) {
-    var sum = SIMD16<Float>()
-    for j in stride(from: 4 * c, to: 4 * whole, by: 4 * size) {
-      unsafe sum +=
-        signs16.loadUnaligned(fromByteOffset: j, as: SIMD16<Float>.self)
-        * row16.loadUnaligned(fromByteOffset: j, as: SIMD16<Float>.self)
-    }
-    for i in 0..<16 { unsafe sums[c + i] = sum[i] }
-  }
-  for j in whole..<signs.count { unsafe sums[j - whole] += signs[j] * row[j] }
 }

@@ -5,20 +5,47 @@ package import Tensors
 /// A product A·B of small inner extent, decomposed so far that its singular values are known and any
 /// leading part of its SVD is cheap.
 ///
-/// By Gram matrices in double precision: with AᵀA = RᵀR and B·Bᵀ = SᵀS, A·B has the singular values of
-/// the core R·Sᵀ = P·Σ·Zᵀ, the left vectors A·R⁺·P and the right vectors Bᵀ·S⁺·Z. The Gram matrices
-/// cost half of what QR does, and only vectors that are asked for are formed. The root R is Cholesky's where
-/// that is safe; where a factor is of lower rank than its extent, or nearly so, it comes from the
-/// eigenvectors whose part of the factor is more than what a `Float` resolves.
+/// By Gram matrices in double precision: with AᵀA = RᵀR, the squares of the singular values are the eigenvalues of
+/// R·B·Bᵀ·Rᵀ = P·Σ²·Pᵀ, the left vectors A·R⁺·P and the right vectors Bᵀ·Rᵀ·P·Σ⁻¹. Where the least of them is lost in
+/// such squares, B·Bᵀ = SᵀS too, and A·B has the singular values of the core R·Sᵀ = P·Σ·Zᵀ and the right vectors
+/// Bᵀ·S⁺·Z. The Gram matrices cost half of what QR does, and only vectors that are asked for are formed, in single
+/// precision where that costs them nothing. The root R is Cholesky's where that is safe; where a factor is of lower rank
+/// than its extent, or nearly so, it comes from the eigenvectors whose part of the factor is more than what a `Float`
+/// resolves.
 package struct DecomposedProduct: Sendable {
   /// The singular values, min(m, r, n) of them, descending.
   package let s: [Float]
   private let form: Form
 
   private enum Form: Sendable {
-    /// A, B and what the vectors are made of them with, row by row: (R⁺·P)ᵀ `[k, r]` and (S⁺·Z)ᵀ `[k, r]`.
-    case factors(Tensor, Tensor, left: DoubleMatrix, right: DoubleMatrix)
+    /// A, B and what the vectors are made of them with, row by row: (R⁺·P)ᵀ `[k, r]`, and Σ⁻¹·Pᵀ·R or (S⁺·Z)ᵀ `[k, r]`.
+    case factors(Factor, Factor)
     case whole(SVD)
+  }
+
+  private struct Factor: Sendable {
+    let tensor: Tensor
+    /// ‖A‖²_F
+    let energy: Double
+    /// Rows that are multiplied by it, each to a unit vector.
+    let rows: DoubleMatrix
+
+    /// What rounding in single precision may grow by in a product whose rows are of length 1: an error below 2e-6 is
+    /// that of any SVD in single precision.
+    private static let mostGrowth = 32.0
+
+    func vectors(_ count: Int, _ side: Orientation) -> Tensor {
+      let rows = rows.prefix(count)
+      let width = rows.columns
+      let longest = (0..<rows.rows).reduce(0.0) { most, i in
+        max(most, rows.elements[i * width..<(i + 1) * width].reduce(0) { $0 + $1 * $1 })
+      }
+      guard (longest * energy).squareRoot() > Self.mostGrowth else {
+        return side == .plain
+          ? rows.tensor.matmul(tensor) : rows.tensor.matmulTransposed(tensor)
+      }
+      return tensor.multiplied(from: rows, side).tensor
+    }
   }
 
   /// Of A `[m, r]` and B `[r, n]`.
@@ -38,12 +65,11 @@ package struct DecomposedProduct: Sendable {
   package func leading(_ rank: Int) throws(LinearAlgebraError) -> SVD {
     switch form {
     case .whole(let svd): return svd.prefix(rank)
-    case .factors(let a, let b, let left, let right):
+    case .factors(let a, let b):
       let rank = min(rank, s.count)
-      // Rows of `left` are columns of R⁻¹·P: (A·x)ᵀ = xᵀ·Aᵀ.
-      let ut = a.multiplied(from: left.prefix(rank), .transposed)
-      let vt = b.multiplied(from: right.prefix(rank), .plain)
-      return SVD(ut: ut.tensor, s: Array(s.prefix(rank)), vt: vt.tensor)
+      // Rows of the first are columns of R⁻¹·P: (A·x)ᵀ = xᵀ·Aᵀ.
+      return SVD(
+        ut: a.vectors(rank, .transposed), s: Array(s.prefix(rank)), vt: b.vectors(rank, .plain))
     }
   }
 
@@ -54,17 +80,52 @@ package struct DecomposedProduct: Sendable {
   ) throws(LinearAlgebraError) -> ([Float], Form)? {
     let r = a.shape.columns
     guard r > 0, r <= min(a.shape.rows, b.shape.columns) else { return nil }
-    _ = try a.checked(for: .svd)
-    _ = try b.checked(for: .svd)
-    guard let first = GramRoot(a.gram(.transposed)), let second = GramRoot(b.gram(.plain)),
-      let core = first.root.matmul(second.root.transposed()).svd()
+    let energies = (
+      try a.checkedEnergy(for: .svd), try b.checkedEnergy(for: .svd)
+    )
+    let gram = b.gram(.plain)
+    guard let first = GramRoot(a.gram(.transposed)) else { return nil }
+    guard
+      let core = squares(of: first.root, gram, largest: energies.0 * energies.1 / Double(r))
+        ?? roots(of: first, gram)
     else { return nil }
     return (
       // Ranks that are missing have singular values of zero.
       core.s + [Float](repeating: 0, count: r - core.s.count),
       .factors(
-        a, b, left: first.solve(core.left, adding: r), right: second.solve(core.right, adding: r))
+        Factor(tensor: a, energy: energies.0, rows: first.solve(core.left).extended(to: r)),
+        Factor(tensor: b, energy: energies.1, rows: core.right.extended(to: r)))
     )
+  }
+
+  private typealias Core = (s: [Float], left: DoubleMatrix, right: DoubleMatrix)
+
+  /// The least eigenvalue beside the largest there may be from which its root and its vectors are right to 1e-6.
+  private static let leastSquare = 1e-8
+
+  /// By the eigenvalues of R·G·Rᵀ, of which the upper triangle of G is given; nil where the least is too small, or LAPACK
+  /// does not converge.
+  private static func squares(
+    of root: DoubleMatrix, _ gram: DoubleMatrix, largest: Double
+  ) -> Core? {
+    let product = root.matmul(gram.symmetric()).matmul(root.transposed())
+    guard let (values, left) = product.leadingEigenpairs(product.rows), let least = values.last,
+      least > leastSquare * largest
+    else { return nil }
+    var right = left.matmul(root)
+    for (i, value) in values.enumerated() {
+      let length = value.squareRoot()
+      for j in i * right.columns..<(i + 1) * right.columns { right.elements[j] /= length }
+    }
+    return (values.map { Float($0.squareRoot()) }, left, right)
+  }
+
+  /// By the singular values of R·Sᵀ.
+  private static func roots(of first: GramRoot, _ gram: DoubleMatrix) -> Core? {
+    guard let second = GramRoot(gram),
+      let core = first.root.matmul(second.root.transposed()).svd()
+    else { return nil }
+    return (core.s, core.left, second.solve(core.right))
   }
 }
 
@@ -100,17 +161,14 @@ private struct GramRoot {
     (self.root, self.inverse) = (root, inverse)
   }
 
-  /// x·(R⁺)ᵀ for every row x, with rows of zeros up to `count` of them.
-  func solve(_ rows: DoubleMatrix, adding count: Int) -> DoubleMatrix {
-    var solved = rows
-    if let inverse {
-      solved = rows.matmul(inverse)
-    } else {
+  /// x·(R⁺)ᵀ for every row x.
+  func solve(_ rows: DoubleMatrix) -> DoubleMatrix {
+    guard let inverse else {
+      var solved = rows
       solved.solve(root)
+      return solved
     }
-    var result = DoubleMatrix(zeros: count, root.columns)
-    result.elements.replaceSubrange(0..<solved.elements.count, with: solved.elements)
-    return result
+    return rows.matmul(inverse)
   }
 }
 
@@ -124,8 +182,9 @@ extension DoubleMatrix {
   fileprivate func choleskyFactor() -> DoubleMatrix? {
     var factor = self
     let n = Int32(rows)
+    // What is the upper triangle by rows is the lower one by columns.
     let info = unsafe LAPACKE_dpotrf(
-      LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "U")), n, &factor.elements, n)
+      LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), n, &factor.elements, n)
     guard info == 0 else { return nil }
     var (least, most) = (Double.infinity, 0.0)
     for i in 0..<rows {
@@ -150,6 +209,23 @@ extension DoubleMatrix {
         &s, &right.elements, Int32(columns), &left.elements, Int32(k)) == 0
     else { return nil }
     return (s.map { Float($0) }, left.transposed(), right)
+  }
+
+  /// The same with rows of zeros, so many in all.
+  fileprivate func extended(to count: Int) -> DoubleMatrix {
+    guard count > rows else { return self }
+    var result = DoubleMatrix(zeros: count, columns)
+    result.elements.replaceSubrange(0..<elements.count, with: elements)
+    return result
+  }
+
+  /// With the upper triangle below the diagonal too.
+  fileprivate func symmetric() -> DoubleMatrix {
+    var result = self
+    for i in 0..<rows {
+      for j in 0..<i { result.elements[i * columns + j] = elements[j * columns + i] }
+    }
+    return result
   }
 
   fileprivate func transposed() -> DoubleMatrix {

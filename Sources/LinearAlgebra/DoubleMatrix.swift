@@ -1,3 +1,4 @@
+import CKernels
 private import COpenBLAS
 import Tensors
 
@@ -98,15 +99,17 @@ extension Tensor {
   private func copy(into block: inout [Double], _ rows: Range<Int>, _ columns: Range<Int>) {
     let width = columns.count
     let n = shape.columns
-    let source = elements.span
-    block = unsafe [Double](unsafeUninitializedCapacity: rows.count * width) {
-      target, initialized in
-      for i in rows.indices {
-        let from = i * n + columns.lowerBound
-        let to = (i - rows.lowerBound) * width
-        for j in 0..<width { unsafe target[to + j] = Double(source[from + j]) }
+    let count = rows.count * width
+    // A block is made once, and filled again for those that follow.
+    if block.count < count { block = [Double](repeating: 0, count: count) }
+    unsafe elements.withUnsafeBufferPointer { source in
+      unsafe block.withUnsafeMutableBufferPointer { target in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        for i in rows {
+          unsafe lyco_widen_f32(
+            source + i * n + columns.lowerBound, target + (i - rows.lowerBound) * width, width)
+        }
       }
-      initialized = rows.count * width
     }
   }
 }

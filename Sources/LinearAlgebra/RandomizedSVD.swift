@@ -1,6 +1,6 @@
 import Tensors
 
-extension Tensor {
+extension PanelMatrix {
   /// The leading triplets from a block Krylov sketch, or nil where the sketch would have to span so
   /// much of the shorter side that the exact path is cheaper.
   ///

@@ -74,8 +74,7 @@ extension Tensor {
   ) throws(LinearAlgebraError) -> SVD {
     let energy = try checkedEnergy(for: .truncatedSVD, known: known)
     if goal.rank(squares: [], energy: energy) == 0 { return emptySVD }
-    // Far from 1, squares of squares leave the range of single precision.
-    if energy > 0, !(1e-16...1e16).contains(energy) {
+    if energy > 0, !PanelMatrix.plainEnergies.contains(energy) {
       let norm = energy.squareRoot()
       // In two steps, because the inverse of a subnormal norm overflows.
       let half = Float(1 / norm.squareRoot())
@@ -84,7 +83,7 @@ extension Tensor {
         u: svd.u, s: svd.s.map { Float(Double($0) / Double(half) / Double(half)) }, vt: svd.vt)
     }
     if method.sketches(shape, goal), energy > 0,
-      let svd = randomizedSVD(goal, energy: energy, seed: seed, near: near)
+      let svd = PanelMatrix(self).randomizedSVD(goal, energy: energy, seed: seed, near: near)
     {
       return svd
     }
@@ -92,7 +91,62 @@ extension Tensor {
   }
 }
 
+extension PanelMatrix {
+  /// As `Tensor.truncatedSVD(rank:method:seed:energy:)`.
+  package func truncatedSVD(
+    rank: Int, method: SVDMethod = .auto, seed: UInt64 = 0
+  ) throws(LinearAlgebraError) -> SVD {
+    precondition(rank >= 0, "rank \(rank)")
+    guard let svd = try sketched(.rank(min(rank, short)), method, seed) else {
+      return try tensor.truncatedSVD(
+        rank: rank, method: method.withoutSketch(of: self), seed: seed, energy: energy)
+    }
+    return svd
+  }
+
+  /// As `Tensor.truncatedSVD(relativeError:maximumRank:method:seed:energy:)`.
+  package func truncatedSVD(
+    relativeError: Double, maximumRank: Int? = nil, method: SVDMethod = .auto, seed: UInt64 = 0
+  ) throws(LinearAlgebraError) -> SVD {
+    let limit = min(maximumRank ?? .max, short)
+    guard
+      let svd = try sketched(.relativeError(relativeError, maximumRank: limit), method, seed)
+    else {
+      return try tensor.truncatedSVD(
+        relativeError: relativeError, maximumRank: maximumRank,
+        method: method.withoutSketch(of: self), seed: seed, energy: energy)
+    }
+    return svd
+  }
+
+  /// nil where a sketch is not the way, or did not lead anywhere.
+  private func sketched(
+    _ goal: TruncationGoal, _ method: SVDMethod, _ seed: UInt64
+  ) throws(LinearAlgebraError) -> SVD? {
+    guard shape.count <= Int32.max, energy.isFinite, Self.plainEnergies.contains(energy),
+      method.sketches(shape, goal), goal.rank(squares: [], energy: energy) != 0
+    else { return nil }
+    return randomizedSVD(goal, energy: energy, seed: seed)
+  }
+
+  /// Far from 1, squares of squares leave the range of single precision.
+  fileprivate static let plainEnergies = 1e-16...1e16
+}
+
 extension SVDMethod {
+  /// Whether a sketch is tried for a matrix of that shape, so that it may as well be read as panels.
+  /// - Parameter rank: nil where an error decides on it.
+  package func sketches(_ shape: Shape, rank: Int?) -> Bool {
+    let limit = min(shape.rows, shape.columns)
+    return sketches(
+      shape, rank.map { .rank(min($0, limit)) } ?? .relativeError(1, maximumRank: limit))
+  }
+
+  /// What is left to try where no sketch of a matrix was made of use: scaled to an energy near 1, any method.
+  fileprivate func withoutSketch(of matrix: PanelMatrix) -> SVDMethod {
+    PanelMatrix.plainEnergies.contains(matrix.energy) ? .exact : self
+  }
+
   fileprivate func sketches(_ shape: Shape, _ goal: TruncationGoal) -> Bool {
     let short = min(shape.rows, shape.columns)
     switch (self, goal) {

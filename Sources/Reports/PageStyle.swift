@@ -45,7 +45,7 @@ enum PageStyle {
     .wide:focus-visible,summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:2px}
     table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-numeric:tabular-nums}
     .wide>table{min-width:100%}
-    th,td{padding:.3rem .9rem .3rem 0;max-width:26rem;text-align:left;vertical-align:top;unicode-bidi:plaintext;overflow-wrap:break-word}
+    th,td{padding:.3rem .9rem .3rem 0;max-width:20rem;text-align:left;vertical-align:top;white-space:pre-line;unicode-bidi:plaintext;overflow-wrap:break-word}
     th:last-child,td:last-child{padding-right:0}
     th{color:var(--quiet);font-weight:500}
     thead th{border-bottom:1px solid var(--rule);white-space:nowrap}

@@ -70,15 +70,21 @@ enum Posix {
     _ = try check { fsync(file.rawValue) }
   }
 
-  /// Writes bytes at a place of a file.
+  /// Writes all bytes at a place of a file.
   static func patch(
     _ bytes: borrowing RawSpan, at offset: Int, to file: FileDescriptor
   ) throws(Errno) {
-    let written = try unsafe bytes.withUnsafeBytes { bytes throws(Errno) in
-      let (start, count) = (bytes.baseAddress, bytes.count)
-      return try check { unsafe pwrite(file.rawValue, start, count, off_t(offset)) }
+    var written = 0
+    while written < bytes.byteCount {
+      let place = off_t(offset + written)
+      let count = try unsafe bytes.extracting(droppingFirst: written).withUnsafeBytes {
+        bytes throws(Errno) in
+        let (start, count) = (bytes.baseAddress, bytes.count)
+        return try check { unsafe pwrite(file.rawValue, start, count, place) }
+      }
+      guard count > 0 else { throw .noSpace }
+      written += count
     }
-    guard written == bytes.byteCount else { throw .noSpace }
   }
 
   /// At most `limit` bytes from the start of a file.

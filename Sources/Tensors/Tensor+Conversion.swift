@@ -40,22 +40,26 @@ extension Tensor {
     shape: Shape
   ) {
     checkSize(other, otherDType, shape)
-    self.init(decoding: bytes, as: dtype, shape: shape)
+    checkSize(bytes, dtype, shape)
+    let count = shape.count
     // A part that stays in the first-level cache between widening and subtraction.
     let part = 4096
-    let width = otherDType.bitsPerElement / 8
     var widened = [Float](repeating: 0, count: part)
-    var target = elements.mutableSpan
-    unsafe other.withUnsafeBytes { source in
-      for start in stride(from: 0, to: shape.count, by: part) {
-        let count = min(part, shape.count - start)
-        unsafe widened.withUnsafeMutableBufferPointer {
-          guard let target = $0.baseAddress, let source = source.baseAddress else { return }
-          unsafe widen(source + start * width, otherDType, target, count)
+    self.init(
+      shape,
+      unsafe [Float](unsafeUninitializedCapacity: count) { target, initialized in
+        initialized = count
+        guard let target = target.baseAddress, count > 0 else { return }
+        unsafe adviseHugePages(target, count)
+        unsafe widened.withUnsafeMutableBufferPointer { widened in
+          guard let widened = widened.baseAddress else { return }
+          for start in stride(from: 0, to: count, by: part) {
+            unsafe decodeDifference(
+              of: bytes, dtype, minus: other, otherDType, start..<min(start + part, count),
+              into: target + start, by: widened)
+          }
         }
-        for i in 0..<count { target[start + i] -= widened[i] }
-      }
-    }
+      })
   }
 
   /// The elements narrowed to a stored format: round to nearest, ties to even. F16 overflows to
@@ -73,6 +77,27 @@ extension Tensor {
       }
     }
   }
+}
+
+/// The difference of a range of the numbers of two stored tensors.
+/// - Parameters:
+///   - target: gets the differences.
+///   - widened: room for as many numbers.
+/// - Precondition: `dtype.isConvertible` for both, which hold the range.
+package func decodeDifference(
+  of bytes: RawSpan, _ dtype: DType, minus other: RawSpan, _ otherDType: DType,
+  _ range: Range<Int>, into target: UnsafeMutablePointer<Float>,
+  by widened: UnsafeMutablePointer<Float>
+) {
+  func decode(_ bytes: RawSpan, _ dtype: DType, _ target: UnsafeMutablePointer<Float>) {
+    let width = dtype.bitsPerElement / 8
+    unsafe bytes.extracting(range.lowerBound * width..<range.upperBound * width).withUnsafeBytes {
+      unsafe widen($0.baseAddress, dtype, target, range.count)
+    }
+  }
+  unsafe decode(bytes, dtype, target)
+  unsafe decode(other, otherDType, widened)
+  unsafe lyco_subtract(target, widened, range.count)
 }
 
 private func checkSize(_ bytes: borrowing RawSpan, _ dtype: DType, _ shape: Shape) {

@@ -27,6 +27,12 @@ import Testing
     Case(given: "--models b c --sd-model a", expected: "a b c"),
     Case(given: "a --device cuda --is_sdxl b", expected: "a b"),
     Case(given: "a --device=cuda b", expected: "a b"),
+    Case(given: "python tools/merge.py a b --save-to c", expected: "a b --save_to c"),
+    Case(
+      given: "uv run --frozen python3 networks/merge_lora.py --sd_model a --models b",
+      expected: "a b"),
+    Case(given: "networks\\\\merge_lora.py a b", expected: "a b"),
+    Case(given: "python a.safetensors b", expected: "python a.safetensors b"),
     Case(given: "a -- --te-ratio", expected: "a -- --te-ratio"),
     Case(
       given: "--generate-completion-script bash", expected: "--generate-completion-script bash"),

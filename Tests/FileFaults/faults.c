@@ -95,6 +95,11 @@ int ftruncate(int file, off_t length) {
   return fails("ftruncate", 0, 0) ? -1 : next(file, length);
 }
 
+int fallocate(int file, int mode, off_t offset, off_t length) {
+  NEXT(fallocate);
+  return fails("fallocate", 0, 0) ? -1 : next(file, mode, offset, length);
+}
+
 ssize_t write(int file, const void *bytes, size_t count) {
   NEXT(write);
   return file > STDERR_FILENO && fails("write", 0, 0) ? -1 : next(file, bytes, count);

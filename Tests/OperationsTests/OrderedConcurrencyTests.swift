@@ -105,6 +105,37 @@ import Testing
       consume: { _, _ in Issue.record("nothing to consume") })
   }
 
+  /// A slow item keeps no other from being started.
+  @Test(.timeLimit(.minutes(1))) func mapsBesideASlowItem() async throws {
+    let done = Mutex(0)
+    let found = try await concurrentMap(
+      Array(0..<40), width: 2, cost: { -$0 },
+      transform: { item in
+        if item == 0 { while done.withLock({ $0 }) < 39 { usleep(1000) } }
+        done.withLock { $0 += 1 }
+        return item
+      })
+    #expect(found == Array(0..<40))
+  }
+
+  /// The error of the item that is started first, though a later one fails before it, and nothing is started after.
+  @Test func mapThrowsTheFirstErrorOfTheItems() async {
+    let hasFailed = Mutex(false)
+    let started = Mutex(0)
+    await #expect(throws: Failure(item: 1)) {
+      try await concurrentMap(
+        Array(0..<50), width: 3, cost: { -$0 },
+        transform: { item in
+          started.withLock { $0 += 1 }
+          if item == 1 { while !hasFailed.withLock({ $0 }) { usleep(1000) } }
+          if item == 2 { hasFailed.withLock { $0 = true } }
+          if item == 1 || item == 2 { throw Failure(item: item) }
+          return item
+        })
+    }
+    #expect(started.withLock { $0 } < 50)
+  }
+
   @Test func mapsInTheOrderOfTheItems() async throws {
     var finished = 0
     let found = try await concurrentMap(

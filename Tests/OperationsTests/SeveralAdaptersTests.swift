@@ -144,7 +144,7 @@ import Testing
     let folder = TemporaryFolder()
     let base = try folder.write("base.safetensors", ["m.weight": EncodedTensor(weight, as: .f32)])
     var expected = weight
-    let names = ["dora on outputs", "ia3 on inputs", "glora", "lora"]
+    let names = ["dora on outputs", "ia3 on inputs", "glora", "lora", "full"]
     let strengths = try names.enumerated().map { index, name in
       let path = try folder.write(
         "\(index).safetensors",

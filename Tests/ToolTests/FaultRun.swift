@@ -44,6 +44,7 @@ struct FaultRun: ~Copyable {
   static func start(of scenario: FaultScenario) throws -> FileTree {
     let folder = TemporaryFolder()
     try FaultScenario.writeInputs(to: folder)
+    if scenario.isLarge { try FaultScenario.writeLargeBase(to: folder) }
     if !scenario.former.isEmpty {
       let run = ToolRun(scenario.tool, scenario.former, in: folder.path)
       try #require(run.status == 0, "\(run.errors)")
@@ -64,8 +65,8 @@ struct FaultRun: ~Copyable {
     let names = String(decoding: try contents(of: log), as: UTF8.self).split(separator: "\n")
       .map { $0.split(separator: " ")[1] }
     let calls = names.indices.filter { i in
-      names[i] != "write" || i == 0 || i == names.count - 1 || names[i - 1] != "write"
-        || names[i + 1] != "write"
+      !names[i].hasSuffix("write") || i == 0 || i == names.count - 1 || names[i - 1] != names[i]
+        || names[i + 1] != names[i]
     }
     return (Reference(tree: try scenario.tree(folder.path), start: start), calls.map { $0 + 1 })
   }

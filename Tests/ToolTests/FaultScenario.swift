@@ -18,6 +18,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   /// The base is the output: to run it again on what is whole would apply the adapter twice.
   var isInPlace = false
   var isNamed = false
+  /// The base is of a size that is written past the page cache.
+  var isLarge = false
   /// Pages, which have times of the work in them: any whole one is as good.
   var pages: Set<String> = []
   /// A training: what begins with one of these changes places together, all else by itself, and the next run goes
@@ -107,6 +109,14 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
       former: Array(arguments[1...]) + ["--ratio", "0.5"] + former, entries: [entry])
   }
 
+  /// A file whose blocks are written past the page cache, by threads beside the one that computes.
+  static let large = {
+    var large = merge(
+      "a large file", "large.safetensors", "o.safetensors", entry: "o.safetensors")
+    large.isLarge = true
+    return large
+  }()
+
   static let all: [FaultScenario] = {
     let single = merge("one file", "base.safetensors", "o.safetensors", entry: "o.safetensors")
     let shards = merge(
@@ -191,6 +201,14 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
       "pictures", "lyco-sample", arguments("1"), former: arguments("3"), entries: [],
       independent: ["made/p-000.png", "made/p-001.png"])
   }()
+
+  /// The same base in a file of 33 MiB.
+  static func writeLargeBase(to folder: borrowing TemporaryFolder) throws {
+    let base = try TensorFile(opening: folder.file("base.safetensors"))
+    var tensors = Dictionary(uniqueKeysWithValues: base.tensors.map { ($0, $1.encoded) })
+    tensors["large"] = EncodedTensor(Tensor(random: [33 << 18], seed: 9), as: .f32)
+    try folder.write("large.safetensors", tensors)
+  }
 
   /// Inputs: a base as one file and as a folder of components, and two adapters for both.
   static func writeInputs(to folder: borrowing TemporaryFolder) throws {

@@ -17,6 +17,13 @@ import Testing
     }
   }
 
+  /// Every second fault only, since each run writes 33 MiB.
+  @Test func survivesFaultsPastThePageCache() throws {
+    try check(.large, leastCalls: 6) { number, index in
+      index % 2 == 0 ? [.failure(number, index % 4 == 0 ? ENOSPC : EIO)] : [.kill(number)]
+    }
+  }
+
   /// Two of three calls kill, so that both happen to calls of every kind.
   @Test(arguments: FaultScenario.trainings)
   func trainingsGoOn(scenario: FaultScenario) throws {

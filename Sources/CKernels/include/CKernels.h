@@ -16,6 +16,9 @@ void lyco_widen_bf16(const void *restrict source, float *restrict target, size_t
 void lyco_widen_f8(const uint8_t *restrict source, const float *restrict table,
                    float *restrict target, size_t count);
 
+/// f32 to f64.
+void lyco_widen_f32(const float *restrict source, double *restrict target, size_t count);
+
 // MARK: Narrowing. Round to nearest, ties to even; NaN stays NaN.
 
 /// f32 to half precision; values beyond ±65504 become infinite.
@@ -79,6 +82,25 @@ size_t lyco_count_infinite_f16(const void *restrict source, size_t count);
 /// where it lies.
 void lyco_add_thin_product(const float *restrict a, size_t row_stride, size_t column_stride,
                            const float *restrict b, float *restrict c, size_t count, size_t depth);
+
+// MARK: Panels: a matrix [depth, n] as panels [depth, 16] of columns, one behind the other
+
+/// Columns of a panel, and vectors multiplied at a time.
+#define LYCO_PANEL_WIDTH 16
+
+/// products = panelsᵀ·vectors and sums += panels·products for `count` panels, vectors [depth, 16], products
+/// [count · 16, 16] and sums [depth, 16]. `next` is where panels will be read afterwards, or any address: it is
+/// prefetched.
+void lyco_add_panel_products(const float *restrict panels, size_t count, size_t depth, const float *restrict vectors,
+                             float *restrict products, float *restrict sums, const float *restrict next);
+/// sums += panel · diag(signs), both [depth, 16].
+void lyco_fold_panel(const float *restrict panel, size_t depth, const float *restrict signs, float *restrict sums);
+/// A row of `count` panels from a row of 16 · `count` columns: `panels` is its place in the first of them.
+void lyco_pack_columns(const float *restrict source, size_t count, float *restrict panels, size_t depth);
+/// `count` rows of a panel from 16 rows of `count` numbers that lie `stride` apart: their transpose.
+void lyco_pack_rows(const float *restrict source, size_t stride, size_t count, float *restrict panel);
+/// x -= y
+void lyco_subtract(float *restrict x, const float *restrict y, size_t count);
 
 // MARK: Steps of optimizers, element by element: the same bits on every CPU.
 

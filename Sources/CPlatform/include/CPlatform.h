@@ -13,6 +13,14 @@ int lyco_open_unnamed(const char *folder, unsigned mode);
 /* Starts writing a range of a file to disk without waiting for it. 0 or -1 and errno. */
 int lyco_start_writeback(int file, int64_t offset, int64_t count);
 
+/* Has what is written to a file from now on go past the page cache, or through it again. Past it, memory, places and
+   counts must be multiples of what the disk reads at once, 4 KiB at most. 0 or -1 and errno, where the file system cannot. */
+int lyco_write_directly(int file, int is_direct);
+
+/* Makes a file as long as it will be, with room on the disk for all of it. 0 or -1 and errno, where that is not to be
+   had at once. */
+int lyco_reserve(int file, int64_t size);
+
 /* Takes the exclusive lock of an open file or folder (flock), waiting for it or not. 0 or -1 and errno. The name
    is that of a structure in Swift. */
 int lyco_lock(int file, int waits);

@@ -114,12 +114,17 @@ package struct AdapterConversion {
     var (sources, others, report) = try await prepared(progress: progress)
     let combination = AdapterCombination(settings.combination, names: names)
     report.leftOut = combination.leftOut(of: sources)
+    // Beside the work: it takes one thread the longer, the larger the sources are.
+    async let hashed = ConversionMetadata.provenance(of: adapters, settings)
     let modules = try await combination.combined(
       sources, threads: settings.threads, progress: progress)
     sources = []
     let stored = Set(adapters.flatMap(\.file.modules).map { $0.factorFormat })
     report.widened = modules.count { !stored.contains($0.factorFormat) }
-    var finished = try await finished(modules, others, report, for: output, progress)
+    var finished = try await finished(
+      modules, others, report,
+      ConversionMetadata(settings: settings, family: statedFamily, provenance: await hashed),
+      for: output, progress)
     try Task.checkCancellation()
     finished.report.files = finished.output.files.map(\.path.string)
     finished.report.bytes = finished.output.byteCount(metadata: finished.metadata)
@@ -129,15 +134,14 @@ package struct AdapterConversion {
   /// What is written, at ranks that keep within the limit of a file's size where there is one.
   private func finished(
     _ modules: [AdapterModule], _ others: [TensorView], _ report: ConversionReport,
-    for output: FilePath, _ progress: ProgressReporter
+    _ facts: ConversionMetadata, for output: FilePath, _ progress: ProgressReporter
   ) async throws -> Finished {
     let limit = settings.reshaping.sizeLimit
     // What is no module: the metadata, and tensors that are carried along with their entries. How long
     // names become in the format is known at the end alone; then a second round takes it into account.
     var reserved = 0
     if limit != nil {
-      let metadata = ConversionMetadata(settings: settings, family: statedFamily).metadata(
-        of: adapters, modules)
+      let metadata = facts.metadata(of: adapters, modules)
       reserved = AdapterWriter.byteCount(of: others, metadata: metadata)
     }
     while true {
@@ -165,8 +169,7 @@ package struct AdapterConversion {
         settings, from: formats[0], adapters.map(\.file), output: output)
       let stored = spelling.stored(reshaped.modules, losses: &report.losses)
       let result = try AdapterOutput(stored, others, spelled: spelling, to: output)
-      var metadata = ConversionMetadata(settings: settings, family: statedFamily).metadata(
-        of: adapters, stored)
+      var metadata = facts.metadata(of: adapters, stored)
       metadata?[StatedConfiguration.key] = nil
       if let entry = result.adapterMetadata {
         metadata = (metadata ?? [:]).merging([StatedConfiguration.key: entry]) { $1 }

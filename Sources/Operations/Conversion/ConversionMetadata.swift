@@ -10,6 +10,8 @@ struct ConversionMetadata {
   let settings: AdapterConversionSettings
   /// nil where it is not known, or names fit several: what is written in a header is taken for true.
   let family: ModelFamily?
+  /// What `provenance` says of the sources.
+  let provenance: [String: String]
 
   /// Keys that every adapter of kohya's scripts has (sd-scripts `SS_METADATA_MINIMUM_KEYS`).
   static let minimumKeys = [
@@ -41,7 +43,7 @@ struct ConversionMetadata {
     case .keep: metadata = combined(sources, network)
     case .minimal:
       metadata = minimal(sources, network)
-      if sources.count > 1 { metadata.merge(Self.provenance(of: sources)) { $1 } }
+      metadata.merge(provenance) { $1 }
     }
     return metadata.setting(settings.addedMetadata)
   }
@@ -81,7 +83,7 @@ struct ConversionMetadata {
       metadata["modelspec.title"] = Self.titles(of: sources)
     }
     metadata.merge(Self.entries(of: network, sources)) { $1 }
-    return metadata.merging(Self.provenance(of: sources)) { $1 }
+    return metadata.merging(provenance) { $1 }
   }
 
   /// What loaders need: kohya's minimum and what modelspec requires, filled in where the sources do
@@ -132,8 +134,12 @@ struct ConversionMetadata {
   }
 
   /// `modelspec.merged_from`, and for each source what it was and how strongly it took part, under the
-  /// key that sd-webui-supermerger writes.
-  private static func provenance(of sources: [WeightedAdapter]) -> [String: String] {
+  /// key that sd-webui-supermerger writes; nothing of a single one, or where no metadata are wanted.
+  /// - Complexity: O(bytes of the sources), which are hashed.
+  static func provenance(
+    of sources: [WeightedAdapter], _ settings: AdapterConversionSettings
+  ) -> [String: String] {
+    guard sources.count > 1, settings.metadata != .none else { return [:] }
     var entries = [
       "modelspec.merged_from": sources.map { title(of: $0.file) }.joined(separator: ", ")
     ]

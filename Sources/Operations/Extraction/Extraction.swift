@@ -171,7 +171,7 @@ package struct Extraction: Sendable {
     }
     let found = try algorithm.factorization(of: change, policy: policy, settings: settings)
     guard settings.allowsFull, found.algorithm != Full.name,
-      found.byteCount >= settings.byteCount(of: change.delta.count)
+      found.byteCount >= settings.byteCount(of: change.shape.count)
     else { return found }
     return Full.factorize(change, settings)
   }
@@ -179,13 +179,41 @@ package struct Extraction: Sendable {
   /// The change of an item, with its base where an algorithm needs that; nil if there is none.
   /// - Throws: `OperationError.notFinite`
   func change(of item: ExtractionPlan.Item) throws -> WeightChange? {
+    let metric = try plan.metric(of: item)
+    if metric == nil, let panels = panels(of: item), panels.energy.isFinite {
+      return panels.energy == 0 ? nil : WeightChange(panels, of: item.shape)
+    }
     guard let delta = try delta(of: item) else { return nil }
     let needsBase =
       item.policy != .full
       && (item.factorization.magnitudes != nil || item.algorithms.contains { $0.needsBase })
     return WeightChange(
       delta.tensor, energy: delta.energy, base: needsBase ? try plan.base.tensor(item.base) : nil,
-      metric: try plan.metric(of: item))
+      metric: metric)
+  }
+
+  /// tuned − base of an item as panels; nil where it is wanted, or to be had, as a tensor alone.
+  private func panels(of item: ExtractionPlan.Item) -> PanelMatrix? {
+    let rank: Int?
+    switch item.policy {
+    case .fixed(let wanted): rank = wanted
+    case .error: rank = nil
+    default: return nil
+    }
+    guard item.algorithms.count == 1, item.algorithms[0].readsPanels(item.factorization),
+      item.factorization.method.sketches(item.shape, rank: rank), item.omittedRows.isEmpty,
+      item.base.parts.count == 1, item.tuned.parts.count == 1
+    else { return nil }
+    let panels = BaseModel.panels(
+      of: (plan.tuned, item.tuned.parts[0].slot), minus: (plan.base, item.base.parts[0].slot))
+    if panels != nil { releasePages(of: item) }
+    return panels
+  }
+
+  /// A model of any size is read once: the pages that are done with need not stay.
+  private func releasePages(of item: ExtractionPlan.Item) {
+    for part in item.base.parts { plan.base.file.tensors[part.slot.key]?.releasePages() }
+    for part in item.tuned.parts { plan.tuned.file.tensors[part.slot.key]?.releasePages() }
   }
 
   /// tuned − base of an item, and its squared norm; nil where they agree.
@@ -198,9 +226,7 @@ package struct Extraction: Sendable {
         from: rows.lowerBound,
         with: Tensor(zeros: Shape([rows.count] + item.shape.dimensions.dropFirst())))
     }
-    // A model of any size is read once: the pages that are done with need not stay.
-    for part in item.base.parts { plan.base.file.tensors[part.slot.key]?.releasePages() }
-    for part in item.tuned.parts { plan.tuned.file.tensors[part.slot.key]?.releasePages() }
+    releasePages(of: item)
     let energy = delta.sumOfSquares
     guard energy.isFinite else {
       let (file, key) =

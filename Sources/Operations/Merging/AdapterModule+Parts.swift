@@ -1,12 +1,27 @@
 import Adapters
 import Checkpoints
 import LinearAlgebra
+import Safetensors
 import Tensors
 
 extension AdapterModule {
   /// Largest difference of two changes, relative to the change, for which they are the same one: what
   /// rounding factors to F16 may differ by.
   private static let tolerance = 1e-3
+
+  /// The module of some rows of a weight, so that no more than those is decoded of a factor that holds rows; nil where a
+  /// row of a factor does not stand for one of the weight.
+  func part(ofRows rows: Range<Int>, for weight: Shape) -> AdapterModule? {
+    let apart = WeightDecomposition<Tensor>.suffixes + [reshapeSuffix]
+    guard apart.allSatisfy({ views[$0.name] == nil }),
+      let suffixes = algorithm.storedRows(of: shapes), !suffixes.isEmpty,
+      suffixes.allSatisfy({ $1 == 1 && shapes[$0]?.rows == weight.rows })
+    else { return nil }
+    return replacing(
+      views.filter { !biasSuffixes.contains($0.key) }.reduce(into: [:]) { part, view in
+        part[view.key] = suffixes[view.key] == nil ? view.value : view.value.rows(rows)
+      })
+  }
 
   /// Whether another module changes some rows of a weight as this one does.
   /// - Parameters:

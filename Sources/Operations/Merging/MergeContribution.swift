@@ -38,6 +38,11 @@ package struct MergeContribution: Sendable {
   /// - Precondition: all rows, if it does not work by rows.
   /// - Throws: `CheckpointError`
   func adapter(rows: Range<Int>) throws(CheckpointError) -> Adapter {
+    if !isBias, rows != 0..<target.shape.rows,
+      let part = module.part(ofRows: rows, for: target.shape)
+    {
+      return try part.adapter(for: Shape([rows.count] + target.shape.dimensions.dropFirst()))
+    }
     let whole: Adapter
     if isBias, let change = try module.biasChange() {
       whole = Adapter(algorithm: Full.self, factors: change)

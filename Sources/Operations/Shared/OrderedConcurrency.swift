@@ -38,20 +38,45 @@ package func forEachInOrder<Item: Sendable, Output: Sendable>(
 
 /// The results of `transform` in the order of the items, computed `width` at a time.
 ///
-/// Items are started in descending order of `cost`, so that the workers finish together.
+/// Items are started in descending order of `cost`, so that the workers finish together; one that takes long keeps no
+/// other from being started. `finished` is called as they end.
+/// - Throws: the error of the item that was started first among those that fail, whatever ends first; what has not
+///   begun then is left. `CancellationError` if the task is cancelled.
 package func concurrentMap<Item: Sendable, Result: Sendable>(
   _ items: [Item], width: Int, cost: (Item) -> Int,
   transform: @escaping @Sendable (Item) throws -> Result,
   finished: (Item) -> Void = { _ in }
 ) async throws -> [Result] {
+  precondition(width > 0, "width \(width)")
   let costs = items.map(cost)
   let order = items.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
   var results = [Result?](repeating: nil, count: items.count)
-  try await forEachInOrder(
-    order, width: width, transform: { try transform(items[$0]) },
-    consume: {
-      results[$0] = $1
-      finished(items[$0])
-    })
+  try await withThrowingTaskGroup(of: (Int, Swift.Result<Result, any Error>).self) { group in
+    var started = 0
+    // What is started is a beginning of `order`, so that the first failing item is among it as soon as any fails.
+    var failure: (place: Int, error: any Error)?
+    func startNext() {
+      guard failure == nil, started < order.count else { return }
+      let (place, item) = (started, items[order[started]])
+      started += 1
+      group.addTask {
+        try Task.checkCancellation()
+        return (place, Swift.Result { try transform(item) })
+      }
+    }
+    for _ in 0..<width { startNext() }
+    while let (place, result) = try await group.next() {
+      try Task.checkCancellation()
+      switch result {
+      case .success(let result):
+        results[order[place]] = result
+        finished(items[order[place]])
+      case .failure(let error) where place < failure?.place ?? .max: failure = (place, error)
+      case .failure: break
+      }
+      startNext()
+    }
+    if let failure { throw failure.error }
+  }
   return results.compactMap { $0 }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import ModelFamilies
 
 /// Options as kohya's scripts are given them: names with their values, each name once.
@@ -25,7 +26,7 @@ struct ScriptArguments {
   ///   - options: what there is.
   /// - Throws: `ValidationError` for a shortened name that could be several.
   init(reading arguments: [String], _ options: ScriptVocabulary) throws {
-    var remaining = Self.withoutLauncher(arguments)[...]
+    var remaining = PastedCommand.withoutLauncher(arguments)[...]
     while let argument = remaining.popFirst() {
       guard argument != "--" else {
         rest += [argument] + remaining
@@ -59,35 +60,6 @@ struct ScriptArguments {
         set(name, isNumeric ? values.flatMap { Self.parts(of: $0) } : values)
       }
     }
-  }
-
-  /// Programs that start others in an environment, with options of their own before those.
-  private static let launchers: Set<String> = [
-    "uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "conda", "mamba", "micromamba", "env",
-  ]
-
-  /// A pasted command from where Python or accelerate begins, or the script itself.
-  private static func withoutLauncher(_ arguments: [String]) -> [String] {
-    guard let first = arguments.first.map(program), launchers.contains(first) else {
-      return arguments
-    }
-    guard let script = arguments.firstIndex(where: { $0.hasSuffix(".py") }) else {
-      return arguments
-    }
-    let start = arguments[..<script].lastIndex {
-      pythons.contains(program($0)) || accelerates.contains(program($0))
-    }
-    return Array(arguments[(start ?? script)...])
-  }
-
-  private static let pythons: Set<String> = ["python", "python3", "python.exe", "py"]
-  private static let accelerates: Set<String> = [
-    "accelerate", "accelerate.exe", "accelerate.commands.launch",
-  ]
-
-  /// The name of a program without the folder it lies in.
-  private static func program(_ word: String) -> String {
-    word.split { $0 == "/" || $0 == "\\" }.last.map(String.init) ?? ""
   }
 
   /// A value that may be a negative number, and else is no option.
@@ -133,16 +105,17 @@ struct ScriptArguments {
   /// - Throws: `ValidationError` for a script that trains another model, or none that is known
   mutating func dropScript() throws {
     var words = rest[...]
-    if let first = words.first.map(Self.program), Self.pythons.contains(first) {
+    if let first = words.first.map(PastedCommand.program), PastedCommand.pythons.contains(first) {
       words.removeFirst()
       // `-m` itself is an option.
       words = words.drop { $0 == "-m" }
     }
-    if let first = words.first.map(Self.program), Self.accelerates.contains(first) {
+    if let first = words.first.map(PastedCommand.program), PastedCommand.accelerates.contains(first)
+    {
       words.removeFirst()
       if words.first == "launch" { words.removeFirst() }
     }
-    guard let script = words.first.map(Self.program) else { return }
+    guard let script = words.first.map(PastedCommand.program) else { return }
     guard !ModelFamily.all(trainedBy: script).isEmpty else {
       if let model = OtherModel.model(ofScript: script) {
         throw ValidationError(OtherModel.refusal(of: "'\(script)'", model: model))

@@ -22,6 +22,10 @@ extension LoRA: ExtractableAlgorithm {
       return factors
     })
 
+  package static func readsPanels(_ settings: FactorizationSettings) -> Bool {
+    !settings.tucker && settings.residualSparsity == nil && settings.magnitudes == nil
+  }
+
   /// The best factors of a delta at the rank that the policy chooses, by truncated SVD (Eckart and
   /// Young 1936): up = U Σ, down = Vᵀ, alpha = rank, as LyCORIS stores them.
   ///
@@ -29,24 +33,26 @@ extension LoRA: ExtractableAlgorithm {
   package static func factorize(
     _ change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
-    let (delta, energy, matrix) = (change.delta, change.energy, change.matrix)
+    let matrix = change.shape.asMatrix
     guard policy != .full else {
       return Full.factorize(change, settings)
     }
-    let (svd, leading) = try truncated(matrix, energy, policy, settings)
+    let (svd, leading) = try truncated(change, policy, settings)
     let rank = svd.s.count
-    let bytes = rank * (matrix.shape.rows + matrix.shape.columns)
+    let bytes = rank * (matrix.rows + matrix.columns)
     guard !settings.allowsFull || bytes < matrix.count else {
       return Full.factorize(change, settings)
     }
-    if settings.tucker, let core = try tuckerFactorize(delta, energy, svd, policy, settings) {
+    if settings.tucker,
+      let core = try tuckerFactorize(change.delta, change.energy, svd, policy, settings)
+    {
       return core
     }
-    var found = factorization(of: delta, energy, svd, settings)
+    var found = factorization(of: change, svd, settings)
     if settings.residualSparsity == nil { found.leading = leading }
     // Rounding to the stored format may lift an error that was just below the bound above it.
     if case .error(let bound) = policy, found.relativeError > bound,
-      rank < min(settings.maximumRank ?? .max, matrix.shape.rows, matrix.shape.columns)
+      rank < min(settings.maximumRank ?? .max, matrix.rows, matrix.columns)
     {
       return try factorize(change, policy: .fixed(rank + 1), settings: settings)
     }
@@ -57,13 +63,9 @@ extension LoRA: ExtractableAlgorithm {
   package static func options(
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption] {
-    let matrix = change.matrix
     let values =
       settings.method == .exact
-      ? try matrix.singularValues()
-      : try matrix.truncatedSVD(
-        rank: depth, method: settings.method, seed: settings.seed, energy: change.energy
-      ).s
+      ? try change.matrix.singularValues() : try change.truncatedSVD(rank: depth, settings).s
     return options(
       of: values.prefix(depth), shape: change.shape, energy: change.energy, settings: settings)
   }
@@ -90,44 +92,43 @@ extension LoRA: ExtractableAlgorithm {
 
   /// - Returns: the triplets that the policy asks for, and the singular values that were found for that.
   private static func truncated(
-    _ matrix: Tensor, _ energy: Double, _ policy: RankPolicy, _ settings: FactorizationSettings
+    _ change: WeightChange, _ policy: RankPolicy, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> (svd: SVD, leading: [Float]) {
+    let matrix = change.shape.asMatrix
     var rank: Int
     var spectrum: [Float]?
     switch policy {
     case .error(let error):
-      let svd = try matrix.truncatedSVD(
-        relativeError: error, maximumRank: settings.maximumRank, method: settings.method,
-        seed: settings.seed, energy: energy)
+      let svd = try change.truncatedSVD(relativeError: error, settings)
       return (svd, svd.s)
-    case .full: rank = min(matrix.shape.rows, matrix.shape.columns)
-    case .fixed(let wanted): rank = min(max(wanted, 1), matrix.shape.rows, matrix.shape.columns)
+    case .full: rank = min(matrix.rows, matrix.columns)
+    case .fixed(let wanted): rank = min(max(wanted, 1), matrix.rows, matrix.columns)
     case .threshold, .ratio, .quantile, .norm:
-      let values = try matrix.singularValues()
+      let values = try change.matrix.singularValues()
       rank = policy.rank(of: values)
       spectrum = values
     }
     if let cap = settings.maximumRank { rank = min(rank, max(cap, 1)) }
-    let svd = try matrix.truncatedSVD(
-      rank: rank, method: settings.method, seed: settings.seed, energy: energy)
+    let svd = try change.truncatedSVD(rank: rank, settings)
     return (svd, spectrum ?? svd.s)
   }
 
   /// Stores an SVD of the delta as up, down and alpha, and a residual where one is asked for.
   private static func factorization(
-    of delta: Tensor, _ energy: Double, _ svd: SVD, _ settings: FactorizationSettings
+    of change: WeightChange, _ svd: SVD, _ settings: FactorizationSettings
   ) -> Factorization {
+    let (shape, energy) = (change.shape, change.energy)
     let rank = svd.s.count
     let up = storedUp(svd, as: settings.storage)
     let down = EncodedTensor(svd.vt, as: settings.storage)
     var factors = [
-      stored(LoRA.up, up.stored, as: upShape(rank: rank, for: delta.shape)),
-      stored(LoRA.down, down, as: Shape([rank] + delta.shape.dimensions.dropFirst())),
+      stored(LoRA.up, up.stored, as: upShape(rank: rank, for: shape)),
+      stored(LoRA.down, down, as: Shape([rank] + shape.dimensions.dropFirst())),
       storedAlpha(rank),
     ]
     var squaredError = estimatedError(energy, svd, up: up, down: down)
     if settings.residualSparsity != nil || squaredError < exactBelow * energy {
-      var rest = delta.reshaped(delta.shape.asMatrix)
+      var rest = change.matrix
       rest = rest.adding(product: up.stored.decoded(), down.decoded(), times: -1)
       if let sparsity = settings.residualSparsity {
         let residual = SparseResidual(largestOf: rest, sparsity: sparsity)
