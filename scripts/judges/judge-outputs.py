@@ -5,8 +5,8 @@ Fixtures/real/fashion-ddpm, whose graph no tool here has: the moments are taken 
 usage: judge-outputs.py BINDIR [--ranks 4 8] [--seeds 4] [--samples 8] [--inputs-alone] [--save FILE]
 
 The fine-tune draws --samples pictures of its class from noise, by 25 steps and with the class left out as well; what
-every linear layer and convolution reads on the way, and the gradients of its outputs of a random sum of the
-prediction, are summed up as docs/lyco-extract.md says. For each rank: an SVD of the weights and one weighed by these
+every linear layer and convolution reads on the way, and the gradients of its outputs of a random sum of what the
+guided prediction makes of the clean picture, are summed up as docs/lyco-extract.md says. For each rank: an SVD of the weights and one weighed by these
 moments, of the same rank and so of the same bytes; pictures of 100 that are bags, for each seed, and the mean. The
 class token is the fine-tune's, biases and norms stay the base's, as in evaluate.py. --save keeps the moments.
 
@@ -25,6 +25,7 @@ import judging
 
 PAIR = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "real" / "fashion-ddpm"
 TOKEN, BAG, NONE = "tok.weight", 8, 10
+LIMIT = 25  # of the noise's power over the picture's, beyond which steps count alike
 GAIN = 8  # bags of 100 that the weighed extraction must have more
 
 
@@ -85,13 +86,16 @@ def gather(evaluation, weights, samples, takes_gradients):
     for index, step in enumerate(steps):
         with torch.set_grad_enabled(takes_gradients):
             both = model(torch.cat([x, x]), torch.full((2 * samples,), int(step)), classes)
+        a = evaluation.alphas[step]
         if takes_gradients:
-            # Terms of mean 0 and variance 1 make the expected square of the sum that of the prediction.
-            (both * torch.randn(both.shape, generator=generator)).sum().backward()
+            # Terms of mean 0 and variance 1 make the expected square of the sum that of what is summed up: the guided
+            # prediction, as what it makes of the clean picture, where much noise is limited.
+            guided = both[samples:] + 2 * (both[:samples] - both[samples:])
+            share = min(float((1 - a) / a), LIMIT)
+            (guided * torch.randn(guided.shape, generator=generator)).sum().mul(share ** 0.5).backward()
             model.zero_grad()
         towards, away = both.detach().chunk(2)
         noise = away + 2 * (towards - away)
-        a = evaluation.alphas[step]
         clean = ((x - (1 - a).sqrt() * noise) / a.sqrt()).clamp(-1, 1)
         noise = (x - a.sqrt() * clean) / (1 - a).sqrt()
         b = evaluation.alphas[steps[index + 1]] if index + 1 < len(steps) else torch.tensor(1.0)
