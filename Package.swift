@@ -30,17 +30,6 @@ let orderedCollections = Target.Dependency.product(
 let heaps = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
-/// Swift's runtime is a part of every tool: it starts in half the time, and runs where no Swift is. Not where tests are
-/// built, since what a test depends on is linked into the bundle of all tests in the same way.
-let ownRuntime: [LinkerSetting] =
-  isTested
-  ? []
-  : [
-    .unsafeFlags(
-      ["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims", "-use-ld=lld"],
-      .when(platforms: [.linux], configuration: .release))
-  ]
-
 /// One command line tool: words only, the work is in `Operations`.
 func tool(_ name: String, _ others: Target.Dependency...) -> Target {
   .executableTarget(
@@ -50,7 +39,7 @@ func tool(_ name: String, _ others: Target.Dependency...) -> Target {
       "ModelFamilies", "Adapters",
       "LinearAlgebra", "Patterns", "Tensors", argumentParser, systemPackage,
     ] + others,
-    swiftSettings: house, linkerSettings: ownRuntime)
+    swiftSettings: house)
 }
 
 let package = Package(
@@ -211,7 +200,7 @@ let package = Package(
         "Tensors", "CPlatform", "Machine", "TOML",
         argumentParser, systemPackage,
       ],
-      swiftSettings: house, linkerSettings: ownRuntime),
+      swiftSettings: house),
 
     .executableTarget(
       name: "lyco-sample",
@@ -220,7 +209,7 @@ let package = Package(
         "Checkpoints", "Safetensors", "ModelFamilies", "LinearAlgebra", "CPlatform", "Machine",
         argumentParser, systemPackage,
       ],
-      swiftSettings: house, linkerSettings: ownRuntime),
+      swiftSettings: house),
 
     // MARK: Tests
     .target(name: "FileFaults", path: "Tests/FileFaults", linkerSettings: [.linkedLibrary("dl")]),

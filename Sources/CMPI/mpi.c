@@ -223,12 +223,18 @@ static void end_watch(void) {
   watch.is_running = 0;
 }
 
-void lyco_mpi_finish(void) {
+static atomic_int is_aborted;
+
+static void finish(void) {
+  if (is_aborted) return;
   end_watch();
   mpi.Finalize();
 }
 
+void lyco_mpi_finish_at_exit(void) { atexit(finish); }
+
 void lyco_mpi_abort(int status) {
+  is_aborted = 1;
   // Where what started the ranks is out of reach as well, this one ends nevertheless.
   signal(SIGALRM, SIG_DFL);
   alarm(2);

@@ -78,8 +78,9 @@ package final class MPICommunicator: Communicator, @unchecked Sendable {
       }, context)
   }
 
-  /// Leaves the others. All ranks have to, whether the run failed or not; nothing is to be called after it.
-  package func finish() { if !isBroken { lyco_mpi_finish() } }
+  /// Leaves the others at the end of the process, after its last word: mpirun ends all ranks once one has ended with a
+  /// fault. All ranks have to, whether the run failed or not; no other call is to come after it.
+  package func finishAtExit() { if !isBroken { lyco_mpi_finish_at_exit() } }
 
   package func gather(_ message: [UInt8]) throws(RankFailure) -> [[UInt8]] {
     try exchange(message, onlyToFirst: false)

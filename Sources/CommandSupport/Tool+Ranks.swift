@@ -53,7 +53,7 @@ extension Tool {
       StandardError.say("Error: rank \(LaunchEnvironment.current.rank): \(error)")
       throw ExitCode.failure
     }
-    defer { (ranks as? MPICommunicator)?.finish() }
+    defer { (ranks as? MPICommunicator)?.finishAtExit() }
     guard ranks.count > 1 else { return try await body(ranks) }
     do {
       let result = try await body(ranks)

@@ -1,5 +1,4 @@
 import CKernels
-private import COpenBLAS
 import Tensors
 
 /// U·A and U·A·Aᵀ for some vectors U on the shorter side of a matrix A, turned so that it is wide.
@@ -45,7 +44,7 @@ struct GramProduct {
       guard let vectors = vectors.baseAddress else { return }
       for first in stride(from: 0, to: size, by: group) {
         let offset = first * short
-        unsafe transpose(group, short, vectors + offset, short, sources + offset, group)
+        unsafe copyTransposed(group, short, vectors + offset, short, sources + offset, group)
       }
     }
     unsafe matrix.elements.withUnsafeBufferPointer { a in
@@ -60,7 +59,7 @@ struct GramProduct {
             unsafe lyco_add_panel_products(
               strip, count, short, sources + offset, products, sums + offset,
               strip + count * panelCount)
-            unsafe transpose(
+            unsafe copyTransposed(
               min(count * PanelMatrix.width, long - from), group, products, group,
               images + first * long + from, long)
           }
@@ -71,7 +70,7 @@ struct GramProduct {
       guard let powers = powers.baseAddress else { return }
       for first in stride(from: 0, to: size, by: group) {
         let offset = first * short
-        unsafe transpose(short, group, sums + offset, group, powers + offset, short)
+        unsafe copyTransposed(short, group, sums + offset, group, powers + offset, short)
       }
     }
   }
@@ -80,14 +79,4 @@ struct GramProduct {
     unsafe UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 64)
       .bindMemory(to: Float.self, capacity: count)
   }
-}
-
-/// target[j, i] ← source[i, j] for a matrix `[rows, columns]` and the lengths of both's rows.
-private func transpose(
-  _ rows: Int, _ columns: Int, _ source: UnsafePointer<Float>, _ sourceStride: Int,
-  _ target: UnsafeMutablePointer<Float>, _ targetStride: Int
-) {
-  unsafe cblas_somatcopy(
-    CblasRowMajor, CblasTrans, blasint(rows), blasint(columns), 1, source, blasint(sourceStride),
-    target, blasint(targetStride))
 }

@@ -1,4 +1,3 @@
-private import COpenBLAS
 package import Tensors
 
 extension Tensor: TensorAlgebra {
@@ -10,9 +9,8 @@ extension Tensor: TensorAlgebra {
     if m == 1 || n == 1 { return reshaped([n, m]) }
     return unsafe Tensor(uninitialized: [n, m]) { target in
       unsafe elements.withUnsafeBufferPointer { source in
-        unsafe cblas_somatcopy(
-          CblasRowMajor, CblasTrans, blasint(m), blasint(n), 1, source.baseAddress, blasint(n),
-          target.baseAddress, blasint(m))
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        unsafe copyTransposed(m, n, source, n, target, m)
       }
     }
   }

@@ -1,4 +1,3 @@
-private import COpenBLAS
 package import Tensors
 
 extension Tensor {
@@ -28,9 +27,7 @@ extension Tensor {
         let tile = 16
         for i in 0..<a {
           guard d > 1 else {
-            unsafe cblas_somatcopy(
-              CblasRowMajor, CblasTrans, blasint(b), blasint(c), 1, source + i * b * c, blasint(c),
-              target + i * b * c, blasint(b))
+            unsafe copyTransposed(b, c, source + i * b * c, c, target + i * b * c, b)
             continue
           }
           for j in stride(from: 0, to: b, by: tile) {

@@ -2,6 +2,8 @@
 struct AdapterModuleNames {
   /// Evenly spread over the adapter: as many as tell it.
   let sample: [String]
+  /// Of each, what it is without the words of wrappers.
+  private let spellings: [[String]]
   /// One module of every kind: those whose names differ in numbers alone and whose widths are equal
   /// are the same.
   private let kinds: [(name: [UInt8], module: NamedModule)]
@@ -15,6 +17,7 @@ struct AdapterModuleNames {
     names = modules.map { $0.name.utf8.underscored }
     let step = max(1, modules.count / AdapterModuleNames.sampleSize)
     sample = stride(from: 0, to: modules.count, by: step).map { modules[$0].name }
+    spellings = sample.map(\.spellings)
     var seen: Set<[UInt8]> = []
     kinds = zip(names, modules).compactMap { name, module in
       let letters = name.filter { !$0.isDigit }
@@ -48,8 +51,8 @@ struct AdapterModuleNames {
 
   /// Counts the names of the sample that the family knows.
   func candidate(_ family: FamilyTables, _ metadata: [String: String]) -> AdapterCandidate {
-    let places = sample.map { name in
-      (name, name.spellings.lazy.map { family.places(named: $0) }.first { !$0.isEmpty } ?? [])
+    let places = zip(sample, spellings).map { name, spellings in
+      (name, spellings.lazy.map { family.places(named: $0) }.first { !$0.isEmpty } ?? [])
     }
     let entry = StatedFamily.entries(of: metadata).compactMap { entry in
       family.definition.adapters.metadata.filter { entry.value.hasPrefix($0) }

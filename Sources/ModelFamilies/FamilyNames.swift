@@ -19,11 +19,12 @@ package struct FamilyNames: Sendable {
   ///
   /// The name of a component's folder and a slash may stand before it: `text_encoder_2/base_model.model.…`.
   package func places(named name: String) -> [ModulePlace] {
-    for spelling in name.spellings {
+    let spellings = name.spellings
+    for spelling in spellings {
       let found = placesInFolder(spelling)
       if !found.isEmpty { return found }
     }
-    for spelling in name.spellings {
+    for spelling in spellings {
       let found = places(spelled: spelling)
       if !found.isEmpty { return found }
     }

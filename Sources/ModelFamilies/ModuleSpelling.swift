@@ -6,7 +6,13 @@ extension String {
   /// Sources: PEFT `peft_model.py`; diffusers `loaders/lora_conversion_utils.py` and, before 0.20,
   /// `models/attention_processor.py`; ComfyUI `lora.py`, `model_lora_keys_unet`.
   var spellings: [String] {
-    guard contains(".") else { return [self] }
+    let words = split(separator: ".", omittingEmptySubsequences: false)
+    guard words.count > 1 else { return [self] }
+    // Most names have one spelling, and are looked at once for each family.
+    guard
+      Self.roots.contains(words[0]) || words[0].contains("/")
+        || words.contains(where: Self.special.contains)
+    else { return [self] }
     var found = [self]
     func add(_ spelling: String) {
       if found.last != spelling { found.append(spelling) }
@@ -40,12 +46,20 @@ extension String {
     "model", "pipe", "unet", "transformer", "diffusion_model",
   ]
 
-  /// The name without what wrappers around a model leave in it: compilation, data parallelism,
-  /// sharding, and the name of a PEFT adapter.
+  /// What wrappers around a model leave in its names: compilation, data parallelism, sharding, and the name of a PEFT
+  /// adapter.
+  private static let wrappers: Set<Substring> = [
+    "_orig_mod", "module", "_fsdp_wrapped_module", "default",
+  ]
+
+  /// Words of a name with other spellings, beside roots and folders at its begin.
+  private static let special: Set<Substring> = wrappers.union([
+    "processor", "self_attn", "base_model",
+  ])
+
   private var withoutWrappers: String {
-    let wrappers: Set<Substring> = ["_orig_mod", "module", "_fsdp_wrapped_module", "default"]
     let parts = split(separator: ".", omittingEmptySubsequences: false)
-    let kept = parts.filter { !wrappers.contains($0) }
+    let kept = parts.filter { !Self.wrappers.contains($0) }
     return kept.count == parts.count ? self : kept.joined(separator: ".")
   }
 }

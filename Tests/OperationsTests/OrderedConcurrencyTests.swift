@@ -3,7 +3,9 @@ import Operations
 import Synchronization
 import Testing
 
-@Suite struct OrderedConcurrencyTests {
+/// One test after the other: an item that waits for others holds one of the pool's few threads, and two such tests would
+/// wait for each other's.
+@Suite(.serialized) struct OrderedConcurrencyTests {
   struct Failure: Error, Equatable {
     let item: Int
   }
@@ -15,6 +17,15 @@ import Testing
     func enter() { counts.withLock { $0 = ($0.running + 1, max($0.most, $0.running + 1)) } }
     func leave() { counts.withLock { $0.running -= 1 } }
     var most: Int { counts.withLock { $0.most } }
+  }
+
+  /// Holds the thread until something is so, for 20 s at most: what makes it so may need a thread that other suites hold.
+  private static func hold(until isSo: () -> Bool) {
+    var milliseconds = 0
+    while !isSo(), milliseconds < 20_000 {
+      usleep(1000)
+      milliseconds += 1
+    }
   }
 
   @Test(arguments: [1, 2, 3, 8, 200])
@@ -62,7 +73,7 @@ import Testing
     let hasFailed = Mutex(false)
     await #expect(throws: Failure(item: 1)) {
       try await forEachInOrder(Array(0..<50), width: 3) { item in
-        if item == 1 { while !hasFailed.withLock({ $0 }) { usleep(1000) } }
+        if item == 1 { Self.hold { hasFailed.withLock { $0 } } }
         if item == 2 { hasFailed.withLock { $0 = true } }
         if item == 1 || item == 2 { throw Failure(item: item) }
         return item
@@ -111,7 +122,7 @@ import Testing
     let found = try await concurrentMap(
       Array(0..<40), width: 2, cost: { -$0 },
       transform: { item in
-        if item == 0 { while done.withLock({ $0 }) < 39 { usleep(1000) } }
+        if item == 0 { Self.hold { done.withLock { $0 } == 39 } }
         done.withLock { $0 += 1 }
         return item
       })
@@ -127,7 +138,7 @@ import Testing
         Array(0..<50), width: 3, cost: { -$0 },
         transform: { item in
           started.withLock { $0 += 1 }
-          if item == 1 { while !hasFailed.withLock({ $0 }) { usleep(1000) } }
+          if item == 1 { Self.hold { hasFailed.withLock { $0 } } }
           if item == 2 { hasFailed.withLock { $0 = true } }
           if item == 1 || item == 2 { throw Failure(item: item) }
           return item

@@ -68,6 +68,6 @@ int main(int argc, char **arguments) {
   if (rank == 0)
     printf("{\"ranks\": %d, \"bytes\": %zu, \"ordered_ms\": %.2f, \"allreduce_ms\": %.2f}\n", size,
            count * sizeof(float), 1e3 * times[0][rounds / 2], 1e3 * times[1][rounds / 2]);
-  lyco_mpi_finish();
+  lyco_mpi_finish_at_exit();
   return 0;
 }

@@ -36,8 +36,9 @@ const char *lyco_mpi_error(int code);
    lost: called once on that thread, with the rank. */
 int lyco_mpi_watch(double seconds, void (*lost)(int rank, void *context), void *context);
 
-/* Leaves the other ranks; all have to. */
-void lyco_mpi_finish(void);
+/* Leaves the other ranks when the process ends by exit; all have to, and each waits there for the others. So none ends
+   before the last word of another, which mpirun would not let through any more. */
+void lyco_mpi_finish_at_exit(void);
 
 /* Ends all ranks at once. */
 void lyco_mpi_abort(int status);
