@@ -5,6 +5,9 @@ package import Tensors
 package struct SymmetricSum: Sendable {
   private var triangle: Tensor
 
+  /// Rows that are mirrored at a time.
+  private static let band = 64
+
   package init(order: Int) { triangle = Tensor(zeros: [order, order]) }
 
   /// Adds AᵀA.
@@ -23,8 +26,19 @@ package struct SymmetricSum: Sendable {
   package consuming func whole(times factor: Float) -> Tensor {
     var result = triangle * factor
     let n = result.shape.rows
-    for i in 0..<n {
-      for j in 0..<i { result.elements[j * n + i] = result.elements[i * n + j] }
+    unsafe result.elements.withUnsafeMutableBufferPointer { elements in
+      guard let elements = elements.baseAddress else { return }
+      for first in stride(from: 0, to: n, by: Self.band) {
+        let end = min(first + Self.band, n)
+        // What lies left of a band, above its columns; then the square on the diagonal.
+        if first > 0 {
+          unsafe copyTransposed(
+            end - first, first, elements + first * n, n, elements + first, n)
+        }
+        for i in first..<end {
+          for j in first..<i { unsafe elements[j * n + i] = elements[i * n + j] }
+        }
+      }
     }
     return result
   }

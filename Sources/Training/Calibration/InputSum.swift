@@ -92,14 +92,14 @@ final class InputSum {
     let patches = grid.patches(of: x, at: taken)
     rows += taken.count
     if form.isWhole {
-      sum.add(
-        patches.reshaped([taken.count, grid.size, form.width]).swappedLastAxes().reshaped([
-          taken.count, form.order,
-        ]))
+      // Channels before places, as in a weight.
+      sum.add(patches.transposed().reshaped([taken.count, form.order]))
     } else {
       // The channels of the place in the middle, and how places go together.
-      sum.add(patches.rows(of: grid.middle, among: grid.size, width: form.width))
-      patches.addPlaceProducts(to: &kernel, size: grid.size, width: form.width)
+      sum.add(
+        patches.rows(grid.middle..<grid.middle + 1).reshaped([taken.count, form.width]))
+      let products = patches.matmulTransposed(patches)
+      for index in kernel.indices { kernel[index] += Double(products.elements[index]) }
     }
   }
 
