@@ -122,6 +122,28 @@ import Testing
     #expect(error > 0 && error < 1)
   }
 
+  /// Every rank runs the model, and factorizes its share by what it found.
+  @Test func ranksWriteTheSameBytes() throws {
+    let folder = TemporaryFolder()
+    let tuned = try Self.writeTuned(in: folder)
+    for (ranks, name) in [(1, "one"), (2, "two")] {
+      let run = try RankedRun(
+        "lyco-extract",
+        [
+          Self.tiny.string, tuned, "-o", folder.file("\(name).safetensors").string, "--family",
+          "sd1", "--linear_dim", "2", "--calibrate", Self.images, "--calibration_samples", "2",
+          "--save_statistics", folder.file("\(name)-moments.safetensors").string,
+          "--no_metadata", "--quiet", "--threads", "1",
+        ], ranks: ranks)
+      #expect(run.end() == 0, "\(run.allErrors)")
+    }
+    for ending in [".safetensors", "-moments.safetensors"] {
+      #expect(
+        try contents(of: folder.file("one" + ending))
+          == contents(of: folder.file("two" + ending)), "\(ending)")
+    }
+  }
+
   @Test(arguments: [
     (["--calibrate", "nowhere"], 64, "expected a folder of pictures"),
     (["--calibrate", "random", "--use_sparse_bias"], 64, "says nothing of outputs"),
