@@ -187,7 +187,7 @@ let package = Package(
       swiftSettings: house),
 
     // MARK: Tools
-    tool("lyco-extract", "CPlatform"),
+    tool("lyco-extract", "CPlatform", "Training", "Sampling", "Pipelines"),
     tool("lyco-merge"),
     tool("lyco-convert"),
     tool("lyco-inspect"),

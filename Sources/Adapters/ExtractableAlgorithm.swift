@@ -31,9 +31,14 @@ package protocol ExtractableAlgorithm: AdapterAlgorithm {
   static func sampledShare(
     of change: WeightChange, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Double
+
+  /// How `factorize`, which knows no metric, is brought to make the error of outputs small; nil where it cannot.
+  static var weighing: OutputWeighing? { get }
 }
 
 extension ExtractableAlgorithm {
+  package static var weighing: OutputWeighing? { nil }
+
   package static func sampledShare(
     of change: WeightChange, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Double { 1 }
@@ -88,27 +93,39 @@ extension Factorization {
     measuring factors: [Factor], of algorithm: any AdapterAlgorithm.Type, rank: Int?,
     for change: WeightChange, iterations: Int? = nil, detail: String? = nil
   ) {
+    let (squaredError, weights) = Self.squaredError(of: factors, algorithm, for: change)
     self.init(
       algorithm: algorithm.name, factors: factors, rank: rank, energy: change.energy,
-      squaredError: Self.squaredError(of: factors, algorithm, for: change), iterations: iterations,
-      detail: detail)
+      squaredError: squaredError, iterations: iterations, detail: detail)
+    if change.metric != nil {
+      self.weights = WeightError(energy: change.weightEnergy, squaredError: weights)
+    }
   }
 
-  /// ‖W' − tuned‖²_F of stored tensors.
-  package static func squaredError(
+  /// ‖W' − tuned‖²_F of stored tensors, and the same of the weights where a metric measures it.
+  private static func squaredError(
     of factors: [Factor], _ algorithm: any AdapterAlgorithm.Type, for change: WeightChange
-  ) -> Double {
+  ) -> (measured: Double, weights: Double) {
+    let (found, wanted) = adapted(factors, algorithm, for: change)
+    let weights = found.squaredDistance(to: wanted)
+    return (change.metric?.energy(of: found.adding(wanted, times: -1)) ?? weights, weights)
+  }
+
+  /// What a reader makes of stored tensors, and what it should be: both weights, or changes of them.
+  private static func adapted(
+    _ factors: [Factor], _ algorithm: any AdapterAlgorithm.Type, for change: WeightChange
+  ) -> (found: Tensor, wanted: Tensor) {
     var tensors: [String: Tensor] = [:]
     for factor in factors { tensors[factor.suffix] = factor.tensor.decoded() }
     let alpha = tensors.removeValue(forKey: alphaSuffix.name)?.elements.first
     do throws(AdapterError) {
       let adapter = try Adapter(algorithm, tensors, alpha: alpha, for: change.shape)
       if adapter.isAdditive {
-        return try adapter.adapt(weight: Tensor(zeros: change.shape), multiplier: 1)
-          .squaredDistance(to: change.delta)
+        return (
+          try adapter.adapt(weight: Tensor(zeros: change.shape), multiplier: 1), change.delta
+        )
       }
-      return try adapter.adapt(weight: change.base, multiplier: 1)
-        .squaredDistance(to: change.tuned)
+      return (try adapter.adapt(weight: change.base, multiplier: 1), change.tuned)
     } catch {
       preconditionFailure("\(algorithm.name) stored what it cannot read: \(error)")
     }

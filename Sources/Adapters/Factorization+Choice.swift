@@ -8,7 +8,7 @@ extension ExtractableAlgorithm {
     of change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
     guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
-      return try factorize(change, policy: policy, settings: settings)
+      return try fitted(to: change, policy: policy, settings: settings)
     }
     return try WeightDecomposition<Tensor>.factorize(
       change, with: self, along: axis, policy: policy, settings: settings)
@@ -21,7 +21,8 @@ extension ExtractableAlgorithm {
   package static func storedOptions(
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption] {
-    let options = try options(for: change, depth: depth, settings: settings)
+    let options = try options(
+      for: weighing?.whitened(change) ?? change, depth: depth, settings: settings)
     guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
       return options
     }
@@ -52,10 +53,13 @@ extension Factorization {
       var options: [ExtractionOption] = []
       let depth = try Self.depth(for: change, bound: bound, settings)
       for algorithm in algorithms {
-        guard
+        // A sample knows nothing of outputs.
+        if change.metric == nil,
           try algorithm.sampledShare(of: change, settings: settings) + Self.samplingError
-            >= 1 - bound * bound
-        else { continue }
+            < 1 - bound * bound
+        {
+          continue
+        }
         options += try algorithm.storedOptions(for: change, depth: depth, settings: settings)
       }
       let fitting = options.enumerated().filter {
@@ -92,7 +96,7 @@ extension Factorization {
   private static func depth(
     for change: WeightChange, bound: Double, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Int {
-    try change.matrix.truncatedSVD(
+    try change.measured.reshaped(change.shape.asMatrix).truncatedSVD(
       relativeError: bound, method: settings.method, seed: settings.seed, energy: change.energy
     ).s.count + 2
   }

@@ -18,7 +18,7 @@ package struct Factorization: Sendable {
   package var factors: [Factor]
   /// nil where the delta is stored whole.
   package let rank: Int?
-  /// ‖Δ‖²_F of the delta.
+  /// ‖Δ‖²_F of the delta; of what it does to outputs, where inputs are known.
   package let energy: Double
   /// ‖Δ − Δ'‖²_F, where Δ' is what a reader of the stored factors computes.
   package let squaredError: Double
@@ -28,6 +28,24 @@ package struct Factorization: Sendable {
   package let detail: String?
   /// All singular values of the change, descending, where the method finds them.
   package var spectrum: [Float]?
+  /// The same of the weights, where `energy` and `squaredError` are those of outputs.
+  package var weights: WeightError?
+
+  package struct WeightError: Equatable, Sendable {
+    package let energy: Double
+    package let squaredError: Double
+
+    package init(energy: Double, squaredError: Double) {
+      self.energy = energy
+      self.squaredError = squaredError
+    }
+  }
+
+  /// Of the weights, whatever else is known.
+  package var weightError: WeightError {
+    weights ?? WeightError(energy: energy, squaredError: squaredError)
+  }
+
   /// The leading singular values of the change, descending, as many as the method found on the way; empty where its
   /// error does not follow from them.
   package var leading: [Float] = []

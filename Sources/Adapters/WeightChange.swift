@@ -11,17 +11,28 @@ package struct WeightChange: Sendable {
   private let form: Form
   /// `[out, in, kernel…]`
   package let shape: Shape
-  /// ‖Δ‖²_F
+  /// ‖Δ‖²_F; with a metric E‖Δ·x‖², the change of the output.
   package let energy: Double
+  /// ‖Δ‖²_F
+  package let weightEnergy: Double
+  /// What counts of it; nil where all of it counts alike.
+  package let metric: LayerMetric?
+  /// Δ·M
+  private let weighed: Tensor?
   private let weight: Tensor?
 
   /// - Parameters:
   ///   - energy: ‖Δ‖²_F where the caller has it.
   ///   - base: the weight that changed, for algorithms that need it.
-  package init(_ delta: Tensor, energy: Double? = nil, base: Tensor? = nil) {
+  package init(
+    _ delta: Tensor, energy: Double? = nil, base: Tensor? = nil, metric: LayerMetric? = nil
+  ) {
     form = .tensor(delta)
     shape = delta.shape
-    self.energy = energy ?? delta.sumOfSquares
+    self.metric = metric
+    weightEnergy = energy ?? delta.sumOfSquares
+    weighed = metric.map { $0.whitened(delta) }
+    self.energy = metric?.energy(of: delta) ?? weightEnergy
     weight = base
   }
 
@@ -31,7 +42,8 @@ package struct WeightChange: Sendable {
     form = .panels(panels)
     self.shape = shape
     energy = panels.energy
-    weight = nil
+    weightEnergy = panels.energy
+    (metric, weighed, weight) = (nil, nil, nil)
   }
 
   /// Δ = tuned − base, `[out, in, kernel…]`, not zero.
@@ -73,6 +85,14 @@ package struct WeightChange: Sendable {
       return try panels.truncatedSVD(
         relativeError: relativeError, maximumRank: settings.maximumRank, method: method, seed: seed)
     }
+  }
+
+  /// Δ·M `[out, in, kernel…]`; Δ where there is no metric.
+  package var measured: Tensor { weighed ?? delta }
+
+  /// The same with all of it counting alike.
+  var unweighed: WeightChange {
+    metric == nil ? self : WeightChange(delta, energy: weightEnergy, base: weight)
   }
 
   /// - Precondition: the change was made with its base.

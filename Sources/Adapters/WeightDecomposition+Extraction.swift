@@ -33,7 +33,9 @@ extension WeightDecomposition<Tensor> {
     let magnitude = Factorization.Factor(
       suffix: suffix.name, tensor: EncodedTensor(norms, as: .f32))
     var best: Factorization?
-    for target in [change, WeightChange(direction, base: change.base)]
+    for target in [
+      change, WeightChange(direction, base: change.base, metric: change.metric),
+    ]
     where target.energy > 0 && target.energy.isFinite {
       let found = try fit(change, target, algorithm, magnitude, policy, plain)
       if best.map({ found.isBetter(than: $0, under: policy) }) ?? true { best = found }
@@ -42,7 +44,7 @@ extension WeightDecomposition<Tensor> {
     // more harm than good there.
     guard let best, best.squaredError <= change.energy else {
       plain.allowsFull = settings.allowsFull
-      return try algorithm.factorize(change, policy: policy, settings: plain)
+      return try algorithm.fitted(to: change, policy: policy, settings: plain)
     }
     return best
   }
@@ -57,7 +59,7 @@ extension WeightDecomposition<Tensor> {
     var policy = policy
     let highest = min(target.shape.rows, target.shape.columns)
     while true {
-      let fitted = try algorithm.factorize(target, policy: policy, settings: settings)
+      let fitted = try algorithm.fitted(to: target, policy: policy, settings: settings)
       let found = Factorization(
         measuring: fitted.factors + [magnitude], of: algorithm, rank: fitted.rank, for: change,
         iterations: fitted.iterations, detail: fitted.detail)

@@ -35,6 +35,7 @@ package enum CheckpointError: Error {
   /// `detail` begins with the file.
   case configuration(detail: String)
   case configurationValue(FilePath, key: String, expected: String, found: String)
+  case statistics(FilePath, tensor: String, expected: String, found: String)
   /// `from`: the flag or argument that has it. What a file has is `.configuration` or `.presetPattern`.
   case pattern(from: String, PatternError)
 }
@@ -52,6 +53,8 @@ extension CheckpointError {
 extension CheckpointError: CustomStringConvertible {
   package var description: String {
     switch self {
+    case .statistics(let file, let tensor, let expected, let found):
+      "\(file): statistics of inputs: tensor '\(tensor)': expected \(expected), found \(found)"
     case .notAnAdapter(let file, let keys):
       "\(file): expected an adapter, found no tensor with a known suffix such as "
         + "'.lora_down.weight' or '.diff'; first keys: \(keys.joined(separator: ", ")); lyco-convert adds "

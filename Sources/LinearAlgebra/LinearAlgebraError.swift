@@ -20,6 +20,7 @@ package enum LinearAlgebraError: Error, Equatable, Sendable {
     case symmetricEigen = "symmetric eigendecomposition"
     case solve = "linear solve"
     case leastSquares = "least squares"
+    case cholesky = "Cholesky decomposition"
     case procrustes = "orthogonal Procrustes problem"
     case inverseCayley = "inverse Cayley transform"
   }

@@ -1,4 +1,5 @@
 import Machine
+package import ModelFamilies
 package import SystemPackage
 
 /// What keeps a training from starting or going on.
@@ -21,6 +22,8 @@ package enum TrainingError: Error, Equatable {
   case apart(rank: Int, host: String, firstHost: String, step: Int)
   /// There is nothing to encode images with.
   case missingVAE(FilePath)
+  /// A family with which nothing is drawn here.
+  case undrawnFamily(FilePath, ModelFamily)
   /// The state that was to be resumed is past the end.
   case finished(steps: Int)
   /// Stopped by an error after some steps; the state that was saved.
@@ -63,6 +66,9 @@ extension TrainingError: CustomStringConvertible {
     case .apart(let rank, let host, let firstHost, let step):
       "step \(step): rank \(rank) (\(host)) has other parameters than rank 0 (\(firstHost)), whose processor rounds "
         + "otherwise; use machines of one kind"
+    case .undrawnFamily(let path, let family):
+      "\(path): '--calibrate random': of \(family.title) nothing is drawn here; give encoded items, described in a "
+        + "file that ends in .toml, or '--statistics'"
     case .missingVAE(let path):
       "\(path): expected a VAE to encode images with, found none; name one with '--vae'"
     case .finished(let steps):

@@ -9,6 +9,7 @@ import ModelFamilies
 import Operations
 import Safetensors
 import SystemPackage
+import Training
 
 /// `lyco-extract BASE TUNED -o OUT`
 @main
@@ -36,6 +37,8 @@ struct Extract: Tool {
           --dora_wd --reader comfyui
         lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
           --algo auto --max_error 0.2
+        lyco-extract base.safetensors tuned.safetensors -o adapter.safetensors \\
+          --linear_dim 8 --calibrate images/ --save_statistics moments.safetensors
 
       'mpirun -n N' in front shares the work among N processes: docs/clusters.md.
 
@@ -71,6 +74,7 @@ struct Extract: Tool {
   @OptionGroup(title: "Algorithm") var algorithm: AlgorithmOptions
   @OptionGroup(title: "Ranks") var ranks: RankOptions
   @OptionGroup(title: "Factors") var factors: FactorOptions
+  @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
   @OptionGroup(title: "Modules") var modules: ModuleSelectionOptions
   @OptionGroup(title: "Patterns") var selection: SelectionOptions
   @OptionGroup(title: "Reader") var reader: ReaderOptions
@@ -102,6 +106,11 @@ struct Extract: Tool {
     guard ranks.mode == nil || ranks.mode == .full || !algorithm.storesWhole else {
       throw ValidationError("'--algo full' has no rank and takes no other '--mode'")
     }
+    guard !calibration.isAsked || !factors.keepsResidual else {
+      throw ValidationError(
+        "'--use_sparse_bias' keeps the largest of what weights lack, which says nothing of outputs: leave it out with "
+          + "'--calibrate' and '--statistics'")
+    }
   }
 
   /// What is asked for; the rest so that the program that is to load the adapter reads it.
@@ -126,6 +135,7 @@ struct Extract: Tool {
       filter: try selection.filter(), norms: modules.norms || algorithm.isNormOnly,
       biases: modules.biases, threads: job.prepareThreads())
     settings.reader = reader.reader
+    settings.weighsOutputs = calibration.isAsked
     return settings
   }
 
@@ -139,12 +149,17 @@ struct Extract: Tool {
     let reportPath = report.path.map { FilePath(named: $0) }
     // What is written, the first rank writes.
     let places = try job.prepare(
-      ranks.isFirst ? [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? []) : [],
+      ranks.isFirst
+        ? [(path, .tensors)] + (reportPath.map { [($0, .text)] } ?? [])
+          + (calibration.savedPath.map { [($0, .tensors)] } ?? []) : [],
       reading: [FilePath(named: base), FilePath(named: tuned)])
     defer { withExtendedLifetime(places) {} }
+    let calibrationPlan = try calibration.plan(
+      base: FilePath(named: base), tuned: FilePath(named: tuned), as: family.family,
+      seed: factors.seed, threads: job.requestedThreads)
     let base = try BaseModel(opening: FilePath(named: base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
-    let plan: ExtractionPlan
+    var plan: ExtractionPlan
     do {
       let tuned = try BaseModel(
         opening: FilePath(named: tuned), as: family.family ?? base.layout.family)
@@ -157,11 +172,21 @@ struct Extract: Tool {
     let summary = ExtractionSummary(
       asJSON: job.asJSON, isQuiet: job.quiet, isVerbose: job.verbose,
       isDoRA: algorithm.decomposesWeight)
-    if ranks.isFirst { summary.warn(plan) }
-    guard !job.isDryRun else { return ranks.isFirst ? summary.print(plan) : () }
     let progress =
       job.quiet || !ranks.isFirst ? ProgressLine(isVisible: false) : ProgressLine()
     defer { progress.finish() }
+    if let file = calibration.statistics {
+      try plan.weigh(by: InputStatistics(opening: FilePath(named: file)), settings.ranks)
+    }
+    if ranks.isFirst { summary.warn((calibrationPlan?.notices ?? []) + plan.notices) }
+    guard !job.isDryRun else { return ranks.isFirst ? summary.print(plan) : () }
+    if let calibrationPlan {
+      let found = try gather(calibrationPlan, for: plan, progress.reporter)
+      if let saved = calibration.savedPath, ranks.isFirst { try found.write(to: saved) }
+      let known = plan.notices.count
+      try plan.weigh(by: found, settings.ranks)
+      if ranks.isFirst { summary.warn(plan.notices.dropFirst(known)) }
+    }
     let found = try await Extraction(plan, settings: settings, over: ranks).run(
       writing: path, metadata: report.metadata(for: path), progress: progress.reporter)
     progress.finish()
@@ -170,6 +195,16 @@ struct Extract: Tool {
     try LateFailure.after(path) {
       try summary.print(result, output: path)
       try report.write(result)
+    }
+  }
+
+  /// Runs the model on every rank alike: what it reads is the same.
+  private func gather(
+    _ calibration: CalibrationPlan, for plan: ExtractionPlan, _ progress: ProgressReporter
+  ) throws -> InputStatistics {
+    try calibration.gather(Set(plan.weighedItems.flatMap(\.statisticsNames))) { done, total in
+      progress.report(
+        Progress(activity: "calibrating", completed: done, total: total, isBytes: false))
     }
   }
 

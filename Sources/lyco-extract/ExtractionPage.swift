@@ -34,17 +34,25 @@ struct ExtractionPage {
   private func summary(_ content: inout HTMLContent) {
     let totals = report.totals
     let ranks = report.modules.compactMap(\.rank)
-    content.figures([
-      .init("Size", "\(ByteCount(totals.bytes))", "\(totals.modules) modules"),
-      .init("Relative error", totals.relativeError.short, "‖Δ − Δ'‖ / ‖Δ‖"),
-      .init("Kept energy", totals.keptEnergy.percent, "share of ‖Δ‖²"),
-      .init(
-        "Ranks", ranks.isEmpty ? "none" : Self.range(ranks.min() ?? 0, ranks.max() ?? 0),
-        "mode \(report.mode)"),
-      .init(
-        "Distance", totals.distance.short,
-        "‖merged − tuned‖, all tensors"),
-    ])
+    let outputs =
+      totals.outputError.map { error in
+        [
+          HTMLContent.Figure(
+            "Error of outputs", error.short, "by " + FileLabel.name(report.statistics ?? ""))
+        ]
+      } ?? []
+    content.figures(
+      [
+        .init("Size", "\(ByteCount(totals.bytes))", "\(totals.modules) modules"),
+        .init("Relative error", totals.relativeError.short, "‖Δ − Δ'‖ / ‖Δ‖"),
+        .init("Kept energy", totals.keptEnergy.percent, "share of ‖Δ‖²"),
+        .init(
+          "Ranks", ranks.isEmpty ? "none" : Self.range(ranks.min() ?? 0, ranks.max() ?? 0),
+          "mode \(report.mode)"),
+        .init(
+          "Distance", totals.distance.short,
+          "‖merged − tuned‖, all tensors"),
+      ] + outputs)
     if totals.aboveBound > 0 {
       content.notice(
         .note,
@@ -84,25 +92,44 @@ struct ExtractionPage {
           "Largest errors",
           worst.map { .init($0.path, $0.relativeError, $0.relativeError.short) }))
     }
+    let contributions = report.modules.filter { $0.output != nil }
+      .sorted { ($1.output?.shareAfter ?? 0, $0.path) < ($0.output?.shareAfter ?? 0, $1.path) }
+    if !contributions.isEmpty {
+      content.bars(
+        BarChart(
+          "Largest shares of the squared error of outputs",
+          contributions.prefix(10).map {
+            .init($0.path, $0.output?.shareAfter ?? 0, ($0.output?.shareAfter ?? 0).percent)
+          }))
+    }
     content.details("All modules") {
       $0.limited(moduleTable, of: report.modules.count, all: Self.all)
     }
   }
 
   private var moduleTable: DataTable {
-    DataTable(
+    let hasOutputs = report.statistics != nil
+    return DataTable(
       [
         .text("module"), .text("part"), .text("algorithm"), .number("rank"), .number("size"),
         .number("‖Δ‖"), .number("kept energy"), .number("relative error"), .text("shape"),
-      ],
+      ]
+        + (hasOutputs
+          ? [
+            .number("error of outputs"), .number("share before"), .number("share after"),
+          ] : []),
       report.modules.prefix(DataTable.usualLimit).map { module in
-        [
+        let outputs = [
+          module.output?.relativeError.short ?? "–", module.output?.shareBefore.percent ?? "–",
+          module.output?.shareAfter.percent ?? "–",
+        ]
+        return [
           module.path, module.part,
           module.algorithm.algorithmLabel + (module.detail.map { ", \($0)" } ?? ""),
           module.rank.map(String.init) ?? "–", "\(ByteCount(module.bytes))",
           module.deltaNorm.short, module.keptEnergy.percent, module.relativeError.short,
           module.shape.map(String.init).joined(separator: " × "),
-        ]
+        ] + (hasOutputs ? outputs : [])
       })
   }
 

@@ -18,8 +18,8 @@ struct ExtractionSummary {
       ? "\(algorithm) + dora".algorithmLabel : algorithm
   }
 
-  func warn(_ plan: ExtractionPlan) {
-    for notice in plan.notices { StandardError.say("warning: \(notice)") }
+  func warn(_ notices: some Sequence<String>) {
+    for notice in notices { StandardError.say("warning: \(notice)") }
   }
 
   /// The plan of a dry run.
@@ -68,6 +68,7 @@ struct ExtractionSummary {
         .map { "\($0.value) \(label($0.key))" }.joined(separator: ", ")
     }
     text += "\nfamily \(report.family); relative error \(totals.relativeError.short), "
+    if let error = totals.outputError { text += "of outputs \(error.short), " }
     text += "kept energy \(totals.keptEnergy.percent), \(totals.seconds.formatted(decimals: 1)) s\n"
     if totals.aboveBound > 0 {
       text +=

@@ -5,7 +5,8 @@ extension Full {
   package static func factorize(
     _ change: WeightChange, _ settings: FactorizationSettings
   ) -> Factorization {
-    factorize(change.delta, energy: change.energy, storage: settings.storage)
+    let found = factorize(change.delta, energy: change.weightEnergy, storage: settings.storage)
+    return change.metric == nil ? found : found.measured(for: change)
   }
 
   /// Stores a delta as it is, under the suffix of the parameter it belongs to.

@@ -44,9 +44,14 @@ extension OptionTable {
       silent no_progress = --quiet
       log info html = --report
       program client software app loader format = --reader
+      calibration calibration_data calibration_dataset dataset images = --calibrate
+      covariance moments activations = --statistics
       gpu cuda cpu = all work is done on the processor
       """,
-    exclusive: [(["max_error", "max_size"], "both choose the ranks")],
+    exclusive: [
+      (["max_error", "max_size"], "both choose the ranks"),
+      (["calibrate", "statistics"], "both say what layers read"),
+    ],
     [
       .output,
       .value(
@@ -114,6 +119,15 @@ extension OptionTable {
               || InputFile.kind(of: FilePath(named: $0)) != nil
           }),
         standard: "full"),
+      .value("calibrate", read: "mode!=full and algo!=full|norm"),
+      .number("calibration_samples", 1...100_000, standard: "64", read: "calibrate"),
+      .flag("calibration_gradients", read: "calibrate"),
+      .value("calibration_prompts", read: "calibrate=random"),
+      .value(
+        "calibration_model", in: "tuned base", standard: "tuned", read: "calibrate"),
+      .value("vae", read: "calibrate"),
+      .value("statistics", read: "mode!=full and algo!=full|norm"),
+      .value("save_statistics", read: "calibrate"),
       .flag("norms"), .flag("bias biases"),
       .excluded, .included, .family, .reader,
       .value("report"), .flag("no_metadata"), .text("set_meta"),

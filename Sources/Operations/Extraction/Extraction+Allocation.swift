@@ -99,11 +99,14 @@ extension Extraction {
         work.append(
           Work(
             item: item, form: forms.isEmpty ? .whole : forms[choice], candidate: candidate))
-      } else if candidate.energy == 0 {
+      } else if candidate.points.isEmpty, candidate.energy == 0 {
+        // No change: there is nothing to store.
         work.append(Work(item: item, form: .whole))
       } else {
         guard share.ranks.isFirst else { continue }
-        omitted.append(try self.omitted(item, energy: candidate.energy))
+        let energy =
+          plan.statistics == nil ? candidate.energy : try delta(of: item)?.energy ?? 0
+        omitted.append(try self.omitted(item, energy: energy))
         withoutRoom.append(candidate)
       }
     }

@@ -13,8 +13,9 @@ extension Extraction {
     leftOut: [ExtractionReport.Lost], unchanged: Int, bytes: Int, curve: ErrorCurve,
     seconds: Double
   ) -> ExtractionReport {
-    let energy = changed.reduce(0) { $0 + $1.result.energy }
-    let squaredError = changed.reduce(0) { $0 + $1.result.squaredError }
+    let energy = changed.reduce(0) { $0 + $1.result.weightError.energy }
+    let squaredError = changed.reduce(0) { $0 + $1.result.weightError.squaredError }
+    let outputs = OutputErrors(of: changed.map(\.result))
     let lost = leftOut.reduce(0) { $0 + ($1.change ?? 0) * ($1.change ?? 0) }
     return ExtractionReport(
       base: plan.base.file.path.text, tuned: plan.tuned.file.path.text,
@@ -26,9 +27,7 @@ extension Extraction {
           key: item.base.keys,
           shape: item.shape.dimensions, part: item.part.rawValue, algorithm: result.algorithm,
           rank: result.rank, detail: result.detail, iterations: result.iterations,
-          bytes: result.byteCount, deltaNorm: result.energy.squareRoot(),
-          keptEnergy: result.keptEnergy, relativeError: result.relativeError,
-          error: result.squaredError.squareRoot())
+          bytes: result.byteCount, weights: result.weightError, output: outputs.of(result))
       },
       leftOut: leftOut.sorted { ($0.change ?? 0, $1.key) > ($1.change ?? 0, $0.key) },
       warnings: plan.notices,
@@ -40,8 +39,9 @@ extension Extraction {
         aboveBound: changed.count { item, result in
           if case .error(let bound) = item.policy { result.relativeError > bound } else { false }
         },
-        distance: (squaredError + lost).squareRoot(), seconds: seconds),
-      curve: curve)
+        distance: (squaredError + lost).squareRoot(), outputError: outputs.relativeError,
+        seconds: seconds),
+      curve: curve, statistics: plan.statistics.map { $0.path.string })
   }
 
   /// What changed without getting a name in the adapter; equal parameters are not listed.

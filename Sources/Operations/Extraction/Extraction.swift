@@ -71,7 +71,11 @@ package struct Extraction: Sendable {
     let bytes = output.byteCount
     let curve = ErrorCurve(
       zip(work, found).compactMap { work, found in
-        found.map { .init(item: work.item, result: $0, candidate: work.candidate) }
+        found.map {
+          .init(
+            item: work.item, result: plan.statistics == nil ? $0 : $0.ofOutputsAlone,
+            candidate: work.candidate)
+        }
       }, withoutRoom: withoutRoom, besides: policy.byteBound(of: plan), storage: plan.storage,
       bytes: bytes)
     return report(
@@ -150,9 +154,10 @@ package struct Extraction: Sendable {
     let pair =
       plan.exactDeltas && item.omittedRows.isEmpty
       ? (base: try plan.base.tensor(item.base), tuned: try plan.tuned.tensor(item.tuned)) : nil
-    return Full.factorize(
-      change.delta, energy: change.energy, suffix: item.part.suffix, storage: plan.storage,
+    let whole = Full.factorize(
+      change.delta, energy: change.weightEnergy, suffix: item.part.suffix, storage: plan.storage,
       exactFor: pair)
+    return change.metric == nil ? whole : whole.measured(for: change)
   }
 
   /// The change as factors of the algorithm, or of the one of several that is best for its bytes; the
@@ -174,7 +179,8 @@ package struct Extraction: Sendable {
   /// The change of an item, with its base where an algorithm needs that; nil if there is none.
   /// - Throws: `OperationError.notFinite`
   func change(of item: ExtractionPlan.Item) throws -> WeightChange? {
-    if let panels = panels(of: item), panels.energy.isFinite {
+    let metric = try plan.metric(of: item)
+    if metric == nil, let panels = panels(of: item), panels.energy.isFinite {
       return panels.energy == 0 ? nil : WeightChange(panels, of: item.shape)
     }
     guard let delta = try delta(of: item) else { return nil }
@@ -182,7 +188,8 @@ package struct Extraction: Sendable {
       item.policy != .full
       && (item.factorization.magnitudes != nil || item.algorithms.contains { $0.needsBase })
     return WeightChange(
-      delta.tensor, energy: delta.energy, base: needsBase ? try plan.base.tensor(item.base) : nil)
+      delta.tensor, energy: delta.energy, base: needsBase ? try plan.base.tensor(item.base) : nil,
+      metric: metric)
   }
 
   /// tuned − base of an item as panels; nil where it is wanted, or to be had, as a tensor alone.

@@ -14,6 +14,10 @@ struct ExtractionPairing {
     /// nil where the tuned checkpoint does not have it, or not all of it.
     let tuned: MergePlace?
 
+    /// Names of which statistics of inputs may have any: that of the adapter, those of its parts, which read the same,
+    /// and keys of the base.
+    var statisticsNames: [String] { [name] + base.layers.flatMap(\.statisticsNames) }
+
     /// The layer as one module of the base.
     var module: FamilyModule {
       let first = base.layers[0]

@@ -25,6 +25,8 @@ package struct ExtractionPlan: Sendable {
     /// What the change may become where it is not stored whole.
     package let algorithms: [any ExtractableAlgorithm.Type]
     package fileprivate(set) var factorization: FactorizationSettings
+    /// What statistics of inputs may know the layer by.
+    package let statisticsNames: [String]
 
     /// Work in multiplications, roughly: factorizing costs rank times as much as reading.
     package var cost: Int { policy == .full ? shape.count : 64 * shape.count }
@@ -58,8 +60,11 @@ package struct ExtractionPlan: Sendable {
   package let tuned: BaseModel
   package let items: [Item]
   package let leftOut: [LeftOut]
-  /// Patterns and parts of a preset that select nothing, and what programs do not read as it is meant.
-  package let notices: [String]
+  /// Patterns and parts of a preset that select nothing, what programs do not read as it is meant, and what inputs are
+  /// not known of.
+  package internal(set) var notices: [String]
+  /// By what errors of outputs are weighed; nil for errors of weights.
+  package internal(set) var statistics: InputStatistics?
   /// Format of the factors.
   package let storage: DType
   /// Whether deltas that are stored whole become F64 where f32 would miss the tuned value.
@@ -111,7 +116,7 @@ package struct ExtractionPlan: Sendable {
           Item(
             module: module, part: part, base: target, tuned: otherTarget, omittedRows: omitted,
             shape: shape, policy: method.policy, algorithms: method.algorithms,
-            factorization: method.factorization))
+            factorization: method.factorization, statisticsNames: layer.statisticsNames))
       }
     }
     leftOut += pairing.incomplete.flatMap { Self.slots(of: $0).map { LeftOut($0, .incomplete) } }
@@ -268,6 +273,13 @@ extension ExtractionSettings {
       algorithms = [chosen]
     }
     var factorization = factorization
+    if weighsOutputs {
+      let fitting = algorithms.filter { $0.weighing != nil }
+      guard !fitting.isEmpty else {
+        throw OperationError.notWeighed(algorithms[0].name, module: module.path)
+      }
+      algorithms = fitting
+    }
     if let factor = override?.factor { factorization.factor = factor > 0 ? factor : -1 }
     guard case .perModule(let linear, let convolution) = ranks else {
       return Method(

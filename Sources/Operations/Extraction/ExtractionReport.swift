@@ -26,6 +26,20 @@ package struct ExtractionReport: Codable, Sendable {
     package let relativeError: Double
     /// ‖Δ − Δ'‖_F
     package let error: Double
+    /// nil where the inputs of the layer are not known.
+    package let output: Output?
+  }
+
+  /// What the change of a module does to its outputs, and what of that its factors miss.
+  package struct Output: Codable, Sendable {
+    /// √E‖Δ·x‖² over the places of a sample.
+    package let change: Double
+    /// √E‖(Δ − Δ')·x‖²
+    package let error: Double
+    package let relativeError: Double
+    /// Its share of the squared errors of all modules: without the adapter, and with it.
+    package let shareBefore: Double
+    package let shareAfter: Double
   }
 
   /// A parameter that changed and is not in the adapter.
@@ -55,6 +69,8 @@ package struct ExtractionReport: Codable, Sendable {
     /// ‖merged − tuned‖_F over the whole checkpoint, before rounding to its format: what the
     /// adapter approximates and what it leaves out.
     package var distance = 0.0
+    /// √(Σ E‖(Δ − Δ')·x‖² / Σ E‖Δ·x‖²) over the modules whose inputs are known; nil where none are.
+    package var outputError: Double?
     package var seconds = 0.0
   }
 
@@ -72,6 +88,8 @@ package struct ExtractionReport: Codable, Sendable {
   package let totals: Totals
   /// What other sizes of the file would have come to.
   package let curve: ErrorCurve
+  /// What errors were weighed by: a file, or the model that ran.
+  package let statistics: String?
   /// The options of the command, as they were read.
   package var options: [String] = []
 }

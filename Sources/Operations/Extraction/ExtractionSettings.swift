@@ -29,6 +29,8 @@ package struct ExtractionSettings {
   package var norms: Bool
   /// Whether changes of biases are stored.
   package var biases: Bool
+  /// Whether errors of outputs are made small, for which the plan is given statistics of inputs.
+  package var weighsOutputs = false
   /// The program that is to load the adapter; nil for none in particular.
   package var reader: AdapterReader?
   /// How many modules are worked on at a time.

@@ -20,6 +20,10 @@ extension Factorization {
     message.append(optional: detail) { $0.append($1) }
     message.append(optional: spectrum) { $0.append($1) }
     message.append(leading)
+    message.append(optional: weights) {
+      $0.append($1.energy)
+      $0.append($1.squaredError)
+    }
   }
 
   init(reading reader: inout MessageReader) {
@@ -36,5 +40,6 @@ extension Factorization {
       iterations: reader.optional { $0.integer() }, detail: reader.optional { $0.text() })
     spectrum = reader.optional { $0.floats() }
     leading = reader.floats()
+    weights = reader.optional { WeightError(energy: $0.number(), squaredError: $0.number()) }
   }
 }

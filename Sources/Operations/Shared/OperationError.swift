@@ -18,6 +18,10 @@ package enum OperationError: Error {
   case workingMemory(String, Shape, needed: Int, available: Int)
   case unmatched([UnmatchedModule], total: Int, misfit: String?)
   case algorithmNotExtractable(String, module: String)
+  case notWeighed(String, module: String)
+  /// One size for what is measured by outputs and what is not.
+  case unweighedModules(FilePath, modules: [String])
+  case noStatistics(FilePath, available: Int)
   case folderOutput(FilePath, base: FilePath)
   case notAnAdapter(FilePath, found: InspectedKind)
   case spectrumWithoutPattern(FilePath)
@@ -83,6 +87,17 @@ extension OperationError: CustomStringConvertible {
       "preset: module '\(module)': expected an algorithm that can be extracted, "
         + extractableAlgorithms.map { $0.name }.joined(separator: ", ")
         + " or full, found '\(name)'"
+    case .notWeighed(let name, let module):
+      "module '\(module)': expected an algorithm of which statistics of inputs make a better one, "
+        + extractableAlgorithms.filter { $0.weighing != nil }.map { $0.name }
+        .joined(separator: ", ")
+        + " or full, found '\(name)': its factors do not end at the inputs; leave '--calibrate' and '--statistics' out"
+    case .unweighedModules(let file, let modules):
+      "\(file): '--mode size' weighs the outputs of all modules, and \(modules.count) have no statistics, such as "
+        + "'\(modules[0])'; leave them out with '--exclude_patterns', or choose '--mode fixed'"
+    case .noStatistics(let file, let available):
+      "\(file): none of its \(available) modules is one that is extracted: expected names as in the adapter, or keys "
+        + "of the base without '.weight'"
     case .folderOutput(let output, let base):
       "\(output): expected a folder, since \(base) is a diffusers folder"
     case .notAnAdapter(let file, let found):

@@ -6,6 +6,13 @@ package struct Progress: Equatable, Sendable {
   package let total: Int
   /// Whether the counts are bytes.
   package let isBytes: Bool
+
+  package init(activity: String, completed: Int, total: Int, isBytes: Bool) {
+    self.activity = activity
+    self.completed = completed
+    self.total = total
+    self.isBytes = isBytes
+  }
 }
 
 /// Where a piece of work says how far it has come. Called from one task at a time, often.

@@ -4,7 +4,7 @@ package import Pipelines
 
 /// What pictures a model draws, and how where nobody says else.
 package struct PictureRules: Sendable {
-  let sizes: PictureSizes
+  package let sizes: PictureSizes
   package let sampling: SamplingRules
   /// What a model with a guidance input is told; nil for one without.
   let guidance: Double?

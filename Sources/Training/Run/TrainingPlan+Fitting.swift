@@ -67,7 +67,7 @@ extension TrainingPlan {
 
   /// Whether a checkpoint has its weights in fewer bits than f32: those of a large model would take twice their file
   /// or more.
-  private static func isNarrow(_ base: BaseModel) -> Bool {
+  static func isNarrow(_ base: BaseModel) -> Bool {
     [.bf16, .f16, .f8e4m3, .f8e5m2].contains(storedFormat(of: base))
   }
 

@@ -4,6 +4,23 @@ import Tensors
 extension GLoRA: ExtractableAlgorithm {
   package static var needsBase: Bool { true }
 
+  /// b2 and a2 end at the inputs, and W is read through a2: of it the places of the kernel alone are multiplied.
+  package static let weighing: OutputWeighing? = OutputWeighing(
+    needsProduct: true,
+    whiten: { change, metric in
+      WeightChange(
+        change.measured, base: metric.whitenedOutputs(metric.whitenedKernel(change.base)))
+    },
+    restore: { factors, metric in
+      var factors = factors
+      factors[b2] = factors[b2].map { metric.restoredInputs($0) }
+      factors[b1] = factors[b1].map { metric.restoredOutputs($0) }
+      factors[a2] = factors[a2].map { metric.restoredChannels($0) }
+      OutputWeighing.balance(b1, b2, in: &factors)
+      OutputWeighing.balance(a1, a2, in: &factors)
+      return factors
+    })
+
   /// b1 · b2 + W · a1 · a2 fitted to the delta by alternating regressions, see `GLoRAFit`, stored in
   /// the layout of LyCORIS 2; never worse than LoRA of the same rank before rounding, since one of its
   /// starts is that.

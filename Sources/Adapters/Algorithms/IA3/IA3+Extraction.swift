@@ -4,6 +4,11 @@ import Tensors
 extension IA3: ExtractableAlgorithm {
   package static var needsBase: Bool { true }
 
+  /// Both sides have a closed form with a metric, see `fits`.
+  package static let weighing: OutputWeighing? = OutputWeighing(
+    needsProduct: true,
+    whiten: { change, _ in change }, restore: nil)
+
   /// Least squares: the factor of a row of W, or of an input channel, is ⟨Δ, W⟩ / ‖W‖² over it, 0 where
   /// W is. The side is that of the settings, else the one that leaves less.
   ///
@@ -63,12 +68,19 @@ extension IA3: ExtractableAlgorithm {
       throw .notFinite(.leastSquares, change.shape)
     }
     let sides = settings.scaledSide.map { [$0] } ?? [.outputs, .inputs]
-    return sides.map { side in
-      switch side {
-      case .outputs: (side, base.rowFactors(to: change.delta))
-      case .inputs: (side, base.inputsFirst().rowFactors(to: change.delta.inputsFirst()))
+    var found: [(Side, (factors: Tensor, energy: Double))] = []
+    for side in sides {
+      switch (side, change.metric) {
+      case (.outputs, nil): found.append((side, base.rowFactors(to: change.delta)))
+      case (.outputs, let metric?):
+        found.append((side, try metric.outputFactors(of: base, to: change.delta)))
+      case (.inputs, nil):
+        found.append((side, base.inputsFirst().rowFactors(to: change.delta.inputsFirst())))
+      case (.inputs, let metric?):
+        found.append((side, try metric.inputFactors(of: base, to: change.delta)))
       }
     }
+    return found
   }
 
   /// A vector for a linear layer, `[1, C, 1…]` for a convolution, whatever the side, as LyCORIS has it.

@@ -4,6 +4,28 @@ import Tensors
 extension LoHa: ExtractableAlgorithm {
   package static var needsBase: Bool { false }
 
+  /// Products of elements have no place for M: of it the lengths of its rows count alone, which is how large each input
+  /// is, not how inputs go together. The same holds for gradients.
+  package static let weighing: OutputWeighing? = OutputWeighing(
+    isApproximate: true,
+    whiten: { change, metric in
+      var delta = change.matrix
+      delta.scaleColumns(by: metric.inputNorms)
+      if let norms = metric.outputNorms { delta.scaleRows(by: norms) }
+      return WeightChange(delta.reshaped(change.shape))
+    },
+    restore: { factors, metric in
+      var factors = factors
+      guard var right = factors[first.right] else { return factors }
+      right.scaleColumns(by: metric.inputNorms.map { $0 > 0 ? 1 / $0 : 0 })
+      factors[first.right] = right
+      if let norms = metric.outputNorms {
+        factors[first.left]?.scaleRows(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
+      }
+      OutputWeighing.balance(first.left, first.right, in: &factors)
+      return factors
+    })
+
   /// (w1_a · w1_b) ⊙ (w2_a · w2_b) fitted to the delta by alternating least squares, see
   /// `HadamardFit`; never worse than LoRA of the same rank before rounding, since one of its starts
   /// is that.

@@ -7,23 +7,28 @@ extension LoKr {
   static func smallest(
     _ change: WeightChange, keeping bound: Double, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
+    let plain = change.unweighed
     var smallest: Factorization?
     var nearest: (factor: Int, product: KroneckerProduct)?
     for (factor, layout) in layouts(for: change.shape, settings) {
-      let fit = try KroneckerFit(change, layout, settings)
+      let fit = try KroneckerFit(plain, layout, settings)
       let whole = try fit.leadingProduct(fit.form(at: nil))
       if nearest.map({ whole.kept > $0.product.kept }) ?? true { nearest = (factor, whole) }
       // Two whole sides that are too far off, beyond what single precision blurs, are not worth
       // measuring.
-      guard change.energy - whole.kept <= (bound * bound + 1e-5) * change.energy else { continue }
-      let store = { stored($0, change, factor, settings) }
+      guard
+        change.metric != nil || plain.energy - whole.kept <= (bound * bound + 1e-5) * plain.energy
+      else { continue }
+      func store(_ product: KroneckerProduct) throws(LinearAlgebraError) -> Factorization {
+        try stored(product, change, factor, settings)
+      }
       smallest =
         try self.smallest(fit, keeping: bound, below: smallest?.numberCount, whole, store)
         ?? smallest
     }
     if let smallest { return smallest }
     guard let nearest else { preconditionFailure("no layout for \(change.shape)") }
-    return stored(nearest.product, change, nearest.factor, settings)
+    return try stored(nearest.product, change, nearest.factor, settings)
   }
 
   /// The least rank of one layout that keeps the bound in fewer numbers than `limit`, or both sides
@@ -33,10 +38,10 @@ extension LoKr {
   /// there: refinement needs no more, and rounding rarely one more.
   private static func smallest(
     _ fit: KroneckerFit, keeping bound: Double, below limit: Int?, _ whole: KroneckerProduct,
-    _ store: (KroneckerProduct) -> Factorization
+    _ store: (KroneckerProduct) throws(LinearAlgebraError) -> Factorization
   ) throws(LinearAlgebraError) -> Factorization? {
     let limit = limit ?? .max
-    let capacity = store(whole)
+    let capacity = try store(whole)
     guard capacity.relativeError <= bound else { return nil }
     var found = whole.form.count < limit ? capacity : nil
     let ranks = (1...).prefix { !fit.form(at: $0).isWhole && fit.form(at: $0).count < limit }
@@ -44,7 +49,7 @@ extension LoKr {
     var rank = try min(fit.leadingRank(keeping: bound), high - 1)
     var stride = 1
     while low < high {
-      let candidate = store(try fit.nearest(fit.form(at: rank)))
+      let candidate = try store(try fit.nearest(fit.form(at: rank)))
       if candidate.relativeError <= bound {
         (found, high) = (candidate, rank)
         rank = max(high - stride, (low + high) / 2)

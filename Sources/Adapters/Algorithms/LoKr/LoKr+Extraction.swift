@@ -4,6 +4,10 @@ package import Tensors
 extension LoKr: ExtractableAlgorithm {
   package static var needsBase: Bool { false }
 
+  /// Layout and rank are chosen as ever, and then the sides refined for the outputs, see `KroneckerRefinement`.
+  package static let weighing: OutputWeighing? = OutputWeighing(
+    needsProduct: true, whiten: { change, _ in change }, restore: nil)
+
   /// The nearest Kronecker product found, see `KroneckerFit`, with w2 (and w1 if
   /// `settings.decomposesBoth`) as a product of the rank that the policy chooses by the singular
   /// values of w2 beside a w1 of unit norm.
@@ -21,9 +25,9 @@ extension LoKr: ExtractableAlgorithm {
     if case .error(let bound) = policy {
       found = try smallest(change, keeping: bound, settings)
     } else {
-      let (factor, fit) = try mostEfficientFit(change, policy, settings)
+      let (factor, fit) = try mostEfficientFit(change.unweighed, policy, settings)
       let rank = try rank(policy, of: fit)
-      found = stored(try fit.nearest(fit.form(at: rank)), change, factor, settings)
+      found = try stored(try fit.nearest(fit.form(at: rank)), change, factor, settings)
     }
     // Only a weight that cannot be divided takes as many numbers as its change.
     return settings.allowsFull && found.byteCount >= settings.byteCount(of: change.shape.count)
@@ -34,6 +38,9 @@ extension LoKr: ExtractableAlgorithm {
   package static func options(
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption] {
+    guard change.metric == nil else {
+      return try weighedOptions(for: change, depth: depth, settings: settings)
+    }
     var options: [ExtractionOption] = []
     for (factor, layout) in layouts(for: change.shape, settings) {
       let fit = try KroneckerFit(change, layout, settings)
@@ -60,6 +67,30 @@ extension LoKr: ExtractableAlgorithm {
       }
       let whole = try fit.leadingProduct(fit.form(at: nil))
       add(whole.form, change.shape.dimensions.reduce(1, max), keeping: whole.kept)
+    }
+    return options
+  }
+
+  /// A few ranks of every layout and both sides whole, with errors of outputs.
+  private static func weighedOptions(
+    for change: WeightChange, depth: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [ExtractionOption] {
+    var options: [ExtractionOption] = []
+    for (factor, layout) in layouts(for: change.shape, settings) {
+      let fit = try KroneckerFit(change.unweighed, layout, settings)
+      var own = settings
+      own.factor = factor
+      let whole = change.shape.dimensions.reduce(1, max)
+      for rank in [1, 2, 4, 8, 16, 32].filter({ $0 <= depth }) + [whole] {
+        let form = fit.form(at: rank == whole ? nil : rank)
+        guard rank == whole || form.innerRank != nil else { continue }
+        let found = try stored(try fit.leadingProduct(form), change, factor, settings)
+        options.append(
+          ExtractionOption(
+            LoKr.self, .fixed(rank), own,
+            storing: form.tensors + [(suffix: alphaSuffix.name, shape: Shape([]))],
+            squaredError: found.squaredError))
+      }
     }
     return options
   }
@@ -126,12 +157,16 @@ extension LoKr: ExtractableAlgorithm {
 
   // MARK: Storing
 
-  /// A product as it will be stored, its error measured.
+  /// A product as it will be stored, its error measured; refined where inputs are known.
   static func stored(
     _ product: KroneckerProduct, _ change: WeightChange, _ factor: Int,
     _ settings: FactorizationSettings
-  ) -> Factorization {
-    Factorization(
+  ) throws(LinearAlgebraError) -> Factorization {
+    var product = product
+    if let metric = change.metric {
+      product = try KroneckerRefinement(change, metric, product.form, settings).refined(product)
+    }
+    return Factorization(
       measuring: product.stored(as: settings.storage), of: LoKr.self, rank: product.form.rank,
       for: change, iterations: product.iterations,
       detail: "factor \(factor) (\(product.form.layout.label))")

@@ -4,6 +4,24 @@ package import Tensors
 extension LoRA: ExtractableAlgorithm {
   package static var needsBase: Bool { false }
 
+  /// The truncated SVD of Δ·M with M⁻¹ multiplied into down is the best one there is; of a core, kernel and inputs are
+  /// factors of their own.
+  package static let weighing: OutputWeighing? = OutputWeighing(
+    whiten: { change, _ in WeightChange(change.measured) },
+    restore: { factors, metric in
+      var factors = factors
+      guard let found = factors[down] else { return factors }
+      factors[up] = factors[up].map { metric.restoredOutputs($0) }
+      if let core = factors[mid] {
+        factors[down] = metric.restoredChannels(found)
+        factors[mid] = metric.restoredKernel(core)
+      } else {
+        factors[down] = metric.restoredInputs(found)
+        OutputWeighing.balance(up, down, in: &factors)
+      }
+      return factors
+    })
+
   package static func readsPanels(_ settings: FactorizationSettings) -> Bool {
     !settings.tucker && settings.residualSparsity == nil && settings.magnitudes == nil
   }

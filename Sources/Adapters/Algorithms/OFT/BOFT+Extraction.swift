@@ -3,6 +3,7 @@ import Tensors
 
 extension BOFT: ExtractableAlgorithm {
   package static var needsBase: Bool { true }
+  package static let weighing: OutputWeighing? = .ofRotations
 
   /// Rotations of all stages that bring W near to the tuned weight, refined by turns, see
   /// `ButterflyFit`: a local optimum, never worse than Diag-OFT with the same blocks.

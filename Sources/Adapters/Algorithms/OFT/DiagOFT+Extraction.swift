@@ -3,6 +3,7 @@ import Tensors
 
 extension DiagOFT: ExtractableAlgorithm {
   package static var needsBase: Bool { true }
+  package static let weighing: OutputWeighing? = .ofRotations
 
   /// The rotation of every block of outputs that brings W nearest to the tuned weight, in closed form;
   /// with row factors an iteration, see `Procrustes`.

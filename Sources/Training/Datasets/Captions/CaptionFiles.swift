@@ -19,6 +19,23 @@ struct CaptionFiles {
     ending = subset.captionExtension ?? ".caption"
   }
 
+  /// What captions in a folder, or in the folders in it, end in; nil where there are none.
+  static func commonEnding(in folder: FilePath) throws(DatasetError) -> String? {
+    let folders =
+      [folder] + (try FileListing.folders(in: folder).map { folder.appending(named: $0) })
+    for folder in folders {
+      for image in try FileListing.images(in: folder) {
+        let path = folder.appending(named: image)
+        if let found = usualEndings.first(where: {
+          FileListing.exists(file(beside: path.withoutEnding, $0))
+        }) {
+          return found
+        }
+      }
+    }
+    return nil
+  }
+
   /// The images with their captions. Those without a file have that of the class, or none.
   /// - Throws: `DatasetError.caption`, `.io`
   func entries(_ images: [FilePath]) throws(DatasetError) -> [ImageEntry] {
