@@ -85,15 +85,16 @@ END
   mkdir -p "$folder"
   # Beside its place, so that it takes it at once when it is whole.
   work="$(mktemp -d "$folder/.fetching.XXXXXX")"
-  trap 'rm -rf "'"$work"'"' EXIT
+  # gpg puts a socket beside its keys, whose path has to be short.
+  keyring="$(mktemp -d /tmp/keyring.XXXXXX)"
+  trap 'rm -rf "'"$work"'" "'"$keyring"'"' EXIT
   # The small files first: where they are missing, nothing large is fetched.
   fetch -sS -o "$work/swift.sig" "$url.sig" || fail "$url.sig: cannot be fetched"
   fetch -sS -o "$work/keys.asc" "$keys" || fail "$keys: cannot be fetched"
   fetch --progress-bar -o "$work/swift.tar.gz" "$url" >&2 || fail "$url: cannot be fetched whole"
-  mkdir -m 700 "$work/gnupg"
-  GNUPGHOME="$work/gnupg" gpg --batch --quiet --import "$work/keys.asc" 2>/dev/null ||
+  GNUPGHOME="$keyring" gpg --batch --quiet --no-autostart --import "$work/keys.asc" 2>/dev/null ||
     fail "$keys: expected keys, found none that gpg can read"
-  signed="$(GNUPGHOME="$work/gnupg" gpg --batch --status-fd 1 --verify "$work/swift.sig" "$work/swift.tar.gz" 2>/dev/null)" ||
+  signed="$(GNUPGHOME="$keyring" gpg --batch --status-fd 1 --verify "$work/swift.sig" "$work/swift.tar.gz" 2>/dev/null)" ||
     signed=""
   # The last word of a line of VALIDSIG is the fingerprint of the key. gpg says it of keys that were revoked or have
   # expired as well, and says that beside.

@@ -141,7 +141,8 @@ def main():
     failed = []
     with contextlib.ExitStack() as stack:
         work = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        keys = Keys(work / "keys")
+        # Signing needs an agent, and so a short path.
+        keys = Keys(pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp"))) / "keys")
         stack.callback(keys.end)
         good = archive()
         signature = keys.signature(good)
@@ -157,7 +158,8 @@ def main():
             files.clear()
             files.update({"archive": good, "signature": signature, "keys": keys.public()} | served)
             asked.clear()
-            folder = work / name.replace(" ", "-")
+            # Longer than the path of a socket may be, which gpg's agent would need.
+            folder = work / (name.replace(" ", "-") + "-far" * 20)
             folder.mkdir()
             machine = Bootstrap(folder, server.server_port, key)
             if swift:
