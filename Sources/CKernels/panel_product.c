@@ -71,10 +71,12 @@ INLINE void multiply(const float *restrict panels, size_t count, size_t depth, c
 // As many sums as there are vector registers for: 32 of AVX-512 hold a tile of 16 rows, 16 of half the width one of 6
 // rows, with room for a row of the other factor. Each number of a panel that is loaded is used for a whole row, and
 // each row of the other factor for a tile. No sum depends on the tile.
+#if defined(__x86_64__) && defined(__linux__)
 CLONED static void multiply_by_sixteen(const float *panels, size_t count, size_t depth, const float *vectors,
                                        float *products, float *sums, const float *next) {
   multiply(panels, count, depth, vectors, products, sums, next, 16);
 }
+#endif
 
 CLONED static void multiply_by_six(const float *panels, size_t count, size_t depth, const float *vectors,
                                    float *products, float *sums, const float *next) {
