@@ -51,7 +51,8 @@ package struct LayerMetric: Sendable {
   /// The factor of a moment with as little added as makes it regular: one of fewer inputs than directions is rounded to
   /// one with small negative values.
   private static func root(of moment: Tensor) throws(LinearAlgebraError) -> Tensor {
-    for ridge in [1e-9, 1e-8, 1e-7, 1e-6, 1e-5] {
+    // Each attempt costs a factorization, or most of one.
+    for ridge in [1e-9, 1e-7, 1e-5] {
       do throws(LinearAlgebraError) {
         return try moment.choleskyFactor(ridge: ridge)
       } catch .singular {}

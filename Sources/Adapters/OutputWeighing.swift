@@ -104,7 +104,7 @@ extension OutputWeighing {
   ) {
     guard var rows = factors[right], let columns = factors[left] else { return }
     let norms = rows.rowNorms().elements
-    rows.scaleRows(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
+    rows.scaleRows(by: norms.reciprocals)
     var matrix = columns.reshaped(columns.shape.asMatrix)
     matrix.scaleColumns(by: norms)
     factors[right] = rows

@@ -34,79 +34,55 @@ extension Tensor {
   /// A·L for a matrix `[m, n]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(m·n²)
   package consuming func multiplied(byLower l: Tensor) -> Tensor {
-    var product = self
-    let n = product.columns(of: l)
-    guard product.count > 0 else { return product }
-    unsafe cblas_strmm(
-      CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit,
-      blasint(product.count / n), blasint(n), 1, l.elements, blasint(n), &product.elements,
-      blasint(n))
-    return product
+    unsafe (consume self).applying(cblas_strmm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻¹ for a matrix `[m, n]` and a lower triangular L `[n, n]` without zeros on its diagonal; the result has the
   /// shape of A.
   /// - Complexity: O(m·n²)
   package consuming func divided(byLower l: Tensor) -> Tensor {
-    (consume self).divided(by: l, CblasNoTrans)
+    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻ᵀ for the same.
   /// - Complexity: O(m·n²)
   package consuming func divided(byTransposedLower l: Tensor) -> Tensor {
-    (consume self).divided(by: l, CblasTrans)
-  }
-
-  private consuming func divided(by l: Tensor, _ orientation: CBLAS_TRANSPOSE) -> Tensor {
-    var quotient = self
-    let n = quotient.columns(of: l)
-    guard quotient.count > 0 else { return quotient }
-    unsafe cblas_strsm(
-      CblasRowMajor, CblasRight, CblasLower, orientation, CblasNonUnit,
-      blasint(quotient.count / n), blasint(n), 1, l.elements, blasint(n), &quotient.elements,
-      blasint(n))
-    return quotient
+    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasTrans)
   }
 
   /// Lᵀ·A for a matrix `[n, …]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(n²·m)
   package consuming func multiplied(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    var product = self
-    let n = product.rows(of: l)
-    let columns = product.count / n
-    guard product.count > 0 else { return product }
-    unsafe cblas_strmm(
-      CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, blasint(n),
-      blasint(columns), 1, l.elements, blasint(n), &product.elements, blasint(columns))
-    return product
+    unsafe (consume self).applying(cblas_strmm, l, CblasLeft, CblasTrans)
   }
 
   /// L⁻ᵀ·A for the same, without zeros on the diagonal of L.
   /// - Complexity: O(n²·m)
   package consuming func divided(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    var quotient = self
-    let n = quotient.rows(of: l)
-    let columns = quotient.count / n
-    guard quotient.count > 0 else { return quotient }
-    unsafe cblas_strsm(
-      CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, blasint(n),
-      blasint(columns), 1, l.elements, blasint(n), &quotient.elements, blasint(columns))
-    return quotient
+    unsafe (consume self).applying(cblas_strsm, l, CblasLeft, CblasTrans)
   }
 
-  private func rows(of l: Tensor) -> Int {
-    let n = l.shape.rows
-    precondition(
-      l.shape.columns == n && n > 0 && shape.rows == n, "a triangle \(l.shape) times \(shape)")
-    return n
-  }
+  /// BLAS' product with a triangle, or with its inverse.
+  private typealias TriangularOperation = (
+    CBLAS_ORDER, CBLAS_SIDE, CBLAS_UPLO, CBLAS_TRANSPOSE, CBLAS_DIAG, blasint, blasint, Float,
+    UnsafePointer<Float>?, blasint, UnsafeMutablePointer<Float>?, blasint
+  ) -> Void
 
-  /// The order of a triangle that the rows of this tensor, as runs of so many numbers, go through.
-  private func columns(of l: Tensor) -> Int {
+  /// From the left L goes through the rows of this tensor, from the right through its numbers as runs of n.
+  private consuming func applying(
+    _ operation: TriangularOperation, _ l: Tensor, _ side: CBLAS_SIDE,
+    _ orientation: CBLAS_TRANSPOSE
+  ) -> Tensor {
+    var result = self
     let n = l.shape.rows
-    precondition(
-      l.shape.columns == n && n > 0 && count.isMultiple(of: n),
-      "\(shape) times a triangle \(l.shape)")
-    return n
+    let isLeft = side == CblasLeft
+    let fits = isLeft ? result.shape.rows == n : n > 0 && result.count.isMultiple(of: n)
+    precondition(l.shape.columns == n && n > 0 && fits, "\(result.shape) and a triangle \(l.shape)")
+    guard result.count > 0 else { return result }
+    let (rows, columns) = isLeft ? (n, result.count / n) : (result.count / n, n)
+    unsafe operation(
+      CblasRowMajor, side, CblasLower, orientation, CblasNonUnit, blasint(rows), blasint(columns),
+      1, l.elements, blasint(n), &result.elements, blasint(columns))
+    return result
   }
 }

@@ -60,3 +60,8 @@ extension Tensor {
     }
   }
 }
+
+extension [Float] {
+  /// 1 / x of each, and 0 of what is not above 0: what undoes a scaling by norms, and leaves rows of zeros.
+  package var reciprocals: [Float] { map { $0 > 0 ? 1 / $0 : 0 } }
+}

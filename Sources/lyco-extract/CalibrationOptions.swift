@@ -68,10 +68,6 @@ struct CalibrationOptions: ParsableArguments {
   var saved: String?
 
   func validate() throws {
-    guard (1...100_000).contains(samples) else {
-      throw ValidationError(
-        "'--calibration_samples': expected 1 to 100000, found \(samples)")
-    }
     guard let calibrate, calibrate != "random" else { return }
     let path = FilePath(named: calibrate)
     guard path.extension == "toml" || InputFile.kind(of: path) == .folder else {

@@ -193,7 +193,7 @@ private final class Calibration<Pipeline: ModelPipeline> {
   private func times(_ count: Int) -> [Float]? {
     if case .flow = plan.prediction { return nil }
     return (done..<done + count).map {
-      let share = ((Double($0) + 0.5) * 0.618_033_988_749_894_9).truncatingRemainder(dividingBy: 1)
+      let share = ((Double($0) + 0.5) * .goldenRatio).truncatingRemainder(dividingBy: 1)
       return Float(Int(share * Double(NoiseSchedule.timestepCount)))
     }
   }

@@ -103,14 +103,12 @@ final class InputSum {
     }
   }
 
-  /// Places that lie apart from one another as far as they can: multiples of the golden ratio, so that no column of an
-  /// image is preferred.
+  /// Places that lie apart from one another as far as they can, so that no column of an image is preferred.
   private func chosen(_ count: Int, of available: Int) -> [Int] {
     guard count < available else { return Array(0..<available) }
-    let step = 0.618_033_988_749_894_9
-    defer { phase = (phase + step * Double(count)).truncatingRemainder(dividingBy: 1) }
+    defer { phase = (phase + .goldenRatio * Double(count)).truncatingRemainder(dividingBy: 1) }
     return (0..<count).map { index in
-      let share = (phase + step * Double(index)).truncatingRemainder(dividingBy: 1)
+      let share = (phase + .goldenRatio * Double(index)).truncatingRemainder(dividingBy: 1)
       return min(Int(share * Double(available)), available - 1)
     }
   }
@@ -135,4 +133,9 @@ final class InputSum {
     finished = LayerMoments(inputs: inputs, kernel: moment, places: mean)
     return finished
   }
+}
+
+extension Double {
+  /// The lesser one, (√5 − 1) / 2: of its first multiples the fractions lie evenly in 0…1, however many there are.
+  static let goldenRatio = 0.618_033_988_749_894_9
 }

@@ -173,7 +173,7 @@ struct GLoRAFit: Sendable {
   func regression() -> (a1: Tensor, a2: Tensor) {
     var (columns, rows) = (through.left, through.right)
     let norms = columns.rowNorms().elements.map { $0.squareRoot() }
-    columns.scaleRows(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
+    columns.scaleRows(by: norms.reciprocals)
     rows.scaleRows(by: norms)
     let zeros = Tensor(zeros: [rank - rows.shape.rows, rows.shape.columns])
     return (Tensor.stacked([columns, zeros]).transposed(), .stacked([rows, zeros]))

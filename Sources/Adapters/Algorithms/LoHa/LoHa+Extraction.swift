@@ -17,10 +17,10 @@ extension LoHa: ExtractableAlgorithm {
     restore: { factors, metric in
       var factors = factors
       guard var right = factors[first.right] else { return factors }
-      right.scaleColumns(by: metric.inputNorms.map { $0 > 0 ? 1 / $0 : 0 })
+      right.scaleColumns(by: metric.inputNorms.reciprocals)
       factors[first.right] = right
       if let norms = metric.outputNorms {
-        factors[first.left]?.scaleRows(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
+        factors[first.left]?.scaleRows(by: norms.reciprocals)
       }
       OutputWeighing.balance(first.left, first.right, in: &factors)
       return factors
