@@ -1,5 +1,4 @@
-private import CLAPACKE
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Cholesky factors, and products with them and their inverses from the right.
@@ -22,7 +21,7 @@ extension Tensor {
     for i in 0..<order { matrix.elements[i * order + i] += added }
     guard order > 0 else { return self }
     // Column-major LAPACK sees the transpose: our lower triangle is its upper one.
-    let info = unsafe LAPACKE_dpotrf(
+    let info = unsafe blas.pointee.LAPACKE_dpotrf(
       LAPACK_COL_MAJOR, CChar(UInt8(ascii: "U")), n, &matrix.elements, n)
     guard info == 0 else { throw .singular(.cholesky, shape) }
     for i in 0..<order {
@@ -34,32 +33,32 @@ extension Tensor {
   /// A·L for a matrix `[m, n]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(m·n²)
   package consuming func multiplied(byLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasRight, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻¹ for a matrix `[m, n]` and a lower triangular L `[n, n]` without zeros on its diagonal; the result has the
   /// shape of A.
   /// - Complexity: O(m·n²)
   package consuming func divided(byLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻ᵀ for the same.
   /// - Complexity: O(m·n²)
   package consuming func divided(byTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasRight, CblasTrans)
   }
 
   /// Lᵀ·A for a matrix `[n, …]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(n²·m)
   package consuming func multiplied(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasLeft, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasLeft, CblasTrans)
   }
 
   /// L⁻ᵀ·A for the same, without zeros on the diagonal of L.
   /// - Complexity: O(n²·m)
   package consuming func divided(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasLeft, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasLeft, CblasTrans)
   }
 
   /// BLAS' product with a triangle, or with its inverse.

@@ -1,4 +1,4 @@
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// A sum of x·xᵀ over many rows x, of which one triangle is added to.
@@ -17,7 +17,7 @@ package struct SymmetricSum: Sendable {
     let n = triangle.shape.rows
     precondition(rows.shape.columns == n, "rows \(rows.shape) for a sum of order \(n)")
     guard rows.count > 0 else { return }
-    unsafe cblas_ssyrk(
+    unsafe blas.pointee.cblas_ssyrk(
       CblasRowMajor, CblasLower, CblasTrans, blasint(n), blasint(rows.shape.rows), 1,
       rows.elements, blasint(n), 1, &triangle.elements, blasint(n))
   }

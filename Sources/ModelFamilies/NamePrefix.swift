@@ -19,6 +19,7 @@ package struct NamePrefix: Sendable {
 
   /// The longest that the name begins with and that says a component.
   package static func ofComponent(_ name: some StringProtocol) -> NamePrefix? {
-    ofComponents.first { name.hasPrefix($0.text) }
+    // By bytes: by characters it would take most of the time of an inspection.
+    ofComponents.first { name.utf8.starts(with: $0.text.utf8) }
   }
 }
