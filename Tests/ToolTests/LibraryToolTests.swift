@@ -1,4 +1,5 @@
 import CommandSupport
+import SystemPackage
 import TestSupport
 import Testing
 

@@ -118,7 +118,8 @@ def stage_package(folder, tools, release, commit):
     # auditwheel gives libraries other names, which only their users at the start are told.
     needed = output("patchelf", "--print-needed", tools / "libraries.so").split()
     subprocess.run(
-        ["patchelf", *(f"--add-needed={name}" for name in needed), "--output", folder / "lyco/bin/lyco", tools / "lyco"],
+        ["patchelf", *(word for name in needed for word in ["--add-needed", name]),
+         "--output", folder / "lyco/bin/lyco", tools / "lyco"],
         check=True)
 
 

@@ -53,6 +53,8 @@ struct AdapterPlace: Hashable, Sendable {
 
   private static func component(ofFolder name: String) -> String? {
     let beginning = name.prefix { $0 != "/" } + "."
-    return NamePrefix.ofComponent(beginning[...]).flatMap { $0.text == beginning ? $0.component : nil }
+    return NamePrefix.ofComponent(beginning[...]).flatMap {
+      $0.text == beginning ? $0.component : nil
+    }
   }
 }
