@@ -1,5 +1,4 @@
-private import CLAPACKE
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Cholesky factors, and products with them and their inverses from the right.
@@ -24,7 +23,7 @@ extension Tensor {
     if ridge >= Self.leastSingleRidge {
       var factor = self
       for i in 0..<order { factor.elements[i * order + i] += Float(added) }
-      let info = unsafe LAPACKE_spotrf(LAPACK_COL_MAJOR, upper, n, &factor.elements, n)
+      let info = unsafe blas.pointee.LAPACKE_spotrf(LAPACK_COL_MAJOR, upper, n, &factor.elements, n)
       // No square of a pivot is less than what was added, but for rounding.
       if info == 0,
         (0..<order).allSatisfy({
@@ -37,7 +36,8 @@ extension Tensor {
     }
     var matrix = DoubleMatrix(self)
     for i in 0..<order { matrix.elements[i * order + i] += added }
-    guard unsafe LAPACKE_dpotrf(LAPACK_COL_MAJOR, upper, n, &matrix.elements, n) == 0 else {
+    guard unsafe blas.pointee.LAPACKE_dpotrf(LAPACK_COL_MAJOR, upper, n, &matrix.elements, n) == 0
+    else {
       throw .singular(.cholesky, shape)
     }
     return matrix.tensor.lowerTriangle()
@@ -58,38 +58,38 @@ extension Tensor {
   /// A·L for a matrix `[m, n]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(m·n²)
   package consuming func multiplied(byLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasRight, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻¹ for a matrix `[m, n]` and a lower triangular L `[n, n]` without zeros on its diagonal; the result has the
   /// shape of A.
   /// - Complexity: O(m·n²)
   package consuming func divided(byLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻ᵀ for the same.
   /// - Complexity: O(m·n²)
   package consuming func divided(byTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasRight, CblasTrans)
   }
 
   /// Lᵀ·A for a matrix `[n, …]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(n²·m)
   package consuming func multiplied(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasLeft, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasLeft, CblasTrans)
   }
 
   /// L·A for the same.
   /// - Complexity: O(n²·m)
   consuming func multiplied(fromLeftByLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasLeft, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasLeft, CblasNoTrans)
   }
 
   /// L⁻ᵀ·A for the same, without zeros on the diagonal of L.
   /// - Complexity: O(n²·m)
   package consuming func divided(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasLeft, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasLeft, CblasTrans)
   }
 
   /// BLAS' product with a triangle, or with its inverse.

@@ -1,4 +1,4 @@
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Sums over a symmetric matrix of which one triangle is multiplied.
@@ -35,7 +35,7 @@ extension Tensor {
       unsafe other.elements.withUnsafeBufferPointer { y in
         guard let x = x.baseAddress, let y = y.baseAddress else { return 0 }
         return stride(from: 0, to: count, by: part).reduce(0) {
-          unsafe $0 + cblas_dsdot(blasint(min(part, count - $1)), x + $1, 1, y + $1, 1)
+          unsafe $0 + blas.pointee.cblas_dsdot(blasint(min(part, count - $1)), x + $1, 1, y + $1, 1)
         }
       }
     }

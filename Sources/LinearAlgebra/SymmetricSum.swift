@@ -1,4 +1,4 @@
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Numbers that lie where their maker wants them: zeros at first, of one writer.
@@ -37,7 +37,7 @@ package protocol FloatMemory: AnyObject, Sendable {
     unsafe rows.elements.withUnsafeBufferPointer { source in
       guard let source = source.baseAddress else { return }
       unsafe forEachBand { first, end, target in
-        unsafe cblas_sgemm(
+        unsafe blas.pointee.cblas_sgemm(
           CblasRowMajor, CblasTrans, CblasNoTrans, blasint(end - first), blasint(end),
           blasint(rows.shape.rows), 1, source + first, blasint(order), source, blasint(order), 1,
           target, blasint(end))
