@@ -67,6 +67,27 @@ extension DoubleMatrix {
     return (values[..<count].reversed(), vectors)
   }
 
+  /// All pairs of A·v = λ·S·v for a symmetric A and a positive definite S, descending, vectors as rows with vᵀ·S·v = 1; nil
+  /// where S is not positive definite, or the iteration did not converge. Only upper triangles are read.
+  func eigenpairs(measuredBy measure: DoubleMatrix) -> (values: [Double], vectors: DoubleMatrix)? {
+    let n = Int32(rows)
+    guard n > 0 else { return ([], self) }
+    var (matrix, measure) = (elements, measure.elements)
+    var values = [Double](repeating: 0, count: rows)
+    guard
+      unsafe blas.pointee.LAPACKE_dsygvd(
+        LAPACK_COL_MAJOR, 1, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")), n, &matrix, n,
+        &measure, n, &values) == 0
+    else { return nil }
+    var vectors = DoubleMatrix(zeros: rows, rows)
+    for i in 0..<rows {
+      let from = (rows - 1 - i) * rows
+      vectors.elements.replaceSubrange(
+        i * rows..<(i + 1) * rows, with: matrix[from..<from + rows])
+    }
+    return (values.reversed(), vectors)
+  }
+
   /// All eigenvalues of a symmetric matrix, descending; nil if the iteration did not converge.
   /// Only the upper triangle is read.
   func eigenvalues() -> [Double]? {

@@ -10,6 +10,7 @@
 #define LYCO_BLAS_CALLS(CALL)    \
   CALL(openblas_set_num_threads) \
   CALL(cblas_dgemm)              \
+  CALL(cblas_dsdot)              \
   CALL(cblas_dsyrk)              \
   CALL(cblas_dtrsm)              \
   CALL(cblas_sgemm)              \
@@ -29,11 +30,13 @@
   CALL(LAPACKE_dpotrf)          \
   CALL(LAPACKE_dsyevd)          \
   CALL(LAPACKE_dsyevr)          \
+  CALL(LAPACKE_dsygvd)          \
   CALL(LAPACKE_sgeqrf)          \
   CALL(LAPACKE_sgesdd)          \
   CALL(LAPACKE_sgesv)           \
   CALL(LAPACKE_sgesvd)          \
-  CALL(LAPACKE_sorgqr)
+  CALL(LAPACKE_sorgqr)          \
+  CALL(LAPACKE_spotrf)
 
 typedef struct {
 #define LYCO_CALL(name) __typeof__(&name) name;
