@@ -12,7 +12,8 @@ package struct LayerMoments: Equatable, Sendable {
   /// `[k, k]` for a kernel of k places, symmetric with a mean of 1 on its diagonal; nil where `inputs` is whole.
   package let kernel: Tensor?
   /// E[g·gᵀ] over places, `[out, out]`: g is the gradient, by the outputs at a place, of a random sum of the model's
-  /// prediction, whose terms have factors of mean 0 and variance 1. nil where all outputs count alike.
+  /// prediction, whose terms have factors of mean 0 and of the variance that an error of the prediction counts. nil where
+  /// all outputs count alike.
   package let gradients: Tensor?
   /// At how many places the layer reads in one sample, on average.
   package let places: Double

@@ -100,8 +100,8 @@ import Testing
 
   /// What runs without pictures: noise and prompts, twice the same; with gradients all modules still have a share of one
   /// size.
-  @Test(arguments: [[], ["--calibration_gradients"]]) func drawsItsOwnLatents(more: [String]) throws
-  {
+  @Test(arguments: [[], ["--calibration_gradients"], ["--mixed_precision", "bf16"]])
+  func drawsItsOwnLatents(more: [String]) throws {
     let folder = TemporaryFolder()
     _ = try Self.writeTuned(in: folder)
     try folder.write("prompts.txt", text: "a photo of a bag --w 64 --h 64\n")
@@ -122,25 +122,47 @@ import Testing
     #expect(error > 0 && error < 1)
   }
 
-  /// Every rank runs the model, and factorizes its share by what it found.
-  @Test func ranksWriteTheSameBytes() throws {
+  /// Gradients by the outputs of the last layer are the random numbers of the sum themselves, in which timesteps count by
+  /// what they do to the clean latents: 25, the most there is, at 927, and less than 1 at 309.
+  @Test func timestepsCountByWhatIsClean() throws {
+    let folder = TemporaryFolder()
+    _ = try Self.writeTuned(in: folder)
+    let run = extract(
+      [
+        "-o", "a.safetensors", "--calibrate", Self.images, "--calibration_samples", "2",
+        "--calibration_gradients", "--save_statistics", "m.safetensors",
+      ], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let file = try TensorFile(opening: folder.file("m.safetensors"))
+    let found = try #require(file.tensors["lora_unet_conv_out.gradient_moment"]).tensor()
+    let width = found.shape.rows
+    let mean = (0..<width).reduce(0) { $0 + found.elements[$1 * (width + 1)] } / Float(width)
+    // Of a few hundred squares of normal numbers.
+    #expect(mean > 9 && mean < 17, "\(mean)")
+  }
+
+  /// Every rank runs the model, and factorizes its share by what it found; threads share every product.
+  @Test func ranksAndThreadsWriteTheSameBytes() throws {
     let folder = TemporaryFolder()
     let tuned = try Self.writeTuned(in: folder)
-    for (ranks, name) in [(1, "one"), (2, "two")] {
+    for (ranks, threads, name) in [(1, 1, "one"), (2, 1, "two"), (1, 2, "threads")] {
       let run = try RankedRun(
         "lyco-extract",
         [
           Self.tiny.string, tuned, "-o", folder.file("\(name).safetensors").string, "--family",
           "sd1", "--linear_dim", "2", "--calibrate", Self.images, "--calibration_samples", "2",
           "--save_statistics", folder.file("\(name)-moments.safetensors").string,
-          "--no_metadata", "--quiet", "--threads", "1",
+          "--no_metadata", "--quiet", "--threads", "\(threads)",
         ], ranks: ranks)
       #expect(run.end() == 0, "\(run.allErrors)")
     }
-    for ending in [".safetensors", "-moments.safetensors"] {
+    for (other, ending) in [
+      ("two", ".safetensors"), ("two", "-moments.safetensors"), ("threads", ".safetensors"),
+      ("threads", "-moments.safetensors"),
+    ] {
       #expect(
         try contents(of: folder.file("one" + ending))
-          == contents(of: folder.file("two" + ending)), "\(ending)")
+          == contents(of: folder.file(other + ending)), "\(other)\(ending)")
     }
   }
 
