@@ -37,7 +37,9 @@ package struct CalibrationPlan {
       settings.model.itemsAreEncoded = try DatasetFile.isOfEncodedItems(file)
     }
     outline = try pipeline.outline(of: base, settings.model)
-    if outline.isTransformer, TrainingPlan.isNarrow(base) { settings.model.compute = .bf16 }
+    if given.isNarrow || outline.isTransformer && TrainingPlan.isNarrow(base) {
+      settings.model.compute = .bf16
+    }
     self.settings = settings
     var notices = outline.notices
     switch settings.source {
