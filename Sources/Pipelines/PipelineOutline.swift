@@ -14,6 +14,8 @@ package struct PipelineOutline: Sendable {
   package let prediction: Prediction?
   /// Whether the checkpoint says that its last timestep is noise alone.
   package let hasZeroTerminalSNR: Bool
+  /// By which noise is added, where the model does not find a flow.
+  package let betas: NoiseBetas
   /// How many layers the text encoder has, so that some can be skipped; nil where none can.
   package let skippableTextLayers: Int?
   /// What tells models of the family apart in its file, see `ModelFamily.flowRules(of:)`; nil for none.
@@ -43,7 +45,7 @@ package struct PipelineOutline: Sendable {
   package init(
     modules: [FamilyModule], units: [LayerUnit], blocks: [[FamilyModule]] = [],
     latents: LatentLayout, prediction: Prediction?,
-    variant: String? = nil, hasZeroTerminalSNR: Bool = false,
+    variant: String? = nil, hasZeroTerminalSNR: Bool = false, betas: NoiseBetas = .standard,
     skippableTextLayers: Int?, longestSide: Int? = nil, tokens: Int,
     captionBytes: Int = 0, streamedText: [[FamilyModule]] = [],
     autoencoder: AutoencoderOutline? = nil, notices: [String] = [],
@@ -56,6 +58,7 @@ package struct PipelineOutline: Sendable {
     self.latents = latents
     self.prediction = prediction
     self.hasZeroTerminalSNR = hasZeroTerminalSNR
+    self.betas = betas
     self.skippableTextLayers = skippableTextLayers
     self.variant = variant
     self.longestSide = longestSide

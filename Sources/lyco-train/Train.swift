@@ -29,6 +29,10 @@ struct Train: Tool {
         lyco-train --dit wan.safetensors --dataset_config videos.toml \\
           --network_module networks.lora_wan --network_dim 16 \\
           --timestep_sampling shift --discrete_flow_shift 3 --max_train_epochs 10
+        lyco-train --pretrained_model_name_or_path model.safetensors \\
+          --teacher tuned.safetensors --init extracted.safetensors \\
+          --network_module lycoris.kohya --teacher_prompts prompts.txt \\
+          --max_train_steps 2000
 
       'mpirun -n N' in front shares the work among N processes: docs/clusters.md.
 

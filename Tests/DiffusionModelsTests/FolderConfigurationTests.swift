@@ -57,19 +57,29 @@ import Testing
       "\(message ?? "")")
   }
 
-  /// Trainers and programs that draw have one schedule for these families, so that another is passed over, and said.
+  /// What a folder says of its noise counts and is said, for kohya's scripts have one schedule for these families; what is
+  /// none of the two known kinds is passed over, and said.
   @Test(arguments: [
-    (#"{"beta_schedule": "linear"}"#, "'beta_schedule' is linear"),
-    (#"{"beta_end": 0.02}"#, "'beta_end' is 0.02"),
-    (#"{"num_train_timesteps": 500}"#, "'num_train_timesteps' is 500"),
-    (#"{"beta_schedule": "scaled_linear", "beta_start": 0.00085}"#, ""),
+    (
+      #"{"beta_schedule": "linear"}"#, "linear from 0.00085 to 0.012",
+      NoiseBetas(from: 0.00085, to: 0.012, isScaled: false)
+    ),
+    (
+      #"{"beta_end": 0.02}"#, "scaled_linear from 0.00085 to 0.02",
+      NoiseBetas(from: 0.00085, to: 0.02, isScaled: true)
+    ),
+    (#"{"num_train_timesteps": 500}"#, "'num_train_timesteps' is 500", .standard),
+    (#"{"beta_schedule": "squaredcos_cap_v2"}"#, "'beta_schedule' is squaredcos", .standard),
+    (#"{"beta_end": 1.5}"#, "'beta_end' is 1.5", .standard),
+    (#"{"beta_schedule": "scaled_linear", "beta_start": 0.00085}"#, "", .standard),
   ])
-  func schedulesOfOtherModels(text: String, found: String) throws {
+  func schedulesOfOtherModels(text: String, found: String, betas: NoiseBetas) throws {
     let folder = TemporaryFolder()
     let path = try TinyPipeline("tiny-sd2").writeFolder(in: folder) { ($0, $1) }
     try folder.write("tiny-sd2/scheduler/scheduler_config.json", text: text)
-    let notices = StableDiffusionConfiguration.notices(
-      on: try BaseModel(opening: path, as: .named("sd2")))
+    let base = try BaseModel(opening: path, as: .named("sd2"))
+    #expect(try StableDiffusionConfiguration(of: base).betas == betas)
+    let notices = StableDiffusionConfiguration.notices(on: base)
     #expect(notices.count == (found.isEmpty ? 0 : 1))
     #expect(notices.allSatisfy { $0.contains(found) }, "\(notices)")
   }

@@ -43,6 +43,73 @@ import Testing
         == encoder.encoder(compute: .f32).encode(images).mean)
   }
 
+  /// Weights that another model lends are those that count, and are not read; an adaptation is each layer's own.
+  @Test func lentLayersAreNotRead() throws {
+    let folder = TemporaryFolder()
+    let pipeline = TinyPipeline("tiny-sd1")
+    let first = try StableDiffusionModel(opening: pipeline.folder)
+    let other = try pipeline.writeFolder(in: folder) { name, tensor in
+      let zeros = [UInt8](repeating: 0, count: tensor.bytes.count)
+      return (name, EncodedTensor(tensor.dtype, tensor.shape, zeros))
+    }
+    let lent = first.unet.layers.filter { $0.path.hasPrefix("mid_block") }
+    let second = try LentLayers(lent).lending { try StableDiffusionModel(opening: other) }
+    #expect(!lent.isEmpty)
+    for (a, b) in zip(first.unet.layers, second.unet.layers) {
+      #expect(a.path == b.path && a !== b)
+      let isLent = a.path.hasPrefix("mid_block")
+      #expect((a.weightValue == b.weightValue) == isLent, "\(a.path)")
+      if !isLent { #expect(b.weightValue.elements.allSatisfy { $0 == 0 }, "\(b.path)") }
+    }
+    let after = try StableDiffusionModel(opening: other)
+    #expect(after.unet.layers.allSatisfy { $0.weightValue.elements.allSatisfy { $0 == 0 } })
+  }
+
+  /// A module is the same in two checkpoints where weight and bias are.
+  @Test(arguments: ["weight", "bias"]) func equalModulesAreFound(parameter: String) throws {
+    let folder = TemporaryFolder()
+    let pipeline = TinyPipeline("tiny-sd1")
+    let key = "mid_block.attentions.0.proj_in"
+    let path = try pipeline.writeFolder(in: folder) { name, tensor in
+      guard name == "unet/\(key).\(parameter)" else { return (name, tensor) }
+      var bytes = tensor.bytes
+      bytes[bytes.count - 1] ^= 1
+      return (name, EncodedTensor(tensor.dtype, tensor.shape, bytes))
+    }
+    let base = try BaseModel(opening: pipeline.folder, as: .named("sd1"))
+    let equal = try EqualModules(
+      of: base, ModelSettings(base: pipeline.folder),
+      and: BaseModel(opening: path, as: .named("sd1")))
+    #expect(equal.areTextsEqual)
+    for module in base.layout.modules where module.role != .autoencoder {
+      #expect(equal.contains(module) == (module.path != key), "\(module.path)")
+    }
+  }
+
+  /// Without an autoencoder latents have the channels of the UNet.
+  @Test func channelsOfLatentsWithoutAnAutoencoder() throws {
+    let folder = TemporaryFolder()
+    let path = try TinyPipeline("tiny-sd1").writeFolder(in: folder) { name, tensor in
+      guard !name.hasPrefix("vae/") else { return nil }
+      let values = tensor.decoded()
+      switch name {
+      case "unet/conv_out.weight", "unet/conv_out.bias":
+        return (name, EncodedTensor(values.rows(0..<2), as: tensor.dtype))
+      case "unet/conv_in.weight":
+        let kept = values.shape.rows
+        let (own, width) = (values.count / kept, values.count / kept / 2)
+        let elements = (0..<kept).flatMap { values.elements[$0 * own..<$0 * own + width] }
+        return (name, EncodedTensor(Tensor([kept, 2, 3, 3], elements), as: tensor.dtype))
+      default: return (name, tensor)
+      }
+    }
+    let base = try BaseModel(opening: path, as: .named("sd1"))
+    var settings = ModelSettings(base: path)
+    settings.textIsKept = true
+    let outline = try StableDiffusionPipeline.outline(of: base, settings)
+    #expect(outline.latents.channels == 2 && outline.autoencoder == nil)
+  }
+
   @Test(arguments: ["tiny-sd1", "tiny-sd2", "tiny-sdxl"])
   func everyModuleHasItsLayer(name: String) throws {
     let model = try StableDiffusionModel(opening: TinyPipeline(name).folder)

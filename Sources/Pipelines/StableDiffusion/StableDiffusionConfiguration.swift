@@ -16,6 +16,8 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
   package var vae: VAEConfiguration
   /// Whether the UNet was trained to predict velocity; nil where nothing says so.
   package var predictsVelocity: Bool?
+  /// By which noise is added.
+  package var betas = NoiseBetas.standard
   /// Whether it was trained with noise alone at the last timestep.
   package var hasZeroTerminalSNR = false
 
@@ -69,6 +71,7 @@ package struct StableDiffusionConfiguration: Hashable, Sendable {
       try file.expect("prediction_type", ["epsilon", "v_prediction"])
       predictsVelocity = try file.string("prediction_type").map { $0 == "v_prediction" }
       hasZeroTerminalSNR = try file.flag("rescale_betas_zero_snr") ?? false
+      betas = try file.betas.known ?? betas
     }
   }
 }
@@ -84,11 +87,11 @@ extension StableDiffusionConfiguration {
     try ModelConfigurationFile(folder.appending("scheduler").appending("scheduler_config.json"))
   }
 
-  /// What is said beside a checkpoint and passed over.
+  /// What is said beside a checkpoint and passed over, or heard where trainers pass it over.
   static func notices(on base: BaseModel) -> [String] {
     do {
       if let path = path(beside: base) { _ = try ModelConfigurationFile(path) }
-      return try scheduler(of: base.file.path)?.foreignSchedule.map { [$0] } ?? []
+      return try scheduler(of: base.file.path)?.betas.notice.map { [$0] } ?? []
     } catch {
       return ["\(error); it is passed over, and what the family has in common counts"]
     }
@@ -170,22 +173,37 @@ extension VAEConfiguration {
 }
 
 extension ModelConfigurationFile {
-  /// What a scheduler says that no model of these families has: noise is drawn by the schedule of the families, as
-  /// trainers do it.
-  fileprivate var foreignSchedule: String? {
+  /// What a scheduler says of its βs; nil where nothing here follows it. And what a user should know of that: kohya's
+  /// scripts add noise by the schedule of the families, whatever a folder says.
+  fileprivate var betas: (known: NoiseBetas?, notice: String?) {
     get throws {
-      let numbers = [("beta_start", 0.00085), ("beta_end", 0.012), ("num_train_timesteps", 1000)]
-      for (key, usual) in numbers {
-        guard let found = try number(key), found != usual else { continue }
-        return notice(key, "\(found)")
+      let standard = NoiseBetas.standard
+      let (first, last) = (try number("beta_start"), try number("beta_end"))
+      let name = try string("beta_schedule")
+      func passedOver(_ key: String, _ found: String) -> (NoiseBetas?, String?) {
+        (
+          nil,
+          "\(path): '\(key)' is \(found) and is passed over: the schedule of the family counts, scaled_linear from "
+            + "\(standard.first) to \(standard.last) in 1000 timesteps"
+        )
       }
-      guard let name = try string("beta_schedule"), name != "scaled_linear" else { return nil }
-      return notice("beta_schedule", name)
+      if let count = try number("num_train_timesteps"), count != 1000 {
+        return passedOver("num_train_timesteps", "\(count)")
+      }
+      if let name, !["scaled_linear", "linear"].contains(name) {
+        return passedOver("beta_schedule", name)
+      }
+      let betas = NoiseBetas(
+        from: first ?? standard.first, to: last ?? standard.last, isScaled: name != "linear")
+      guard betas != standard else { return (betas, nil) }
+      guard betas.first > 0, betas.first <= betas.last, betas.last < 1 else {
+        return passedOver("beta_end", "\(betas.last), from \(betas.first)")
+      }
+      return (
+        betas,
+        "\(path): noise is added as it says, \(name ?? "scaled_linear") from \(betas.first) to \(betas.last); kohya's "
+          + "scripts add it by scaled_linear from \(standard.first) to \(standard.last)"
+      )
     }
-  }
-
-  private func notice(_ key: String, _ found: String) -> String {
-    "\(path): '\(key)' is \(found) and is passed over: the schedule of the family counts, scaled_linear from 0.00085 to "
-      + "0.012 in 1000 timesteps"
   }
 }

@@ -27,9 +27,9 @@ extension StableDiffusionFamily {
     let autoencoder = try Autoencoder(of: base, settings.vae, configuration.vae)
     return PipelineOutline(
       modules: modules, units: LayerUnit.units(ofUNet: modules.filter { $0.role == .denoiser }),
-      latents: autoencoder?.latents ?? family.commonLatents,
+      latents: autoencoder?.latents ?? StableDiffusionModel.latents(without: parameters),
       prediction: configuration.predictsVelocity.map { $0 ? .velocity : .noise },
-      hasZeroTerminalSNR: configuration.hasZeroTerminalSNR,
+      hasZeroTerminalSNR: configuration.hasZeroTerminalSNR, betas: configuration.betas,
       // Of two encoders always the same layers are read.
       skippableTextLayers: family.textEncoders.count == 1
         ? modules.count { $0.path.hasSuffix("self_attn.q_proj") } : nil,

@@ -119,17 +119,30 @@ package final class StableDiffusionModel {
     for component in ["unet"] + texts where !parameters.has(component) {
       throw .missingComponent(path, component: component)
     }
+    let channels = latents(without: parameters).channels
+    let isOwn = settings.vae == nil && !parameters.has("vae")
+    let expected = isOwn ? channels : family.commonLatents.channels
     if let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1,
-      input.dimensions[1] != family.commonLatents.channels
+      input.dimensions[1] != expected
     {
       throw .latentChannels(path, found: input.dimensions[1])
     }
-    if let output = parameters.shape("unet", "conv_out", "weight"),
-      output.rows != family.commonLatents.channels
-    {
-      throw .latentOutputs(path, expected: family.commonLatents.channels, found: output.rows)
+    if let output = parameters.shape("unet", "conv_out", "weight"), output.rows != expected {
+      throw .latentOutputs(path, expected: expected, found: output.rows)
     }
     try checkWidths(parameters, texts)
+  }
+
+  /// What the UNet takes and makes, where there is no autoencoder that says it: those of the family, but for a UNet that
+  /// has as many channels on both sides, and others.
+  static func latents(without parameters: CheckpointParameters) -> LatentLayout {
+    let common = parameters.base.layout.family.commonLatents
+    guard let input = parameters.shape("unet", "conv_in", "weight"), input.dimensions.count > 1,
+      let output = parameters.shape("unet", "conv_out", "weight"),
+      output.rows == input.dimensions[1]
+    else { return common }
+    return common.with(
+      channels: output.rows, stride: common.stride, shift: common.shift, scale: common.scale)
   }
 
   /// That the UNet reads what the text encoders write, as far as shapes tell.

@@ -51,6 +51,7 @@ package struct SamplingPlan {
     (self.base, self.pipeline, self.outline) = (base, pipeline, outline)
     var notices = outline.notices
     let schedule = NoiseSchedule(
+      outline.betas,
       zeroTerminal: configuration.hasZeroTerminalSNR || outline.hasZeroTerminalSNR)
     let prediction = Self.prediction(configuration, outline, &notices)
     if let clipSkip = model.clipSkip {

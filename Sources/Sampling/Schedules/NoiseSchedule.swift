@@ -1,8 +1,7 @@
+package import Pipelines
 package import Tensors
 
-/// How much of an image is left at every timestep, and how much noise is in its place.
-///
-/// βs are linear in their roots from 0.00085 to 0.012 (`scaled_linear`), in the precision of the trainers
+/// How much of an image is left at every timestep, and how much noise is in its place, in the precision of the trainers
 /// whose models are adapted.
 package struct NoiseSchedule: Sendable {
   package static let timestepCount = 1000
@@ -15,8 +14,8 @@ package struct NoiseSchedule: Sendable {
 
   /// - Parameter zeroTerminal: whether nothing of the image is to be left at the last timestep
   ///   (Lin et al. 2023, "Common diffusion noise schedules and sample steps are flawed").
-  package init(zeroTerminal: Bool = false) {
-    let betas = Self.scaledLinearBetas
+  package init(_ betas: NoiseBetas = .standard, zeroTerminal: Bool = false) {
+    let betas = Self.values(of: betas)
     let alphas = Self.cumulativeProducts(betas.map { 1 - $0 })
     signalToNoise = alphas.map {
       let ratio = $0.squareRoot() / (1 - $0).squareRoot()
@@ -58,14 +57,16 @@ package struct NoiseSchedule: Sendable {
     return result
   }
 
-  private static var scaledLinearBetas: [Float] {
-    let (first, last) = (Float(0.00085.squareRoot()), Float(0.012.squareRoot()))
+  /// Evenly spaced as `torch.linspace` has it.
+  private static func values(of betas: NoiseBetas) -> [Float] {
+    func end(_ value: Double) -> Float { Float(betas.isScaled ? value.squareRoot() : value) }
+    let (first, last) = (end(betas.first), end(betas.last))
     let step = (last - first) / Float(timestepCount - 1)
     return (0..<timestepCount).map { i in
-      let root =
+      let value =
         i < timestepCount / 2
         ? first + step * Float(i) : last - step * Float(timestepCount - 1 - i)
-      return root * root
+      return betas.isScaled ? value * value : value
     }
   }
 

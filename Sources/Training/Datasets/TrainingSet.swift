@@ -72,7 +72,8 @@ package struct TrainingSet: Sendable {
     drawing requests: [PictureRequest], by path: FilePath, _ defaults: DatasetDefaults,
     latents: LatentLayout, seed: UInt64
   ) throws(DatasetError) {
-    configuration = try DatasetConfiguration(drawing: requests, by: path, defaults, latents: latents)
+    configuration = try DatasetConfiguration(
+      drawing: requests, by: path, defaults, latents: latents)
     let settings = configuration.datasets[0]
     let subset = settings.subsets[0]
     try DatasetScan.checkRepeats(of: subset)

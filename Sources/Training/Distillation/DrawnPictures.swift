@@ -65,6 +65,6 @@ extension PictureRequest {
 extension PipelineOutline {
   /// By which pictures are drawn of what is predicted.
   var drawingSchedule: NoiseSchedule {
-    NoiseSchedule(zeroTerminal: hasZeroTerminalSNR && prediction == .velocity)
+    NoiseSchedule(betas, zeroTerminal: hasZeroTerminalSNR && prediction == .velocity)
   }
 }

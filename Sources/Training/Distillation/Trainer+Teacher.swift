@@ -17,7 +17,6 @@ extension Trainer {
     _ memory: inout [SharedMemory], _ observer: TrainingObserver
   ) throws -> Teacher<Pipeline>? {
     guard let teacher = plan.teacher else { return nil }
-    let checkpoints = plan.configuration.run.checkpointsBlocks
     var own: KnownCaptions?
     if plan.teacherHasOwnCaptions {
       // Where it has no text encoders, those of the base are its own, without an adapter.
@@ -41,7 +40,7 @@ extension Trainer {
     }
     let pipeline = try sharing(plan, &memory) {
       try teacher.equal.lending(base.layers) {
-        try Pipeline(teacher.model, teacher.settings, checkpointsBlocks: checkpoints)
+        try Pipeline(teacher.model, teacher.settings, checkpointsBlocks: false)
       }
     }
     return Teacher(pipeline, own)
@@ -64,11 +63,14 @@ extension Trainer {
     let (images, ranks) = (plan.images, plan.ranks)
     let requests = images.requests
     let prediction = plan.configuration.prediction(of: plan.outline)
-    let prompts = try EncodedPrompts(
-      requests, encode: (teacher.captions ?? captions).encoded(prompts:))
+    let captions = teacher.captions ?? captions
+    // Encoders that are gone have read them before.
+    captions.remember(prompts: EncodedPrompts.batches(of: requests))
+    let prompts = try EncodedPrompts(requests, encode: captions.encoded(prompts:))
     let sampler = LatentSampler(
       teacher.pipeline, plan.outline.latents, prediction,
       NoiseSchedule(
+        plan.outline.betas,
         zeroTerminal: plan.configuration.hasZeroTerminalSNR && prediction == .velocity))
     let own = requests.indices.filter(ranks.isOwn)
     var latents: [Int: Tensor] = [:]
@@ -90,6 +92,7 @@ extension Trainer {
         let index = reader.integer()
         all[index] = Tensor(reading: &reader)
       })
-    return LatentCache(of: images, drawn: requests.indices.compactMap { all[$0] }, plan.outline.latents)
+    return LatentCache(
+      of: images, drawn: requests.indices.compactMap { all[$0] }, plan.outline.latents)
   }
 }

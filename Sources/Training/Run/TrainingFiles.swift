@@ -84,7 +84,9 @@ extension TrainingPlan {
       settings["network_args"] = PythonText(
         JSONValue.object(givenNetworkArguments(isDropoutAdded: !isOfMusubi)).pythonText)
     }
-    if let teacher { settings["teacher_name"] = PythonText(teacher.model.file.path.lastComponent?.string) }
+    if let teacher {
+      settings["teacher_name"] = PythonText(teacher.model.file.path.lastComponent?.string)
+    }
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
     if let vae = configuration.model.vae {
       settings["vae_name"] = PythonText(vae.lastComponent?.string)

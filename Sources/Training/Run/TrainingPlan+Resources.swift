@@ -56,15 +56,19 @@ extension TrainingPlan {
   /// - Parameters:
   ///   - encodesText: whether text encoders are read.
   ///   - captionBytes: what is kept of captions; nil where text encoders stay.
+  ///   - readsTwice: whether what is learned from reads captions by itself.
   static func estimate(
     _ configuration: TrainingConfiguration, _ outline: PipelineOutline, _ network: NetworkPlan,
     _ images: TrainingSet, _ frozen: FrozenWeights, _ samples: SamplePlan?, encodesText: Bool,
-    captionBytes: Int?, rankCount: Int
+    captionBytes: Int?, readsTwice: Bool, rankCount: Int
   ) -> StepEstimate {
     let texts =
       outline.modules.reduce(0) {
         $0 + ($1.role == .text ? configuration.textModel(network).bytes(of: $1) : 0)
       } + streamedTextBytes(configuration, outline)
+    let teachersTexts =
+      !readsTwice
+      ? 0 : images.fixedCaptions.map { $0.count * outline.captionBytes } ?? texts
     let streamed = configuration.model.streamedBlocks
     let largest = images.summary.largestBatch(outline.latents)
     let trained = network.modules.reduce(0) {
@@ -92,13 +96,15 @@ extension TrainingPlan {
         frames: frames, height: extents.height, width: extents.width, tokens: outline.tokens,
         shownPlaces: largest?.shownPlaces ?? 0),
       batch: largest?.size ?? 1,
-      loaded: max(encoder, encodesText ? texts + (captionBytes ?? 0) : 0),
+      loaded: max(
+        encoder, encodesText ? (readsTwice ? 2 : 1) * texts + (captionBytes ?? 0) : 0),
       // What text encoders made stands in their place.
-      frozen: frozen.kept(streaming: streamed) + (captionBytes ?? texts)
+      frozen: frozen.kept(streaming: streamed) + (captionBytes ?? texts) + teachersTexts
         + (configuration.cache.place == nil ? encoder : 0),
       read: frozen.read(streaming: streamed), samples: samples?.bytes(outline) ?? 0,
       parameters: trained, copies: copies,
-      checkpointsBlocks: configuration.run.checkpointsBlocks, isTaught: configuration.teacher != nil)
+      checkpointsBlocks: configuration.run.checkpointsBlocks, isTaught: configuration.teacher != nil
+    )
   }
 
   /// What layers take whose ΔW or W' is formed, by their paths in units.

@@ -18,6 +18,14 @@ extension TrainingPlan {
   /// Whether captions are encoded anew for what is learned from: it reads them otherwise than the base does, or than the
   /// base is trained to.
   var teacherHasOwnCaptions: Bool {
+    Self.readsCaptionsTwice(teacher, outline, network, textCache)
+  }
+
+  /// The same before there is a plan.
+  static func readsCaptionsTwice(
+    _ teacher: TeacherPlan?, _ outline: PipelineOutline, _ network: NetworkPlan,
+    _ textCache: TextCache?
+  ) -> Bool {
     guard let teacher, outline.prepared == nil, textCache == nil else { return false }
     return !teacher.equal.areTextsEqual || network.textEncoderCount > 0
   }

@@ -139,7 +139,9 @@ package struct TrainingPlan {
       configuration, outline, network, images, frozen, samples,
       encodesText: outline.prepared == nil
         && (textCache == nil || !missingText.isEmpty || samples != nil),
-      captionBytes: captionBytes, rankCount: ranks.count)
+      captionBytes: captionBytes,
+      readsTwice: Self.readsCaptionsTwice(teacher, outline, network, textCache),
+      rankCount: ranks.count)
     // The checks ask a plan that is whole.
     notices = []
     notices =
@@ -179,7 +181,8 @@ package struct TrainingPlan {
         sampleCount: images.examples.reduce(0) { $0 + $1.repeats })
     }
     return DiscreteObjective(
-      schedule: NoiseSchedule(zeroTerminal: configuration.hasZeroTerminalSNR),
+      schedule: NoiseSchedule(
+        outline.betas, zeroTerminal: configuration.hasZeroTerminalSNR),
       noise: configuration.noise, settings: configuration.loss)
   }
 

@@ -75,6 +75,7 @@ package struct SamplePlan {
       ? outline.prediction ?? .noise : configuration.loss.predictsVelocity ? .velocity : .noise
     // Noise cannot be predicted where there is nothing else; kohya's scripts draw all samples so.
     schedule = NoiseSchedule(
+      outline.betas,
       zeroTerminal: configuration.hasZeroTerminalSNR && prediction == .velocity)
     for (prompt, picture) in zip(file.prompts, pictures) {
       do throws(SamplerError) {

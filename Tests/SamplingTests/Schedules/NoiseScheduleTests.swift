@@ -1,4 +1,5 @@
 import OrderedCollections
+import Pipelines
 import Safetensors
 import Tensors
 import TestSupport
@@ -27,6 +28,8 @@ import Testing
 
   @Test func scheduleIsThatOfDiffusers() throws {
     let (plain, zero) = (NoiseSchedule(), NoiseSchedule(zeroTerminal: true))
+    let linear = NoiseSchedule(NoiseBetas(from: 1e-4, to: 0.02, isScaled: false))
+    #expect(worst(linear.cumulativeAlphas, try tensor("alphas.linear").elements) <= 1e-6)
     let errors = [
       worst(plain.cumulativeAlphas, try tensor("alphas").elements),
       worst(plain.signalToNoise, try tensor("snr").elements),

@@ -15,11 +15,11 @@ import Testing
   private static let images = Fixtures.path("training/tiny/images").string
 
   private func arguments(
-    _ name: String, accumulation: Int, images: String = Self.images, _ others: [String]
+    _ name: String, accumulation: Int, images: String? = Self.images, _ others: [String]
   ) -> [String] {
-    [
+    (images.map { ["--train_data_dir", $0] } ?? []) + [
       "--pretrained_model_name_or_path", Fixtures.path("training/tiny").string,
-      "--train_data_dir", images, "--caption_extension", ".txt", "--resolution", "64",
+      "--caption_extension", ".txt", "--resolution", "64",
       "--output_dir", file("out").string, "--output_name", name, "--network_dim", "2",
       "--gradient_accumulation_steps", "\(accumulation)", "--learning_rate", "1e-3",
       "--seed", "1", "--threads", "1", "--quiet",
@@ -29,7 +29,8 @@ import Testing
 
   /// Trains to the end.
   private func train(
-    _ name: String, ranks: Int, accumulation: Int, images: String = Self.images, _ others: [String]
+    _ name: String, ranks: Int, accumulation: Int, images: String? = Self.images,
+    _ others: [String]
   ) throws {
     let run = try RankedRun(
       "lyco-train", arguments(name, accumulation: accumulation, images: images, others),
@@ -104,6 +105,24 @@ import Testing
     try train("many", ranks: ranks, accumulation: 1, images: images, settings)
     try expectEqual("one", "many")
     #expect(try files(images) == cached)
+  }
+
+  /// The base is the small pipeline with an adapter, the teacher the one without: from pictures, and from what it draws,
+  /// every rank its share.
+  @Test(arguments: [false, true]) func sameBitsFromATeacher(draws: Bool) throws {
+    try train(
+      "given", ranks: 1, accumulation: 1, ["--max_train_steps", "2", "--learning_rate", "1e-2"])
+    let settings = [
+      "--base_weights", file("out/given.safetensors").string, "--teacher",
+      Fixtures.path("training/tiny").string, "--max_train_steps", "3", "--train_batch_size", "2",
+      "--validation_split", "0.25",
+    ]
+    let images = draws ? nil : Self.images
+    let others = settings + (draws ? ["--teacher_samples", "7"] : ["--network_train_unet_only"])
+    try train("one", ranks: 1, accumulation: 2, images: images, others)
+    try train("many", ranks: 2, accumulation: 1, images: images, others)
+    try expectEqual("one", "many")
+    #expect(try result("one").tensors != result("given").tensors)
   }
 
   /// A copy of 48 pictures and captions in `NAME/1_bag`.

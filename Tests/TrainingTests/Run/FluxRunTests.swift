@@ -118,6 +118,37 @@ import Testing
     // scripts/judges/judge-training.py has CLIP learn too, and ten times as long: 0.15 below.
     #expect(after < 0.95 * before)
   }
+
+  /// Of a flow the other model's velocity is learned; text that is kept in files, and encoders in files of their own,
+  /// serve both. Without pictures it draws.
+  @Test(arguments: [false, true]) func learnsFromATeacher(draws: Bool) throws {
+    let folder = TemporaryFolder()
+    var configuration = try Self.configuration(in: folder)
+    let tuned = folder.file("tuned.safetensors")
+    try FileManager.default.copyItem(
+      atPath: configuration.model.base.string, toPath: tuned.string)
+    try TunedPipeline.rewrite(tuned, 0.05) { $0.contains("double_blocks.0.img_attn.qkv") }
+    configuration.teacher = TeacherSettings(tuned)
+    if draws {
+      configuration.images.configuration = nil
+      configuration.images.values.resolution = Resolution(64, 64)
+      configuration.images.values.validationSplit = 0.5
+      configuration.teacher?.pictureCount = 8
+    }
+    configuration.run.steps = 1
+    configuration.rates.common = 1e-12
+    let plan = try TrainingPlan(configuration)
+    let teacher = try #require(plan.teacher)
+    #expect(teacher.equal.areTextsEqual && teacher.moduleCount - teacher.sharedCount == 1)
+    #expect(plan.images.isDrawn == draws)
+    let before = try Self.loss(configuration)
+    configuration.output.name = "learned"
+    configuration.run.steps = 30
+    configuration.rates.common = 2e-3
+    let after = try Self.loss(configuration)
+    print("tiny-flux from a teacher: \(before), then \(after)")
+    #expect(before > 0 && after < 0.7 * before, "\(before) to \(after)")
+  }
 }
 
 extension Tensor {

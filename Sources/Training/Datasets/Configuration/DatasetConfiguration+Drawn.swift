@@ -17,6 +17,7 @@ extension DatasetConfiguration {
     let given = [
       ("--flip_aug", values.flipAug), ("--color_aug", values.colorAug),
       ("--random_crop", values.randomCrop), ("--alpha_mask", values.alphaMask),
+      ("--reg_data_dir", defaults.regularizationFolder != nil),
     ].filter { $0.1 ?? false }.map { "'\($0.0)'" }
     if !given.isEmpty {
       notices.append(
