@@ -19,10 +19,7 @@ extension CalibrationPlan {
     _ names: Set<String>, progress: @escaping (Int, Int) -> Void
   ) throws -> InputStatistics {
     func run<Pipeline: ModelPipeline>(_ pipeline: Pipeline.Type) throws -> InputStatistics {
-      // What is summed up is as deep as it is wide: there BLAS has use for more than one thread.
       ComputeThreads.set(threads)
-      BLASThreads.set(threads)
-      defer { BLASThreads.set(1) }
       return try Calibration<Pipeline>(self, names, progress).run()
     }
     return try run(pipeline)

@@ -12,6 +12,8 @@ final class InputCollector {
   private let samples: Int
   private let seed: UInt64
   private let memory: MomentMemory
+  /// All that there are.
+  private var sums: [InputSum] = []
   fileprivate let takesGradients: Bool
   private var observers: [(name: String, observer: InputObserver)] = []
   /// The last input, held so that no other can have its place in memory, and its sum.
@@ -32,10 +34,19 @@ final class InputCollector {
     observers.append((name, observer))
   }
 
-  /// To be called behind every pass.
+  /// To be called behind every pass: adds what it left to the sums, one on each thread, so that no bit depends on how many
+  /// there are.
   func endPass() {
     last = nil
-    for entry in observers { entry.observer.takeGradients(samples, seed, in: memory) }
+    for entry in observers { entry.observer.takeGradients() }
+    let full = sums.filter(\.isFull)
+    ComputeThreads.forEach(full.count) { full[$0].flush() }
+  }
+
+  fileprivate func makeSum(_ form: InputSum.Form) -> InputSum {
+    let sum = InputSum(form, samples: samples, seed: seed, in: memory)
+    sums.append(sum)
+    return sum
   }
 
   /// - Throws: `SafetensorsError` where there was no room for a sum.
@@ -51,7 +62,7 @@ final class InputCollector {
       observer.sum = last.sum
       return nil
     }
-    let sum = InputSum(form, samples: samples, seed: seed, in: memory)
+    let sum = makeSum(form)
     (observer.sum, observer.leads) = (sum, true)
     last = (x, sum)
     return sum
@@ -86,14 +97,12 @@ private final class InputObserver: LayerAdaptation {
   }
 
   /// Sums up what a backward pass left.
-  func takeGradients(_ samples: Int, _ seed: UInt64, in memory: MomentMemory) {
+  func takeGradients() {
     for probe in probes {
       guard let gradient = probe.gradient else { continue }
       let sum =
         gradients
-        ?? InputSum(
-          .init(width: gradient.shape.dimensions.last ?? 1), samples: samples, seed: seed,
-          in: memory)
+        ?? collector.makeSum(.init(width: gradient.shape.dimensions.last ?? 1))
       gradients = sum
       sum.add(gradient)
     }

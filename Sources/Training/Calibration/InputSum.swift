@@ -87,12 +87,14 @@ final class InputSum {
 
   private func append(_ taken: Tensor) {
     rows += taken.shape.rows
-    guard !waiting.isEmpty || taken.shape.rows < Self.rowsAtOnce else { return sum.add(taken) }
     waiting += taken.elements
-    if waiting.count >= Self.rowsAtOnce * form.order { flush() }
   }
 
-  private func flush() {
+  /// Whether enough rows wait to be added.
+  var isFull: Bool { waiting.count >= Self.rowsAtOnce * form.order }
+
+  /// Adds what waits. Several sums may do so at a time.
+  func flush() {
     guard !waiting.isEmpty else { return }
     sum.add(Tensor([waiting.count / form.order, form.order], waiting))
     waiting = []
