@@ -90,6 +90,30 @@ extension Tensor {
     }
     return solution
   }
+
+  /// By how much these solutions x of `solvingRows` lower a sum of squares whose gradient at 0 is −2·b and whose
+  /// second derivative is 2·G: Σ 2·⟨b, x⟩ − ⟨x, G·x⟩ = Σ ⟨b, x⟩ + μ‖x‖².
+  /// - Parameters:
+  ///   - sides: b, as it was solved for.
+  ///   - matrices: as there.
+  ///   - damping: as there.
+  package func gain(of sides: Tensor, with matrices: Tensor, damping: Double) -> Double {
+    let (count, width) = (shape.rows, shape.columns)
+    let packed = width * (width + 1) / 2
+    let (x, b, g) = (elements.span, sides.elements.span, matrices.elements.span)
+    var gain = 0.0
+    for row in 0..<count {
+      var (product, square, trace) = (0.0, 0.0, 0.0)
+      for i in 0..<width {
+        let value = Double(x[row * width + i])
+        product += value * Double(b[row * width + i])
+        square += value * value
+        trace += Double(g[row * packed + i * (i + 3) / 2])
+      }
+      gain += product + damping * trace / Double(max(width, 1)) * square
+    }
+    return gain
+  }
 }
 
 /// x ← (G + μ·I)⁻¹·x, and the lower triangle of G by its Cholesky factor; false if there is none.
