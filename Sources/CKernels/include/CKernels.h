@@ -124,6 +124,17 @@ double lyco_hadamard_error(const struct lyco_hadamard *restrict p);
 int lyco_nearest_rotation(const double *restrict matrix, size_t n, double *restrict rotation,
                           double *restrict scratch, size_t *restrict pivots);
 
+// MARK: Small systems, one for every row
+
+/// Systems that are solved at a time.
+#define LYCO_SYSTEM_LANES 8
+
+/// solutions [count, width] of (G + mu I) x = b by Cholesky decompositions, for the lower triangles of every G
+/// [count, width · (width + 1) / 2], every b [count, width] and mu = damping · the mean of the diagonal of G; zeros where
+/// that is not positive definite. `scratch` holds 8 · width · (width + 3) / 2 numbers.
+void lyco_solve_rows(const float *restrict matrices, const float *restrict sides, size_t count, size_t width,
+                     double damping, double *restrict scratch, float *restrict solutions);
+
 // MARK: Panels: a matrix [depth, n] as panels [depth, 16] of columns, one behind the other
 
 /// Columns of a panel, and vectors multiplied at a time.

@@ -102,7 +102,7 @@ extension GLoRA: ExtractableAlgorithm {
   private static let maximumSweeps = 50
   /// The part of the squared error that sweeps to come must promise to remove for another to follow, and that of a
   /// large weight.
-  private static let (tolerance, largeTolerance) = (3e-4, 3e-3)
+  private static let (tolerance, largeTolerance) = (3e-4, 6e-3)
   /// Numbers of a large weight. There starts are rough, and compared as they are, and options are not worth
   /// finding.
   static let largeCount = 1 << 20

@@ -60,6 +60,14 @@ extension HadamardFit {
   /// Sweeps by which starts are compared.
   private static let trial = 6
 
+  private mutating func begin() {
+    if target.count < LoHa.largeCount {
+      run(until: Self.trial, tolerance: 0)
+    } else {
+      run(until: Self.trial, promising: LoHa.promise)
+    }
+  }
+
   /// A few sweeps from the truncated SVD of Δ, which is LoRA of the same rank, and a second product
   /// of ones alone: its other right vectors are random and their left ones 0, free to grow.
   private init(
@@ -74,7 +82,7 @@ extension HadamardFit {
     for row in 0..<left.shape.rows where rank > 0 { left.elements[row * rank] = 1 }
     for row in 0..<right.shape.rows where rank > 0 { right.elements[row * rank] = 1 }
     self.init(target, energy: energy, from: first, Product(left, right), start: .plain)
-    run(until: Self.trial, tolerance: 0)
+    begin()
   }
 
   /// A few sweeps from the truncated SVDs of sign(Δ)·|Δ|^½ and |Δ|^½, whose product is Δ.
@@ -98,7 +106,7 @@ extension HadamardFit {
       from: try signed.balancedProduct(rank: rank, energy: nil, settings, tolerance: 2e-2),
       try magnitude.balancedProduct(rank: rank, energy: nil, settings, tolerance: 2e-2),
       start: .roots)
-    run(until: Self.trial, tolerance: 0)
+    begin()
   }
 }
 

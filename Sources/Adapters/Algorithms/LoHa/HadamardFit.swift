@@ -44,7 +44,7 @@ struct HadamardFit: Sendable {
   }
 
   let start: Start
-  private let target: Tensor
+  let target: Tensor
   private let energy: Double
   private(set) var first: Product
   private(set) var second: Product
@@ -85,16 +85,19 @@ struct HadamardFit: Sendable {
     }
   }
 
-  /// Sweeps until those to come promise to lower the squared error by less than the part `tolerance`, as
-  /// a geometric series from the last two gains, or so many have been made since the start.
+  /// Sweeps as long as those to come promise to lower the squared error by more than the part `tolerance`, or until so
+  /// many have been made since the start.
   mutating func run(until maximum: Int, promising tolerance: Double) {
-    while sweeps < maximum, error > Self.negligible {
-      sweep()
-      let gains = zip(errors, errors.dropFirst()).map { $0 - $1 }.suffix(2)
-      guard let previous = gains.first, let last = gains.last, last > 0 else { return }
-      let ratio = min(max(last / previous, 0.5), 0.95)
-      guard last * ratio / (1 - ratio) > tolerance * error else { return }
-    }
+    while sweeps < maximum, error > Self.negligible, promises(tolerance) { sweep() }
+  }
+
+  /// As a geometric series from the last two gains.
+  private func promises(_ tolerance: Double) -> Bool {
+    let gains = zip(errors, errors.dropFirst()).map { $0 - $1 }.suffix(2)
+    guard gains.count == 2, let previous = gains.first, let last = gains.last else { return true }
+    guard last > 0 else { return false }
+    let ratio = min(max(last / previous, 0.5), 0.95)
+    return last * ratio / (1 - ratio) > tolerance * error
   }
 
   /// Improves each of the four factors once.
