@@ -66,21 +66,16 @@ let package = Package(
   targets: [
     // MARK: C and system libraries
     .target(name: "CKernels"),
-    .target(name: "CPlatform"),
-    .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas",
-      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
-    .systemLibrary(
-      name: "CLAPACKE", pkgConfig: "lapacke",
-      providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]),
+    .target(name: "CPlatform", linkerSettings: [.linkedLibrary("dl")]),
+    // OpenBLAS, LAPACKE and oneDNN are not linked: they are loaded where the first product is taken.
+    .target(name: "CBLAS", dependencies: ["CPlatform"]),
     .systemLibrary(
       name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .target(
-      name: "COneDNN",
-      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("dl")]),
+      name: "COneDNN", dependencies: ["CPlatform"], linkerSettings: [.linkedLibrary("dl")]),
     .target(
       name: "CLayers", dependencies: ["COneDNN"],
       linkerSettings: [.linkedLibrary("m")]),
@@ -100,7 +95,7 @@ let package = Package(
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
     .target(
-      name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "COpenBLAS", "CLAPACKE"],
+      name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "CBLAS"],
       swiftSettings: house),
     .target(name: "Patterns", dependencies: ["CRE2"], swiftSettings: house),
     .target(

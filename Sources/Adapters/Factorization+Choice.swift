@@ -21,8 +21,13 @@ extension ExtractableAlgorithm {
   package static func storedOptions(
     for change: WeightChange, depth: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> [ExtractionOption] {
-    let options = try options(
-      for: weighing?.whitened(change) ?? change, depth: depth, settings: settings)
+    let direct =
+      change.metric == nil ? nil : try weighing?.direct?.options(change, depth, settings)
+    let options =
+      if let direct { direct } else {
+        try self.options(
+          for: weighing?.whitened(change) ?? change, depth: depth, settings: settings)
+      }
     guard let axis = settings.magnitudes, WeightDecomposition<Tensor>.wraps(self) else {
       return options
     }
@@ -48,6 +53,7 @@ extension Factorization {
     best algorithms: [any ExtractableAlgorithm.Type], for change: WeightChange,
     policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) {
+    let change = try change.rooted()
     let whole = settings.byteCount(of: change.shape.count)
     if case .error(let bound) = policy {
       let limit = bound * bound * change.energy

@@ -13,20 +13,44 @@ package struct OutputWeighing: Sendable {
   /// Whether channels and kernel have factors of their own, so that a moment must be a product.
   package let needsProduct: Bool
 
+  /// Whether it is brought there by M and N, see `LayerMetric.rooted()`.
+  let needsRoots: Bool
+  /// What finds factors, and options, without them; nil where nothing does, and results are nil where it did not.
+  let direct: Direct?
+
+  struct Direct: Sendable {
+    let factorize:
+      @Sendable (WeightChange, RankPolicy, FactorizationSettings) throws(LinearAlgebraError)
+        -> Factorization?
+    /// At ranks up to a depth.
+    let options:
+      @Sendable (WeightChange, Int, FactorizationSettings) throws(LinearAlgebraError)
+        -> [ExtractionOption]?
+  }
+
   init(
-    needsProduct: Bool = false, isApproximate: Bool = false,
+    needsProduct: Bool = false, isApproximate: Bool = false, needsRoots: Bool = true,
+    direct: Direct? = nil,
     whiten: @escaping @Sendable (WeightChange, LayerMetric) -> WeightChange,
     restore: (@Sendable ([String: Tensor], LayerMetric) -> [String: Tensor])?
   ) {
     self.needsProduct = needsProduct
     self.isApproximate = isApproximate
+    self.needsRoots = needsRoots
+    self.direct = direct
     self.whiten = whiten
     self.restore = restore
   }
 
+  /// The change with what `whiten` needs; its metric is that of the result.
+  func prepared(_ change: WeightChange) throws(LinearAlgebraError) -> WeightChange {
+    needsRoots ? try change.rooted() : change
+  }
+
   /// nil for a change without a metric.
-  func whitened(_ change: WeightChange) -> WeightChange? {
-    change.metric.map { whiten(change, $0) }
+  func whitened(_ change: WeightChange) throws(LinearAlgebraError) -> WeightChange? {
+    let change = try prepared(change)
+    return change.metric.map { whiten(change, $0) }
   }
 
   /// Factors that turn outputs: base and change are multiplied from the side of the inputs, and what turns the outputs
@@ -45,38 +69,53 @@ extension ExtractableAlgorithm {
   static func fitted(
     to change: WeightChange, policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Factorization {
-    guard let metric = change.metric, policy != .full else {
+    guard change.metric != nil, policy != .full else {
       return try factorize(change, policy: policy, settings: settings)
     }
     guard let weighing else { preconditionFailure("\(name) knows no inputs") }
-    let whitened = weighing.whiten(change, metric)
-    // Of a change of which no input has anything to see, all factors are as good.
-    guard whitened.energy > 0 else { return Full.factorize(change, settings) }
-    var inner = settings
-    // What is brought back is rounded then.
-    if weighing.restore != nil { inner.storage = .f32 }
     let bound: Double? = if case .error(let bound) = policy { bound } else { nil }
     let highest = min(change.shape.rows, change.shape.columns, settings.maximumRank ?? .max)
     var policy = policy
     while true {
-      let fitted = try factorize(whitened, policy: policy, settings: inner)
-      guard fitted.algorithm == name else { return Full.factorize(change, settings) }
-      var found = Factorization(
-        measuring: weighing.restored(fitted.factors, metric, as: settings.storage), of: self,
-        rank: fitted.rank, for: change, iterations: fitted.iterations, detail: fitted.detail)
-      found.leading = fitted.leading
-      if weighing.isApproximate {
-        let plain = try factorize(
-          change.unweighed, policy: fitted.rank.map { .fixed($0) } ?? policy, settings: settings
-        ).measured(for: change)
-        if plain.isBetter(than: found, under: policy) { found = plain }
-      }
+      let direct = try weighing.direct?.factorize(change, policy, settings)
+      let found =
+        if let direct { direct } else {
+          try whitened(change, weighing, policy: policy, settings: settings)
+        }
       // Rounding may lift an error that was just below the bound above it.
-      guard let bound, found.relativeError > bound, let rank = fitted.rank, rank < highest else {
+      guard let bound, found.relativeError > bound, let rank = found.rank, rank < highest else {
         return found
       }
       policy = .fixed(rank + max(rank / 8, 1))
     }
+  }
+
+  /// By the whitened change.
+  private static func whitened(
+    _ change: WeightChange, _ weighing: OutputWeighing, policy: RankPolicy,
+    settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> Factorization {
+    let change = try weighing.prepared(change)
+    // Of a change of which no input has anything to see, all factors are as good.
+    guard let metric = change.metric, let whitened = try weighing.whitened(change),
+      whitened.energy > 0
+    else { return Full.factorize(change, settings) }
+    var inner = settings
+    // What is brought back is rounded then.
+    if weighing.restore != nil { inner.storage = .f32 }
+    let fitted = try factorize(whitened, policy: policy, settings: inner)
+    guard fitted.algorithm == name else { return Full.factorize(change, settings) }
+    var found = Factorization(
+      measuring: weighing.restored(fitted.factors, metric, as: settings.storage), of: self,
+      rank: fitted.rank, for: change, iterations: fitted.iterations, detail: fitted.detail)
+    found.leading = fitted.leading
+    if weighing.isApproximate {
+      let plain = try factorize(
+        change.unweighed, policy: fitted.rank.map { .fixed($0) } ?? policy, settings: settings
+      ).measured(for: change)
+      if plain.isBetter(than: found, under: policy) { found = plain }
+    }
+    return found
   }
 }
 

@@ -17,7 +17,7 @@ package struct WeightChange: Sendable {
   package let weightEnergy: Double
   /// What counts of it; nil where all of it counts alike.
   package let metric: LayerMetric?
-  /// Δ·M
+  /// Nᵀ·Δ·M, where it was asked for.
   private let weighed: Tensor?
   private let weight: Tensor?
   /// Leading triplets of the matrix that are known already.
@@ -33,7 +33,7 @@ package struct WeightChange: Sendable {
     shape = delta.shape
     self.metric = metric
     weightEnergy = energy ?? delta.sumOfSquares
-    weighed = metric.map { $0.whitened(delta) }
+    weighed = nil
     self.energy = metric?.energy(of: delta) ?? weightEnergy
     weight = base
   }
@@ -97,8 +97,26 @@ package struct WeightChange: Sendable {
     }
   }
 
-  /// Δ·M `[out, in, kernel…]`; Δ where there is no metric.
-  package var measured: Tensor { weighed ?? delta }
+  /// The same with Nᵀ·Δ·M, and a metric that has M and N.
+  /// - Throws: as `LayerMetric.rooted()`
+  func rooted() throws(LinearAlgebraError) -> WeightChange {
+    guard let metric = try metric?.rooted(), weighed == nil else { return self }
+    return WeightChange(self, metric)
+  }
+
+  private init(_ change: WeightChange, _ metric: LayerMetric) {
+    (form, shape, weight) = (change.form, change.shape, change.weight)
+    (energy, weightEnergy) = (change.energy, change.weightEnergy)
+    self.metric = metric
+    weighed = metric.whitened(change.delta)
+  }
+
+  /// Nᵀ·Δ·M `[out, in, kernel…]`; Δ where there is no metric.
+  /// - Precondition: a change with a metric is `rooted()`.
+  package var measured: Tensor {
+    precondition(metric == nil || weighed != nil, "a change whose metric has no roots")
+    return weighed ?? delta
+  }
 
   /// The same with all of it counting alike.
   var unweighed: WeightChange {

@@ -73,6 +73,13 @@ package final class Layer {
     self.weight = .streamed(weight)
   }
 
+  /// A layer of another model with the same frozen weights, which are in memory once, and an adaptation of its own.
+  package init(sharing other: Layer) {
+    (component, path) = (other.component, other.path)
+    (operation, weightShape) = (other.operation, other.weightShape)
+    (compute, bias, weight) = (other.compute, other.bias, other.weight)
+  }
+
   package func callAsFunction(_ x: Variable) -> Variable {
     let y = adaptation?.output(of: self, for: x) ?? frozen(x)
     LayerTrace.current?.check(y.value, of: self)

@@ -2,9 +2,10 @@
 #ifndef LYCO_ENGINE_H
 #define LYCO_ENGINE_H
 
-#include <dnnl.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "named_calls.h"
 
 #if DNNL_VERSION_MAJOR >= 3
 #define BY_REFERENCE(descriptor) (descriptor)

@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "COneDNN.h"
+#include "calls.h"
 
 // oneDNN's threads are those of the OpenMP runtime that it was linked with. Its entry points are looked
 // up, so that neither a compiler with OpenMP nor one runtime or the other is needed to build.
@@ -13,6 +14,7 @@ static void (*set_threads)(int);
 static pthread_once_t runtime_once = PTHREAD_ONCE_INIT;
 
 static void find_runtime(void) {
+  lyco_onednn();
   parallel = (void (*)(void (*)(void *), void *, unsigned, unsigned))dlsym(RTLD_DEFAULT,
                                                                           "GOMP_parallel");
   thread_number = (int (*)(void))dlsym(RTLD_DEFAULT, "omp_get_thread_num");

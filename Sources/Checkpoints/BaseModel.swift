@@ -117,6 +117,28 @@ public struct BaseModel: Sendable {
     return Shape([rows.count] + shape.dimensions.dropFirst())
   }
 
+  /// Whether a parameter has the same numbers in another checkpoint.
+  /// - Throws: `CheckpointError.notConvertible`
+  /// - Complexity: O(size of the parameter) where they are the same, else up to the first that is not.
+  package func holds(
+    _ slot: ParameterSlot, alike other: BaseModel, _ otherSlot: ParameterSlot
+  ) throws(CheckpointError) -> Bool {
+    if let a = file.tensors[slot.key], let b = other.file.tensors[otherSlot.key],
+      a.file == b.file, a.name == b.name, slot == otherSlot
+    {
+      return true
+    }
+    guard let a = plain(slot), let b = other.plain(otherSlot), a.view.dtype == b.view.dtype else {
+      let (a, b) = (try tensor(slot), try other.tensor(otherSlot))
+      return a.elements == b.elements
+    }
+    defer {
+      a.view.releasePages()
+      b.view.releasePages()
+    }
+    return a.view.bytes.extracting(a.range).isEqual(to: b.view.bytes.extracting(b.range))
+  }
+
   /// tuned − base of a parameter that both have in equal shape.
   /// - Throws: `CheckpointError.notConvertible`
   package static func difference(

@@ -26,11 +26,13 @@ package struct InputStatistics: Sendable {
 
   private enum Numbers: Sendable {
     case gathered(Tensor)
+    case summed(GatheredMoments.Moment)
     case stored(TensorView)
 
     var shape: Shape {
       switch self {
       case .gathered(let tensor): tensor.shape
+      case .summed(let moment): [moment.order, moment.order]
       case .stored(let view): view.shape
       }
     }
@@ -38,6 +40,7 @@ package struct InputStatistics: Sendable {
     var tensor: Tensor {
       switch self {
       case .gathered(let tensor): return tensor
+      case .summed(let moment): return moment.tensor
       case .stored(let view):
         let tensor = view.tensor()
         view.releasePages()
@@ -79,20 +82,20 @@ package struct InputStatistics: Sendable {
   ///   - moments: by the names that modules have in adapters.
   ///   - model: whose layers they were.
   package init(
-    _ moments: [(module: String, moments: LayerMoments)], of model: FilePath,
+    _ moments: [(module: String, moments: GatheredMoments)], of model: FilePath,
     metadata: [String: String]
   ) {
     path = model
     self.metadata = metadata
     var tensors: [String: Numbers] = [:]
     for (module, found) in moments {
-      func add(_ suffix: String, _ tensor: Tensor?) {
-        tensors["\(module).\(suffix)"] = tensor.map { .gathered($0) }
+      func add(_ suffix: String, _ numbers: Numbers?) {
+        tensors["\(module).\(suffix)"] = numbers
       }
-      add(Self.moment, found.inputs)
-      add(Self.kernelMoment, found.kernel)
-      add(Self.gradientMoment, found.gradients)
-      add(Self.places, Tensor(scalar: Float(found.places)))
+      add(Self.moment, .summed(found.inputs))
+      add(Self.kernelMoment, found.kernel.map { .gathered($0) })
+      add(Self.gradientMoment, found.gradients.map { .summed($0) })
+      add(Self.places, .gathered(Tensor(scalar: Float(found.places))))
     }
     self.tensors = tensors
   }
@@ -166,15 +169,12 @@ package struct InputStatistics: Sendable {
     _ name: String, mayBeZero: Bool = false
   ) throws(CheckpointError) -> Tensor? {
     guard let tensor = tensors[name]?.tensor else { return nil }
-    let order = tensor.shape.rows
-    let diagonal = (0..<order).map { tensor.elements[$0 * order + $0] }
-    guard tensor.isFinite, diagonal.allSatisfy({ $0 >= 0 }),
-      mayBeZero || diagonal.contains(where: { $0 > 0 })
-    else {
+    guard tensor.mayBeMoment, mayBeZero || tensor.meanOfDiagonal > 0 else {
       throw CheckpointError.statistics(
         path, tensor: name,
-        expected: "finite numbers, and squares that are not all zero on the diagonal",
-        found: "others")
+        expected:
+          "finite second moments: symmetric, with squares on the diagonal that are not all zero, "
+          + "and no number beyond what these allow", found: "others")
     }
     return tensor
   }

@@ -60,6 +60,11 @@ extension Tool {
     let isOneOfMany = launch.hasOthers && (isShared || launch.kind != .tasks)
     let isSilent = isOneOfMany && launch.rank > 0
     func note(_ text: String) { if !isSilent { StandardError.say(text) } }
+    // Reading the command line would take several times as long as the help itself.
+    if CommandLine.fileArguments == ["--help"], !isOneOfMany {
+      StandardOutput.write(helpMessage() + "\n")
+      return checkOutput()
+    }
     do {
       let (command, given): (Self, GivenOptions)
       do {
@@ -81,20 +86,24 @@ extension Tool {
     } catch let interruption as Interruption {
       StandardError.say("\(interruption)")
       exit(withError: interrupted)
-    } catch  where exitCode(for: error).isSuccess {
-      // What was asked for and is no work: help, the version, a completion script.
-      StandardOutput.write(withoutSubcommands(fullMessage(for: error)) + "\n")
     } catch let code as ExitCode {
       checkOutput()
       exit(withError: code)
     } catch let error as ValidationError {
       exit(withError: ValidationError(error.message.printable))
-    } catch  where isOfParser(error) {
-      exit(withError: printable(error))
     } catch {
-      // What a file says of itself stands in messages.
-      StandardError.say("Error: \(error)")
-      exit(withError: status(of: error))
+      // Asked once, since the parser makes the help for the answer.
+      switch exitCode(for: error) {
+      case let code where code.isSuccess:
+        // What was asked for and is no work: help, the version, a completion script.
+        StandardOutput.write(withoutSubcommands(fullMessage(for: error)) + "\n")
+      case .failure:
+        // Not of the parser. What a file says of itself stands in messages.
+        StandardError.say("Error: \(error)")
+        exit(withError: statusOfWork(error))
+      default:
+        exit(withError: printable(error))
+      }
     }
     checkOutput()
   }
@@ -109,12 +118,19 @@ extension Tool {
     return (command, given)
   }
 
-  /// Of what is not of the parser.
   private static func status(of error: any Error) -> ExitCode {
     switch error {
     case let code as ExitCode: code
     case _ where isInterruption(error): interrupted
     case _ where isOfParser(error): exitCode(for: error)
+    default: statusOfWork(error)
+    }
+  }
+
+  /// Of what is not of the parser.
+  private static func statusOfWork(_ error: any Error) -> ExitCode {
+    switch error {
+    case _ where isInterruption(error): interrupted
     case let failure as RankFailure: failure.status
     default: isUsage(error) ? .validationFailure : .failure
     }
@@ -142,8 +158,7 @@ extension Tool {
   /// What the parser says, with what arguments hold escaped: it quotes them, and wraps errors of validation.
   private static func printable(_ error: any Error) -> any Error {
     let isHostile = CommandLine.fileArguments.contains { $0 != $0.printable }
-    return isHostile && exitCode(for: error) != .success
-      ? ValidationError(message(for: error).printable) : error
+    return isHostile ? ValidationError(message(for: error).printable) : error
   }
 
   /// Whether the parser has its own words for an error, as for a missing argument or the help.

@@ -162,11 +162,18 @@ struct LayerBuilder {
     if isStreaming, case .linear = operation {
       return try streamedLayer(path, expected, hasBias: hasBias)
     }
-    let weight = try parameter(path, "weight", expected)
-    let bias = hasBias ? try parameter(path, "bias", [weight.shape.rows]) : nil
-    let layer = Layer(
-      component: component, path: source.modulePath(component, path), operation, weight: weight,
-      bias: bias, storage: storage, compute: compute)
+    let modulePath = source.modulePath(component, path)
+    let layer: Layer
+    if let lent = LentLayers.layer(component, modulePath) {
+      try require(lent.weightShape, Self.name(path, "weight"), expected)
+      layer = Layer(sharing: lent)
+    } else {
+      let weight = try parameter(path, "weight", expected)
+      let bias = hasBias ? try parameter(path, "bias", [weight.shape.rows]) : nil
+      layer = Layer(
+        component: component, path: modulePath, operation, weight: weight, bias: bias,
+        storage: storage, compute: compute)
+    }
     layers.append(layer)
     return layer
   }

@@ -1,5 +1,5 @@
+private import CBLAS
 import CKernels
-private import COpenBLAS
 import Tensors
 
 /// A growing orthonormal basis Q for the leading singular vectors of a matrix on its shorter side.
@@ -89,7 +89,7 @@ struct BlockKrylov {
         guard let a = a.baseAddress, let images = images.baseAddress else { return }
         for panel in 0..<(long + width - 1) / width {
           let from = panel * width
-          unsafe cblas_sgemm(
+          unsafe blas.pointee.cblas_sgemm(
             CblasRowMajor, CblasTrans, CblasNoTrans, blasint(short),
             blasint(min(width, long - from)),
             blasint(count), -1, basis, blasint(short), images + from, blasint(long), 1,
@@ -159,7 +159,7 @@ struct BlockKrylov {
   /// X·Yᵀ for rows of the shorter side.
   private func multiply(_ x: [Float], _ xCount: Int, _ y: [Float], _ yCount: Int) -> [Float] {
     var result = [Float](repeating: 0, count: xCount * yCount)
-    unsafe cblas_sgemm(
+    unsafe blas.pointee.cblas_sgemm(
       CblasRowMajor, CblasNoTrans, CblasTrans, blasint(xCount), blasint(yCount), blasint(short), 1,
       x, blasint(short), y, blasint(short), 0, &result, blasint(yCount))
     return result

@@ -1,10 +1,10 @@
-private import CLAPACKE
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Cholesky factors, and products with them and their inverses from the right.
 extension Tensor {
-  /// The lower triangular L `[n, n]` with L·Lᵀ = A + ridge · mean(diag A) · I, in double precision and then rounded.
+  /// The lower triangular L `[n, n]` with L·Lᵀ = A + ridge · mean(diag A) · I: in single precision where the ridge stands
+  /// out from its rounding, else in double precision and then rounded.
   ///
   /// Only the lower triangle of the symmetric matrix is read; what is above the diagonal of L is 0.
   /// - Precondition: the matrix is square.
@@ -14,52 +14,82 @@ extension Tensor {
   package func choleskyFactor(ridge: Double) throws(LinearAlgebraError) -> Tensor {
     precondition(shape.rows == shape.columns, "Cholesky decomposition of \(shape)")
     let (n, _) = try checked(for: .cholesky)
-    var matrix = DoubleMatrix(self)
     let order = Int(n)
-    var trace = 0.0
-    for i in 0..<order { trace += matrix.elements[i * order + i] }
-    let added = ridge * trace / Double(max(order, 1))
-    for i in 0..<order { matrix.elements[i * order + i] += added }
     guard order > 0 else { return self }
+    let trace = (0..<order).reduce(0.0) { $0 + Double(elements[$1 * order + $1]) }
+    let added = ridge * trace / Double(order)
     // Column-major LAPACK sees the transpose: our lower triangle is its upper one.
-    let info = unsafe LAPACKE_dpotrf(
-      LAPACK_COL_MAJOR, CChar(UInt8(ascii: "U")), n, &matrix.elements, n)
-    guard info == 0 else { throw .singular(.cholesky, shape) }
-    for i in 0..<order {
-      for j in i + 1..<max(order, i + 1) { matrix.elements[i * order + j] = 0 }
+    let upper = CChar(UInt8(ascii: "U"))
+    if ridge >= Self.leastSingleRidge {
+      var factor = self
+      for i in 0..<order { factor.elements[i * order + i] += Float(added) }
+      let info = unsafe blas.pointee.LAPACKE_spotrf(LAPACK_COL_MAJOR, upper, n, &factor.elements, n)
+      // No square of a pivot is less than what was added, but for rounding.
+      if info == 0,
+        (0..<order).allSatisfy({
+          Double(factor.elements[$0 * order + $0] * factor.elements[$0 * order + $0])
+            >= 0.9 * added
+        })
+      {
+        return factor.lowerTriangle()
+      }
     }
-    return matrix.tensor
+    var matrix = DoubleMatrix(self)
+    for i in 0..<order { matrix.elements[i * order + i] += added }
+    guard unsafe blas.pointee.LAPACKE_dpotrf(LAPACK_COL_MAJOR, upper, n, &matrix.elements, n) == 0
+    else {
+      throw .singular(.cholesky, shape)
+    }
+    return matrix.tensor.lowerTriangle()
+  }
+
+  /// The share of the mean of a diagonal that single precision can tell from nothing.
+  private static let leastSingleRidge = 1e-4
+
+  private consuming func lowerTriangle() -> Tensor {
+    var result = self
+    let n = result.shape.rows
+    for i in 0..<n {
+      for j in i + 1..<max(n, i + 1) { result.elements[i * n + j] = 0 }
+    }
+    return result
   }
 
   /// A·L for a matrix `[m, n]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(m·n²)
   package consuming func multiplied(byLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasRight, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻¹ for a matrix `[m, n]` and a lower triangular L `[n, n]` without zeros on its diagonal; the result has the
   /// shape of A.
   /// - Complexity: O(m·n²)
   package consuming func divided(byLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasNoTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasRight, CblasNoTrans)
   }
 
   /// A·L⁻ᵀ for the same.
   /// - Complexity: O(m·n²)
   package consuming func divided(byTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasRight, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasRight, CblasTrans)
   }
 
   /// Lᵀ·A for a matrix `[n, …]` and a lower triangular L `[n, n]`; the result has the shape of A.
   /// - Complexity: O(n²·m)
   package consuming func multiplied(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strmm, l, CblasLeft, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasLeft, CblasTrans)
+  }
+
+  /// L·A for the same.
+  /// - Complexity: O(n²·m)
+  consuming func multiplied(fromLeftByLower l: Tensor) -> Tensor {
+    unsafe (consume self).applying(blas.pointee.cblas_strmm, l, CblasLeft, CblasNoTrans)
   }
 
   /// L⁻ᵀ·A for the same, without zeros on the diagonal of L.
   /// - Complexity: O(n²·m)
   package consuming func divided(fromLeftByTransposedLower l: Tensor) -> Tensor {
-    unsafe (consume self).applying(cblas_strsm, l, CblasLeft, CblasTrans)
+    unsafe (consume self).applying(blas.pointee.cblas_strsm, l, CblasLeft, CblasTrans)
   }
 
   /// BLAS' product with a triangle, or with its inverse.

@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 import Tensors
 
 extension SVD {
@@ -37,7 +37,9 @@ extension SVD {
     let k = min(q, n)
     var z = product.elements
     var tau = [Double](repeating: 0, count: k)
-    guard unsafe LAPACKE_dgeqrf(LAPACK_COL_MAJOR, Int32(n), Int32(q), &z, Int32(n), &tau) == 0
+    guard
+      unsafe blas.pointee.LAPACKE_dgeqrf(LAPACK_COL_MAJOR, Int32(n), Int32(q), &z, Int32(n), &tau)
+        == 0
     else { return nil }
     var r = DoubleMatrix(zeros: q, k)  // column-major k × q
     for j in 0..<q {
@@ -47,10 +49,10 @@ extension SVD {
     var right = DoubleMatrix(zeros: k, k)  // rows: left vectors of R
     var left = DoubleMatrix(zeros: q, k)  // columns: right vectors of R
     guard
-      unsafe LAPACKE_dgesdd(
+      unsafe blas.pointee.LAPACKE_dgesdd(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), Int32(k), Int32(q), &r.elements, Int32(k), &s,
         &right.elements, Int32(k), &left.elements, Int32(k)) == 0,
-      unsafe LAPACKE_dorgqr(
+      unsafe blas.pointee.LAPACKE_dorgqr(
         LAPACK_COL_MAJOR, Int32(n), Int32(k), Int32(k), &z, Int32(n), tau) == 0
     else { return nil }
     var rows = DoubleMatrix(zeros: k, n)

@@ -1,5 +1,4 @@
-private import CLAPACKE
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// A product A·B of small inner extent, decomposed so far that its singular values are known and any
@@ -183,7 +182,7 @@ extension DoubleMatrix {
     var factor = self
     let n = Int32(rows)
     // What is the upper triangle by rows is the lower one by columns.
-    let info = unsafe LAPACKE_dpotrf(
+    let info = unsafe blas.pointee.LAPACKE_dpotrf(
       LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), n, &factor.elements, n)
     guard info == 0 else { return nil }
     var (least, most) = (Double.infinity, 0.0)
@@ -204,7 +203,7 @@ extension DoubleMatrix {
     var (left, right) = (DoubleMatrix(zeros: rows, k), DoubleMatrix(zeros: k, columns))
     // Column-major, LAPACK sees the transpose: its left vectors, by columns, are our right ones by rows.
     guard
-      unsafe LAPACKE_dgesdd(
+      unsafe blas.pointee.LAPACKE_dgesdd(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), Int32(columns), Int32(rows), &a, Int32(columns),
         &s, &right.elements, Int32(columns), &left.elements, Int32(k)) == 0
     else { return nil }
@@ -239,7 +238,7 @@ extension DoubleMatrix {
   /// Every row x ← R⁻¹·x for an upper triangular R.
   fileprivate mutating func solve(_ triangle: DoubleMatrix) {
     // xᵀ ← xᵀ·R⁻ᵀ
-    unsafe cblas_dtrsm(
+    unsafe blas.pointee.cblas_dtrsm(
       CblasRowMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, blasint(rows),
       blasint(columns), 1, triangle.elements, blasint(triangle.columns), &elements,
       blasint(columns))

@@ -1,5 +1,5 @@
+private import CBLAS
 import CKernels
-private import COpenBLAS
 import Tensors
 
 /// A dense row-major matrix in double precision, for what must not be rounded to `Float` on the
@@ -28,7 +28,7 @@ struct DoubleMatrix: Sendable {
     precondition(k == other.rows)
     var result = DoubleMatrix(zeros: m, other.columns)
     guard !result.elements.isEmpty, k > 0 else { return result }
-    unsafe cblas_dgemm(
+    unsafe blas.pointee.cblas_dgemm(
       CblasRowMajor, orientation == .plain ? CblasNoTrans : CblasTrans, CblasNoTrans, blasint(m),
       blasint(other.columns), blasint(k), 1, elements, blasint(columns), other.elements,
       blasint(other.columns), 0, &result.elements, blasint(other.columns))
@@ -62,7 +62,7 @@ extension Tensor {
       let end = min(start + step, side == .plain ? n : m)
       copy(into: &block, side == .plain ? 0..<m : start..<end, side == .plain ? start..<end : 0..<n)
       let width = end - start
-      unsafe cblas_dsyrk(
+      unsafe blas.pointee.cblas_dsyrk(
         CblasRowMajor, CblasUpper, side == .plain ? CblasNoTrans : CblasTrans, blasint(order),
         blasint(width), 1, block, blasint(side == .plain ? width : n), 1, &result.elements,
         blasint(order))
@@ -85,7 +85,7 @@ extension Tensor {
       for start in stride(from: 0, to: outer, by: step) {
         let part = start..<min(start + step, outer)
         copy(into: &block, side == .plain ? 0..<m : part, side == .plain ? part : 0..<n)
-        unsafe cblas_dgemm(
+        unsafe blas.pointee.cblas_dgemm(
           CblasRowMajor, CblasNoTrans, side == .plain ? CblasNoTrans : CblasTrans, blasint(k),
           blasint(part.count), blasint(inner), 1, rows.elements, blasint(inner), block,
           blasint(side == .plain ? part.count : n), 0,

@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -39,7 +39,7 @@ extension DoubleMatrix {
     let order = Int32(n)
     // The inverse of the transpose is the transpose of the inverse: row-major will do.
     guard
-      unsafe LAPACKE_dgesv(
+      unsafe blas.pointee.LAPACKE_dgesv(
         LAPACK_COL_MAJOR, order, order, &sum.elements, order, &pivots, &inverse.elements, order)
         == 0
     else { return nil }
@@ -72,7 +72,7 @@ extension DoubleMatrix {
     var imaginary = real
     var sorted: Int32 = 0
     guard
-      unsafe LAPACKE_dgees(
+      unsafe blas.pointee.LAPACKE_dgees(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "N")), nil, order, &t, order,
         &sorted, &real, &imaginary, &z, order) == 0
     else { return nil }

@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -85,8 +85,10 @@ extension Tensor {
     for _ in 0..<2 {
       if basis.shape.rows > 0 { addProduct(matmulTransposed(basis), basis, times: -1) }
       // Column-major LAPACK sees the transpose: our rows are its columns.
-      _ = unsafe LAPACKE_sgeqrf(LAPACK_COL_MAJOR, length, count, &elements, length, &tau)
-      _ = unsafe LAPACKE_sorgqr(LAPACK_COL_MAJOR, length, count, count, &elements, length, tau)
+      _ = unsafe blas.pointee.LAPACKE_sgeqrf(
+        LAPACK_COL_MAJOR, length, count, &elements, length, &tau)
+      _ = unsafe blas.pointee.LAPACKE_sorgqr(
+        LAPACK_COL_MAJOR, length, count, count, &elements, length, tau)
     }
   }
 }

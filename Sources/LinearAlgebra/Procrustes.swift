@@ -1,5 +1,5 @@
+private import CBLAS
 private import CKernels
-private import CLAPACKE
 package import Tensors
 
 /// Orthogonal Procrustes problems side by side: for blocks Xᵢ and Yᵢ `[b, c]` of two matrices, rotations
@@ -142,7 +142,7 @@ extension DoubleMatrix {
     var vt = DoubleMatrix(zeros: n, n)
     let order = Int32(n)
     guard
-      unsafe LAPACKE_dgesdd(
+      unsafe blas.pointee.LAPACKE_dgesdd(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "A")), order, order, &matrix.elements, order, &s,
         &u.elements, order, &vt.elements, order) == 0
     else { return nil }
@@ -163,7 +163,7 @@ extension DoubleMatrix {
     var matrix = elements
     var s = [Double](repeating: 0, count: rows)
     guard
-      unsafe LAPACKE_dgesdd(
+      unsafe blas.pointee.LAPACKE_dgesdd(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "N")), order, order, &matrix, order, &s, nil, order,
         nil, order) == 0
     else { return nil }
@@ -176,7 +176,7 @@ extension DoubleMatrix {
     let order = Int32(rows)
     var matrix = elements
     var pivots = [Int32](repeating: 0, count: rows)
-    _ = unsafe LAPACKE_dgetrf(LAPACK_COL_MAJOR, order, order, &matrix, order, &pivots)
+    _ = unsafe blas.pointee.LAPACKE_dgetrf(LAPACK_COL_MAJOR, order, order, &matrix, order, &pivots)
     var isNegative = false
     for i in 0..<rows {
       if pivots[i] != Int32(i + 1) { isNegative.toggle() }

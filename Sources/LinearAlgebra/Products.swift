@@ -1,4 +1,4 @@
-import COpenBLAS
+import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -69,7 +69,7 @@ struct SingleProduct {
     }
     unsafe left.elements.withUnsafeBufferPointer { x in
       unsafe right.elements.withUnsafeBufferPointer { y in
-        unsafe cblas_sgemm(
+        unsafe blas.pointee.cblas_sgemm(
           CblasRowMajor, a.flag, b.flag, blasint(m), blasint(n), blasint(k), factor, x.baseAddress,
           blasint(max(aColumns, 1)), y.baseAddress, blasint(max(bColumns, 1)), adding ? 1 : 0,
           target.baseAddress, blasint(n))

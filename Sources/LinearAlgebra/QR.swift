@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -16,7 +16,7 @@ extension Tensor {
     var a = elements
     var tau = [Float](repeating: 0, count: rank)
     // The arguments are checked above, so that what can fail is an allocation inside LAPACKE.
-    guard unsafe LAPACKE_sgeqrf(LAPACK_ROW_MAJOR, m, n, &a, n, &tau) == 0 else {
+    guard unsafe blas.pointee.LAPACKE_sgeqrf(LAPACK_ROW_MAJOR, m, n, &a, n, &tau) == 0 else {
       throw .tooLarge(.qr, shape)
     }
     var r = Tensor(zeros: [rank, columns])
@@ -27,7 +27,8 @@ extension Tensor {
     for i in 0..<rows {
       for j in 0..<rank { q.elements[i * rank + j] = a[i * columns + j] }
     }
-    guard unsafe LAPACKE_sorgqr(LAPACK_ROW_MAJOR, m, k, k, &q.elements, k, tau) == 0 else {
+    guard unsafe blas.pointee.LAPACKE_sorgqr(LAPACK_ROW_MAJOR, m, k, k, &q.elements, k, tau) == 0
+    else {
       throw .tooLarge(.qr, shape)
     }
     for j in 0..<rank where r.elements[j * columns + j] < 0 {

@@ -1,5 +1,4 @@
-private import CLAPACKE
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Regression on the columns of a matrix W `[m, n]` with a ridge λ > 0: for a vector y the x that
@@ -67,7 +66,7 @@ package struct RidgeRegression: Sendable {
     let order = blasint(factor.columns)
     guard !rows.elements.isEmpty else { return vectors }
     for side in [CblasNoTrans, CblasTrans] {
-      unsafe cblas_dtrsm(
+      unsafe blas.pointee.cblas_dtrsm(
         CblasRowMajor, CblasRight, CblasUpper, side, CblasNonUnit, blasint(rows.rows), order, 1,
         factor.elements, order, &rows.elements, order)
     }
@@ -81,7 +80,7 @@ extension Tensor {
     let (m, n) = (shape.rows, shape.columns)
     let order = side == .plain ? m : n
     var sums = [Float](repeating: 0, count: order * order)
-    unsafe cblas_ssyrk(
+    unsafe blas.pointee.cblas_ssyrk(
       CblasRowMajor, CblasUpper, side == .plain ? CblasNoTrans : CblasTrans, blasint(order),
       blasint(side == .plain ? n : m), 1, elements, blasint(n), 0, &sums, blasint(order))
     return DoubleMatrix(Tensor([order, order], sums))
@@ -96,7 +95,7 @@ extension DoubleMatrix {
     for i in 0..<rows { factor.elements[i * columns + i] += lambda }
     // Column-major LAPACK sees the transpose, whose lower triangle is our upper one.
     let order = Int32(rows)
-    let info = unsafe LAPACKE_dpotrf(
+    let info = unsafe blas.pointee.LAPACKE_dpotrf(
       LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, &factor.elements, order)
     return info == 0 ? factor : nil
   }

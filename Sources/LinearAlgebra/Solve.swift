@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -17,7 +17,8 @@ extension Tensor {
     var a = elements
     var x = b
     var pivots = [Int32](repeating: 0, count: Int(n))
-    let info = unsafe LAPACKE_sgesv(LAPACK_ROW_MAJOR, n, k, &a, n, &pivots, &x.elements, k)
+    let info = unsafe blas.pointee.LAPACKE_sgesv(
+      LAPACK_ROW_MAJOR, n, k, &a, n, &pivots, &x.elements, k)
     guard info >= 0 else { throw .tooLarge(.solve, shape) }
     guard info == 0 else { throw .singular(.solve, shape) }
     return x

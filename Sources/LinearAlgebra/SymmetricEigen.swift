@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -41,7 +41,10 @@ extension DoubleMatrix {
     let lower = CChar(UInt8(ascii: "L"))
     let all = CChar(UInt8(ascii: "V"))
     if count == rows || rows <= 256 {
-      guard unsafe LAPACKE_dsyevd(LAPACK_COL_MAJOR, all, lower, n, &matrix, n, &values) == 0 else {
+      guard
+        unsafe blas.pointee.LAPACKE_dsyevd(LAPACK_COL_MAJOR, all, lower, n, &matrix, n, &values)
+          == 0
+      else {
         return nil
       }
       values.removeFirst(rows - count)
@@ -50,7 +53,7 @@ extension DoubleMatrix {
       var found: Int32 = 0
       var support = [Int32](repeating: 0, count: 2 * count)
       var ascending = [Double](repeating: 0, count: count * rows)
-      let info = unsafe LAPACKE_dsyevr(
+      let info = unsafe blas.pointee.LAPACKE_dsyevr(
         LAPACK_COL_MAJOR, all, CChar(UInt8(ascii: "I")), lower, n, &matrix, n, 0, 0,
         n - Int32(count) + 1, n, 0, &found, &values, &ascending, n, &support)
       guard info == 0, found == count else { return nil }
@@ -64,13 +67,34 @@ extension DoubleMatrix {
     return (values[..<count].reversed(), vectors)
   }
 
+  /// All pairs of A·v = λ·S·v for a symmetric A and a positive definite S, descending, vectors as rows with vᵀ·S·v = 1; nil
+  /// where S is not positive definite, or the iteration did not converge. Only upper triangles are read.
+  func eigenpairs(measuredBy measure: DoubleMatrix) -> (values: [Double], vectors: DoubleMatrix)? {
+    let n = Int32(rows)
+    guard n > 0 else { return ([], self) }
+    var (matrix, measure) = (elements, measure.elements)
+    var values = [Double](repeating: 0, count: rows)
+    guard
+      unsafe blas.pointee.LAPACKE_dsygvd(
+        LAPACK_COL_MAJOR, 1, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")), n, &matrix, n,
+        &measure, n, &values) == 0
+    else { return nil }
+    var vectors = DoubleMatrix(zeros: rows, rows)
+    for i in 0..<rows {
+      let from = (rows - 1 - i) * rows
+      vectors.elements.replaceSubrange(
+        i * rows..<(i + 1) * rows, with: matrix[from..<from + rows])
+    }
+    return (values.reversed(), vectors)
+  }
+
   /// All eigenvalues of a symmetric matrix, descending; nil if the iteration did not converge.
   /// Only the upper triangle is read.
   func eigenvalues() -> [Double]? {
     guard rows > 0 else { return [] }
     var matrix = elements
     var values = [Double](repeating: 0, count: rows)
-    let info = unsafe LAPACKE_dsyevd(
+    let info = unsafe blas.pointee.LAPACKE_dsyevd(
       LAPACK_COL_MAJOR, CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "L")), Int32(rows), &matrix,
       Int32(rows), &values)
     return info == 0 ? values.reversed() : nil

@@ -1,4 +1,4 @@
-private import COpenBLAS
+private import CBLAS
 package import Tensors
 
 /// Operations on `[n, b, c]`, n matrices one after another.
@@ -23,7 +23,7 @@ extension Tensor {
             return
           }
           for i in 0..<n {
-            unsafe cblas_sgemm(
+            unsafe blas.pointee.cblas_sgemm(
               CblasRowMajor, CblasNoTrans, orientation.flag, blasint(a), blasint(c), blasint(b), 1,
               x + i * a * b, blasint(b), y + i * b * c, blasint(right[2]), 0, z + i * a * c,
               blasint(c))

@@ -1,5 +1,5 @@
+private import CBLAS
 import CKernels
-private import COpenBLAS
 package import Tensors
 
 /// Products of a matrix with few vectors, which lie as rows: the matrix is read once, where it lies,
@@ -102,7 +102,7 @@ extension Tensor {
     guard count > 0, result.count > 0 else { return Tensor(zeros: result) }
     let (m, n) = (blasint(shape.rows), blasint(shape.columns))
     return unsafe Tensor(uninitialized: result) { target in
-      unsafe cblas_sgemv(
+      unsafe blas.pointee.cblas_sgemv(
         CblasRowMajor, transposition, m, n, 1, elements, n, vector.elements, 1, 0,
         target.baseAddress, 1)
     }

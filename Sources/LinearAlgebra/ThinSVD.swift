@@ -1,4 +1,4 @@
-private import CLAPACKE
+private import CBLAS
 package import Tensors
 
 extension Tensor {
@@ -22,7 +22,7 @@ extension Tensor {
 
   private func dividingAndConquering(_ m: Int32, _ n: Int32) -> SVD? {
     unsafe thinSVD(m, n) { a, s, u, vt in
-      unsafe LAPACKE_sgesdd(
+      unsafe blas.pointee.LAPACKE_sgesdd(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), n, m, a, n, s, vt, n, u, min(m, n))
     }
   }
@@ -31,7 +31,7 @@ extension Tensor {
     var superdiagonal = [Float](repeating: 0, count: Int(min(m, n)))
     return unsafe thinSVD(m, n) { a, s, u, vt in
       let thin = CChar(UInt8(ascii: "S"))
-      return unsafe LAPACKE_sgesvd(
+      return unsafe blas.pointee.LAPACKE_sgesvd(
         LAPACK_COL_MAJOR, thin, thin, n, m, a, n, s, vt, n, u, min(m, n), &superdiagonal)
     }
   }

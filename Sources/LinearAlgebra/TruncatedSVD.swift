@@ -134,7 +134,7 @@ extension PanelMatrix {
   }
 
   /// Far from 1, squares of squares leave the range of single precision.
-  fileprivate static let plainEnergies = 1e-16...1e16
+  static let plainEnergies = 1e-16...1e16
 }
 
 extension SVDMethod {
@@ -151,7 +151,7 @@ extension SVDMethod {
     PanelMatrix.plainEnergies.contains(matrix.energy) ? .exact : self
   }
 
-  fileprivate func sketches(_ shape: Shape, _ goal: TruncationGoal) -> Bool {
+  func sketches(_ shape: Shape, _ goal: TruncationGoal) -> Bool {
     let short = min(shape.rows, shape.columns)
     switch (self, goal) {
     case (.exact, _): return false

@@ -42,6 +42,11 @@ struct MergedParameters: ParameterSource {
     }
   }
 
+  /// Whether adapters change a module.
+  func changes(_ module: FamilyModule) -> Bool {
+    changes["\(module.component)/\(module.graphPath)"] != nil
+  }
+
   /// Of what text encoders make of captions: another one for other adapters or strengths, empty where there are none.
   /// - Throws: what opening a file throws.
   /// - Complexity: O(bytes of the files).

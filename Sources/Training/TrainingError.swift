@@ -22,8 +22,10 @@ package enum TrainingError: Error, Equatable {
   case apart(rank: Int, host: String, firstHost: String, step: Int)
   /// There is nothing to encode images with.
   case missingVAE(FilePath)
-  /// A family with which nothing is drawn here.
-  case undrawnFamily(FilePath, ModelFamily)
+  /// A family with which nothing is drawn here, and what asks for it.
+  case undrawnFamily(FilePath, ModelFamily, option: String, remedy: String)
+  /// A model to learn from that is not of the base's structure.
+  case otherTeacher(FilePath, base: FilePath, expected: String, found: String)
   /// The state that was to be resumed is past the end.
   case finished(steps: Int)
   /// Stopped by an error after some steps; the state that was saved.
@@ -66,9 +68,11 @@ extension TrainingError: CustomStringConvertible {
     case .apart(let rank, let host, let firstHost, let step):
       "step \(step): rank \(rank) (\(host)) has other parameters than rank 0 (\(firstHost)), whose processor rounds "
         + "otherwise; use machines of one kind"
-    case .undrawnFamily(let path, let family):
-      "\(path): '--calibrate random': of \(family.title) nothing is drawn here; give encoded items, described in a "
-        + "file that ends in .toml, or '--statistics'"
+    case .undrawnFamily(let path, let family, let option, let remedy):
+      "\(path): '\(option)': of \(family.title) nothing is drawn here; give encoded items, described in a "
+        + "file that ends in .toml" + (remedy.isEmpty ? "" : ", " + remedy)
+    case .otherTeacher(let path, let base, let expected, let found):
+      "\(path): '--teacher': expected \(expected), as \(base) has it, found \(found)"
     case .missingVAE(let path):
       "\(path): expected a VAE to encode images with, found none; name one with '--vae'"
     case .finished(let steps):

@@ -54,6 +54,14 @@ struct CalibrationOptions: ParsableArguments {
   var vae: String?
 
   @Option(
+    name: .customLong("mixed_precision"),
+    help: ArgumentHelp(
+      "Format in which the model that runs is held and multiplied: no (f32) or bf16.",
+      valueName: "format"),
+    completion: .list(OptionTable.words(of: "mixed_precision", in: .extract)))
+  var mixedPrecision = "no"
+
+  @Option(
     name: .customLong("statistics"),
     help: ArgumentHelp(
       "Instead of running the model: moments of inputs from a file, of '--save_statistics' or another program.",
@@ -84,8 +92,10 @@ struct CalibrationOptions: ParsableArguments {
   var savedPath: FilePath? { saved.map { FilePath(named: $0) } }
 
   /// nil where no model runs.
+  /// - Parameter output: in whose folder moments lie for which memory has no room.
   func plan(
-    base: FilePath, tuned: FilePath, as family: ModelFamily?, seed: UInt64, threads: Int?
+    base: FilePath, tuned: FilePath, as family: ModelFamily?, seed: UInt64, threads: Int?,
+    beside output: FilePath
   ) throws -> CalibrationPlan? {
     guard let calibrate else { return nil }
     var settings = ModelSettings(base: model == .base ? base : tuned)
@@ -100,9 +110,12 @@ struct CalibrationOptions: ParsableArguments {
       } else if path.extension == "toml" { .datasets(path) } else { .pictures(path) }
     var calibration = CalibrationSettings(model: settings, source: source)
     calibration.samples = samples
+    calibration.isNarrow = mixedPrecision == "bf16"
     calibration.takesGradients = takesGradients
     calibration.seed = seed
     calibration.threads = threads
+    let folder = output.removingLastComponent()
+    calibration.scratchFolder = folder.isEmpty ? "." : folder
     return try CalibrationPlan(calibration)
   }
 }

@@ -156,7 +156,7 @@ struct Extract: Tool {
     defer { withExtendedLifetime(places) {} }
     let calibrationPlan = try calibration.plan(
       base: FilePath(named: base), tuned: FilePath(named: tuned), as: family.family,
-      seed: factors.seed, threads: job.requestedThreads)
+      seed: factors.seed, threads: job.requestedThreads, beside: path)
     let base = try BaseModel(opening: FilePath(named: base), as: family.family)
     // What the base is recognized as holds for both: a fine-tune may have lost what tells it.
     var plan: ExtractionPlan

@@ -121,6 +121,24 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp("Their strengths, 1 where missing.", valueName: "ratio"))
   var mergedRatios: [Float] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "A fine-tuned checkpoint of the same model: the adapter learns to predict what that predicts.",
+      valueName: "path"), completion: .file())
+  var teacher: String?
+
+  @Option(
+    name: .customLong("teacher_prompts"),
+    help: ArgumentHelp(
+      "Without images the teacher draws its own latents: a file of prompts, as --sample_prompts. Default: the empty "
+        + "prompt.", valueName: "path"), completion: .file())
+  var teacherPrompts: String?
+
+  @Option(
+    name: .customLong("teacher_samples"),
+    help: ArgumentHelp("How many it draws.", valueName: "n"))
+  var teacherSamples = 64
+
   /// The variant of the family, nil for what it was first: `--model_version` counts before the others, as in
   /// musubi-tuner.
   var variant: String? {

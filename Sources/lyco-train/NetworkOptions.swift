@@ -36,6 +36,13 @@ struct NetworkOptions: ParsableArguments {
   @Flag(name: .customLong("dim_from_weights"), help: "Take ranks from that adapter.")
   var takesRanksFromWeights = false
 
+  @Option(
+    name: .customLong("init"),
+    help: ArgumentHelp(
+      "An adapter to go on from with the modules, ranks and alphas that it has: --network_weights with "
+        + "--dim_from_weights.", valueName: "path"), completion: .file())
+  var initial: String?
+
   @Flag(
     name: .customLong("network_train_unet_only"), help: "Leave the text encoder as it is.")
   var trainsUNetOnly = false

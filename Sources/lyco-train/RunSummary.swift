@@ -41,6 +41,11 @@ struct RunSummary {
       "\(plan.base.file.path): \(plan.base.layout.family.title)"
     ]
     if let other = plan.outline.highNoise { lines.append("\(other.file.path): for much noise") }
+    if let teacher = plan.teacher {
+      lines.append(
+        "\(teacher.model.file.path): learned from; \(teacher.sharedCount) of its \(teacher.moduleCount) modules are "
+          + "those of the base and held once, \(ByteCount(teacher.bytes)) are its own")
+    }
     lines.append(plan.network.summary)
     if verbose { lines += plan.network.details.map { "  " + $0 } }
     lines += plan.images.summary.lines

@@ -32,6 +32,12 @@ extension Train {
     var configuration = TrainingConfiguration(
       model: modelSettings(base), output: outputSettings())
     configuration.precision = model.mixedPrecision
+    configuration.teacher = model.teacher.map { path in
+      var teacher = TeacherSettings(FilePath(named: path))
+      teacher.prompts = model.teacherPrompts.map { FilePath(named: $0) }
+      teacher.pictureCount = model.teacherSamples
+      return teacher
+    }
     configuration.network = networkSettings()
     configuration.run = runSettings()
     configuration.rates.common = optimizer.learningRate
@@ -122,8 +128,8 @@ extension Train {
     settings.flags.trainsTextEncoders =
       !network.trainsUNetOnly && optimizer.trainsTextEncoders
     settings.arguments = network.arguments
-    settings.weights = network.weights.map { FilePath(named: $0) }
-    settings.takesRanksFromWeights = network.takesRanksFromWeights
+    settings.weights = (network.initial ?? network.weights).map { FilePath(named: $0) }
+    settings.takesRanksFromWeights = network.takesRanksFromWeights || network.initial != nil
     settings.normLimit = network.normLimit
     return settings
   }

@@ -19,6 +19,7 @@ final class TrainingProgressLine {
       case .readingItems: activity = "reading caches"
       case .encodingImages: activity = "encoding images"
       case .encodingCaptions: activity = "encoding captions"
+      case .drawingLatents: activity = "drawing latents"
       case .loading, .training: return
       }
       line.draw("\(activity)  \(done) / \(total)")
@@ -53,7 +54,7 @@ final class TrainingProgressLine {
     case .training(let from, _):
       (started, first) = (.now, from)
       line.hurry()
-    case .readingItems, .encodingImages, .encodingCaptions: break
+    case .readingItems, .encodingImages, .encodingCaptions, .drawingLatents: break
     }
   }
 

@@ -94,6 +94,44 @@ import Testing
     #expect(found.squaredError <= least * 1.02)
   }
 
+  /// Large layers are factorized by moments alone: as near to outputs as by triangular factors, with an error as stated,
+  /// and twice the same. With gradients, with a kernel of its own moment, and to a bound.
+  @Test(
+    arguments: [
+      ([160, 200], false, RankPolicy.fixed(6)), ([200, 160], false, .fixed(6)),
+      ([160, 24, 3, 3], false, .fixed(5)), ([160, 200], true, .fixed(6)),
+      ([160, 24, 3, 3], true, .fixed(5)), ([160, 200], false, .error(0.4)),
+    ] as [(Shape, Bool, RankPolicy)])
+  func momentsAloneDo(shape: Shape, hasGradients: Bool, policy: RankPolicy) throws {
+    let size = shape.kernel.reduce(1, *)
+    let known = inputs(shape.columns / size, rows: 900).1.inputs
+    let kernel = inputs(size, seed: 8).1.inputs
+    let trace = (0..<size).reduce(Float(0)) { $0 + kernel.elements[$1 * (size + 1)] } / Float(size)
+    let moments = LayerMoments(
+      inputs: known, kernel: size > 1 ? kernel * (1 / trace) : nil,
+      // As small as gradients are.
+      gradients: hasGradients ? inputs(shape.rows, rows: 900, seed: 12).1.inputs * 1e-12 : nil,
+      places: 7)
+    let change = try change(shape, moments)
+    func factorize(_ method: SVDMethod) throws -> Factorization {
+      try LoRA.factorization(
+        of: change, policy: policy,
+        settings: FactorizationSettings(method: method, storage: .f32, allowsFull: false))
+    }
+    let (found, exact) = (try factorize(.auto), try factorize(.exact))
+    #expect(found.squaredError <= exact.squaredError * 1.003)
+    #expect(found.squaredError >= exact.squaredError * 0.97)
+    #expect((exact.rank ?? 0)...(exact.rank ?? 0) + 1 ~= found.rank ?? -1)
+    // The same as when the whole rest is weighed.
+    let rest = try weight(found, change).adding(change.tuned, times: -1)
+    let metric = try LayerMetric(moments)
+    #expect(abs(found.squaredError / metric.energy(of: rest) - 1) < 1e-4)
+    #expect(abs(try #require(found.weights).squaredError / rest.sumOfSquares - 1) < 1e-4)
+    #expect(found.energy == exact.energy)
+    let again = try factorize(.auto)
+    #expect(zip(found.factors, again.factors).allSatisfy { $0.tensor.bytes == $1.tensor.bytes })
+  }
+
   /// Inputs that are all alike and of one size leave nothing to choose.
   @Test(arguments: [linear, convolution]) func whiteInputsChangeNothing(shape: Shape) throws {
     var one = Tensor(zeros: [shape.columns, shape.columns])
@@ -131,7 +169,7 @@ import Testing
     expectClose(
       try #require(found.kernel), kernel * (1 / trace), tolerance: 1e-5, "places")
     let weight = Tensor(random: [7, 5, 3, 3], seed: 9)
-    let (a, b) = (try LayerMetric(whole), try LayerMetric(found))
+    let (a, b) = (try LayerMetric(whole).rooted(), try LayerMetric(found).rooted())
     #expect(abs(a.energy(of: weight) / b.energy(of: weight) - 1) < 1e-4)
     expectClose(b.restored(b.whitened(weight)), weight, tolerance: 1e-4, "there and back")
   }
@@ -168,6 +206,9 @@ import Testing
 
   @Test func momentsThatAreNoneAreRefused() throws {
     let negative = Tensor([2, 2], [1, 2, 2, 1])
-    #expect(throws: LinearAlgebraError.self) { try LayerMetric(LayerMoments(inputs: negative)) }
+    #expect(!negative.mayBeMoment)
+    #expect(throws: LinearAlgebraError.self) {
+      try LayerMetric(LayerMoments(inputs: negative)).rooted()
+    }
   }
 }

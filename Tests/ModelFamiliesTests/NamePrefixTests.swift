@@ -25,13 +25,13 @@ import Testing
     ("base_model.model.x", "base_model.model.", "model"),
   ])
   func saysTheComponent(name: String, prefix: String, component: String) throws {
-    let found = try #require(NamePrefix.ofComponent(name))
+    let found = try #require(NamePrefix.ofComponent(name[...]))
     #expect(found.text == prefix)
     #expect(found.component == component)
   }
 
   @Test(arguments: ["lora_blocks_0", "blocks.0.attn", "", "unet_x"]) func saysNothing(name: String)
   {
-    #expect(NamePrefix.ofComponent(name) == nil)
+    #expect(NamePrefix.ofComponent(name[...]) == nil)
   }
 }

@@ -25,17 +25,18 @@ import tempfile
 from measure import measure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGETS = ["CLayers", "COneDNN", "CPlatform"]
 
 
 def build(folder):
     """The program of attention.c."""
     program = folder / "attention"
     sources = [ROOT / "scripts" / "benchmarks" / "attention.c"]
-    for target in ("CLayers", "COneDNN"):
+    for target in TARGETS:
         sources += sorted((ROOT / "Sources" / target).glob("*.c"))
-    includes = [f"-I{ROOT / 'Sources' / target / 'include'}" for target in ("CLayers", "COneDNN")]
+    includes = [f"-I{ROOT / 'Sources' / target / 'include'}" for target in TARGETS]
     subprocess.run([os.environ.get("CC", "clang"), "-O2", "-w", *includes, *sources,
-                    "-ldnnl", "-ldl", "-lm", "-lpthread", "-o", program], check=True)
+                    "-ldl", "-lm", "-lpthread", "-o", program], check=True)
     return [str(program)]
 
 

@@ -11,7 +11,6 @@ compare-extractions.py.
 import argparse
 import os
 import pathlib
-import resource
 import sys
 import tempfile
 
@@ -43,16 +42,14 @@ def main():
     with tempfile.TemporaryDirectory(dir=options.workdir) as folder:
         reports = options.reports or pathlib.Path(folder)
         for job in options.jobs:
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             found = measure(
                 [options.bindir / "lyco-extract", options.workdir / "base.safetensors",
                  options.workdir / "tuned.safetensors", "-o", f"{folder}/{job}.safetensors", "--quiet",
                  "--threads", str(options.threads), "--report", reports / f"{job}.json", *JOBS[job]])
             if found["status"]:
                 sys.exit(f"benchmark-extractions.py: {job} ended with status {found['status']}")
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            print(f"| `{' '.join(JOBS[job])}` | {found['seconds']:.1f} | {after.ru_utime - before.ru_utime:.1f} | "
-                  f"{after.ru_stime - before.ru_stime:.1f} | {found['peak_anonymous_bytes'] / 1e6:.0f} MB |", flush=True)
+            print(f"| `{' '.join(JOBS[job])}` | {found['seconds']:.1f} | {found['user_seconds']:.1f} | "
+                  f"{found['system_seconds']:.1f} | {found['peak_anonymous_bytes'] / 1e6:.0f} MB |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Writes a pair of checkpoints of real shape, base and fine-tune, for measurements.
 
-usage: make-checkpoint.py [--bf16] LAYOUT BASE [TUNED]
+usage: make-checkpoint.py [--bf16] [--sparse] LAYOUT BASE [TUNED]
 
 In float16, or bfloat16. LAYOUT lists `key<TAB>shape` (Fixtures/families). Base weights are normal at
 the scale of trained layers. The fine-tune adds to every tensor outside the VAE a difference of a twentieth of the
 weight's size whose spectrum falls slowly: 64 directions weighted i^-1/2 and white noise of the
 same energy. Seeds come from the keys, so the same torch writes the same bytes.
+
+With --sparse the files take little room on the disk: of the base nothing is written but the header, and of the
+fine-tune the first 128 rows of every matrix, white noise; all else are holes, which read as zeros. What the tools do
+with them is as much work, but for the disk.
 """
 
 import concurrent.futures
@@ -23,6 +27,7 @@ SEED = 20251122
 UNCHANGED = ("first_stage_model.", "vae.")
 DIRECTIONS = 64
 CHANGE = 0.05
+WRITTEN_ROWS = 128
 
 
 def tensors_of(key, shape, dtype, with_tuned=True):
@@ -61,7 +66,21 @@ def header(layout, name):
     return len(text).to_bytes(8, "little") + text
 
 
-def main(layout_path, *paths, dtype):
+def write_sparse(layout, files, dtype):
+    """Rows of the fine-tune in files that have their headers, and holes."""
+    for index, file in enumerate(files):
+        for key, shape in layout:
+            start, count = file.tell(), 2 * math.prod(shape)
+            if index > 0 and len(shape) >= 2 and not key.startswith(UNCHANGED):
+                columns = math.prod(shape[1:])
+                g = torch.Generator().manual_seed(SEED + zlib.crc32(key.encode()))
+                rows = torch.randn(min(shape[0], WRITTEN_ROWS), columns, generator=g) * (CHANGE * columns ** -0.5)
+                file.write(rows.to(dtype).view(torch.int16).numpy().data)
+            file.seek(start + count)
+        file.truncate()
+
+
+def main(layout_path, *paths, dtype, sparse):
     layout = []
     for line in pathlib.Path(layout_path).read_text().splitlines():
         key, shape = line.split("\t")
@@ -73,6 +92,9 @@ def main(layout_path, *paths, dtype):
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
         for file in files:
             file.write(header(layout, "BF16" if dtype is torch.bfloat16 else "F16"))
+        if sparse:
+            write_sparse(layout, files, dtype)
+            return
         for start in range(0, len(layout), 8):  # bounded: eight tensors in memory at a time
             made = pool.map(lambda entry: tensors_of(*entry, dtype, len(files) > 1),
                             layout[start:start + 8])
@@ -82,7 +104,7 @@ def main(layout_path, *paths, dtype):
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--bf16"]
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
     if len(words) not in (2, 3):
         sys.exit(__doc__.split("\n\n")[1])
-    main(*words, dtype=torch.bfloat16 if "--bf16" in sys.argv else torch.float16)
+    main(*words, dtype=torch.bfloat16 if "--bf16" in sys.argv else torch.float16, sparse="--sparse" in sys.argv)

@@ -12,6 +12,7 @@ too, which the system may take back at any time.
 import json
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,9 @@ import time
 
 
 def measure(command, **options):
-    """Runs `command`; seconds, peak anonymous and resident bytes, exit status."""
+    """Runs `command`; seconds, those of the processors in the program and in the system, peak anonymous and resident
+    bytes, exit status. One at a time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start, ended = time.perf_counter(), threading.Event()
     peaks = {"RssAnon": 0, "VmRSS": 0}
     process = subprocess.Popen(command, **options)
@@ -41,7 +44,9 @@ def measure(command, **options):
     seconds = time.perf_counter() - start
     ended.set()
     sampler.join()
-    return {"seconds": seconds, "peak_anonymous_bytes": peaks["RssAnon"],
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"seconds": seconds, "user_seconds": after.ru_utime - before.ru_utime,
+            "system_seconds": after.ru_stime - before.ru_stime, "peak_anonymous_bytes": peaks["RssAnon"],
             "peak_resident_bytes": peaks["VmRSS"], "status": process.returncode}
 
 

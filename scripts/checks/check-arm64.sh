@@ -9,7 +9,7 @@ if [[ ! -e "$root/fetched" ]]; then
   rm -rf "$work"
   mkdir -p "$work"
   debootstrap --download-only --arch=arm64 --variant=minbase \
-    --include=libc6-dev,libgcc-12-dev,libstdc++-12-dev,libdnnl-dev,libpng-dev,libjpeg-dev,libwebp-dev,libre2-dev \
+    --include=libc6-dev,libgcc-12-dev,libstdc++-12-dev,libdnnl-dev,libopenblas-dev,liblapacke-dev,libpng-dev,libjpeg-dev,libwebp-dev,libre2-dev \
     bookworm "$work/packages" http://deb.debian.org/debian >"$work/log" 2>&1 || {
     tail -5 "$work/log" >&2
     exit 1
@@ -40,13 +40,14 @@ build() {
     esac
     objects+=("$object")
   done
-  clang++ "$@" -fuse-ld=lld "${objects[@]}" -lre2 -lpng -ljpeg -lwebp -ldnnl -lm -ldl -lpthread -o "$work/$name/agree"
+  clang++ "$@" -fuse-ld=lld "${objects[@]}" -lre2 -lpng -ljpeg -lwebp -lm -ldl -lpthread -o "$work/$name/agree"
 }
 
 clang="$(dirname "$(readlink -f "$(command -v swift)")")"
 export PATH="$clang:$PATH"
 build here
-build arm64 --target=aarch64-linux-gnu "--sysroot=$root"
+# The header of BLAS lies where an installation would link it from.
+build arm64 --target=aarch64-linux-gnu "--sysroot=$root" "-I$root/usr/include/aarch64-linux-gnu/openblas-pthread"
 file -b "$work/arm64/agree" | grep -q 'ARM aarch64'
 "$work/here/agree" >"$work/here.txt"
 qemu-aarch64 -L "$root" "$work/arm64/agree" >"$work/arm64.txt"

@@ -29,8 +29,9 @@ chmod 644 "$doc"/*.gz
 
 # What it loads, in versions that have its symbols.
 mkdir -p "$work/debian"
+cp "$tools/libraries.so" "$work"
 printf 'Source: lyco\n\nPackage: lyco\nArchitecture: any\n' >"$work/debian/control"
-depends="$(cd "$work" && dpkg-shlibdeps -O --warnings=0 root/usr/libexec/lyco/lyco 2>/dev/null |
+depends="$(cd "$work" && dpkg-shlibdeps -O --warnings=0 root/usr/libexec/lyco/lyco libraries.so 2>/dev/null |
   sed -n 's/^shlibs:Depends=//p')"
 [[ -n "$depends" ]] || {
   echo "build-deb.sh: expected dependencies of the tools, found none by dpkg-shlibdeps" >&2

@@ -55,15 +55,15 @@ def output(*command):
     return subprocess.run([str(word) for word in command], check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
-def loaded_libraries(executable):
-    """Where the libraries lie that an executable loads, by their names."""
-    found = re.findall(r"(\S+) => (/\S+)", output("ldd", executable))
+def loaded_libraries(tools):
+    """Where the libraries lie that the tools load, at their start and later, by their names."""
+    found = re.findall(r"(\S+) => (/\S+)", output("ldd", tools / "lyco") + output("ldd", tools / "libraries.so"))
     return {name: pathlib.Path(path) for name, path in found}
 
 
-def prepare_libraries(executable, folder):
+def prepare_libraries(tools, folder):
     """OpenBLAS in place of the reference BLAS and LAPACK, which it holds too: LAPACKE then needs neither."""
-    for name, path in loaded_libraries(executable).items():
+    for name, path in loaded_libraries(tools).items():
         if name.startswith(("liblapacke.", "libtmglib.")):
             copy = folder / name
             shutil.copy(path, copy)
@@ -115,7 +115,12 @@ def stage_package(folder, tools, release, commit):
     (folder / "lyco/_release.py").write_text(f'__version__ = "{release}"\n__commit__ = "{commit}"\n')
     subprocess.run([sys.executable, HERE / "write-options.py", tools, folder / "lyco"], check=True)
     (folder / "lyco/bin").mkdir()
-    shutil.copy(tools / "lyco", folder / "lyco/bin/lyco")
+    # auditwheel gives libraries other names, which only their users at the start are told.
+    needed = output("patchelf", "--print-needed", tools / "libraries.so").split()
+    subprocess.run(
+        ["patchelf", *(word for name in needed for word in ["--add-needed", name]),
+         "--output", folder / "lyco/bin/lyco", tools / "lyco"],
+        check=True)
 
 
 def stage_information(folder, release):
@@ -174,7 +179,7 @@ def main():
 
         changed = work / "libraries"
         changed.mkdir()
-        prepare_libraries(tools / "lyco", changed)
+        prepare_libraries(tools, changed)
         environment = os.environ | {"LD_LIBRARY_PATH": str(changed)}
         done = subprocess.run(
             [sys.executable, "-m", "auditwheel", "-v", "repair", "-z", "0", "--wheel-dir", work / "repaired", raw],
@@ -191,7 +196,7 @@ def main():
                     path.chmod(entry.external_attr >> 16 & 0o777 or 0o644)
         # auditwheel calls libpng16.so.16.39.0 `libpng16-0a1b2c3d.so.16.39.0`.
         names = {re.sub(r"-[0-9a-f]{8}(?=\.)", "", path.name) for path in (whole / "lyco.libs").iterdir()}
-        libraries = loaded_libraries(tools / "lyco")
+        libraries = loaded_libraries(tools)
         bundled = {name for name, path in libraries.items() if names & {name, path.resolve().name}}
         if len(bundled) != len(names):
             raise SystemExit(f"expected a library for each of {sorted(names)}, found {sorted(bundled)}")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Links what a release build compiled once more, with Swift's runtime inside and all tools in one executable (main.c).
-Nothing is compiled again, so that it takes seconds.
+Nothing is compiled again, so that it takes seconds. Beside it comes libraries.so, which is empty and needs what the
+tools load when they compute: by it those find these libraries who pack the tools.
 
 Usage: scripts/package/link-tools.py SCRATCH OUT [--commit TEXT]    SCRATCH: the folder of the build, such as .build
 """
@@ -16,6 +17,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 # What static libraries of Swift's runtime need beside themselves: objects of a build that links it dynamically name
 # the libraries that they import, and these are parts of one of them.
 PARTS = {"FoundationEssentials": ["_FoundationCShims", "_FoundationCollections"]}
+
+# What no tool is linked with, but loads when it computes: Sources/CBLAS, Sources/COneDNN.
+LOADED = ["openblas", "lapacke", "dnnl"]
 
 
 def link_commands(scratch):
@@ -77,6 +81,10 @@ def main():
          # Only what is used, nothing that is written later, no symbols of functions.
          *(word for flag in ["--gc-sections", "--as-needed", "-z", "relro", "-z", "now", "-s"]
            for word in ["-Xlinker", flag])],
+        check=True)
+    subprocess.run(
+        [clang, "-shared", "-nostdlib", "-Wl,--no-as-needed", *(f"-l{name}" for name in LOADED),
+         "-o", folder / "libraries.so"],
         check=True)
 
 

@@ -63,4 +63,10 @@ int64_t lyco_memory_limit(void);
    definition in its place, so that a commit by itself has nothing compiled anew. */
 const char *lyco_commit(void);
 
+/* A symbol of a library that is loaded when the first is looked up, and whose symbols all others see. What the process
+   has already comes first: a package may have linked the library under a name of its own. Ends the process with status 1
+   and a line that says what to install where there is none.
+   library: NULL before the first, the library after it. package: Debian's. */
+void *lyco_symbol(const char *name, void **library, const char *file, const char *package);
+
 #endif

@@ -126,6 +126,12 @@ extension OptionTable {
       .value(
         "calibration_model", in: "tuned base", standard: "tuned", read: "calibrate"),
       .value("vae", read: "calibrate"),
+      .value(
+        "mixed_precision",
+        in: OptionWords(
+          "no bf16", equals: "bfloat16 = bf16\nfp32 float float32 = no",
+          hints: "fp16 float16 half = bf16\n" + OptionWords.precisionHints), standard: "no",
+        read: "calibrate"),
       .value("statistics", read: "mode!=full and algo!=full|norm"),
       .value("save_statistics", read: "calibrate"),
       .flag("norms"), .flag("bias biases"),

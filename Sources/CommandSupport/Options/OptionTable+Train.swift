@@ -12,6 +12,8 @@ extension OptionTable {
       steps iterations max_steps total_steps = --max_train_steps
       batch batch_size bs = --train_batch_size
       accumulation grad_accum grad_accumulation gradient_accumulation = --gradient_accumulation_steps
+      teacher_model teacher_path tuned tuned_model = --teacher
+      init_weights initial_weights init_lora resume_lora = --init
       transformer transformer_path dit_path = --dit
       model model_path ckpt checkpoint base_model sd_model model_name_or_path = --pretrained_model_name_or_path
       data data_dir dataset images image_dir train_dir instance_data_dir dataset_dir = --train_data_dir
@@ -38,8 +40,12 @@ extension OptionTable {
       log_dir logdir = --logging_dir
       gpu cuda cpu = all work is done on the processor
       """,
+    exclusive: [(["network_weights", "init"], "both name the adapter to go on from")],
     modelRows + imageRows + learningRows + lossRows + flowRows + runRows + outputRows
       + sampleRows)
+
+  private static let drawsItself =
+    "teacher and !train_data_dir and !in_json and !dataset_config"
 
   private static let modelRows: [OptionRow] = [
     .value("pretrained_model_name_or_path base dit"), .value("vae ae"), .value("clip_l"),
@@ -68,8 +74,11 @@ extension OptionTable {
     .numbers(
       "base_weights_multiplier", within: OptionRow.finite, read: "base_weights", noted: true),
     .value("network_module"), .value("network_dim"), .number("network_alpha"),
+    .value("teacher"),
+    .value("teacher_prompts", read: drawsItself),
+    .number("teacher_samples", 1...100_000, standard: "64", read: drawsItself),
     .list("network_args"), .value("network_dropout"), .value("network_weights"),
-    .flag("dim_from_weights"), .flag("network_train_unet_only"),
+    .flag("dim_from_weights"), .value("init"), .flag("network_train_unet_only"),
     .flag("network_train_text_encoder_only"), .number("scale_weight_norms", OptionRow.fromZero),
     .value("family", in: .families, standard: "auto"), .value("config_file"),
     .list("spelling"), .value("script"),

@@ -108,7 +108,7 @@ struct BlockSpellings {
   /// - Parameter tables: of the family; nil for one without.
   init(of module: String, in tables: FamilyNames?) {
     let place = tables?.places(named: module).first
-    let component = place?.component ?? AdapterPlace(module).component
+    let component = place?.component ?? AdapterPlace.component(of: module)
     var names = [module]
     if let place, let tables {
       for format in [AdapterFormat.kohya, .sgm, .comfy, .diffusers] {

@@ -47,7 +47,7 @@ extension Inspection {
   private func component(of key: String, in names: FamilyNames?) -> String {
     if adapter != nil {
       if key.hasPrefix(AdapterKey.bundlePrefix) { return "embeddings" }
-      return AdapterPlace(AdapterKey(key)?.module ?? key, in: names).component
+      return AdapterPlace.component(of: AdapterKey(key)?.module ?? key, in: names)
     }
     let known = layout?.component(ofKey: key)
     if let known, known != "model" { return known }

@@ -37,7 +37,7 @@ package struct LayerPlace: Hashable, Sendable {
   package static func places(of names: [String], in family: FamilyNames?) -> [LayerPlace] {
     places(
       of: names.map {
-        (AdapterPlace($0, in: family).component, String(AdapterPlace.path(of: $0)))
+        (AdapterPlace.component(of: $0, in: family), String(AdapterPlace.path(of: $0)))
       })
   }
 

@@ -45,7 +45,8 @@ private final class Calibration<Pipeline: ModelPipeline> {
     self.progress = progress
     collector = InputCollector(
       samples: plan.settings.samples, seed: plan.settings.seed,
-      takesGradients: plan.settings.takesGradients)
+      takesGradients: plan.settings.takesGradients,
+      in: MomentMemory(bound: plan.settings.momentBytes, spillingTo: plan.settings.scratchFolder))
     names = Dictionary(
       plan.base.layout.modules.map { ("\($0.component)/\($0.path)", $0.statisticsNames) },
       uniquingKeysWith: { $1 })
@@ -106,6 +107,7 @@ private final class Calibration<Pipeline: ModelPipeline> {
       try captions.settle(for: []) { _, _ in true }
       collector.endPass()
     }
+    try collector.checkRoom()
     try Task.checkCancellation()
     return captions
   }
@@ -128,7 +130,12 @@ private final class Calibration<Pipeline: ModelPipeline> {
       Recording().record {
         let prediction = pipeline.predict(input, at: problem.times, condition())
         var generator = SeededGenerator(seed: plan.settings.seed &+ UInt64(done))
-        prediction.backpropagate(Tensor(normal: prediction.shape, using: &generator))
+        var factors = Tensor(normal: prediction.shape, using: &generator)
+        factors.scaleRows(
+          by: problem.times.map {
+            Float(plan.prediction.cleanError(at: $0, plan.schedule).squareRoot())
+          })
+        prediction.backpropagate(factors)
       }
     } else {
       _ = pipeline.predict(input, at: problem.times, condition())
@@ -139,6 +146,7 @@ private final class Calibration<Pipeline: ModelPipeline> {
   /// Behind a forward pass of so many samples.
   private func finish(_ count: Int) throws {
     collector.endPass()
+    try collector.checkRoom()
     done += count
     progress(min(done, plan.settings.samples), plan.settings.samples)
     try Task.checkCancellation()

@@ -37,7 +37,9 @@ package struct CalibrationPlan {
       settings.model.itemsAreEncoded = try DatasetFile.isOfEncodedItems(file)
     }
     outline = try pipeline.outline(of: base, settings.model)
-    if outline.isTransformer, TrainingPlan.isNarrow(base) { settings.model.compute = .bf16 }
+    if given.isNarrow || outline.isTransformer && TrainingPlan.isNarrow(base) {
+      settings.model.compute = .bf16
+    }
     self.settings = settings
     var notices = outline.notices
     switch settings.source {
@@ -85,37 +87,24 @@ package struct CalibrationPlan {
     _ prompts: [SamplePrompt], _ settings: CalibrationSettings, _ outline: PipelineOutline,
     of base: BaseModel, _ pipeline: any ModelPipeline.Type, _ notices: inout [String]
   ) throws -> [PictureRequest] {
-    guard pipeline.drawsPictures, outline.prepared == nil else {
-      throw TrainingError.undrawnFamily(base.file.path, base.layout.family)
-    }
     var drawing = SamplingConfiguration(model: settings.model, prompts: prompts)
     drawing.steps = steps
-    let rules = PictureRules(of: base, outline)
-    var requests: [PictureRequest] = []
-    var passes = 0
+    let pictures = try DrawnPictures(
+      drawing, outline, of: base, pipeline, seed: settings.seed, option: "--calibrate random",
+      remedy: "or '--statistics'")
     // Where gradients are asked for, what is drawn gets noise of its own afterwards, a few times.
     let limit = settings.takesGradients ? (settings.samples + 1) / 2 : settings.samples
-    while passes < limit {
-      let index = requests.count % prompts.count
-      var request = drawing.request(
-        of: prompts[index], at: index, rules, seed: settings.seed &+ UInt64(requests.count),
-        &notices)
-      // Without a text there is nothing to be drawn away from.
-      if prompts[index].text.isEmpty { request.scale = 1 }
-      try rules.check(request, at: prompts[index].place)
-      passes += request.steps * (request.isGuided ? 2 : 1)
-      requests.append(request)
+    var passes = 0
+    return try pictures.requests(&notices) { request in
+      defer { passes += request.passes }
+      return passes < limit
     }
-    notices = Array(Set(notices)).sorted()
-    return requests
   }
 
   /// What is predicted, noise where nothing is said.
   var prediction: Prediction { outline.prediction ?? .noise }
 
-  var schedule: NoiseSchedule {
-    NoiseSchedule(zeroTerminal: outline.hasZeroTerminalSNR && prediction == .velocity)
-  }
+  var schedule: NoiseSchedule { outline.drawingSchedule }
 
   /// Threads of the computation: those that were asked for, else as many as suit the model.
   var threads: Int {

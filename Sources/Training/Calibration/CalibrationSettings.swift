@@ -22,6 +22,12 @@ package struct CalibrationSettings: Sendable {
   /// Whether it is also found out how much the prediction depends on every output, by a backward pass of each sample.
   package var takesGradients = false
   package var seed: UInt64 = 0
+  /// Whether the model is held and multiplied in bf16, also where its own format and kind do not ask for it.
+  package var isNarrow = false
+  /// Bytes of moments that stay in memory; nil for half of what is left.
+  package var momentBytes: Int?
+  /// Where what is beyond lies in files without a name.
+  package var scratchFolder: FilePath = "."
   /// nil for as many as help.
   package var threads: Int?
 

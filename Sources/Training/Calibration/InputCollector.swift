@@ -1,6 +1,7 @@
-import Adapters
 import Autograd
+import Checkpoints
 import LinearAlgebra
+import Safetensors
 import Tensors
 
 /// Watches the inputs of layers while a model runs, and the gradients of their outputs, and sums up their moments.
@@ -10,14 +11,16 @@ final class InputCollector {
   /// Forward passes that there will be.
   private let samples: Int
   private let seed: UInt64
+  private let memory: MomentMemory
   fileprivate let takesGradients: Bool
   private var observers: [(name: String, observer: InputObserver)] = []
   /// The last input, held so that no other can have its place in memory, and its sum.
   private var last: (input: Tensor, sum: InputSum)?
 
-  init(samples: Int, seed: UInt64, takesGradients: Bool = false) {
+  init(samples: Int, seed: UInt64, takesGradients: Bool = false, in memory: MomentMemory) {
     self.samples = samples
     self.seed = seed
+    self.memory = memory
     self.takesGradients = takesGradients
   }
 
@@ -32,7 +35,12 @@ final class InputCollector {
   /// To be called behind every pass.
   func endPass() {
     last = nil
-    for entry in observers { entry.observer.takeGradients(samples, seed) }
+    for entry in observers { entry.observer.takeGradients(samples, seed, in: memory) }
+  }
+
+  /// - Throws: `SafetensorsError` where there was no room for a sum.
+  func checkRoom() throws(SafetensorsError) {
+    if let failure = memory.failure { throw failure }
   }
 
   /// The sum that an input belongs to, made where it is the first; nil where another layer has added it.
@@ -43,23 +51,16 @@ final class InputCollector {
       observer.sum = last.sum
       return nil
     }
-    let sum = InputSum(form, samples: samples, seed: seed)
+    let sum = InputSum(form, samples: samples, seed: seed, in: memory)
     (observer.sum, observer.leads) = (sum, true)
     last = (x, sum)
     return sum
   }
 
-  /// Of the layers that were reached, by name; those that share a sum name the first of them.
-  func moments() -> [(module: String, moments: LayerMoments)] {
+  /// Of the layers that were reached, by name; those that share a sum have the same.
+  func moments() -> [(module: String, moments: GatheredMoments)] {
     observers.compactMap { name, observer in
-      observer.sum.flatMap { $0.moments() }.map { found in
-        (
-          name,
-          LayerMoments(
-            inputs: found.inputs, kernel: found.kernel,
-            gradients: observer.gradients.flatMap { $0.moments() }?.inputs, places: found.places)
-        )
-      }
+      observer.sum?.moments(gradients: observer.gradients?.moment()).map { (name, $0) }
     }
   }
 }
@@ -85,12 +86,14 @@ private final class InputObserver: LayerAdaptation {
   }
 
   /// Sums up what a backward pass left.
-  func takeGradients(_ samples: Int, _ seed: UInt64) {
+  func takeGradients(_ samples: Int, _ seed: UInt64, in memory: MomentMemory) {
     for probe in probes {
       guard let gradient = probe.gradient else { continue }
       let sum =
         gradients
-        ?? InputSum(.init(width: gradient.shape.dimensions.last ?? 1), samples: samples, seed: seed)
+        ?? InputSum(
+          .init(width: gradient.shape.dimensions.last ?? 1), samples: samples, seed: seed,
+          in: memory)
       gradients = sum
       sum.add(gradient)
     }

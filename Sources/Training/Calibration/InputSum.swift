@@ -1,5 +1,5 @@
-import Adapters
 import Autograd
+import Checkpoints
 import LinearAlgebra
 import Tensors
 
@@ -17,6 +17,8 @@ final class InputSum {
       let geometry: ConvolutionGeometry
 
       var size: Int { height * width }
+      /// The place in the middle.
+      var middle: Int { height / 2 * width + width / 2 }
     }
 
     /// Places that are read alone.
@@ -45,7 +47,9 @@ final class InputSum {
   }
 
   let form: Form
-  private var sum: SymmetricSum
+  private let sum: SymmetricSum
+  /// Rows that wait to be added: few at a time would read and write the sum more often than they add to it.
+  private var waiting: [Float] = []
   private var kernel: [Double]
   private var rows = 0
   /// Samples, and places at which they were read, whether or not these were added.
@@ -57,10 +61,10 @@ final class InputSum {
   /// - Parameters:
   ///   - samples: that there will be.
   ///   - seed: of the places that are taken.
-  init(_ form: Form, samples: Int, seed: UInt64) {
+  init(_ form: Form, samples: Int, seed: UInt64, in memory: MomentMemory) {
     self.form = form
     expectedSamples = samples
-    sum = SymmetricSum(order: form.order)
+    sum = memory.sum(ofOrder: form.order)
     kernel =
       form.isWhole
       ? [] : [Double](repeating: 0, count: (form.patch?.size ?? 0) * (form.patch?.size ?? 0))
@@ -68,12 +72,30 @@ final class InputSum {
     phase = Double(generator.next() >> 11) * 0x1p-53
   }
 
-  /// How many places of a sample are added: all, where that takes no more than 2²⁷ multiplications, else as many that
-  /// there are twice as many in all as the sum has rows, and 4096 at least.
+  /// Rows that are added at a time at least, but for the last.
+  private static let rowsAtOnce = 256
+
+  /// How many places of a sample are added: so many that there are as many in all as the sum has rows, 4096 at least, and
+  /// more where all together take no more than 2³¹ multiplications.
+  ///
+  /// What factors of rank r lose by r of p places being fitted rather than all is about r / p of their squared error.
   private func count(of available: Int) -> Int {
     let order = form.order
-    let needed = max(2 * order, 4096) / max(expectedSamples, 1) + 1
-    return min(available, max(needed, (1 << 27) / max(order * order, 1)))
+    let needed = max(order, 4096, (1 << 31) / max(order * order, 1))
+    return min(available, (needed - 1) / max(expectedSamples, 1) + 1)
+  }
+
+  private func append(_ taken: Tensor) {
+    rows += taken.shape.rows
+    guard !waiting.isEmpty || taken.shape.rows < Self.rowsAtOnce else { return sum.add(taken) }
+    waiting += taken.elements
+    if waiting.count >= Self.rowsAtOnce * form.order { flush() }
+  }
+
+  private func flush() {
+    guard !waiting.isEmpty else { return }
+    sum.add(Tensor([waiting.count / form.order, form.order], waiting))
+    waiting = []
   }
 
   /// Adds what a layer reads: `[…, width]`, of an image `[batch, height, width, channels]`.
@@ -85,18 +107,15 @@ final class InputSum {
     places += available
     let taken = chosen(count(of: available / max(batch, 1)) * batch, of: available)
     guard let grid else {
-      sum.add(x.rows(taken, width: form.width))
-      rows += taken.count
-      return
+      return append(x.rows(taken, width: form.width))
     }
     let patches = grid.patches(of: x, at: taken)
-    rows += taken.count
     if form.isWhole {
       // Channels before places, as in a weight.
-      sum.add(patches.transposed().reshaped([taken.count, form.order]))
+      append(patches.transposed().reshaped([taken.count, form.order]))
     } else {
       // The channels of the place in the middle, and how places go together.
-      sum.add(
+      append(
         patches.rows(grid.middle..<grid.middle + 1).reshaped([taken.count, form.width]))
       let products = patches.matmulTransposed(patches)
       for index in kernel.indices { kernel[index] += Double(products.elements[index]) }
@@ -113,25 +132,26 @@ final class InputSum {
     }
   }
 
-  private var finished: LayerMoments?
-
-  /// The moments of all that was added, in the place of which they stand from then on; nil where that is nothing.
-  func moments() -> LayerMoments? {
-    if let finished { return finished }
+  /// E[x·xᵀ] over all places that were added, made when it is asked for; nil where there were none.
+  func moment() -> GatheredMoments.Moment? {
+    flush()
     guard rows > 0 else { return nil }
-    let inputs = sum.whole(times: 1 / Float(rows))
-    sum = SymmetricSum(order: 0)
-    let mean = Double(places) / Double(samples)
-    let order = inputs.shape.rows
-    var moment: Tensor?
+    let (sum, factor) = (sum, 1 / Float(rows))
+    return GatheredMoments.Moment(order: form.order) { sum.whole(times: factor) }
+  }
+
+  /// Moments of what was read; nil where nothing was.
+  func moments(gradients: GatheredMoments.Moment?) -> GatheredMoments? {
+    guard let inputs = moment() else { return nil }
+    var kernelMoment: Tensor?
     if !form.isWhole, let size = form.patch?.size {
       // Relative to the middle place: patches at an edge hold less.
-      let power = (0..<order).reduce(0.0) { $0 + Double(inputs.elements[$1 * order + $1]) }
-      moment = Tensor(
-        [size, size], kernel.map { power > 0 ? Float($0 / Double(rows) / power) : 0 })
+      let power = kernel[(size + 1) * (form.patch?.middle ?? 0)]
+      kernelMoment = Tensor([size, size], kernel.map { power > 0 ? Float($0 / power) : 0 })
     }
-    finished = LayerMoments(inputs: inputs, kernel: moment, places: mean)
-    return finished
+    return GatheredMoments(
+      inputs: inputs, kernel: kernelMoment, gradients: gradients,
+      places: Double(places) / Double(samples))
   }
 }
 

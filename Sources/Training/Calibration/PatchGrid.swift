@@ -23,7 +23,7 @@ struct PatchGrid {
   /// Places of a patch.
   var size: Int { patch.size }
   /// The place of a patch that lies in its middle.
-  var middle: Int { patch.height / 2 * patch.width + patch.width / 2 }
+  var middle: Int { patch.middle }
 
   /// `[places, patches · channels]`, zeros beyond the edges.
   func patches(of image: Tensor, at numbers: [Int]) -> Tensor {

@@ -1,3 +1,4 @@
+package import Sampling
 package import SystemPackage
 
 /// One image of a run, with all that is known of it before it is decoded.
@@ -17,6 +18,8 @@ package struct TrainingExample: Equatable, Sendable {
   package let choice: BucketRule.Choice
   /// Where latents and caption come encoded, with `path` that of the latents.
   package var prepared: PreparedItem?
+  /// As what its latents are drawn, where there is no picture.
+  package var drawn: PictureRequest?
   /// Number of its first sample: repeats of all examples are numbered through, so that each has
   /// random numbers of its own.
   package var firstSample = 0

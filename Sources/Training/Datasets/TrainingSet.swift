@@ -1,6 +1,8 @@
 package import Images
 package import ModelFamilies
 package import Pipelines
+package import Sampling
+package import SystemPackage
 
 /// All images of a run: which are trained, which are held out, in what resolution each is trained, and in
 /// what batches.
@@ -59,6 +61,46 @@ package struct TrainingSet: Sendable {
     subsets = scan.subsets
     self.demands = demands
   }
+
+  /// Latents that a model will draw in the place of pictures; a share of them may be held out.
+  /// - Parameters:
+  ///   - path: of the model.
+  ///   - defaults: what the command line says of pictures and captions.
+  ///   - seed: as for pictures.
+  /// - Throws: `DatasetError` for values that do not fit each other.
+  package init(
+    drawing requests: [PictureRequest], by path: FilePath, _ defaults: DatasetDefaults,
+    latents: LatentLayout, seed: UInt64
+  ) throws(DatasetError) {
+    configuration = try DatasetConfiguration(drawing: requests, by: path, defaults, latents: latents)
+    let settings = configuration.datasets[0]
+    let subset = settings.subsets[0]
+    try DatasetScan.checkRepeats(of: subset)
+    try DatasetScan.checkSamples(subset.repeats * requests.count)
+    let split = ValidationSplit(
+      settings.validationSplit,
+      seed: settings.validationSeed.map { UInt64(bitPattern: Int64($0)) } ?? seed)
+    func numbered(_ positions: [Int], repeats: Int) -> [TrainingExample] {
+      Self.numbered(
+        positions.map { index in
+          TrainingExample(drawing: requests[index], index, by: path, repeats: repeats)
+        })
+    }
+    let parts = split.divided(requests.count, subset: 0)
+    examples = numbered(parts.training, repeats: subset.repeats)
+    validation = numbered(parts.validation, repeats: 1)
+    notices = configuration.notices
+    subsets = [
+      [SubsetSummary(subset, images: examples.count, captions: examples.map(\.caption))]
+    ]
+    demands = nil
+  }
+
+  /// Whether there are no pictures, but latents that a model draws.
+  package var isDrawn: Bool { examples.first?.drawn != nil }
+
+  /// What is drawn, in the order of `places`.
+  var requests: [PictureRequest] { places.compactMap { self[$0].drawn } }
 
   private static func numbered(_ examples: [TrainingExample]) -> [TrainingExample] {
     var next = 0

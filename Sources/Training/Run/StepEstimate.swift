@@ -35,11 +35,12 @@ package struct StepEstimate: Equatable, Sendable {
   ///   - read: bytes of those that do not, for every batch.
   ///   - samples: bytes that drawing pictures takes beside weights and adapter.
   ///   - parameters: numbers that are trained.
+  ///   - isTaught: whether another model predicts the same first.
   ///   - copies: how often the run holds each of them: value, gradient, state of the optimizer, average.
   package init(
     units: [LayerUnit], adapted: Set<String>, formed: [String: Int] = [:], size: StepSize,
     batch: Int, loaded: Int, frozen: Int, read: Int = 0, samples: Int = 0, parameters: Int,
-    copies: Int, checkpointsBlocks: Bool
+    copies: Int, checkpointsBlocks: Bool, isTaught: Bool = false
   ) {
     var (operations, kept, largest, boundaries) = (0.0, 0, 0, 0)
     let width = MemoryLayout<Float>.stride
@@ -59,7 +60,8 @@ package struct StepEstimate: Equatable, Sendable {
     }
     // Going back costs what going forth does, attention twice and a half of it; a second pass forward
     // where blocks are computed twice.
-    self.operations = Double(batch) * operations * (checkpointsBlocks ? 3.1 : 2.15)
+    self.operations =
+      Double(batch) * operations * ((checkpointsBlocks ? 3.1 : 2.15) + (isTaught ? 1 : 0))
     let waiting = checkpointsBlocks ? largest + batch * boundaries * width : kept
     // A quarter as much again passes through.
     self.kept = waiting * 5 / 4

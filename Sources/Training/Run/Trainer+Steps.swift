@@ -74,7 +74,8 @@ extension Trainer {
     let randomness = batch.samples.map {
       SampleRandomness(seed: plan.seed, epoch: progress.epoch, sample: $0)
     }
-    let problem = objective.problem(try latents(of: batch), at: nil, randomness)
+    let problem = posed(
+      objective.problem(try latents(of: batch), at: nil, randomness), batch)
     network.multiplier = batch.networkMultiplier
     network.beginStep(
       StepIdentity(
@@ -108,6 +109,13 @@ extension Trainer {
   }
 
   func condition(of batch: TrainingBatch) -> Pipeline.Condition {
+    condition(of: batch, for: pipeline, captions)
+  }
+
+  /// The captions of a batch as a denoiser reads them.
+  func condition(
+    of batch: TrainingBatch, for pipeline: Pipeline, _ captions: KnownCaptions
+  ) -> Pipeline.Condition {
     let condition =
       batch.kept.map { pipeline.condition(kept: $0, batch.sizes) }
       ?? pipeline.condition(captions.encoded(batch.captions), batch.sizes)
@@ -184,7 +192,7 @@ extension Trainer {
 
   /// What is said of numbers that are none: a lower rate is no cure where the model's own are not.
   private func notFinite(_ what: String, layer: String?, images: [FilePath]) -> TrainingError {
-    let networks = [plan.base] + (plan.outline.highNoise.map { [$0] } ?? [])
+    let networks = [plan.base] + [plan.outline.highNoise, plan.teacher?.model].compactMap(\.self)
     for network in networks {
       if let found = network.firstNotFinite({ $0 == .denoiser || $0 == .text }) {
         return .damagedBase(

@@ -42,6 +42,9 @@ extension Trainer {
     if let samples = plan.samples {
       captions.remember(prompts: EncodedPrompts.batches(of: samples.pictures))
     }
+    if plan.images.isDrawn, !plan.teacherHasOwnCaptions {
+      captions.remember(prompts: EncodedPrompts.batches(of: plan.images.requests))
+    }
     guard let all else { return }
     // Where all of them are known to fit, every rank encodes its share.
     let ranks = plan.encodesTextFirst ? plan.ranks : SingleProcess()

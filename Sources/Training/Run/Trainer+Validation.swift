@@ -31,8 +31,8 @@ extension Trainer {
           let randomness = batch.samples.map {
             SampleRandomness(seed: seed, judgedAt: time, sample: $0)
           }
-          let problem = objective.problem(
-            latents, at: batch.samples.map { _ in time }, randomness)
+          let problem = posed(
+            objective.problem(latents, at: batch.samples.map { _ in time }, randomness), batch)
           let loss = loss(of: problem, condition, batch)
           losses.append((loss.samples.reduce(0, +), loss.samples.count))
         }

@@ -19,6 +19,8 @@ package final class Trainer<Pipeline: ModelPipeline> {
   let sums: StepGradients
   let captions: KnownCaptions
   let pipeline: Pipeline
+  /// What is learned from; nil for what was done to latents.
+  let teacher: Teacher<Pipeline>?
   let objective: any Objective
   let cache: LatentCache?
   /// nil where latents are kept, so that its weights need not be.
@@ -61,20 +63,25 @@ package final class Trainer<Pipeline: ModelPipeline> {
     try Self.checkItems(plan, observer)
     observer.begin(.loading)
     // Images first: what the encoder takes is free again when the other weights come.
-    let isPrepared = plan.outline.prepared != nil
-    var encoder = isPrepared ? nil : try Pipeline.encoder(of: plan.base, configuration.model)
-    cache = try Self.cache(plan, encoder, observer)
+    let comesEncoded = plan.outline.prepared != nil || plan.images.isDrawn
+    var encoder = comesEncoded ? nil : try Pipeline.encoder(of: plan.base, configuration.model)
+    var cache = plan.images.isDrawn ? nil : try Self.cache(plan, encoder, observer)
     if cache != nil { encoder = nil }
     self.encoder = encoder
     var shared: [SharedMemory] = []
-    (captions, pipeline) = try Self.unlessInterrupted {
+    (captions, pipeline, teacher) = try Self.unlessInterrupted {
       let captions = try Self.captions(plan, Pipeline.self, &shared, observer)
       let pipeline = try Self.sharing(plan, &shared) {
         try Pipeline(
           plan.base, configuration.model, checkpointsBlocks: configuration.run.checkpointsBlocks)
       }
-      return (captions, pipeline)
+      let teacher = try Self.teacher(plan, pipeline, captions, &shared, observer)
+      if plan.images.isDrawn, let teacher {
+        cache = try Self.drawnLatents(plan, teacher, captions, observer)
+      }
+      return (captions, pipeline, teacher)
     }
+    self.cache = cache
     sharedWeights = shared
     network = try AdapterNetwork(
       plan.network, layers: pipeline.layers + captions.layers, seed: plan.seed)

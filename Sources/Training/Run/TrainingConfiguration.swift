@@ -130,6 +130,8 @@ package struct TrainingConfiguration: Sendable {
 
   /// What is trained upon.
   package var model: ModelSettings
+  /// What is learned from; nil for what was done to latents.
+  package var teacher: TeacherSettings?
   /// `--mixed_precision` as it was given.
   package var precision = "no"
   package var network = Network()
@@ -163,10 +165,10 @@ package struct TrainingConfiguration: Sendable {
     self.output = output
   }
 
-  /// The model as text encoders are read: in 8 bits only where they are trained. What those make that only encode may be
+  /// The model as text encoders are read, or another one: in 8 bits only where they are trained. What those make that only encode may be
   /// kept for good.
-  func textModel(_ network: NetworkPlan) -> ModelSettings {
-    var model = model
+  func textModel(_ network: NetworkPlan, of other: ModelSettings? = nil) -> ModelSettings {
+    var model = other ?? model
     if network.textEncoderCount == 0 { model.holdsInt8 = false }
     return model
   }

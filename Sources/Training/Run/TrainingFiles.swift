@@ -84,6 +84,7 @@ extension TrainingPlan {
       settings["network_args"] = PythonText(
         JSONValue.object(givenNetworkArguments(isDropoutAdded: !isOfMusubi)).pythonText)
     }
+    if let teacher { settings["teacher_name"] = PythonText(teacher.model.file.path.lastComponent?.string) }
     settings["sd_model_name"] = PythonText(configuration.model.base.lastComponent?.string)
     if let vae = configuration.model.vae {
       settings["vae_name"] = PythonText(vae.lastComponent?.string)
@@ -170,6 +171,7 @@ extension TrainingPlan {
   /// other learning rates.
   var objectiveSettings: [String: String] {
     var settings = configuration.loss.metadata.mapValues(\.text)
+    settings["weights of the teacher"] = teacher?.model.file.identity()
     let times = [
       "min_timestep": configuration.firstTimestep, "max_timestep": configuration.lastTimestep,
     ]

@@ -10,6 +10,8 @@ package struct TrainingObserver {
     case loading
     case encodingImages
     case encodingCaptions
+    /// By the model that is learned from.
+    case drawingLatents
     case training(from: Int, to: Int)
   }
 

@@ -27,7 +27,7 @@ extension TrainingPlan {
     try checkKeptText()
     try checkCacheFolders()
     guard
-      outline.autoencoder != nil || outline.prepared != nil
+      outline.autoencoder != nil || outline.prepared != nil || images.isDrawn
         || configuration.cache.place?.isDisk ?? false
     else {
       throw TrainingError.missingVAE(base.file.path)

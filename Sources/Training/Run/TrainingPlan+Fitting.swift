@@ -16,6 +16,11 @@ extension TrainingPlan {
     let encoders = base.layout.family.textEncoders.count
     configuration.rates.textEncoders = Array(given.rates.textEncoders.prefix(max(encoders, 1)))
     if !pipeline.keepsText { configuration.textCaching = .none }
+    if given.teacher != nil, given.isWithoutData {
+      // There is nothing beside which files could lie.
+      configuration.cache.place = .memory
+      if configuration.textCaching == .disk { configuration.textCaching = .memory }
+    }
     var model = given.model
     if base.layout.family.prepared != nil, let file = given.images.configuration {
       model.itemsAreEncoded = try model.itemsAreEncoded || DatasetFile.isOfEncodedItems(file)

@@ -225,6 +225,15 @@ extension TrainingPlan {
 
   private func storageNotices(on given: TrainingConfiguration) -> [String] {
     var notices: [String] = []
+    let onDisk = [
+      ("--cache_latents_to_disk", given.cache.place?.isDisk ?? false),
+      ("--cache_text_encoder_outputs_to_disk", given.textCaching == .disk),
+    ].filter(\.1).map { "'\($0.0)'" }
+    if images.isDrawn, !onDisk.isEmpty {
+      notices.append(
+        "\(onDisk.joined(separator: ", ")): what the teacher draws is kept in memory, there are no files beside which it "
+          + "could lie")
+    }
     if outline.isTransformer, given.model.compute == .bf16,
       given.model.transformerCompute == .f32
     {

@@ -98,7 +98,7 @@ extension TrainingPlan {
         + (configuration.cache.place == nil ? encoder : 0),
       read: frozen.read(streaming: streamed), samples: samples?.bytes(outline) ?? 0,
       parameters: trained, copies: copies,
-      checkpointsBlocks: configuration.run.checkpointsBlocks)
+      checkpointsBlocks: configuration.run.checkpointsBlocks, isTaught: configuration.teacher != nil)
   }
 
   /// What layers take whose ΔW or W' is formed, by their paths in units.

@@ -25,6 +25,8 @@ package struct TrainingPlan {
   let pipeline: any ModelPipeline.Type
   /// What the checkpoint holds.
   package let outline: PipelineOutline
+  /// What is learned from; nil for what was done to latents.
+  package let teacher: TeacherPlan?
   package let network: NetworkPlan
   /// The adapter to go on from.
   package let weights: AdapterFile?
@@ -74,12 +76,14 @@ package struct TrainingPlan {
       parts: given.model.componentFiles, mayLackParts: given.textCaching == .disk,
       among: pipelines)
     (configuration, outline) = try Self.fitted(given, to: base, pipeline)
+    teacher = try Self.teacher(configuration, outline, of: base, among: pipelines)
     let (modules, configuration) = (outline.modules, configuration)
     let settings = try NetworkSettings(
       configuration.network.flags, arguments, blockNumbers: base.layout.family.blocks?.numbers)
-    images = try Self.images(configuration, outline, seed: seed)
-    let images = images
     var textNotices: [String] = []
+    images = try Self.images(
+      configuration, outline, of: base, pipeline, seed: seed, drawnBy: teacher, &textNotices)
+    let images = images
     textCache = try Self.textCache(of: images, configuration, for: base, pipeline)
     missingText = try Self.missingText(
       in: textCache, configuration, outline, of: base, pipeline, &textNotices)
@@ -117,7 +121,7 @@ package struct TrainingPlan {
     frozen = FrozenWeights(
       outline.modules.filter { $0.role != .text }, outline,
       in: [base] + (outline.highNoise.map { [$0] } ?? []),
-      bytes: configuration.model.bytes)
+      bytes: configuration.model.bytes, ofTeacher: teacher?.bytes ?? 0)
     let blockCount = outline.blocks.count
     guard blockCount == 0 || configuration.model.streamedBlocks <= blockCount else {
       throw SettingError.value(
@@ -145,8 +149,16 @@ package struct TrainingPlan {
   }
 
   private static func images(
-    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, seed: UInt64
+    _ configuration: TrainingConfiguration, _ outline: PipelineOutline, of base: BaseModel,
+    _ pipeline: any ModelPipeline.Type, seed: UInt64, drawnBy teacher: TeacherPlan?,
+    _ notices: inout [String]
   ) throws -> TrainingSet {
+    if let teacher, let settings = configuration.teacher, configuration.isWithoutData {
+      return try TrainingSet(
+        drawing: drawnRequests(
+          settings, configuration, outline, of: base, pipeline, seed: seed, &notices),
+        by: teacher.model.file.path, configuration.images, latents: outline.latents, seed: seed)
+    }
     let datasets = try DatasetConfiguration(
       configuration.images, latents: outline.latents, prepared: outline.prepared?.layout)
     guard let prepared = outline.prepared else { return try TrainingSet(datasets, seed: seed) }

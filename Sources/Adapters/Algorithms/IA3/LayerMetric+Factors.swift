@@ -12,7 +12,7 @@ extension LayerMetric {
     try factors(
       of: whitenedOutputs(whitenedKernel(base)).inputsFirst(),
       to: whitenedOutputs(whitenedKernel(delta)).inputsFirst(),
-      weighedBy: inputs.matmulTransposed(inputs))
+      weighedBy: regularInputs)
   }
 
   /// The factors s of outputs for which ‖Nᵀ·(Δ − diag(s)·W)·M‖ is smallest, `[out]`, and how much they take away.
@@ -22,8 +22,8 @@ extension LayerMetric {
     of base: Tensor, to delta: Tensor
   ) throws(LinearAlgebraError) -> (factors: Tensor, energy: Double) {
     let (base, delta) = (whitenedInputs(base), whitenedInputs(delta))
-    guard let outputs else { return base.rowFactors(to: delta) }
-    return try factors(of: base, to: delta, weighedBy: outputs.matmulTransposed(outputs))
+    guard let moment = regularOutputs else { return base.rowFactors(to: delta) }
+    return try factors(of: base, to: delta, weighedBy: moment)
   }
 
   /// The factors of rows of W that bring it nearest to Δ where rows go together as a moment says: they share what they

@@ -7,7 +7,7 @@ extension LoHa: ExtractableAlgorithm {
   /// Products of elements have no place for M: of it the lengths of its rows count alone, which is how large each input
   /// is, not how inputs go together. The same holds for gradients.
   package static let weighing: OutputWeighing? = OutputWeighing(
-    isApproximate: true,
+    isApproximate: true, needsRoots: false,
     whiten: { change, metric in
       var delta = change.matrix
       delta.scaleColumns(by: metric.inputNorms)

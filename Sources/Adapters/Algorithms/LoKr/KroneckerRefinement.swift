@@ -36,11 +36,13 @@ struct KroneckerRefinement {
     (self.form, self.metric, self.settings) = (form, metric, settings)
     let size = form.weight.kernel.reduce(1, *)
     let (outer, inner) = (form.layout.outer, form.layout.inner)
-    let moment = metric.inputs.matmulTransposed(metric.inputs)
+    let moment = metric.regularInputs
     // Channels last: `[a·b·k, c·d]`.
     let delta = metric.whitenedKernel(change.delta).channelsLast()
-    energy = delta.multiplied(byLower: metric.inputs).sumOfSquares
-    blocks = delta.matmul(moment)
+    let product = delta.matmul(moment)
+    energy = product.dot(delta)
+    blocks =
+      product
       .reshaped([outer.rows, inner.rows * size, outer.columns, inner.columns]).swappedMiddleAxes()
       .reshaped([outer.rows * outer.columns, inner.rows * size * inner.columns])
     moments = moment.reshaped([outer.columns, inner.columns, outer.columns, inner.columns])

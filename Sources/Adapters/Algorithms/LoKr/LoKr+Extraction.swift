@@ -6,7 +6,7 @@ extension LoKr: ExtractableAlgorithm {
 
   /// Layout and rank are chosen as ever, and then the sides refined for the outputs, see `KroneckerRefinement`.
   package static let weighing: OutputWeighing? = OutputWeighing(
-    needsProduct: true, whiten: { change, _ in change }, restore: nil)
+    needsProduct: true, needsRoots: false, whiten: { change, _ in change }, restore: nil)
 
   /// The nearest Kronecker product found, see `KroneckerFit`, with w2 (and w1 if
   /// `settings.decomposesBoth`) as a product of the rank that the policy chooses by the singular

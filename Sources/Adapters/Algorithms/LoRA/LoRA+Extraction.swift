@@ -4,9 +4,16 @@ package import Tensors
 extension LoRA: ExtractableAlgorithm {
   package static var needsBase: Bool { false }
 
-  /// The truncated SVD of Δ·M with M⁻¹ multiplied into down is the best one there is; of a core, kernel and inputs are
-  /// factors of their own.
+  /// The truncated SVD of Δ·M with M⁻¹ multiplied into down is the best one there is, and mostly found without M; of a
+  /// core, kernel and inputs are factors of their own.
   package static let weighing: OutputWeighing? = OutputWeighing(
+    direct: .init(
+      factorize: { change, policy, settings throws(LinearAlgebraError) in
+        try weighedFactorization(of: change, policy: policy, settings: settings)
+      },
+      options: { change, depth, settings throws(LinearAlgebraError) in
+        try weighedOptions(for: change, depth: depth, settings: settings)
+      }),
     whiten: { change, _ in WeightChange(change.measured) },
     restore: { factors, metric in
       var factors = factors

@@ -20,6 +20,8 @@ package struct LatentCache: Sendable {
   private let set: TrainingSet
   private let settings: LatentCacheSettings
   private let inMemory: [TrainingSet.Place: EncodedImage]
+  /// Whether they never were pictures.
+  private let isDrawn: Bool
 
   /// Encodes what is not there yet. Images are decoded ahead of the encoder.
   /// - Parameters:
@@ -40,6 +42,7 @@ package struct LatentCache: Sendable {
     }
     self.set = set
     self.settings = settings
+    isDrawn = false
     let places = set.places
     let missing = try Self.missing(of: places, set, settings, ranks, note)
     // Kept until all is written.
@@ -63,9 +66,24 @@ package struct LatentCache: Sendable {
       over: ranks)
   }
 
+  /// Latents that a model drew.
+  /// - Parameter drawn: `[1, height, width, channels]`, scaled, in the order of the set's requests.
+  init(of set: TrainingSet, drawn: [Tensor], _ latents: LatentLayout) {
+    precondition(drawn.count == set.places.count, "\(drawn.count) of \(set.places.count) latents")
+    self.set = set
+    settings = LatentCacheSettings(.memory, latents, vae: nil, seed: 0)
+    isDrawn = true
+    inMemory = Dictionary(
+      uniqueKeysWithValues: zip(set.places, drawn).map { place, latents in
+        let shape = Shape(Array(latents.shape.dimensions.dropFirst()))
+        let sample = LatentDistribution(mean: latents.reshaped(shape), logVariance: nil)
+        return (place, EncodedImage(plain: sample, flipped: nil, mask: nil))
+      })
+  }
+
   /// Whether samples are shifted and scaled already.
   package var holdsScaled: Bool {
-    settings.latents.cachesScaled && settings.place == .disk(.npz)
+    isDrawn || settings.latents.cachesScaled && settings.place == .disk(.npz)
   }
 
   /// - Throws: `DatasetError.cache` if a file is not what it was when the cache was made

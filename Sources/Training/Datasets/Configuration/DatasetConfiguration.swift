@@ -70,7 +70,7 @@ package struct DatasetConfiguration: Sendable {
     return subset([values, defaults.values], defaults)
   }
 
-  private static func dataset(
+  static func dataset(
     _ levels: [DatasetValues], _ subsets: [SubsetSettings], _ defaults: DatasetDefaults
   ) throws(DatasetError) -> DatasetSettings {
     guard let resolution = DatasetValues.first(\.resolution, of: levels) else {
@@ -171,7 +171,7 @@ package struct DatasetConfiguration: Sendable {
   private static let largest = 1 << 16
 
   /// Values that fit their keys and not each other.
-  private mutating func checkSettings(_ latents: LatentLayout) throws(DatasetError) {
+  mutating func checkSettings(_ latents: LatentLayout) throws(DatasetError) {
     let stride = latents.step
     for dataset in datasets {
       let resolution = dataset.resolution
