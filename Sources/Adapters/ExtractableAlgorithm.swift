@@ -32,6 +32,10 @@ package protocol ExtractableAlgorithm: AdapterAlgorithm {
     of change: WeightChange, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Double
 
+  /// Bytes that every option takes at least, so that none is looked for where something smaller does; 0 where that is
+  /// not known.
+  static func leastBytes(for weight: Shape, settings: FactorizationSettings) -> Int
+
   /// How `factorize`, which knows no metric, is brought to make the error of outputs small; nil where it cannot.
   static var weighing: OutputWeighing? { get }
 }
@@ -42,6 +46,10 @@ extension ExtractableAlgorithm {
   package static func sampledShare(
     of change: WeightChange, settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> Double { 1 }
+}
+
+extension ExtractableAlgorithm {
+  package static func leastBytes(for weight: Shape, settings: FactorizationSettings) -> Int { 0 }
 }
 
 extension ExtractableAlgorithm {

@@ -45,7 +45,8 @@ extension Factorization {
   /// The smallest form of any of the algorithms that keeps the relative error within the bound of the
   /// policy, as it is stored; the whole change where none does, or where it is smaller.
   ///
-  /// Algorithms of which a sample says that they cannot keep the bound are left out. Options are tried
+  /// Algorithms of which a sample says that they cannot keep the bound are left out, and those that take more bytes than
+  /// what does. Options are tried
   /// from the smallest on, so that rounding which lifts one above the bound costs one more factorization. Under a policy without a bound, the one with the least error.
   /// - Throws: `LinearAlgebraError`
   package init(
@@ -53,12 +54,21 @@ extension Factorization {
     policy: RankPolicy, settings: FactorizationSettings
   ) throws(LinearAlgebraError) {
     let change = try change.rooted()
-    let whole = settings.byteCount(of: change.delta.count)
+    let whole = settings.byteCount(of: change.shape.count)
     if case .error(let bound) = policy {
       let limit = bound * bound * change.energy
       var options: [ExtractionOption] = []
-      let depth = try Self.depth(for: change, bound: bound, settings)
-      for algorithm in algorithms {
+      let (depth, svd) = try Self.depth(for: change, bound: bound, settings)
+      let change = change.metric == nil ? change.knowing(svd) : change
+      func fits(_ option: ExtractionOption) -> Bool {
+        option.squaredError <= limit && option.byteCount < whole
+      }
+      let leastBytes = algorithms.map { $0.leastBytes(for: change.shape, settings: settings) }
+      for index in algorithms.indices.sorted(by: { (leastBytes[$0], $0) < (leastBytes[$1], $1) }) {
+        let algorithm = algorithms[index]
+        // Rounding may lift the smallest above the bound.
+        let found = options.filter(fits).map(\.byteCount).sorted()
+        if found.count > 1, leastBytes[index] >= found[1] { continue }
         // A sample knows nothing of outputs.
         if change.metric == nil,
           try algorithm.sampledShare(of: change, settings: settings) + Self.samplingError
@@ -68,9 +78,7 @@ extension Factorization {
         }
         options += try algorithm.storedOptions(for: change, depth: depth, settings: settings)
       }
-      let fitting = options.enumerated().filter {
-        $0.element.squaredError <= limit && $0.element.byteCount < whole
-      }
+      let fitting = options.enumerated().filter { fits($0.element) }
       for (_, option) in fitting.sorted(by: {
         ($0.element.byteCount, $0.offset) < ($1.element.byteCount, $1.offset)
       }) {
@@ -98,12 +106,19 @@ extension Factorization {
   /// row and column.
   private static let samplingError = 0.05
 
-  /// One rank more than LoRA needs for the bound, which is as deep as any algorithm has to look.
+  /// One rank more than LoRA needs for the bound, and another one, which is as deep as any algorithm has to look;
+  /// and the triplets that tell it.
   private static func depth(
     for change: WeightChange, bound: Double, _ settings: FactorizationSettings
-  ) throws(LinearAlgebraError) -> Int {
-    try change.measured.reshaped(change.shape.asMatrix).truncatedSVD(
-      relativeError: bound, method: settings.method, seed: settings.seed, energy: change.energy
-    ).s.count + 2
+  ) throws(LinearAlgebraError) -> (Int, SVD) {
+    let svd = try change.measured.reshaped(change.shape.asMatrix).truncatedSVD(
+      relativeError: bound, method: settings.method, seed: settings.seed, energy: change.energy,
+      further: 2)
+    var left = change.energy
+    let needed = svd.s.prefix { value in
+      defer { left -= Double(value) * Double(value) }
+      return left > bound * bound * change.energy
+    }
+    return (needed.count + 2, svd)
   }
 }

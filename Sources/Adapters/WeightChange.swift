@@ -20,6 +20,8 @@ package struct WeightChange: Sendable {
   /// Nᵀ·Δ·M, where it was asked for.
   private let weighed: Tensor?
   private let weight: Tensor?
+  /// Leading triplets of the matrix that are known already.
+  private var leading: SVD?
 
   /// - Parameters:
   ///   - energy: ‖Δ‖²_F where the caller has it.
@@ -58,10 +60,18 @@ package struct WeightChange: Sendable {
   /// Δ as the matrix `[out, in · kernel]`.
   package var matrix: Tensor { delta.reshaped(shape.asMatrix) }
 
+  /// The same change, of which some leading triplets are known.
+  func knowing(_ leading: SVD) -> WeightChange {
+    var change = self
+    change.leading = leading
+    return change
+  }
+
   /// The leading triplets of the matrix: see `Tensor.truncatedSVD(rank:method:seed:energy:)`.
   func truncatedSVD(
     rank: Int, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> SVD {
+    if let leading, rank > 0, rank <= leading.rank { return leading.prefix(rank) }
     let (method, seed) = (settings.method, settings.seed)
     switch form {
     case .tensor:
@@ -141,11 +151,12 @@ extension Tensor {
     let (m, n) = (shape.rows, shape.columns)
     let (rowCount, columnCount) = (min(rows, m), min(columns, n))
     let chosen = (0..<columnCount).map { $0 * n / columnCount }
-    var sample: [Float] = []
-    sample.reserveCapacity(rowCount * columnCount)
+    var sample = [Float](repeating: 0, count: rowCount * columnCount)
+    let source = elements.span
+    var target = sample.mutableSpan
     for i in 0..<rowCount {
-      let start = i * m / rowCount * n
-      for column in chosen { sample.append(elements[start + column]) }
+      let (start, place) = (i * m / rowCount * n, i * columnCount)
+      for (j, column) in chosen.enumerated() { target[place + j] = source[start + column] }
     }
     return Tensor([rowCount, columnCount], sample)
   }

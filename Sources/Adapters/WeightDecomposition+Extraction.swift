@@ -12,8 +12,9 @@ extension WeightDecomposition<Tensor> {
   ///
   /// Any multiple of a tuned row has its direction. Two targets are tried and the better result is
   /// kept: the change as it is, which suits changes of low rank, and the change to rows of the tuned
-  /// directions in the lengths of the base, which leaves what the magnitudes do to them. Where both are
-  /// worse than leaving the weight as it is, the change is stored without magnitudes.
+  /// directions in the lengths of the base, which leaves what the magnitudes do to them. For a large
+  /// weight and a fixed rank a sample tells which of them. Where both are worse than leaving the weight as
+  /// it is, the change is stored without magnitudes.
   /// - Precondition: the change has its base, and `wraps(algorithm)`.
   /// - Throws: `LinearAlgebraError`
   package static func factorize(
@@ -24,22 +25,7 @@ extension WeightDecomposition<Tensor> {
     plain.magnitudes = nil
     // What is stored whole needs no magnitudes, and has no place for them.
     plain.allowsFull = false
-    let tuned = change.tuned
-    let norms = norms(of: tuned, along: axis)
-    var direction = Self(magnitude: Self.norms(of: change.base, along: axis), axis: axis)
-      .rescale(tuned)
-    direction.subtract(change.base)
-    // A rounding of the norm moves the whole row: in 16 bits by more than most changes.
-    let magnitude = Factorization.Factor(
-      suffix: suffix.name, tensor: EncodedTensor(norms, as: .f32))
-    var best: Factorization?
-    for target in [
-      change, WeightChange(direction, base: change.base, metric: change.metric),
-    ]
-    where target.energy > 0 && target.energy.isFinite {
-      let found = try fit(change, target, algorithm, magnitude, policy, plain)
-      if best.map({ found.isBetter(than: $0, under: policy) }) ?? true { best = found }
-    }
+    let (best, _) = try better(change, algorithm, axis, policy, plain)
     // Weights next to the number that is added to norms, or without a direction of their own: norms do
     // more harm than good there.
     guard let best, best.squaredError <= change.energy else {
@@ -47,6 +33,63 @@ extension WeightDecomposition<Tensor> {
       return try algorithm.fitted(to: change, policy: policy, settings: plain)
     }
     return best
+  }
+
+  /// What the factors are fitted to.
+  private enum Target {
+    /// The change as it is.
+    case change
+    /// That of the directions, in the lengths of the base.
+    case direction
+  }
+
+  /// Rows and columns of a sample.
+  private static var sampleExtent: Int { 512 }
+
+  /// The better result of both targets, and which one that is; nil where neither can be fitted to.
+  private static func better(
+    _ change: WeightChange, _ algorithm: any ExtractableAlgorithm.Type, _ axis: Axis,
+    _ policy: RankPolicy, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> (Factorization?, Target) {
+    // A rounding of the norm moves the whole row: in 16 bits by more than most changes.
+    let magnitude = Factorization.Factor(
+      suffix: suffix.name, tensor: EncodedTensor(lengths(of: change.tuned, along: axis), as: .f32))
+    var best: (found: Factorization?, target: Target) = (nil, .change)
+    for target in try targets(change, algorithm, axis, policy, settings) {
+      let goal =
+        switch target {
+        case .change: change
+        case .direction: Self.direction(of: change, along: axis)
+        }
+      guard goal.energy > 0, goal.energy.isFinite else { continue }
+      let found = try fit(change, goal, algorithm, magnitude, policy, settings)
+      if best.found.map({ found.isBetter(than: $0, under: policy) }) ?? true {
+        best = (found, target)
+      }
+    }
+    return best
+  }
+
+  /// The targets to try.
+  private static func targets(
+    _ change: WeightChange, _ algorithm: any ExtractableAlgorithm.Type, _ axis: Axis,
+    _ policy: RankPolicy, _ settings: FactorizationSettings
+  ) throws(LinearAlgebraError) -> [Target] {
+    guard case .fixed = policy, change.metric == nil else { return [.change, .direction] }
+    let sample = change.sample(rows: sampleExtent, columns: sampleExtent)
+    guard 2 * sample.shape.count <= change.shape.count, sample.energy > 0 else {
+      return [.change, .direction]
+    }
+    return [try better(sample, algorithm, axis, policy, settings).1]
+  }
+
+  /// The change to the tuned directions in the lengths of the base.
+  private static func direction(of change: WeightChange, along axis: Axis) -> WeightChange {
+    let base = change.base
+    var direction = Self(magnitude: lengths(of: base, along: axis), axis: axis)
+      .rescale(change.tuned)
+    direction.subtract(base)
+    return WeightChange(direction, base: base, metric: change.metric)
   }
 
   /// Factors of one target, measured with the magnitudes; of a higher rank where a bound on the error
@@ -57,7 +100,7 @@ extension WeightDecomposition<Tensor> {
   ) throws(LinearAlgebraError) -> Factorization {
     let bound: Double? = if case .error(let bound) = policy { bound } else { nil }
     var policy = policy
-    let highest = min(target.shape.rows, target.shape.columns)
+    let highest = min(target.shape.rows, target.shape.columns, settings.maximumRank ?? .max)
     while true {
       let fitted = try algorithm.fitted(to: target, policy: policy, settings: settings)
       let found = Factorization(
@@ -67,18 +110,6 @@ extension WeightDecomposition<Tensor> {
         return found
       }
       policy = .fixed(rank + max(rank / 8, 1))
-    }
-  }
-
-  /// ‖row‖ as `[out, 1…]`, or the norm of every input channel as `[1, in, 1…]`.
-  private static func norms(of weight: Tensor, along axis: Axis) -> Tensor {
-    let shape = weight.shape
-    let ones = shape.kernel.map { _ in 1 }
-    switch axis {
-    case .outputs: return weight.rowNorms().reshaped(Shape([shape.rows, 1] + ones))
-    case .inputs:
-      return weight.inputsFirst().rowNorms()
-        .reshaped(Shape([1, shape.inputs] + ones))
     }
   }
 }

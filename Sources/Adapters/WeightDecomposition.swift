@@ -25,12 +25,15 @@ package struct WeightDecomposition<V: TensorAlgebra> {
 
   /// V · d / ‖V‖
   package func rescale(_ direction: consuming V) -> V {
-    let shape = direction.shape
+    // The smallest difference of f32 at 1, as training adds it: a row of zeros stays one.
+    let offset = Float.ulpOfOne
     switch axis {
     case .outputs:
-      return Self.rescale(direction, to: magnitude)
+      let norms = direction.rowNorms()
+      let factors = magnitude.reshaped(norms.shape) * norms.reciprocal(offset: offset)
+      return direction.scaledRows(by: factors)
     case .inputs:
-      return Self.rescale(direction.inputsFirst(), to: magnitude).outputsFirst(shape)
+      return direction.scalingChannels(toNorms: magnitude, offset: offset)
     }
   }
 
@@ -50,16 +53,11 @@ package struct WeightDecomposition<V: TensorAlgebra> {
     case .outputs:
       weight.rowNorms().reshaped(Shape([weight.shape.rows, 1] + ones))
     case .inputs:
-      weight.inputsFirst().rowNorms().reshaped(Shape([1, weight.shape.inputs] + ones))
+      weight.channelNorms(weight.shape.inputs).reshaped(
+        Shape([1, weight.shape.inputs] + ones))
     }
   }
 
-  private static func rescale(_ rows: consuming V, to magnitude: V) -> V {
-    // The smallest difference of f32 at 1, as training adds it: a row of zeros stays one.
-    let norms = rows.rowNorms()
-    let factors = magnitude.reshaped(norms.shape) * norms.reciprocal(offset: .ulpOfOne)
-    return rows.scaledRows(by: factors)
-  }
 }
 
 extension WeightDecomposition: Sendable where V: Sendable {}

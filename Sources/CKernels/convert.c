@@ -98,6 +98,10 @@ CLONED double lyco_sum_of_squares(const float *restrict x, size_t count) {
   return total;
 }
 
+CLONED void lyco_add_squares(const float *restrict x, double *restrict sums, size_t count) {
+  for (size_t i = 0; i < count; i++) sums[i] += (double)x[i] * (double)x[i];
+}
+
 CLONED double lyco_squared_distance(const float *restrict x, const float *restrict y,
                                     size_t count) {
   double sums[8] = {0};

@@ -114,6 +114,10 @@ CLONED void lyco_pack_rows(const float *restrict source, size_t stride, size_t c
   }
 }
 
+CLONED void lyco_multiply(float *restrict x, const float *restrict y, size_t count) {
+  for (size_t i = 0; i < count; i++) x[i] *= y[i];
+}
+
 CLONED void lyco_subtract(float *restrict x, const float *restrict y, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] -= y[i];
 }

@@ -6,7 +6,7 @@ extension Tensor {
   /// matrix G `[order, order]` that is known by its products alone.
   ///
   /// By a block Krylov basis as in `randomizedSVD`: it grows until extrapolation says that no more
-  /// than 6e-4 of what the eigenvectors leave is to be gained. Small matrices, and all by
+  /// than the part `tolerance` of what the eigenvectors leave is to be gained. Small matrices, and all by
   /// `SVDMethod.exact`, are multiplied by every unit vector instead.
   /// - Parameters:
   ///   - count: how many, at most `order`.
@@ -16,7 +16,8 @@ extension Tensor {
   /// - Throws: `LinearAlgebraError.notConverged`, `.notFinite`
   package static func leadingEigenvectors(
     _ count: Int, of order: Int, near start: Tensor? = nil, energy: Double,
-    method: SVDMethod = .auto, seed: UInt64 = 0, times product: (Tensor) -> Tensor
+    method: SVDMethod = .auto, seed: UInt64 = 0, tolerance: Double = 6e-4,
+    times product: (Tensor) -> Tensor
   ) throws(LinearAlgebraError) -> Tensor {
     precondition(count <= order, "\(count) eigenvectors of \(order)")
     guard count > 0 else { return Tensor(zeros: [0, order]) }
@@ -41,7 +42,7 @@ extension Tensor {
       captured.append(found.values.reduce(0, +))
       let rest = max(energy - captured[captured.count - 1], 1e-7 * energy)
       if captured.count >= (start == nil ? 3 : 2),
-        gain(after: captured) <= 6e-4 * rest
+        gain(after: captured) <= tolerance * rest
           || captured.count == mostBlocks || basis.shape.rows + size > order / 2
       {
         return found.vectors

@@ -1,4 +1,5 @@
 private import CBLAS
+private import CKernels
 package import Tensors
 
 /// Orthogonal Procrustes problems side by side: for blocks Xᵢ and Yᵢ `[b, c]` of two matrices, rotations
@@ -114,9 +115,23 @@ extension Tensor {
 extension DoubleMatrix {
   /// U·diag(1, …, 1, ±1)·Vᵀ of the matrix U·Σ·Vᵀ, with determinant +1; nil without convergence.
   ///
-  /// A trace of the identity is added, so that what a singular matrix leaves open is not turned: it
-  /// costs 1e-8 of an angle, and the square of that of what the rotation gains.
-  func nearestRotation() -> DoubleMatrix? {
+  /// Newton's iteration for the polar decomposition where it tells the rotation (Higham 1986, "Computing the polar
+  /// decomposition, with applications"), which is most often; else the SVD. There a trace of the identity is added, so
+  /// that what a singular matrix leaves open is not turned: it costs 1e-8 of an angle, and the square of that of what
+  /// the rotation gains.
+  func nearestRotation() -> DoubleMatrix? { polarRotation() ?? decomposedRotation() }
+
+  /// nil where the determinant is not positive, or the condition not below 1e6.
+  private func polarRotation() -> DoubleMatrix? {
+    var rotation = DoubleMatrix(zeros: rows, rows)
+    var pivots = [Int](repeating: 0, count: rows)
+    var scratch = [Double](repeating: 0, count: rows * rows)
+    let isFound = unsafe lyco_nearest_rotation(
+      elements, rows, &rotation.elements, &scratch, &pivots)
+    return isFound == 1 ? rotation : nil
+  }
+
+  private func decomposedRotation() -> DoubleMatrix? {
     let n = rows
     let norm = elements.reduce(0) { $0 + $1 * $1 }.squareRoot()
     var matrix = self
@@ -143,6 +158,7 @@ extension DoubleMatrix {
   /// The inner product with the nearest rotation: the sum of the singular values, the smallest of them
   /// negative where the determinant is; nil without convergence.
   func rotationGain() -> Double? {
+    if let rotation = polarRotation() { return rotation.rowProducts(with: self).reduce(0, +) }
     let order = Int32(rows)
     var matrix = elements
     var s = [Double](repeating: 0, count: rows)

@@ -23,16 +23,20 @@ extension PanelMatrix {
   /// Stopping by extrapolation left at most 3.7e-4 over these and flat, steep and stepped spectra.
   /// - Parameter near: that of a matrix near to this one, from which the search starts instead of a
   ///   sketch: two blocks may then do.
+  /// - Parameter further: triplets behind those of an error that are wanted too, as the sketch has them.
+  /// - Parameter tolerance: the part of what is left, squared, that another block may still take, twice the part of
+  ///   the error that is said above.
   /// - Precondition: the matrix is finite and not zero; `energy` is the square of its norm.
   func randomizedSVD(
-    _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD? = nil
+    _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD? = nil, further: Int = 0,
+    tolerance: Double = 6e-4
   ) -> SVD? {
     let start = near.map { shape.rows <= shape.columns ? $0.u.transposed() : $0.vt }
     let known = start?.shape.rows ?? 0
     var krylov = BlockKrylov(self, energy: energy, seed: seed, start: start?.elements ?? [])
     let largest = krylov.short / goal.shareOfShortSide
     var goalNow = goal
-    var progress = SketchProgress(blocks: known > 0 ? 2 : 3)
+    var progress = SketchProgress(blocks: known > 0 ? 2 : 3, tolerance: tolerance)
     while true {
       let size = max(goal.blockSize(after: krylov.count), (known + 15) / 16 * 16)
       guard krylov.count + size <= largest else { return nil }
@@ -51,10 +55,10 @@ extension PanelMatrix {
         guard krylov.energy < 0.5 * before else { return nil }
         let found = squares.count { $0 > 10 * krylov.energy }
         goalNow = .rank(max(1, wanted - found))
-        progress = SketchProgress(blocks: 3)
+        progress = SketchProgress(blocks: 3, tolerance: tolerance)
       } else if let rank = progress.rank(for: goalNow, energy: krylov.energy) {
         if case .rank = goal { return krylov.svd(rank: goal.limit) }
-        return krylov.svd(rank: rank)
+        return krylov.svd(rank: min(rank + further, krylov.count))
       }
     }
   }

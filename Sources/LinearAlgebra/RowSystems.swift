@@ -1,3 +1,4 @@
+import CKernels
 package import Tensors
 
 /// Small positive definite systems, one for every row of a tensor, as alternating least squares has
@@ -77,50 +78,37 @@ extension Tensor {
     precondition(
       matrices.shape.rows == count && matrices.shape.columns == packed,
       "systems \(matrices.shape) for rows of \(shape)")
-    var solution = self
-    var factor = [Double](repeating: 0, count: packed)
-    var x = [Double](repeating: 0, count: width)
-    for row in 0..<count {
-      for i in 0..<packed { factor[i] = Double(matrices.elements[row * packed + i]) }
-      for i in 0..<width { x[i] = Double(elements[row * width + i]) }
-      if !solveInPlace(&factor, &x, damping: damping) {
-        for i in 0..<width { x[i] = 0 }
-      }
-      for i in 0..<width { solution.elements[row * width + i] = Float(x[i]) }
+    guard count > 0, width > 0 else { return self }
+    var scratch = [Double](
+      repeating: 0, count: Int(LYCO_SYSTEM_LANES) * width * (width + 3) / 2)
+    return unsafe Tensor(uninitialized: shape) { target in
+      guard let target = target.baseAddress else { return }
+      unsafe lyco_solve_rows(
+        matrices.elements, elements, count, width, damping, &scratch, target)
     }
-    return solution
   }
-}
 
-/// x ← (G + μ·I)⁻¹·x, and the lower triangle of G by its Cholesky factor; false if there is none.
-private func solveInPlace(_ g: inout [Double], _ x: inout [Double], damping: Double) -> Bool {
-  var g = g.mutableSpan
-  var x = x.mutableSpan
-  let width = x.count
-  var trace = 0.0
-  for i in 0..<width { trace += g[i * (i + 3) / 2] }
-  let mu = damping * trace / Double(max(width, 1))
-  for i in 0..<width {
-    let row = i * (i + 1) / 2
-    for j in 0...i {
-      let other = j * (j + 1) / 2
-      var sum = g[row + j]
-      for k in 0..<j { sum -= g[row + k] * g[other + k] }
-      if j < i {
-        g[row + j] = sum / g[other + j]
-      } else {
-        sum += mu
-        guard sum > 0 else { return false }
-        g[row + i] = sum.squareRoot()
+  /// By how much these solutions x of `solvingRows` lower a sum of squares whose gradient at 0 is −2·b and whose
+  /// second derivative is 2·G: Σ 2·⟨b, x⟩ − ⟨x, G·x⟩ = Σ ⟨b, x⟩ + μ‖x‖².
+  /// - Parameters:
+  ///   - sides: b, as it was solved for.
+  ///   - matrices: as there.
+  ///   - damping: as there.
+  package func gain(of sides: Tensor, with matrices: Tensor, damping: Double) -> Double {
+    let (count, width) = (shape.rows, shape.columns)
+    let packed = width * (width + 1) / 2
+    let (x, b, g) = (elements.span, sides.elements.span, matrices.elements.span)
+    var gain = 0.0
+    for row in 0..<count {
+      var (product, square, trace) = (0.0, 0.0, 0.0)
+      for i in 0..<width {
+        let value = Double(x[row * width + i])
+        product += value * Double(b[row * width + i])
+        square += value * value
+        trace += Double(g[row * packed + i * (i + 3) / 2])
       }
+      gain += product + damping * trace / Double(max(width, 1)) * square
     }
-    // L·y = b goes along with the factor.
-    for k in 0..<i { x[i] -= g[row + k] * x[k] }
-    x[i] /= g[row + i]
+    return gain
   }
-  for i in (0..<width).reversed() {
-    x[i] /= g[i * (i + 3) / 2]
-    for k in 0..<i { x[k] -= g[i * (i + 1) / 2 + k] * x[i] }
-  }
-  return true
 }

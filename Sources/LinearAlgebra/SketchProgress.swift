@@ -2,10 +2,14 @@
 struct SketchProgress {
   /// How many blocks there must be before anything is said.
   private let blocks: Int
+  /// The part of what is left that they may still capture.
+  private let tolerance: Double
   /// Squared singular values within the basis, after each of the last three blocks.
   private var squares: [[Double]] = []
 
-  init(blocks: Int) { self.blocks = blocks }
+  init(blocks: Int, tolerance: Double = 6e-4) {
+    (self.blocks, self.tolerance) = (blocks, tolerance)
+  }
 
   mutating func append(_ values: [Double]) {
     squares.append(values)
@@ -18,7 +22,7 @@ struct SketchProgress {
   }
 
   /// The rank that meets the goal, as soon as another block cannot change it, nor the error of its
-  /// triplets by more than 3e-4.
+  /// triplets by more than half of the tolerance.
   func rank(for goal: TruncationGoal, energy: Double) -> Int? {
     guard squares.count >= blocks,
       let rank = goal.rank(squares: squares[squares.count - 1], energy: energy)
@@ -30,7 +34,7 @@ struct SketchProgress {
       guard rest(energy, rank - 1) - gain(rank - 1) > bound else { return nil }
       floor = 1e-3 * bound
     }
-    return gain(rank) <= 6e-4 * max(rest(energy, rank), floor) ? rank : nil
+    return gain(rank) <= tolerance * max(rest(energy, rank), floor) ? rank : nil
   }
 
   /// What the leading `rank` triplets may still gain: a geometric series from the last two gains.

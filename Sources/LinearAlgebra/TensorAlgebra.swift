@@ -56,6 +56,13 @@ package protocol TensorAlgebra {
   /// Row i times `factors[i]`; any shape of as many elements as there are rows will do.
   consuming func scaledRows(by factors: Self) -> Self
 
+  /// The L2 norm of every channel of `[m, channels, …]`: `[channels]`.
+  func channelNorms(_ channels: Int) -> Self
+
+  /// `[m, channels, …]` with channel i times `norms[i]` / (its own norm + offset); in place where self is not
+  /// shared.
+  consuming func scalingChannels(toNorms norms: Self, offset: Float) -> Self
+
   /// The matrix of the given rank nearest to this one in the Frobenius norm, a constant to whoever
   /// differentiates; every element is NaN where it cannot be found.
   func truncated(toRank rank: Int) -> Self
@@ -100,6 +107,22 @@ extension TensorAlgebra {
   private var threeAxes: (Int, Int, Int) {
     precondition(shape.dimensions.count == 3, "three axes, not \(shape)")
     return (shape.dimensions[0], shape.dimensions[1], shape.dimensions[2])
+  }
+
+  package func channelNorms(_ channels: Int) -> Self { channelsFirst(channels).rowNorms() }
+
+  package consuming func scalingChannels(toNorms norms: Self, offset: Float) -> Self {
+    let (before, channels) = (shape, norms.shape.count)
+    let rows = channelsFirst(channels)
+    let own = rows.rowNorms()
+    let factors = norms.reshaped(own.shape) * own.reciprocal(offset: offset)
+    return rows.scaledRows(by: factors)
+      .reshaped([channels, before.rows, before.columns / max(channels, 1)]).swappedFirstAxes()
+      .reshaped(before)
+  }
+
+  private func channelsFirst(_ channels: Int) -> Self {
+    reshaped([shape.rows, channels, shape.columns / max(channels, 1)]).swappedFirstAxes()
   }
 
   /// self + t · (other − self): self at t = 0, other at t = 1, to the bit.

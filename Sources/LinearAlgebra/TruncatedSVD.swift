@@ -23,15 +23,16 @@ extension Tensor {
   ///     every element.
   ///   - near: that of a matrix near to this one, of no more triplets than `rank`, from which a sketch
   ///     starts.
+  ///   - tolerance: the part of ‖A − B‖² that another block may still take from the result B of a sketch.
   /// - Complexity: about O(m·n·rank) where the sketch is used, else O(m·n·min(m, n)).
   /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`, `.notConverged`
   package func truncatedSVD(
     rank: Int, method: SVDMethod = .auto, seed: UInt64 = 0, energy: Double? = nil,
-    near: SVD? = nil
+    near: SVD? = nil, tolerance: Double = 6e-4
   ) throws(LinearAlgebraError) -> SVD {
     precondition(rank >= 0, "rank \(rank)")
     return try truncatedSVD(
-      .rank(min(rank, shape.rows, shape.columns)), method, seed, energy, near)
+      .rank(min(rank, shape.rows, shape.columns)), method, seed, energy, near, tolerance: tolerance)
   }
 
   /// The best approximation of the matrix within what it makes of the right vectors of another SVD: one
@@ -55,22 +56,23 @@ extension Tensor {
   /// The sketch grows until it tells the rank, and one too few is ruled out by extrapolating what
   /// another block could still capture. It may find one triplet too many where the last one needed
   /// exceeds the bound by less than 1e-3 of it.
+  /// - Parameter further: triplets behind those, where a sketch has found them too: it was not made for them.
   /// - Complexity: as that of the rank found.
   /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`, `.notConverged`
   package func truncatedSVD(
     relativeError: Double, maximumRank: Int? = nil, method: SVDMethod = .auto, seed: UInt64 = 0,
-    energy: Double? = nil
+    energy: Double? = nil, further: Int = 0
   ) throws(LinearAlgebraError) -> SVD {
     precondition(relativeError >= 0, "relative error \(relativeError)")
     precondition(maximumRank ?? 0 >= 0, "maximum rank \(maximumRank ?? 0)")
     let limit = min(maximumRank ?? .max, shape.rows, shape.columns)
     return try truncatedSVD(
-      .relativeError(relativeError, maximumRank: limit), method, seed, energy)
+      .relativeError(relativeError, maximumRank: limit), method, seed, energy, further: further)
   }
 
   private func truncatedSVD(
     _ goal: TruncationGoal, _ method: SVDMethod, _ seed: UInt64, _ known: Double?,
-    _ near: SVD? = nil
+    _ near: SVD? = nil, further: Int = 0, tolerance: Double = 6e-4
   ) throws(LinearAlgebraError) -> SVD {
     let energy = try checkedEnergy(for: .truncatedSVD, known: known)
     if goal.rank(squares: [], energy: energy) == 0 { return emptySVD }
@@ -78,12 +80,14 @@ extension Tensor {
       let norm = energy.squareRoot()
       // In two steps, because the inverse of a subnormal norm overflows.
       let half = Float(1 / norm.squareRoot())
-      let svd = try ((self * half) * half).truncatedSVD(goal, method, seed, nil, near)
+      let svd = try ((self * half) * half).truncatedSVD(
+        goal, method, seed, nil, near, further: further, tolerance: tolerance)
       return SVD(
         u: svd.u, s: svd.s.map { Float(Double($0) / Double(half) / Double(half)) }, vt: svd.vt)
     }
     if method.sketches(shape, goal), energy > 0,
-      let svd = PanelMatrix(self).randomizedSVD(goal, energy: energy, seed: seed, near: near)
+      let svd = PanelMatrix(self).randomizedSVD(
+        goal, energy: energy, seed: seed, near: near, further: further, tolerance: tolerance)
     {
       return svd
     }

@@ -1,4 +1,5 @@
 import Adapters
+import LinearAlgebra
 import Tensors
 import TestSupport
 
@@ -64,4 +65,14 @@ func decayingDelta(_ shape: Shape, decay: Float, seed: UInt64) -> Tensor {
     }
   }
   return Tensor(shape, product)
+}
+
+/// 64 directions of strength i^-0.5 over noise of about the same energy, as the checkpoints of the benchmarks differ.
+func manyDirections(_ shape: Shape, seed: UInt64) -> Tensor {
+  var left = Tensor(random: [shape.rows, 64], seed: seed)
+  left.scaleColumns(by: (1...64).map { 1 / Float($0).squareRoot() })
+  let signal = left.matmul(Tensor(random: [64, shape.columns], seed: seed + 100))
+  let noise = Tensor(random: shape, seed: seed + 200)
+  return signal.adding(
+    noise, times: Float((signal.sumOfSquares / noise.sumOfSquares).squareRoot()))
 }

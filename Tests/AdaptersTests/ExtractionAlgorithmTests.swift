@@ -114,6 +114,36 @@ import Testing
     expectClose(try Self.adapted(found, change), tuned, tolerance: 3e-6, "\(shape) \(axis)")
   }
 
+  /// A sample tells which target suits a large weight: within 0.5 % of what either leaves.
+  @Test(arguments: [WeightDecomposition<Tensor>.Axis.outputs, .inputs])
+  func samplesTellTheTarget(axis: WeightDecomposition<Tensor>.Axis) throws {
+    let (rows, columns) = (700, 800)
+    let base = Tensor(random: [rows, columns], seed: 71)
+    var settings = FactorizationSettings(storage: .f32, allowsFull: false)
+    settings.magnitudes = axis
+    // Changes of low rank, and of lengths beside them.
+    for growth in [0, 0.2] as [Float] {
+      var tuned = base.adding(
+        product: Tensor(random: [rows, 6], seed: 72), Tensor(random: [6, columns], seed: 73),
+        times: 0.02)
+      tuned.add(Tensor(random: [rows, columns], seed: 74), times: 0.01)
+      if axis == .outputs {
+        tuned.scaleRows(by: (0..<rows).map { 1 + growth * Float($0 % 5) })
+      } else {
+        tuned.scaleColumns(by: (0..<columns).map { 1 + growth * Float($0 % 5) })
+      }
+      tuned.subtract(base)
+      let change = WeightChange(tuned, base: base)
+      let found = try LoRA.factorization(of: change, policy: .fixed(4), settings: settings)
+      // Where a bound rules, both are tried; this one is met by no rank that is allowed.
+      var both = settings
+      both.maximumRank = 4
+      let best = try LoRA.factorization(of: change, policy: .error(1e-6), settings: both)
+      #expect(best.rank == 4 && found.rank == 4)
+      #expect(found.relativeError <= 1.005 * best.relativeError, "\(axis), \(growth)")
+    }
+  }
+
   /// A tuned weight whose rows only changed their length costs no rank with magnitudes apart.
   @Test func magnitudesAloneHoldChangesOfLength() throws {
     let base = Tensor(random: [32, 24], seed: 101)

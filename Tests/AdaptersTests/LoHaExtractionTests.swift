@@ -157,4 +157,14 @@ import Testing
         WeightChange(delta), policy: .fixed(2), settings: FactorizationSettings(allowsFull: false))
     }
   }
+
+  /// Sweeps of a large change end where little is promised: within 0.5 % of what 40 more of them leave.
+  @Test func largeChangesEndNearToTheFullSearch() throws {
+    let change = WeightChange(manyDirections([560, 520], seed: 91))
+    let (fit, _) = try LoHa.fit(to: change, rank: 4, FactorizationSettings())
+    var full = fit
+    full.run(until: fit.sweeps + 40, tolerance: 0)
+    #expect(full.sweeps > fit.sweeps)
+    #expect(fit.error.squareRoot() <= 1.005 * full.error.squareRoot(), "\(fit.sweeps) sweeps")
+  }
 }

@@ -179,4 +179,30 @@ import Testing
       #expect(missed <= 2 / limit * Double(negative).squareRoot() + 1e-3)
     }
   }
+
+  /// By Newton's iteration and by singular values: far from the identity, of a bad condition, and of a negative
+  /// determinant, where the least singular value is turned over.
+  @Test(arguments: [2, 5, 10, 24])
+  func polarFactorsAreThoseOfTheSVD(extent: Int) throws {
+    for (seed, decay) in [(1, 1), (2, 0.5), (3, 0.1), (4, 1e-3)] as [(UInt64, Float)] {
+      let u = try Tensor(random: [extent, extent], seed: seed).svd()
+      var scaled = u.vt
+      scaled.scaleRows(by: (0..<extent).map { Float(1) / (1 + Float($0) / decay) })
+      let matrix = u.u.matmul(scaled)
+      let rotation = try matrix.nearestRotations()
+      expectClose(
+        rotation.matmulTransposed(rotation), Tensor(identity: extent), tolerance: 1e-6)
+      // Either all of U·Vᵀ, or with its last pair turned over.
+      var turned = u.vt
+      let last = (extent - 1) * extent
+      for i in last..<last + extent { turned.elements[i].negate() }
+      let expected = [u.u.matmul(u.vt), u.u.matmul(turned)].first {
+        determinant($0.elements, extent) > 0
+      }
+      // The least singular values decide on an angle, and the matrix is rounded to single precision.
+      expectClose(
+        rotation, try #require(expected), tolerance: 1e-6 * Double(1 + Float(extent) / decay),
+        "\(extent), \(decay)")
+    }
+  }
 }

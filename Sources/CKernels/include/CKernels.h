@@ -64,6 +64,9 @@ double lyco_sum_of_squares(const float *restrict x, size_t count);
 /// Σ (x − y)²
 double lyco_squared_distance(const float *restrict x, const float *restrict y, size_t count);
 
+/// sums += x²
+void lyco_add_squares(const float *restrict x, double *restrict sums, size_t count);
+
 // MARK: Checks
 
 /// The largest magnitude among finite numbers; 0 if there is none.
@@ -83,6 +86,55 @@ size_t lyco_count_infinite_f16(const void *restrict source, size_t count);
 void lyco_add_thin_product(const float *restrict a, size_t row_stride, size_t column_stride,
                            const float *restrict b, float *restrict c, size_t count, size_t depth);
 
+// MARK: Blocks of rows, multiplied where they lie
+
+/// products [count, count] = Y·Xᵀ, where row i of X and Y is the `columns` numbers from x[rows[i]] and y[rows[i]] on.
+void lyco_multiply_rows(const float *restrict x, const float *restrict y, const size_t *restrict rows, size_t count,
+                        size_t columns, float *restrict products);
+/// X ← R·X for R [count, count] and rows as above. `scratch` holds 16 · count numbers.
+void lyco_turn_rows(float *restrict x, const size_t *restrict rows, size_t count, size_t columns,
+                    const float *restrict rotation, float *restrict scratch);
+
+// MARK: Products of two matrices of low rank, element by element
+
+/// Columns that lie side by side in a vector.
+#define LYCO_HADAMARD_WIDTH 16
+
+/// Some rows of a matrix Δ [rows, columns] beside (L·R) ⊙ (L'·R') for L and L' [rows, rank] and R and R' [rank, columns].
+struct lyco_hadamard {
+  size_t rows, columns, rank;
+  /// Numbers between rows of R, R' and what is made: the columns, rounded up to vectors. R and R' have zeros there.
+  size_t stride;
+  const float *delta, *left, *right, *other_left, *other_right;
+};
+
+/// others = L'·R' [rows, stride], and sums [rows, rank, 16] += as many parts of (Δ - (L·R) ⊙ (L'·R')) ⊙ (L'·R')·Rᵀ.
+/// Returns ‖Δ - (L·R) ⊙ (L'·R')‖².
+double lyco_hadamard_left(const struct lyco_hadamard *restrict p, float *restrict others, float *restrict sums);
+/// sides [rank, stride] += Lᵀ·((Δ - (L·R) ⊙ (L'·R')) ⊙ (L'·R')) for others = L'·R', whose factors are not read.
+/// Returns the same as above.
+double lyco_hadamard_right(const struct lyco_hadamard *restrict p, const float *restrict others,
+                           float *restrict sides);
+/// The same error alone.
+double lyco_hadamard_error(const struct lyco_hadamard *restrict p);
+
+/// The rotation [n, n] nearest to a matrix, by Newton's iteration for its polar decomposition. Returns 0 where the matrix
+/// is so near to a singular one, or to none of positive determinant, that it does not tell it; `scratch` holds n · n numbers
+/// and `pivots` n.
+int lyco_nearest_rotation(const double *restrict matrix, size_t n, double *restrict rotation,
+                          double *restrict scratch, size_t *restrict pivots);
+
+// MARK: Small systems, one for every row
+
+/// Systems that are solved at a time.
+#define LYCO_SYSTEM_LANES 8
+
+/// solutions [count, width] of (G + mu I) x = b by Cholesky decompositions, for the lower triangles of every G
+/// [count, width · (width + 1) / 2], every b [count, width] and mu = damping · the mean of the diagonal of G; zeros where
+/// that is not positive definite. `scratch` holds 8 · width · (width + 3) / 2 numbers.
+void lyco_solve_rows(const float *restrict matrices, const float *restrict sides, size_t count, size_t width,
+                     double damping, double *restrict scratch, float *restrict solutions);
+
 // MARK: Panels: a matrix [depth, n] as panels [depth, 16] of columns, one behind the other
 
 /// Columns of a panel, and vectors multiplied at a time.
@@ -99,6 +151,8 @@ void lyco_fold_panel(const float *restrict panel, size_t depth, const float *res
 void lyco_pack_columns(const float *restrict source, size_t count, float *restrict panels, size_t depth);
 /// `count` rows of a panel from 16 rows of `count` numbers that lie `stride` apart: their transpose.
 void lyco_pack_rows(const float *restrict source, size_t stride, size_t count, float *restrict panel);
+/// x *= y
+void lyco_multiply(float *restrict x, const float *restrict y, size_t count);
 /// x -= y
 void lyco_subtract(float *restrict x, const float *restrict y, size_t count);
 

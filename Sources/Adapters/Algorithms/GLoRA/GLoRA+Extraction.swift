@@ -100,23 +100,25 @@ extension GLoRA: ExtractableAlgorithm {
   /// Sweeps by which starts are compared.
   private static let trial = 3
   private static let maximumSweeps = 50
-  /// The part of the squared error that sweeps to come must promise to remove for another to follow.
-  private static let tolerance = 3e-4
-  /// Numbers of a large weight. There starts are compared as they are, and options are not worth
+  /// The part of the squared error that sweeps to come must promise to remove for another to follow, and that of a
+  /// large weight.
+  private static let (tolerance, largeTolerance) = (3e-4, 6e-3)
+  /// Numbers of a large weight. There starts are rough, and compared as they are, and options are not worth
   /// finding.
-  private static let largeCount = 1 << 20
+  static let largeCount = 1 << 20
 
   /// The better of both starts, followed to its end.
   static func fit(
     _ problem: GLoRAFit.Problem, rank: Int
   ) throws(LinearAlgebraError) -> GLoRAFit {
-    let trial = problem.target.count > largeCount ? 0 : trial
+    let isLarge = problem.target.count > largeCount
+    let trial = isLarge ? 0 : trial
     var fit = try GLoRAFit(plainFor: problem, rank: rank)
     try fit.run(until: trial, tolerance: 0)
     var other = try GLoRAFit(regressionFor: problem, rank: rank)
     try other.run(until: trial, tolerance: 0)
     if other.error < fit.error { fit = other }
-    try fit.run(until: maximumSweeps, tolerance: tolerance)
+    try fit.run(until: maximumSweeps, tolerance: isLarge ? largeTolerance : tolerance)
     return fit
   }
 

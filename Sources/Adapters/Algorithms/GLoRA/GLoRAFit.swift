@@ -50,7 +50,13 @@ struct GLoRAFit: Sendable {
       _ matrix: Tensor, _ rank: Int, near: SVD? = nil
     ) throws(LinearAlgebraError) -> SVD {
       try matrix.truncatedSVD(
-        rank: rank, method: settings.method, seed: settings.seed, near: near)
+        rank: rank, method: settings.method, seed: settings.seed, near: near,
+        tolerance: tolerance(near != nil))
+    }
+
+    /// What sketches may leave to be gained: more at the start of a large problem, where sweeps make it good.
+    private func tolerance(_ isNear: Bool) -> Double {
+      isNear || target.count <= GLoRA.largeCount ? 6e-4 : 2e-2
     }
 
     /// A matrix with channels last as `[out, kernel · in]`.
@@ -66,7 +72,8 @@ struct GLoRAFit: Sendable {
     ) throws(LinearAlgebraError) -> Tensor {
       try Tensor.leadingEigenvectors(
         min(rank, rest.shape.rows, rest.shape.columns), of: rest.shape.columns, near: near,
-        energy: rest.sumOfSquares, method: settings.method, seed: settings.seed
+        energy: rest.sumOfSquares, method: settings.method, seed: settings.seed,
+        tolerance: tolerance(near != nil)
       ) { rest.transposeApplied(toRows: weighted(rest.applied(toRows: $0))) }
     }
   }

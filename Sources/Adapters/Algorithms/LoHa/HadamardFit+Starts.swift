@@ -3,47 +3,70 @@ import Tensors
 
 extension HadamardFit {
   /// The better of two starts after a few sweeps of each, as a sample of the matrix tells it where that
-  /// is large; never one that leaves more than the truncated SVD.
+  /// is large. One that leaves more than the truncated SVD is not taken: what is found is compared with that, unless
+  /// the sample leaves no doubt.
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   init(
     betterFor target: Tensor, energy: Double, rank: Int, settings: FactorizationSettings
   ) throws(LinearAlgebraError) {
-    self = try Self.better(for: target, energy: energy, rank: rank, settings: settings)
-  }
-
-  private static func better(
-    for target: Tensor, energy: Double, rank: Int, settings: FactorizationSettings
-  ) throws(LinearAlgebraError) -> HadamardFit {
     func fit(from start: Start) throws(LinearAlgebraError) -> HadamardFit {
-      switch start {
-      case .plain:
-        try HadamardFit(plainFor: target, energy: energy, rank: rank, settings: settings)
-      case .roots:
-        try HadamardFit(rootsOf: target, energy: energy, rank: rank, settings: settings)
-      }
+      try HadamardFit(start, for: target, energy: energy, rank: rank, settings: settings)
     }
     // Of rank 1 the product of two is of rank 1 too, and the SVD the best of those.
-    guard rank > 1 else { return try fit(from: .plain) }
-    let sample = WeightChange(target).sample(rows: sampleExtent, columns: sampleExtent)
+    guard rank > 1 else {
+      self = try fit(from: .plain)
+      return
+    }
+    let sample = WeightChange(target).sample(rows: Self.sampleExtent, columns: Self.sampleExtent)
     guard sample.shape.count < target.count, sample.energy > 0 else {
       let (plain, roots) = (try fit(from: .plain), try fit(from: .roots))
-      return roots.error < plain.error ? roots : plain
+      self = roots.error < plain.error ? roots : plain
+      return
     }
-    let start = try better(
-      for: sample.matrix, energy: sample.energy, rank: rank, settings: settings
-    ).start
-    let found = try fit(from: start)
-    guard start == .roots else { return found }
-    let plain = try target.truncatedSVD(
+    func sampled(from start: Start) throws(LinearAlgebraError) -> Double {
+      try HadamardFit(
+        start, for: sample.matrix, energy: sample.energy, rank: rank, settings: settings
+      ).error
+    }
+    let (plain, roots) = (try sampled(from: .plain), try sampled(from: .roots))
+    let isPlain = plain <= roots
+    let found = try fit(from: isPlain ? .plain : .roots)
+    let isClear = roots <= (1 - Self.doubt) * plain
+    guard !isPlain, !isClear else {
+      self = found
+      return
+    }
+    let svd = try target.truncatedSVD(
       rank: rank, method: settings.method, seed: settings.seed, energy: energy)
-    let kept = plain.s.reduce(0.0) { $0 + Double($1) * Double($1) }
-    return found.error <= 1 - kept / energy ? found : try fit(from: .plain)
+    let kept = svd.s.reduce(0.0) { $0 + Double($1) * Double($1) }
+    self = found.error <= 1 - kept / energy ? found : try fit(from: .plain)
+  }
+
+  private init(
+    _ start: Start, for target: Tensor, energy: Double, rank: Int, settings: FactorizationSettings
+  ) throws(LinearAlgebraError) {
+    switch start {
+    case .plain:
+      try self.init(plainFor: target, energy: energy, rank: rank, settings: settings)
+    case .roots:
+      try self.init(rootsOf: target, energy: energy, rank: rank, settings: settings)
+    }
   }
 
   /// Rows and columns of a sample.
   private static let sampleExtent = 320
+  /// By what part of the squared error the roots must be better in a sample to be so without a doubt.
+  private static let doubt = 0.03
   /// Sweeps by which starts are compared.
   private static let trial = 6
+
+  private mutating func begin() {
+    if target.count < LoHa.largeCount {
+      run(until: Self.trial, tolerance: 0)
+    } else {
+      run(until: Self.trial, promising: LoHa.promise)
+    }
+  }
 
   /// A few sweeps from the truncated SVD of Δ, which is LoRA of the same rank, and a second product
   /// of ones alone: its other right vectors are random and their left ones 0, free to grow.
@@ -59,7 +82,7 @@ extension HadamardFit {
     for row in 0..<left.shape.rows where rank > 0 { left.elements[row * rank] = 1 }
     for row in 0..<right.shape.rows where rank > 0 { right.elements[row * rank] = 1 }
     self.init(target, energy: energy, from: first, Product(left, right), start: .plain)
-    run(until: Self.trial, tolerance: 0)
+    begin()
   }
 
   /// A few sweeps from the truncated SVDs of sign(Δ)·|Δ|^½ and |Δ|^½, whose product is Δ.
@@ -80,19 +103,21 @@ extension HadamardFit {
     }
     self.init(
       target, energy: energy,
-      from: try signed.balancedProduct(rank: rank, energy: nil, settings),
-      try magnitude.balancedProduct(rank: rank, energy: nil, settings), start: .roots)
-    run(until: Self.trial, tolerance: 0)
+      from: try signed.balancedProduct(rank: rank, energy: nil, settings, tolerance: 2e-2),
+      try magnitude.balancedProduct(rank: rank, energy: nil, settings, tolerance: 2e-2),
+      start: .roots)
+    begin()
   }
 }
 
 extension Tensor {
   /// The truncated SVD with the singular values shared out evenly.
   fileprivate func balancedProduct(
-    rank: Int, energy: Double?, _ settings: FactorizationSettings
+    rank: Int, energy: Double?, _ settings: FactorizationSettings, tolerance: Double = 6e-4
   ) throws(LinearAlgebraError) -> HadamardFit.Product {
     let svd = try truncatedSVD(
-      rank: rank, method: settings.method, seed: settings.seed, energy: energy)
+      rank: rank, method: settings.method, seed: settings.seed, energy: energy,
+      tolerance: tolerance)
     return HadamardFit.Product(balancing: svd)
   }
 }

@@ -6,9 +6,10 @@ import Tensors
 /// With three of the four factors fixed the fourth has a linear least-squares problem that falls
 /// apart into one of r unknowns per row: row p of L₁ minimizes ‖Δ[p,:] − Σᵢ L₁[p,i]·(R₁[:,i]ᵀ ⊙
 /// M₂[p,:])‖ for M₂ = L₂·R₂ᵀ. Their normal matrices come from one product, (M₂ ⊙ M₂) · pairs(R₁), which
-/// takes no reading of Δ, and their right sides from another. What is solved for is the correction of the factor, against what
-/// is left of Δ and with a term μ‖x‖², so that every problem is well posed, the error cannot rise,
-/// and rounding in single precision is made good by the next sweep.
+/// takes no reading of Δ, and their right sides from another, see `HadamardRest`. What is solved for is the correction
+/// of the factor, against what is left of Δ and with a term μ‖x‖², so that every problem is well posed, the error
+/// cannot rise, and rounding in single precision is made good by the next sweep. By how much the last correction
+/// lowers the error follows from its problem.
 ///
 /// Before each sweep the step that the last one made is repeated as far as that lowers the error:
 /// alternating least squares creeps along curved valleys otherwise (Harshman 1970; Rajih, Comon and
@@ -25,9 +26,6 @@ struct HadamardFit: Sendable {
       self.left = left
       self.right = right
     }
-
-    /// A range of the rows of L·Rᵀ.
-    func rows(_ rows: Range<Int>) -> Tensor { left.rows(rows).matmulTransposed(right) }
 
     /// self + step · (self − other)
     func extrapolated(from other: Product, by step: Float) -> Product {
@@ -46,7 +44,7 @@ struct HadamardFit: Sendable {
   }
 
   let start: Start
-  private let target: Tensor
+  let target: Tensor
   private let energy: Double
   private(set) var first: Product
   private(set) var second: Product
@@ -65,7 +63,7 @@ struct HadamardFit: Sendable {
     self.first = first
     self.second = second
     errors = []
-    errors.append(error(of: first, second))
+    errors.append(squaredError(of: first, second, blocks) / energy)
   }
 
   var sweeps: Int { errors.count - 1 }
@@ -87,16 +85,19 @@ struct HadamardFit: Sendable {
     }
   }
 
-  /// Sweeps until those to come promise to lower the squared error by less than the part `tolerance`, as
-  /// a geometric series from the last two gains, or so many have been made since the start.
+  /// Sweeps as long as those to come promise to lower the squared error by more than the part `tolerance`, or until so
+  /// many have been made since the start.
   mutating func run(until maximum: Int, promising tolerance: Double) {
-    while sweeps < maximum, error > Self.negligible {
-      sweep()
-      let gains = zip(errors, errors.dropFirst()).map { $0 - $1 }.suffix(2)
-      guard let previous = gains.first, let last = gains.last, last > 0 else { return }
-      let ratio = min(max(last / previous, 0.5), 0.95)
-      guard last * ratio / (1 - ratio) > tolerance * error else { return }
-    }
+    while sweeps < maximum, error > Self.negligible, promises(tolerance) { sweep() }
+  }
+
+  /// As a geometric series from the last two gains.
+  private func promises(_ tolerance: Double) -> Bool {
+    let gains = zip(errors, errors.dropFirst()).map { $0 - $1 }.suffix(2)
+    guard gains.count == 2, let previous = gains.first, let last = gains.last else { return true }
+    guard last > 0 else { return false }
+    let ratio = min(max(last / previous, 0.5), 0.95)
+    return last * ratio / (1 - ratio) > tolerance * error
   }
 
   /// Improves each of the four factors once.
@@ -104,10 +105,9 @@ struct HadamardFit: Sendable {
   mutating func sweep() {
     let start = (first, second)
     extrapolate()
-    improve(&first, beside: second)
-    improve(&second, beside: first)
+    _ = improve(&first, beside: second)
+    let reached = improve(&second, beside: first) / energy
     previous = start
-    let reached = error(of: first, second)
     // At the floor of single precision rounding may lift it.
     if reached > error { (first, second) = start }
     errors.append(min(reached, error))
@@ -119,7 +119,10 @@ struct HadamardFit: Sendable {
       first.extrapolated(from: previous.first, by: step),
       second.extrapolated(from: previous.second, by: step)
     )
-    if error(of: further.0, further.1) < error {
+    // Some rows tell it where there are many.
+    let all = blocks
+    let some = all.count < 16 ? all : stride(from: 4, to: all.count, by: 8).map { all[$0] }
+    if squaredError(of: further.0, further.1, some) < squaredError(of: first, second, some) {
       (first, second) = further
       step *= 1.5
     } else {
@@ -127,61 +130,49 @@ struct HadamardFit: Sendable {
     }
   }
 
-  /// Elements of Δ worked on at a time, so that products of low rank with them are made and used
-  /// within the cache.
-  private static let blockCount = 1 << 19
+  /// Elements of Δ worked on at a time, so that they and products of low rank beside them stay in the cache.
+  private static let blockCount = 1 << 16
 
   /// Ranges of rows of `blockCount` elements or so.
   private var blocks: [Range<Int>] {
     let rows = target.shape.rows
-    let step = max(1, Self.blockCount / max(target.shape.columns, 1))
+    let step = max(1, Self.blockCount / max(target.shape.columns, 1) / 4) * 4
     return stride(from: 0, to: rows, by: step).map { $0..<min($0 + step, rows) }
   }
 
   /// The left factor row by row, and the right one from the sums over rows of what it needs, which are
   /// made as soon as a row of the left one is there.
-  private func improve(_ product: inout Product, beside other: Product) {
-    let right = product.right.transposed()
+  /// - Returns: ‖Δ − Δ'‖² afterwards.
+  private func improve(_ product: inout Product, beside other: Product) -> Double {
     let matrices = Tensor.squaredProduct(
       other.left, other.right, times: product.right.pairProducts())
-    var sides = Tensor(zeros: right.shape)
+    var rest = HadamardRest(of: target, right: product.right, beside: other.right)
+    var squares = 0.0
     for rows in blocks {
-      let weights = other.rows(rows)
-      /// What is left of Δ, times the other product.
-      func weighted(_ left: Tensor) -> Tensor {
-        var rest = left.matmulTransposed(product.right)
-        rest.replaceByRest(of: target, from: rows.lowerBound, beside: weights)
-        return rest * weights
-      }
       var left = product.left.rows(rows)
       left.add(
-        weighted(left).applied(toRows: right).transposed()
+        rest.leftSides(rows, left: left, beside: other.left.rows(rows))
           .solvingRows(with: matrices.rows(rows), damping: Self.damping))
-      sides.add(weighted(left).transposeApplied(toRows: left.transposed()))
+      squares += rest.addRightSides(rows, left: left)
       product.left.replaceRows(from: rows.lowerBound, with: left)
     }
-    product.right.add(
-      sides.transposed().solvingRows(
-        with: Tensor.squaredProduct(
-          other.right, other.left, times: product.left.pairProducts()), damping: Self.damping))
+    let (sides, systems) = (
+      rest.rightSides,
+      Tensor.squaredProduct(other.right, other.left, times: product.left.pairProducts())
+    )
+    let correction = sides.solvingRows(with: systems, damping: Self.damping)
+    product.right.add(correction)
+    return max(
+      squares - correction.gain(of: sides, with: systems, damping: Self.damping), 0)
   }
 
-  private func error(of first: Product, _ second: Product) -> Double {
-    blocks.reduce(0) { sum, rows in
-      var rest = first.rows(rows)
-      rest.replaceByRest(of: target, from: rows.lowerBound, beside: second.rows(rows))
-      return sum + rest.sumOfSquares
-    } / energy
-  }
-}
-
-extension Tensor {
-  /// self ← Δ − self ⊙ other, for the rows of Δ that begin with `row`.
-  fileprivate mutating func replaceByRest(of delta: Tensor, from row: Int, beside other: Tensor) {
-    let start = row * shape.columns
-    let (source, factors) = (delta.elements.span, other.elements.span)
-    var target = elements.mutableSpan
-    let part = source.extracting(start..<start + target.count)
-    for i in target.indices { target[i] = part[i] - target[i] * factors[i] }
+  /// That of some rows.
+  private func squaredError(
+    of first: Product, _ second: Product, _ parts: [Range<Int>]
+  ) -> Double {
+    let rest = HadamardRest(of: target, right: first.right, beside: second.right)
+    return parts.reduce(0) { sum, rows in
+      sum + rest.squaredError(rows, left: first.left.rows(rows), beside: second.left.rows(rows))
+    }
   }
 }

@@ -129,7 +129,7 @@ extension LoHa: ExtractableAlgorithm {
   private static let tolerance = 2e-4
   /// From so many numbers on a change is large; there sweeps end where those to come promise to take no
   /// more than the part `promise` of the squared error.
-  private static let (largeCount, promise) = (1 << 20, 2e-3)
+  static let (largeCount, promise) = (1 << 18, 4e-3)
 
   private static func factorize(
     _ change: WeightChange, rank: Int, _ settings: FactorizationSettings

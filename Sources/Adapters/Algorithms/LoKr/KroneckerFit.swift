@@ -28,10 +28,7 @@ struct KroneckerFit {
     weight = change.shape
     energy = change.energy
     let (a, c) = (layout.outer.rows, layout.outer.columns)
-    let b = layout.inner.rows
-    let width = weight.count / (a * b * c)
-    rearranged = change.delta.reshaped([a, b, c, width]).swappedMiddleAxes()
-      .reshaped([a * c, b * width])
+    rearranged = Self.rearranged(change.delta, layout)
     if settings.method == .auto, Self.starts(for: weight.count) == 1, a * c <= Self.fewBlocks {
       leading = try rearranged.leadingPair()
     } else {
@@ -39,6 +36,13 @@ struct KroneckerFit {
         rank: Self.starts(for: weight.count) > 1 ? Self.pairs : 1, method: settings.method,
         seed: settings.seed, energy: energy)
     }
+  }
+
+  /// Every block of a change as a row.
+  private static func rearranged(_ delta: Tensor, _ layout: KroneckerLayout) -> Tensor {
+    let (a, b, c) = (layout.outer.rows, layout.inner.rows, layout.outer.columns)
+    let width = delta.count / (a * b * c)
+    return delta.reshaped([a, b, c, width]).swappedMiddleAxes().reshaped([a * c, b * width])
   }
 
   /// Blocks of which all products with one another are cheaper than a sketch.
@@ -54,15 +58,23 @@ struct KroneckerFit {
     // At least four numbers of a block for every block, or the sample fits anything.
     let rows = min(max(sampleCount / (blocks * width), 4 * blocks / width + 1), b)
     let columns = change.shape.columns
-    let parts = (0..<a * rows).map { place in
+    var sampled: [Float] = []
+    sampled.reserveCapacity(a * rows * columns)
+    let delta = change.delta
+    for place in 0..<a * rows {
       let row = place / rows * b + place % rows * b / rows
-      return Array(change.delta.elements[row * columns..<(row + 1) * columns])
+      sampled += delta.elements[row * columns..<(row + 1) * columns]
     }
-    let sample = WeightChange(Tensor([a * rows, columns], Array(parts.joined())))
+    let sample = WeightChange(Tensor([a * rows, columns], sampled))
     guard sample.energy > 0 else { return 1 }
-    let fit = try KroneckerFit(
-      sample, KroneckerLayout(outer: layout.outer, inner: [rows, width]), settings)
-    return Double(fit.leading.s[0]) * Double(fit.leading.s[0]) / sample.energy
+    let matrix = rearranged(
+      sample.delta, KroneckerLayout(outer: layout.outer, inner: [rows, width]))
+    let pair =
+      blocks <= fewBlocks
+      ? try matrix.leadingPair()
+      : try matrix.truncatedSVD(
+        rank: 1, method: settings.method, seed: settings.seed, energy: sample.energy)
+    return Double(pair.s[0]) * Double(pair.s[0]) / sample.energy
   }
 
   /// Numbers of such a sample.
@@ -106,12 +118,18 @@ struct KroneckerFit {
   private static let pairs = 8
   /// Steps after which the starts are compared.
   private static let trial = 6
-  /// From so many numbers on a problem is large.
-  private static let largeCount = 1 << 16
+  /// From so many numbers on a problem is large, or very large.
+  private static let (largeCount, hugeCount) = (1 << 16, 1 << 18)
   /// How many of the starts go on.
   private var finalists: Int { weight.count < Self.largeCount ? 4 : 1 }
   /// The part of the squared error that a step must remove for another to follow.
-  private var tolerance: Double { weight.count < Self.largeCount ? 1e-7 : 1e-6 }
+  private var tolerance: Double {
+    switch weight.count {
+    case ..<Self.largeCount: 1e-7
+    case ..<Self.hugeCount: 1e-6
+    default: 2e-5
+    }
+  }
 
   /// How many starts a change of so many numbers is worth: one from a million on.
   private static func starts(for count: Int) -> Int { max(1, min(64, (1 << 20) / count)) }

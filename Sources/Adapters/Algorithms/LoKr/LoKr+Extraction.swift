@@ -131,22 +131,38 @@ extension LoKr: ExtractableAlgorithm {
   }
 
   /// The layout whose leading product takes away most squared error for a byte.
+  ///
+  /// Of a large change a sample tells which layouts are promising; the others are left out.
   private static func mostEfficientFit(
     _ change: WeightChange, _ policy: RankPolicy, _ settings: FactorizationSettings
   ) throws(LinearAlgebraError) -> (factor: Int, fit: KroneckerFit) {
     let layouts = layouts(for: change.shape, settings)
-    var best = (
-      factor: layouts[0].factor, fit: try KroneckerFit(change, layouts[0].layout, settings)
-    )
-    guard layouts.count > 1 else { return best }
-    var gain = try efficiency(of: best.fit, policy, settings)
-    for (factor, layout) in layouts.dropFirst() {
-      let fit = try KroneckerFit(change, layout, settings)
-      let other = try efficiency(of: fit, policy, settings)
-      if other > gain { (best, gain) = ((factor, fit), other) }
+    var bounds = [Double](repeating: .infinity, count: layouts.count)
+    if layouts.count > 1, change.shape.count >= sampledCount, case .fixed(let rank) = policy {
+      for (index, entry) in layouts.enumerated() {
+        let form = KroneckerForm(
+          change.shape, entry.layout, rank: max(rank, 1), decomposesBoth: settings.decomposesBoth)
+        let share = try KroneckerFit.sampledShare(of: change, entry.layout, settings)
+        bounds[index] =
+          samplingDoubt * share * change.energy / Double(settings.byteCount(of: form.count))
+      }
     }
-    return best
+    var best: (index: Int, fit: KroneckerFit, gain: Double)?
+    for index in layouts.indices.sorted(by: { (bounds[$1], $0) < (bounds[$0], $1) }) {
+      if let best, bounds[index] < best.gain { break }
+      let fit = try KroneckerFit(change, layouts[index].layout, settings)
+      guard layouts.count > 1 else { return (layouts[index].factor, fit) }
+      let gain = try efficiency(of: fit, policy, settings)
+      if best.map({ (gain, $0.index) > ($0.gain, index) }) ?? true { best = (index, fit, gain) }
+    }
+    guard let best else { preconditionFailure("no layout for \(change.shape)") }
+    return (layouts[best.index].factor, best.fit)
   }
+
+  /// From so many numbers on layouts are chosen by a sample.
+  private static let sampledCount = 1 << 18
+  /// What a share that a sample tells is multiplied by before a layout is left out.
+  private static let samplingDoubt = 1.25
 
   private static func efficiency(
     of fit: KroneckerFit, _ policy: RankPolicy, _ settings: FactorizationSettings

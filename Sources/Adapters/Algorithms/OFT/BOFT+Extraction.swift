@@ -1,5 +1,5 @@
 package import LinearAlgebra
-import Tensors
+package import Tensors
 
 extension BOFT: ExtractableAlgorithm {
   package static var needsBase: Bool { true }
@@ -50,10 +50,7 @@ extension BOFT: ExtractableAlgorithm {
     guard let smallest = smallestExtent(for: outputs) else { return [] }
     let tuned = change.tuned
     var options: [ExtractionOption] = []
-    for limit in Set([8, 32].map { max($0, smallest) }).sorted() {
-      guard let blocks = blocks(for: outputs, atMost: limit),
-        blocks != options.last?.tensors[0].shape, blocks.count < change.shape.count
-      else { continue }
+    for blocks in optionalBlocks(for: outputs, smallest) where blocks.count < change.shape.count {
       let fit = try ButterflyFit(
         rotating: change.base, to: tuned, blocks: blocks, scalingRows: settings.rescales, atMost: 3)
       options.append(
@@ -63,6 +60,23 @@ extension BOFT: ExtractableAlgorithm {
           squaredError: fit.squaredError))
     }
     return options
+  }
+
+  /// Blocks of options, the smaller ones first.
+  private static func optionalBlocks(for outputs: Int, _ smallest: Int) -> [Shape] {
+    var found: [Shape] = []
+    for limit in Set([8, 32].map { max($0, smallest) }).sorted() {
+      if let blocks = blocks(for: outputs, atMost: limit), blocks != found.last {
+        found.append(blocks)
+      }
+    }
+    return found
+  }
+
+  package static func leastBytes(for weight: Shape, settings: FactorizationSettings) -> Int {
+    guard let smallest = smallestExtent(for: weight.rows) else { return 0 }
+    return optionalBlocks(for: weight.rows, smallest)
+      .map { settings.byteCount(of: $0.count) }.min() ?? 0
   }
 
   /// That of the largest blocks.
@@ -90,7 +104,7 @@ extension BOFT: ExtractableAlgorithm {
     }
     let fit = try ButterflyFit(
       rotating: change.base, to: tuned, blocks: blocks, scalingRows: settings.rescales)
-    let stored = try Rotation.stored(Tensor.stacked(fit.rotations), as: settings.storage)
+    let stored = try Rotation.stored(fit.rotations, as: settings.storage)
       .reshaped(blocks)
     return Factorization(
       measuring: Rotation.factors(stored, of: BOFT.self, for: change, settings), of: BOFT.self,

@@ -1,0 +1,40 @@
+import CKernels
+package import Tensors
+
+/// Lengths of the channels of a weight `[m, channels, …]`, without turning it.
+extension Tensor {
+  package func channelNorms(_ channels: Int) -> Tensor {
+    let (rows, width) = (shape.rows, shape.columns)
+    // In double precision: squares of f32 leave its range early.
+    var sums = [Double](repeating: 0, count: width)
+    unsafe elements.withUnsafeBufferPointer { source in
+      unsafe sums.withUnsafeMutableBufferPointer { sums in
+        guard let source = source.baseAddress, let sums = sums.baseAddress else { return }
+        for row in 0..<rows { unsafe lyco_add_squares(source + row * width, sums, width) }
+      }
+    }
+    let size = width / max(channels, 1)
+    return Tensor(
+      [channels],
+      (0..<channels).map {
+        Float(sums[$0 * size..<($0 + 1) * size].reduce(0, +).squareRoot())
+      })
+  }
+
+  package consuming func scalingChannels(toNorms norms: Tensor, offset: Float) -> Tensor {
+    let (rows, width, channels) = (shape.rows, shape.columns, norms.count)
+    let size = width / max(channels, 1)
+    let own = channelNorms(channels)
+    let factors = zip(norms.elements, own.elements).flatMap {
+      Array(repeating: $0 * (1 / ($1 + offset)), count: size)
+    }
+    var scaled = self
+    unsafe scaled.elements.withUnsafeMutableBufferPointer { target in
+      unsafe factors.withUnsafeBufferPointer { factors in
+        guard let target = target.baseAddress, let factors = factors.baseAddress else { return }
+        for row in 0..<rows { unsafe lyco_multiply(target + row * width, factors, width) }
+      }
+    }
+    return scaled
+  }
+}
