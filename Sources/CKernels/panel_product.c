@@ -114,7 +114,7 @@ CLONED void lyco_pack_rows(const float *restrict source, size_t stride, size_t c
   }
 }
 
-CLONED void lyco_multiply(float *restrict x, const float *restrict y, size_t count) {
+CLONED void lyco_multiply_by(float *restrict x, const float *restrict y, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] *= y[i];
 }
 

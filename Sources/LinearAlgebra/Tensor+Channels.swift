@@ -32,7 +32,7 @@ extension Tensor {
     unsafe scaled.elements.withUnsafeMutableBufferPointer { target in
       unsafe factors.withUnsafeBufferPointer { factors in
         guard let target = target.baseAddress, let factors = factors.baseAddress else { return }
-        for row in 0..<rows { unsafe lyco_multiply(target + row * width, factors, width) }
+        for row in 0..<rows { unsafe lyco_multiply_by(target + row * width, factors, width) }
       }
     }
     return scaled

@@ -31,4 +31,10 @@ if [[ -n "$twice" ]]; then
   echo "a name is that of one type: found twice: ${twice//$'\n'/, }" >&2
   failed=1
 fi
+# Clones of a function for several processors are weak symbols: of two by one name the linker takes either, silently.
+twice="$(for header in Sources/*/include/*.h; do grep -hoE '\blyco_[a-z0-9_]+\(' "$header" | sort -u; done | sort | uniq -d)"
+if [[ -n "$twice" ]]; then
+  echo "a name is that of one function in C: found twice: ${twice//$'\n'/, }" >&2
+  failed=1
+fi
 exit "$failed"

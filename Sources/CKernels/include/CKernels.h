@@ -152,7 +152,7 @@ void lyco_pack_columns(const float *restrict source, size_t count, float *restri
 /// `count` rows of a panel from 16 rows of `count` numbers that lie `stride` apart: their transpose.
 void lyco_pack_rows(const float *restrict source, size_t stride, size_t count, float *restrict panel);
 /// x *= y
-void lyco_multiply(float *restrict x, const float *restrict y, size_t count);
+void lyco_multiply_by(float *restrict x, const float *restrict y, size_t count);
 /// x -= y
 void lyco_subtract(float *restrict x, const float *restrict y, size_t count);
 

@@ -22,7 +22,7 @@ struct ScriptVocabulary: Sendable {
     "weighting_scheme", "base", "base_weights_dtype", "dry_run", "ema_decay", "family", "help",
     "json",
     "html", "latent_cache_format", "log_csv", "plan", "quiet", "raise_limits", "threads", "verbose",
-    "version",
+    "version", "init", "teacher", "teacher_prompts", "teacher_samples",
   ]
   private static let renamed = ["caption_extention": "caption_extension"]
 
