@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Measures everything of docs/performance.md that has no peer, in under 20 minutes, and says what has become slower than
-# the committed figures.json.
+# Measures what docs/performance.md says of the tools without a peer, and says what has become slower than the committed
+# figures.json: some five minutes on two cores. How time grows is benchmark-growth.py's.
 #
 # usage: all.sh [WORKDIR] [--only GROUP…] [--json FILE]
 #
-# WORKDIR (default: a folder lyco-benchmark below TMPDIR, as of benchmark.sh) needs 50 GB, of which 24 are free again at
-# the end; what is generated stays there for the next run, and making it is not counted. Environment: PYTHON (a Python
-# with scripts/requirements.txt, default python3), BINDIR (built tools; without it a release build is made).
+# WORKDIR (default: a folder lyco-benchmark below TMPDIR, as of benchmark.sh) needs 10 GB; what is generated stays there for
+# the next run, and making it is not counted. Environment: PYTHON (a Python with scripts/requirements.txt, default
+# python3), BINDIR (built tools; without it a release build is made).
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
