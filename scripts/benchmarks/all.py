@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import extraction_jobs
 import train_commands
 from benchmark import machine
 from measure import measure
@@ -25,16 +26,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 EXTRACTIONS = {
     "extract lora, rank 32": ["--linear_dim", "32", "--conv_dim", "32"],
     "extract with Tucker": ["--linear_dim", "32", "--conv_dim", "32", "--use_tucker"],
-    "extract dora": ["--linear_dim", "32", "--dora_wd"],
     "extract ia3": ["--algo", "ia3"],
     "extract diag-oft": ["--algo", "diag-oft", "--linear_dim", "8"],
-    "extract boft": ["--algo", "boft", "--linear_dim", "8"],
-    "extract lokr, factor 8": ["--algo", "lokr", "--factor", "8"],
-    "extract lokr, factor auto": ["--algo", "lokr", "--factor", "auto"],
-    "extract loha": ["--algo", "loha", "--linear_dim", "8"],
-    "extract glora": ["--algo", "glora", "--linear_dim", "8"],
-    "extract auto": ["--algo", "auto", "--max_error", "0.8"],
-}
+} | {f"extract {name}": words for name, words in extraction_jobs.SLOW.items()}
 GROUPS = ["start", "extract", "merge", "inspect", "convert", "train"]
 NEEDS_ADAPTER = {"merge", "inspect"}
 # Of that run, and beyond it a job is told.

@@ -14,17 +14,8 @@ import pathlib
 import sys
 import tempfile
 
+from extraction_jobs import SLOW as JOBS
 from measure import measure
-
-JOBS = {
-    "dora": ["--algo", "lora", "--linear_dim", "32", "--dora_wd"],
-    "lokr-8": ["--algo", "lokr", "--factor", "8"],
-    "lokr-auto": ["--algo", "lokr", "--factor", "auto"],
-    "boft": ["--algo", "boft", "--linear_dim", "8"],
-    "loha": ["--algo", "loha", "--linear_dim", "8"],
-    "glora": ["--algo", "glora", "--linear_dim", "8"],
-    "auto": ["--algo", "auto", "--max_error", "0.8"],
-}
 
 
 def main():
