@@ -57,7 +57,6 @@ package struct WeightDecomposition<V: TensorAlgebra> {
         Shape([1, weight.shape.inputs] + ones))
     }
   }
-
 }
 
 extension WeightDecomposition: Sendable where V: Sendable {}

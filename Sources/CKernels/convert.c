@@ -2,13 +2,7 @@
 
 #include <string.h>
 
-// One machine-code clone per x86-64 level, chosen by the loader: the baseline that Swift compiles
-// for has neither F16C nor AVX. On arm64 half precision is native and needs no clones.
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 CLONED void lyco_widen_f16(const void *restrict source, float *restrict target, size_t count) {
   const _Float16 *restrict halves = source;
@@ -42,9 +36,6 @@ CLONED void lyco_narrow_bf16(const float *restrict source, void *restrict target
     codes[i] = (uint16_t)((b & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded);
   }
 }
-
-// A helper must be inlined to be compiled for the level of the clone that it is called from.
-#define INLINE static inline __attribute__((always_inline))
 
 // The 8-bit float nearest to an f32 of the given bits. Where it is normal, the exponent is moved and
 // the mantissa cut as for bfloat16; below, adding a power of two whose last place is the smallest

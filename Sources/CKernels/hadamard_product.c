@@ -2,11 +2,7 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 #define WIDTH LYCO_HADAMARD_WIDTH
 // Vectors of columns that are worked on at a time, so that right factors of them stay in the first-level cache.
@@ -14,9 +10,6 @@
 
 // Numbers of a row that lie side by side. Elements are only known to be aligned as floats.
 typedef float row __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4)));
-
-// A helper must be inlined to be compiled for the level of the clone that it is called from.
-#define INLINE static inline __attribute__((always_inline))
 
 // L·R in `tile` rows of L and one vector of columns.
 INLINE void multiply(const float *restrict left, const float *restrict right, size_t stride, size_t rank,
@@ -48,8 +41,6 @@ INLINE double sum(const row *restrict x) {
   for (int i = 0; i < WIDTH; i++) total += (double)(*x)[i];
   return total;
 }
-
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 INLINE double left_rows(const struct lyco_hadamard *restrict p, size_t first, size_t column, size_t vectors,
                         size_t rank, float *restrict others, float *restrict sums, const int tile) {

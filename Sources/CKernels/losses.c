@@ -2,11 +2,7 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 // Numbers between additions to the 64-bit counts: within, 32-bit ones fill the vectors.
 #define BLOCK 65536

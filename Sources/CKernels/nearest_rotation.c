@@ -2,14 +2,7 @@
 
 #include <math.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
-
-// A helper must be inlined to be compiled for the level of the clone that it is called from.
-#define INLINE static inline __attribute__((always_inline))
+#include "clones.h"
 
 // a ← a⁻¹ by Gauss-Jordan elimination with row pivots; the sign of the determinant, 0 for a singular matrix.
 INLINE int invert(double *restrict a, size_t n, size_t *restrict pivots) {

@@ -3,11 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 // Every CPU level gives the same bits: nothing is fused, and nothing is summed.
 #pragma STDC FP_CONTRACT OFF

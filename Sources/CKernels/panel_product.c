@@ -2,19 +2,12 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 #define WIDTH LYCO_PANEL_WIDTH
 
 // A row of a panel, or of a factor. Elements are only known to be aligned as floats.
 typedef float row __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4)));
-
-// A helper must be inlined to be compiled for the level of the clone that it is called from.
-#define INLINE static inline __attribute__((always_inline))
 
 // products[j] = Σ panel[k, j] · vectors[k] for `tile` columns j of a panel.
 INLINE void multiply_columns(const float *restrict panel, const float *restrict vectors, size_t depth,

@@ -2,19 +2,12 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 #define WIDTH 16
 
 // Numbers of a row that lie side by side. Elements are only known to be aligned as floats.
 typedef float row __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4)));
-
-// A helper must be inlined to be compiled for the level of the clone that it is called from.
-#define INLINE static inline __attribute__((always_inline))
 
 // Numbers of a row from `column` on, zeros behind its end.
 INLINE void read(row *restrict target, const float *restrict from, size_t column, size_t columns) {
@@ -32,8 +25,6 @@ INLINE size_t height(size_t count, size_t limit) {
   size_t tiles = (count + limit - 1) / limit;
   return (count + tiles - 1) / tiles;
 }
-
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 INLINE void multiply_tile(const float *restrict x, const float *restrict y, const size_t *restrict x_rows,
                           const size_t *restrict y_rows, size_t count, size_t columns, float *restrict products,

@@ -2,11 +2,7 @@
 
 #include <math.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 #define LANES LYCO_SYSTEM_LANES
 

@@ -1,10 +1,5 @@
 #include "CKernels.h"
-
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONED
-#endif
+#include "clones.h"
 
 // One row of B or C. Elements are only known to be aligned as floats.
 typedef float row __attribute__((vector_size(LYCO_THIN_COLUMNS * sizeof(float)), aligned(4)));
@@ -12,9 +7,6 @@ typedef float row __attribute__((vector_size(LYCO_THIN_COLUMNS * sizeof(float)),
 // As many rows of C as the 16 vector registers of AVX2 hold, with room for a row of B: each
 // element of A loaded is then used for a whole row, and each row of B for six.
 #define TILE 6
-
-// A helper must be inlined to be compiled for the level of the clone that it is called from.
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE void add_rows(const float *restrict a, size_t row_stride, size_t column_stride,
                      const float *restrict b, float *restrict c, size_t depth, const int rows) {

@@ -26,7 +26,8 @@ package struct LentLayers {
     local?.layers[place(component, path)]
   }
 
-  private static func place(_ component: String, _ path: String) -> String {
+  /// Of a layer, or of a module of a checkpoint.
+  package static func place(_ component: String, _ path: String) -> String {
     "\(component)/\(path)"
   }
 }

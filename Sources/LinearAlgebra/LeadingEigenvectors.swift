@@ -16,7 +16,7 @@ extension Tensor {
   /// - Throws: `LinearAlgebraError.notConverged`, `.notFinite`
   package static func leadingEigenvectors(
     _ count: Int, of order: Int, near start: Tensor? = nil, energy: Double,
-    method: SVDMethod = .auto, seed: UInt64 = 0, tolerance: Double = 6e-4,
+    method: SVDMethod = .auto, seed: UInt64 = 0, tolerance: Double = SketchTolerance.usual,
     times product: (Tensor) -> Tensor
   ) throws(LinearAlgebraError) -> Tensor {
     precondition(count <= order, "\(count) eigenvectors of \(order)")

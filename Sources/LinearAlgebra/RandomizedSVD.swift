@@ -29,7 +29,7 @@ extension PanelMatrix {
   /// - Precondition: the matrix is finite and not zero; `energy` is the square of its norm.
   func randomizedSVD(
     _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD? = nil, further: Int = 0,
-    tolerance: Double = 6e-4
+    tolerance: Double = SketchTolerance.usual
   ) -> SVD? {
     let start = near.map { shape.rows <= shape.columns ? $0.u.transposed() : $0.vt }
     let known = start?.shape.rows ?? 0

@@ -7,7 +7,7 @@ struct SketchProgress {
   /// Squared singular values within the basis, after each of the last three blocks.
   private var squares: [[Double]] = []
 
-  init(blocks: Int, tolerance: Double = 6e-4) {
+  init(blocks: Int, tolerance: Double = SketchTolerance.usual) {
     (self.blocks, self.tolerance) = (blocks, tolerance)
   }
 

@@ -28,7 +28,7 @@ extension Tensor {
   /// - Throws: `LinearAlgebraError.notFinite`, `.tooLarge`, `.notConverged`
   package func truncatedSVD(
     rank: Int, method: SVDMethod = .auto, seed: UInt64 = 0, energy: Double? = nil,
-    near: SVD? = nil, tolerance: Double = 6e-4
+    near: SVD? = nil, tolerance: Double = SketchTolerance.usual
   ) throws(LinearAlgebraError) -> SVD {
     precondition(rank >= 0, "rank \(rank)")
     return try truncatedSVD(
@@ -72,7 +72,7 @@ extension Tensor {
 
   private func truncatedSVD(
     _ goal: TruncationGoal, _ method: SVDMethod, _ seed: UInt64, _ known: Double?,
-    _ near: SVD? = nil, further: Int = 0, tolerance: Double = 6e-4
+    _ near: SVD? = nil, further: Int = 0, tolerance: Double = SketchTolerance.usual
   ) throws(LinearAlgebraError) -> SVD {
     let energy = try checkedEnergy(for: .truncatedSVD, known: known)
     if goal.rank(squares: [], energy: energy) == 0 { return emptySVD }

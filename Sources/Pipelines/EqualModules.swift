@@ -46,11 +46,12 @@ package struct EqualModules: Sendable {
   package func lending<Result>(
     _ layers: [Layer], _ read: () throws -> Result
   ) rethrows -> Result {
-    try LentLayers(layers.filter { places.contains("\($0.component)/\($0.path)") }).lending(read)
+    try LentLayers(layers.filter { places.contains(LentLayers.place($0.component, $0.path)) })
+      .lending(read)
   }
 
   private static func place(of module: FamilyModule) -> String {
-    "\(module.component)/\(module.path)"
+    LentLayers.place(module.component, module.path)
   }
 
   private static func texts(of model: BaseModel) -> [FamilyModule] {

@@ -54,7 +54,7 @@ def jobs(bindir, work, folder):
     yield "convert", "svd of two SDXL", [bindir / "lyco-convert", rank128, rank64, "--combine", "svd", "-o", output], 2
 
 
-def median(bindir, command, runs, folder, accepted):
+def median(command, runs, folder, accepted):
     found = []
     for _ in range(runs):
         (folder / "output.safetensors").unlink(missing_ok=True)
@@ -100,7 +100,7 @@ def measured(options):
             if group in groups or (name == "extract lora, rank 32" and NEEDS_ADAPTER & groups):
                 # A refusal, and a catalogue with a file that is cut short.
                 accepted = {1, 2, 66} if name in ("refusal", "inspect 300 adapters") else {0}
-                told(name, median(options.bindir, command, runs, folder, accepted))
+                told(name, median(command, runs, folder, accepted))
         if "train" in groups:
             for precision in ["f32", "bf16"]:
                 with tempfile.TemporaryDirectory(dir=options.workdir) as own:
@@ -122,13 +122,13 @@ def compared(now, then):
     both = [name for name in now if name in then]
     if not both:
         return []
-    machine = {kind: statistics.median(now[name][kind] / then[name][kind] for name in both
+    usual = {kind: statistics.median(now[name][kind] / then[name][kind] for name in both
                                        if then[name].get(kind) and now[name].get(kind))
                for kind in ("seconds", "processors") if any(then[name].get(kind) for name in both)}
-    print(f"\nThe median job takes {machine['seconds']:.2f} times as long as in the committed figures.")
+    print(f"\nThe median job takes {usual['seconds']:.2f} times as long as in the committed figures.")
     slower = []
     for name in both:
-        ratios = [now[name][kind] / then[name][kind] / machine[kind] for kind in machine
+        ratios = [now[name][kind] / then[name][kind] / usual[kind] for kind in usual
                   if then[name].get(kind) and now[name].get(kind)]
         if min(ratios) > SLOWER:
             slower.append(f"{name}: {shown(now[name]['seconds'])}, was {shown(then[name]['seconds'])}; "

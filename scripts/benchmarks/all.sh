@@ -19,10 +19,8 @@ python="${PYTHON:-python3}"
 benchmarks="$root/scripts/benchmarks"
 # shellcheck source=prepare-benchmark.sh
 source "$benchmarks/prepare-benchmark.sh"
-for rank in 128 64; do
-  [[ -e "$work/sdxl-rank$rank.safetensors" ]] || "$python" "$benchmarks/make-lora.py" \
-    "$root/Fixtures/families/sdxl.sgm.txt" "$work/sdxl-rank$rank.safetensors" --rank "$rank" >&2
-done
+# shellcheck source=prepare-loras.sh
+source "$benchmarks/prepare-loras.sh"
 if [[ ! -e "$work/catalogue/complete" ]]; then
   rm -rf "$work/catalogue"
   "$python" "$benchmarks/make-adapter-folder.py" "$root/Fixtures/families/sdxl.sgm.txt" "$work/catalogue" >&2

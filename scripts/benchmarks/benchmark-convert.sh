@@ -15,10 +15,8 @@ python="${PYTHON:-python3}"
 
 # shellcheck source=prepare-tools.sh
 source "$root/scripts/benchmarks/prepare-tools.sh"
-for rank in 128 64; do
-  [[ -e "$work/sdxl-rank$rank.safetensors" ]] || "$python" "$root/scripts/benchmarks/make-lora.py" \
-    "$root/Fixtures/families/sdxl.sgm.txt" "$work/sdxl-rank$rank.safetensors" --rank "$rank" >&2
-done
+# shellcheck source=prepare-loras.sh
+source "$root/scripts/benchmarks/prepare-loras.sh"
 lora="$work/sdxl-rank128.safetensors"
 other="$work/sdxl-rank64.safetensors"
 hyperfine --warmup 1 --runs "${RUNS:-5}" \

@@ -19,7 +19,6 @@ Needs torch, diffusers, transformers, lycoris-lora, safetensors; says so and exi
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import logging
 import pathlib
@@ -30,6 +29,7 @@ import tempfile
 import warnings
 
 import judging
+from fashion import BAG, NONE, PAIR, TOKEN, count_bags, load_evaluation, load_judge
 
 try:
     import torch
@@ -41,10 +41,9 @@ except ImportError as missing:
     judging.skip(missing)
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "Fixtures"
-TINY, PAIR = FIXTURES / "training" / "tiny", FIXTURES / "real" / "fashion-ddpm"
+TINY = FIXTURES / "training" / "tiny"
 GAP = 0.05  # of the fine-tune's gain, that a distilled adapter may be away
 ENOUGH = 92  # bags of 100
-TOKEN, BAG, NONE = "tok.weight", 8, 10
 CHANNELS, WIDTH, VOCABULARY = 32, 16, 49408
 
 
@@ -157,24 +156,9 @@ def write_pipeline(folder, weights, tokens, configuration):
         "beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear", "prediction_type": "epsilon"}))
 
 
-def count_bags(evaluation, judge, weights, seeds):
-    model = evaluation.Model()
-    model.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
-    model.eval()
-    found = []
-    for seed in range(seeds):
-        drawn = evaluation.sample(model, torch.full((100,), BAG), seed=seed)
-        with torch.no_grad():
-            found.append(int((judge(drawn).argmax(1) == BAG).sum()))
-    return found
-
-
 def judge_fashion(work, options):
-    spec = importlib.util.spec_from_file_location("evaluate", PAIR / "evaluate.py")
-    evaluation = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(evaluation)
-    judge = evaluation.Judge()
-    judge.load_state_dict(load_file(PAIR / "judge.safetensors"))
+    evaluation = load_evaluation()
+    judge = load_judge(evaluation)
     base, tuned = load_file(PAIR / "base.safetensors"), load_file(PAIR / "tuned.safetensors")
     for name, weights in [("base", base), ("tuned", tuned)]:
         write_pipeline(work.folder / name, weights, tuned[TOKEN], evaluation.CONFIG)

@@ -15,25 +15,16 @@ with 0 where they are missing.
 """
 
 import argparse
-import importlib.util
 import pathlib
 import subprocess
 import sys
 import tempfile
 
 import judging
+from fashion import BAG, NONE, PAIR, TOKEN, count_bags, load_evaluation, load_judge
 
-PAIR = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "real" / "fashion-ddpm"
-TOKEN, BAG, NONE = "tok.weight", 8, 10
 LIMIT = 25  # of the noise's power over the picture's, beyond which steps count alike
 GAIN = 8  # bags of 100 that the weighed extraction must have more
-
-
-def load_evaluation():
-    spec = importlib.util.spec_from_file_location("evaluate", PAIR / "evaluate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def watch(model, takes_gradients):
@@ -116,21 +107,6 @@ def run(*command):
         sys.exit(f"judge-outputs.py: {' '.join(words)}\n{result.stderr.strip()}")
 
 
-def bags(evaluation, judge, weights, seeds):
-    """Bags of 100 for each seed."""
-    import torch
-
-    model = evaluation.Model()
-    model.load_state_dict(weights)
-    model.eval()
-    found = []
-    for seed in range(seeds):
-        drawn = evaluation.sample(model, torch.full((100,), BAG), seed=seed)
-        with torch.no_grad():
-            found.append(int((judge(drawn).argmax(1) == BAG).sum()))
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("bindir", type=pathlib.Path)
@@ -146,8 +122,7 @@ def main():
     except ImportError as missing:
         judging.skip(missing)
     base, tuned = load_file(PAIR / "base.safetensors"), load_file(PAIR / "tuned.safetensors")
-    judge = evaluation.Judge()
-    judge.load_state_dict(load_file(PAIR / "judge.safetensors"))
+    judge = load_judge(evaluation)
     faults = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -164,9 +139,8 @@ def main():
                     "--exclude_patterns", "tok", *more)
                 run(options.bindir / "lyco-merge", PAIR / "base.safetensors", adapter, "--ratio", 1,
                     "-o", merged)
-                weights = {key: tensor.float() for key, tensor in load_file(merged).items()}
-                weights[TOKEN] = tuned[TOKEN].float()
-                found = bags(evaluation, judge, weights, options.seeds)
+                weights = load_file(merged) | {TOKEN: tuned[TOKEN]}
+                found = count_bags(evaluation, judge, weights, options.seeds)
                 means.append(sum(found) / len(found))
                 print(f"| {rank} | {words} | {adapter.stat().st_size} | {' '.join(map(str, found))} "
                       f"| {means[-1]:.1f} |", flush=True)

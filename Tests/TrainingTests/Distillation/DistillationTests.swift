@@ -25,6 +25,21 @@ import Testing
     return run
   }
 
+  /// Two steps as `part`, and two more that go on from its state as `rest`.
+  private func runInParts(
+    _ run: inout SmallRun, between change: (inout SmallRun) -> Void = { _ in }
+  ) throws -> TrainingReport {
+    run.configuration.output.name = "part"
+    run.configuration.run.steps = 2
+    run.configuration.output.savesStateAtEnd = true
+    _ = try run.run()
+    run.configuration.run.resumed = run.folder.appending("part-state")
+    run.configuration.run.steps = 4
+    run.configuration.output.name = "rest"
+    change(&run)
+    return try run.run()
+  }
+
   /// No difference, no gradient: what began as no change is none to the bit.
   @Test(arguments: [SmallPipeline.sd1, .sd2, .sdxl])
   func theBaseItselfTeachesNothing(pipeline: SmallPipeline) throws {
@@ -99,14 +114,7 @@ import Testing
     run.configuration.run.threads = 2
     _ = try run.run()
     #expect(try run.adapter("one") == run.adapter("two"))
-    run.configuration.output.name = "part"
-    run.configuration.run.steps = 2
-    run.configuration.output.savesStateAtEnd = true
-    _ = try run.run()
-    run.configuration.run.resumed = run.folder.appending("part-state")
-    run.configuration.run.steps = 4
-    run.configuration.output.name = "rest"
-    let rest = try run.run()
+    let rest = try runInParts(&run)
     #expect(try run.adapter("one") == run.adapter("rest"))
     #expect(rest.loss == whole.loss)
     run.configuration.run.resumed = nil
@@ -138,15 +146,7 @@ import Testing
       Set(plan.images.examples.map(\.bucket)) == [Resolution(64, 64), Resolution(64, 128)])
     let whole = try plan.train(observer: TrainingObserver())
     #expect(whole.loss > 0 && whole.validationLoss?.isFinite == true)
-    run.configuration.output.name = "part"
-    run.configuration.run.steps = 2
-    run.configuration.output.savesStateAtEnd = true
-    _ = try run.run()
-    run.configuration.run.resumed = run.folder.appending("part-state")
-    run.configuration.run.steps = 4
-    run.configuration.output.name = "rest"
-    run.configuration.run.threads = 2
-    _ = try run.run()
+    _ = try runInParts(&run) { $0.configuration.run.threads = 2 }
     #expect(try run.adapter("drawn") == run.adapter("rest"))
   }
 

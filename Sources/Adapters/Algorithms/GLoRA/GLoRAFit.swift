@@ -56,7 +56,8 @@ struct GLoRAFit: Sendable {
 
     /// What sketches may leave to be gained: more at the start of a large problem, where sweeps make it good.
     private func tolerance(_ isNear: Bool) -> Double {
-      isNear || target.count <= GLoRA.largeCount ? 6e-4 : 2e-2
+      isNear || target.count <= GLoRA.largeCount
+        ? SketchTolerance.usual : SketchTolerance.rough
     }
 
     /// A matrix with channels last as `[out, kernel · in]`.

@@ -103,8 +103,8 @@ extension HadamardFit {
     }
     self.init(
       target, energy: energy,
-      from: try signed.balancedProduct(rank: rank, energy: nil, settings, tolerance: 2e-2),
-      try magnitude.balancedProduct(rank: rank, energy: nil, settings, tolerance: 2e-2),
+      from: try signed.balancedProduct(rank: rank, energy: nil, settings, SketchTolerance.rough),
+      try magnitude.balancedProduct(rank: rank, energy: nil, settings, SketchTolerance.rough),
       start: .roots)
     begin()
   }
@@ -113,7 +113,8 @@ extension HadamardFit {
 extension Tensor {
   /// The truncated SVD with the singular values shared out evenly.
   fileprivate func balancedProduct(
-    rank: Int, energy: Double?, _ settings: FactorizationSettings, tolerance: Double = 6e-4
+    rank: Int, energy: Double?, _ settings: FactorizationSettings,
+    _ tolerance: Double = SketchTolerance.usual
   ) throws(LinearAlgebraError) -> HadamardFit.Product {
     let svd = try truncatedSVD(
       rank: rank, method: settings.method, seed: settings.seed, energy: energy,
