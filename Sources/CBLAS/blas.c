@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "CPlatform.h"
+#include "kernels.h"
 
 static lyco_blas_calls calls;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -18,6 +19,7 @@ static void load(void) {
 #define LOAD_LAPACK(name) *(void **)&calls.name = lyco_symbol(#name, &lapack, "liblapacke.so.3", "liblapacke");
   LYCO_BLAS_CALLS(LOAD_BLAS)
   LYCO_LAPACK_CALLS(LOAD_LAPACK)
+  lyco_blas_choose_kernels(calls.openblas_get_corename);
   pthread_mutex_lock(&mutex);
   is_loaded = 1;
   if (threads > 0) calls.openblas_set_num_threads(threads);

@@ -68,7 +68,7 @@ static void differentiate_block(const struct attention *work, const struct segme
     differentiate(part->scores, part->gradients, count, rows, e->scale, seen, logs, means);
     const unit *g = (const unit *)part->gradients;
     size_t g_stride = KEYS;
-    if (kernel->pair > 1) {
+    if (!reads_plain(kernel)) {
       kernel->pack_rows(part->gradients, KEYS, rows, count, part->g_rows);
       g = part->g_rows;
       g_stride = units(kernel, count);
@@ -78,17 +78,18 @@ static void differentiate_block(const struct attention *work, const struct segme
                      width, 1);
     if (!part->dk) continue;
     const unit *p_columns = (const unit *)part->scores, *g_columns = (const unit *)part->gradients;
-    size_t columns_stride = KEYS;
-    if (kernel->pair > 1) {
+    size_t row_stride = 1, unit_stride = KEYS;
+    const size_t row_units = units(kernel, rows);
+    if (!reads_plain(kernel)) {
       kernel->pack_columns(part->scores, KEYS, rows, count, part->p_columns);
       kernel->pack_columns(part->gradients, KEYS, rows, count, part->g_columns);
       p_columns = part->p_columns, g_columns = part->g_columns;
-      columns_stride = count;
+      unit_stride = count;
+      if (kernel->turns_columns) row_stride = row_units, unit_stride = 1;
     }
-    const size_t row_units = units(kernel, rows);
-    kernel->multiply(p_columns, 1, columns_stride, part->dy_deep, LANES * row_units, row_units,
+    kernel->multiply(p_columns, row_stride, unit_stride, part->dy_deep, LANES * row_units, row_units,
                      part->dv + key * width, width, count, width, 1);
-    kernel->multiply(g_columns, 1, columns_stride, part->q_deep, LANES * row_units, row_units,
+    kernel->multiply(g_columns, row_stride, unit_stride, part->q_deep, LANES * row_units, row_units,
                      part->dk + key * width, width, count, width, 1);
   }
 }

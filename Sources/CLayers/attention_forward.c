@@ -87,7 +87,7 @@ static CLONED void attend(const struct attention *work, size_t head, size_t quer
                  width);
     const unit *p = (const unit *)scores;
     size_t p_stride = KEYS;
-    if (kernel->pair > 1) {
+    if (!reads_plain(kernel)) {
       kernel->pack_rows(scores, KEYS, rows, count, probabilities);
       p = probabilities;
       p_stride = units(kernel, count);

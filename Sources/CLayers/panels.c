@@ -56,15 +56,19 @@ static void pack_transposed(const float *x, size_t stride, size_t columns, size_
   }
 }
 
-static const panel_kernel narrow = {1, multiply, pack_rows, pack_rows, pack_depth, pack_transposed};
+static size_t same(size_t count) { return count; }
+
+static const panel_kernel narrow = {same, multiply, pack_rows, pack_rows, 0, pack_depth, pack_transposed};
 #if defined(__x86_64__) && defined(__linux__)
-static const panel_kernel wide = {1,         multiply_wide, pack_rows,
-                                  pack_rows, pack_depth,    pack_transposed};
+static const panel_kernel wide = {same, multiply_wide, pack_rows, pack_rows, 0, pack_depth, pack_transposed};
 #endif
 
 const panel_kernel *lyco_panel_kernel(lyco_compute compute) {
-  const panel_kernel *kernel = compute == LYCO_BF16 ? lyco_panel_kernel_bf16() : NULL;
-  if (kernel) return kernel;
+  if (compute == LYCO_BF16) {
+    const panel_kernel *tiles = lyco_panel_kernel_tiles();
+    const panel_kernel *kernel = tiles ? tiles : lyco_panel_kernel_vectors();
+    if (kernel) return kernel;
+  }
 #if defined(__x86_64__) && defined(__linux__)
   if (__builtin_cpu_supports("x86-64-v4")) return &wide;
 #endif

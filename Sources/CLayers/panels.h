@@ -11,8 +11,8 @@
 typedef uint32_t unit;
 
 typedef struct {
-  // Numbers in a unit.
-  size_t pair;
+  // How many units hold so many numbers along the depth.
+  size_t (*units)(size_t count);
   // C `[rows, columns]` (+)= A·B over `depth` units. A's unit (i, k) is a[i·row_stride + k·unit_stride]; B is
   // in panels `[columns / 16][depth][16]`, `panel` units apart; columns is a multiple of 16.
   void (*multiply)(const unit *a, size_t row_stride, size_t unit_stride, const unit *b, size_t panel,
@@ -20,8 +20,10 @@ typedef struct {
                    int accumulates);
   // x `[rows, width]` as an A of that shape: units `[rows][units(width)]`.
   void (*pack_rows)(const float *x, size_t stride, size_t rows, size_t width, unit *target);
-  // x `[rows, width]` as an A of shape `[width, rows]`: units `[units(rows)][width]`.
+  // x `[rows, width]` as an A of shape `[width, rows]`: units `[units(rows)][width]`, or `[width][units(rows)]`
+  // where it turns them.
   void (*pack_columns)(const float *x, size_t stride, size_t rows, size_t width, unit *target);
+  int turns_columns;
   // x `[depth, width]` as a B of that shape: panels `[ceil(width / 16)][units(depth)][16]`.
   void (*pack_depth)(const float *x, size_t stride, size_t depth, size_t width, unit *target);
   // x `[columns, depth]` as a B of shape `[depth, columns]`: panels
@@ -31,11 +33,14 @@ typedef struct {
 
 /// The functions for a format; those of f32 where the processor does not multiply bf16.
 const panel_kernel *lyco_panel_kernel(lyco_compute compute);
-const panel_kernel *lyco_panel_kernel_bf16(void);
+// By the vectors of AVX-512, and by the tiles of AMX; NULL where the processor, or the system, has none.
+const panel_kernel *lyco_panel_kernel_vectors(void);
+const panel_kernel *lyco_panel_kernel_tiles(void);
 
-static inline size_t units(const panel_kernel *kernel, size_t count) {
-  return (count + kernel->pair - 1) / kernel->pair;
-}
+static inline size_t units(const panel_kernel *kernel, size_t count) { return kernel->units(count); }
+
+// Whether numbers are read as they are, without being packed.
+static inline int reads_plain(const panel_kernel *kernel) { return kernel->units(2) == 2; }
 
 // Up to a whole number of panels.
 static inline size_t padded(size_t columns) { return (columns + 15) / 16 * 16; }

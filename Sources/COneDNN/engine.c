@@ -28,14 +28,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 void lyco_hold_engine(void) { pthread_mutex_lock(&mutex); }
 void lyco_release_engine(void) { pthread_mutex_unlock(&mutex); }
 
-int lyco_has_bf16(void) {
-  switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_avx512_core_bf16:
-#ifdef dnnl_cpu_isa_avx512_core_amx
-    case dnnl_cpu_isa_avx512_core_amx:
-#endif
-      return 1;
-    default:
-      return dnnl_get_effective_cpu_isa() > dnnl_cpu_isa_avx512_core_bf16;
-  }
-}
+// A set of instructions has the bits of all that it includes.
+static int has(int isa) { return ((int)dnnl_get_effective_cpu_isa() & isa) == isa; }
+
+int lyco_has_bf16(void) { return has(dnnl_cpu_isa_avx512_core_bf16); }
+int lyco_has_tiles(void) { return has(dnnl_cpu_isa_avx512_core_amx); }

@@ -6,13 +6,14 @@
 
 enum { KIND_MATMUL = 1 };
 
-static dnnl_status_t prepare(const lyco_primitive_key *key, int a_transposed, int b_transposed,
-                             lyco_prepared **prepared) {
+// Rows of a factor lie a_width or b_width numbers apart.
+static dnnl_status_t prepare(const lyco_primitive_key *key, int a_transposed, dnnl_dim_t a_width,
+                             int b_transposed, dnnl_dim_t b_width, lyco_prepared **prepared) {
   const dnnl_dim_t m = key->extents[0], n = key->extents[1], k = key->extents[2];
   dnnl_dim_t source_extents[] = {m, k}, weight_extents[] = {k, n}, target_extents[] = {m, n};
   dnnl_dim_t bias_extents[] = {1, n};
-  dnnl_dim_t source_strides[] = {a_transposed ? 1 : k, a_transposed ? m : 1};
-  dnnl_dim_t weight_strides[] = {b_transposed ? 1 : n, b_transposed ? k : 1};
+  dnnl_dim_t source_strides[] = {a_transposed ? 1 : a_width, a_transposed ? a_width : 1};
+  dnnl_dim_t weight_strides[] = {b_transposed ? 1 : b_width, b_transposed ? b_width : 1};
   dnnl_dim_t target_strides[] = {n, 1};
   dnnl_memory_desc_t source, weight, target, bias;
   dnnl_status_t status =
@@ -48,23 +49,58 @@ static dnnl_status_t prepare(const lyco_primitive_key *key, int a_transposed, in
   return lyco_keep_primitive(key, description, key->has_bias ? 4 : 3, names, prepared);
 }
 
-// One product; types say how the factors are stored.
-static dnnl_status_t multiply(size_t m, size_t n, size_t k, dnnl_data_type_t type, const void *a,
-                              int a_transposed, const void *b, int b_transposed,
-                              const float *bias, float *c, int accumulates) {
+// One part of the depth of a product; types say how the factors are stored.
+static dnnl_status_t multiply_part(size_t m, size_t n, size_t k, dnnl_data_type_t type,
+                                   const void *a, int a_transposed, size_t a_width, const void *b,
+                                   int b_transposed, size_t b_width, const float *bias, float *c,
+                                   int accumulates) {
+  // How far apart rows lie of which there is one has oneDNN take another algorithm.
+  if (m == 1) a_transposed = 0, a_width = k;
+  if (n == 1) b_transposed = 0, b_width = 1;
+  const dnnl_dim_t widths[] = {(dnnl_dim_t)a_width, (dnnl_dim_t)b_width};
   lyco_primitive_key key = {
       .kind = KIND_MATMUL,
       .first_type = type,
       .second_type = type,
       .has_bias = bias != NULL,
       .accumulates = accumulates,
-      .extents = {(dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, a_transposed, b_transposed}};
+      .extents = {(dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, a_transposed, b_transposed,
+                  widths[0], widths[1]}};
   lyco_prepared *prepared = lyco_find_primitive(&key);
   dnnl_status_t status = dnnl_success;
-  if (!prepared) status = prepare(&key, a_transposed, b_transposed, &prepared);
+  if (!prepared) status = prepare(&key, a_transposed, widths[0], b_transposed, widths[1], &prepared);
   if (status != dnnl_success) return status;
   void *values[] = {(void *)(uintptr_t)a, (void *)(uintptr_t)b, c, (void *)(uintptr_t)bias};
   return lyco_run(prepared, values);
+}
+
+// With the tiles of AMX oneDNN cuts the depth where threads have much to hold in their caches, and so by how many there
+// are. Of this depth it makes one part with any number: then what is cut here, and in which order it is summed, depends on
+// the extents alone.
+#define TILE_DEPTH ((size_t)640)
+// To a whole number of tiles.
+#define TILE_STEP ((size_t)32)
+
+static size_t depth_at_once(size_t k, dnnl_data_type_t type) {
+  if (type != dnnl_bf16 || k <= TILE_DEPTH || !lyco_has_tiles()) return k;
+  const size_t parts = (k + TILE_DEPTH - 1) / TILE_DEPTH;
+  return ((k + parts - 1) / parts + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
+}
+
+// One product.
+static dnnl_status_t multiply(size_t m, size_t n, size_t k, dnnl_data_type_t type, const void *a,
+                              int a_transposed, const void *b, int b_transposed,
+                              const float *bias, float *c, int accumulates) {
+  const size_t depth = depth_at_once(k, type), size = type == dnnl_bf16 ? 2 : 4;
+  const size_t a_width = a_transposed ? m : k, b_width = b_transposed ? k : n;
+  dnnl_status_t status = dnnl_success;
+  for (size_t first = 0; status == dnnl_success && first < k; first += depth)
+    status = multiply_part(
+        m, n, k - first < depth ? k - first : depth, type,
+        (const char *)a + size * first * (a_transposed ? a_width : 1), a_transposed, a_width,
+        (const char *)b + size * first * (b_transposed ? 1 : b_width), b_transposed, b_width,
+        first == 0 ? bias : NULL, c, accumulates || first > 0);
+  return status;
 }
 
 // A factor narrowed for one product.

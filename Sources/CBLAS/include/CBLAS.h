@@ -8,6 +8,7 @@
    have thousands of symbols and start threads, which would take a third of the time of a tool that computes nothing. */
 
 #define LYCO_BLAS_CALLS(CALL)    \
+  CALL(openblas_get_corename)    \
   CALL(openblas_set_num_threads) \
   CALL(cblas_dgemm)              \
   CALL(cblas_dsdot)              \
