@@ -218,7 +218,9 @@ let package = Package(
       name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "LinearAlgebraTests",
-      dependencies: ["LinearAlgebra", "CBLAS", "CKernels", "Tensors", "TestSupport", systemPackage],
+      dependencies: [
+        "LinearAlgebra", "CBLAS", "CKernels", "Tensors", "TestSupport", systemPackage,
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "MachineTests", dependencies: ["Machine", "TestSupport", systemPackage],
