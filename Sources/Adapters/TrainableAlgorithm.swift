@@ -64,9 +64,12 @@ package protocol TrainableAlgorithm: Sendable {
   static func storedAlpha(of first: Factors<Tensor>, _ settings: AdapterSettings) -> Float?
 
   /// Takes over the form that a module of a file has, its rank and alpha aside where they scale it.
-  /// - Parameter value: the tensor of a suffix, where shapes do not tell all.
+  /// - Parameters:
+  ///   - value: the tensor of a suffix, where shapes do not tell all.
+  ///   - weight: shape of the one that the module changes.
   static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings)
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings)
 
   /// Factors as LyCORIS' training stores them for a weight of shape `base`.
   static func stored(_ factors: [String: Tensor], for base: Shape) -> [String: Tensor]
@@ -138,7 +141,8 @@ extension TrainableAlgorithm {
   }
 
   package static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings
   ) {}
 
   /// Whether ΔW does not depend on W.

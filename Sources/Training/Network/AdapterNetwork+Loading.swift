@@ -104,6 +104,10 @@ extension TrainedFactors {
       }
       stored = divided
     }
-    for (suffix, parameter) in parameters { try set(parameter, suffix, to: stored[suffix]) }
+    for (suffix, parameter) in parameters {
+      // Of a normalization layer files leave out what did not change: its weight, or its bias.
+      let unchanged = algorithm.isOfNorms ? Tensor(zeros: parameter.value.shape) : nil
+      try set(parameter, suffix, to: stored[suffix] ?? unchanged)
+    }
   }
 }

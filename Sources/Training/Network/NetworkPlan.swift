@@ -153,7 +153,8 @@ package struct NetworkPlan {
       PlannedModule(
         module: module,
         options: try settings.options.taken(
-          from: found, named: module.adapterName, fixed: settings.module.followsKohya),
+          from: found, named: module.adapterName, of: module.shape,
+          fixed: settings.module.followsKohya),
         dropsAsKohya: settings.module.followsKohya && module.kind != .norm,
         rateWeight: block.flatMap { weights?[$0] } ?? 1, block: block,
         rateRule: settings.layers?.rates?.place(of: module.adapterName)))

@@ -36,10 +36,12 @@ package struct StoredModules {
 
 extension ModuleOptions {
   /// The options with algorithm, rank, alpha and form of a module of a file.
-  /// - Parameter fixed: whether the trainer's module knows no other algorithm.
+  /// - Parameters:
+  ///   - weight: shape of the one that the module changes.
+  ///   - fixed: whether the trainer's module knows no other algorithm.
   /// - Throws: `NetworkError.fileAlgorithm`
   func taken(
-    from module: AdapterModule, named name: String, fixed: Bool
+    from module: AdapterModule, named name: String, of weight: Shape, fixed: Bool
   ) throws(NetworkError) -> ModuleOptions {
     var options = self
     if algorithm.formula != module.algorithm {
@@ -57,7 +59,8 @@ extension ModuleOptions {
       options.rank = rank
       options.alpha = module.alpha ?? Float(rank)
     }
-    options.algorithm.adopt(shapes, { module.views[$0]?.tensor() }, into: &options.form)
+    options.algorithm.adopt(
+      shapes, { module.views[$0]?.tensor() }, of: weight, into: &options.form)
     options.decomposesWeight = shapes[WeightDecomposition<Tensor>.suffix.name] != nil
     return options
   }

@@ -109,6 +109,43 @@ struct AdapterNetworkFileTests {
     #expect(error?.description.contains("expected loha, found lora") == true)
   }
 
+  /// LoKr's layout follows from the file and the weight, whatever is asked for. Of a first convolution with 4 inputs the
+  /// even layout is 2 × 2, which no other factor gives.
+  @Test(
+    arguments: [[320, 4, 3, 3], [16, 4, 3, 3], [640, 320], [320, 768], [2560, 1280]] as [Shape],
+    [(-1, false), (2, false), (8, false), (-1, true), (8, true)] as [(Int, Bool)])
+  func layoutsAreThoseOfAFile(weight: Shape, made: (Int, Bool)) {
+    var settings = AdapterSettings(rank: 4)
+    (settings.factor, settings.isUnbalanced) = made
+    let shapes = LoKr.initialShapes(for: weight, settings)
+    for asked in [(-1, false), (4, false), (8, false), (8, true)] {
+      (settings.factor, settings.isUnbalanced) = asked
+      LoKr.adopt(shapes, { _ in nil }, of: weight, into: &settings)
+      #expect(LoKr.initialShapes(for: weight, settings) == shapes, "asked for \(asked)")
+    }
+  }
+
+  /// What did not change of a normalization layer is not in an extracted file.
+  @Test(arguments: [Norm.difference, Norm.biasDifference])
+  func halvesOfNormsCount(missing: String) throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("adapter.safetensors")
+    let layout = AdapterNetworkTests.layout
+    let network = try AdapterNetworkTests.network("train_norm=True")
+    let views = network.tensors(as: .f32).filter { !$0.name.hasSuffix(".\(missing)") }
+      .map { TensorView($0.name, $0.tensor, from: path) }
+    try AdapterWriter.write(views, metadata: [:], to: path)
+    let other = try AdapterNetworkTests.network("train_norm=True", seed: 5)
+    #expect(try other.load(AdapterFile(opening: path), layout: layout).isEmpty)
+    let (before, after) = (network.tensors(as: .f32), other.tensors(as: .f32))
+    for (a, b) in zip(before, after) {
+      let values = a.tensor.decoded()
+      let expected = a.name.hasSuffix(".\(missing)") ? Tensor(zeros: values.shape) : values
+      #expect(b.tensor.decoded() == expected, "\(a.name)")
+    }
+    #expect(before.contains { $0.name.hasSuffix(".\(missing)") })
+  }
+
   /// A file that does not fit is refused before there is a network.
   @Test(arguments: ["lora", "loha", "lokr", "glora", "diag-oft", "dylora", "tlora", "full"])
   func plansRefuseFilesThatDoNotFit(algorithm: String) throws {

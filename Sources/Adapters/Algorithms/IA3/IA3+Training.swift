@@ -8,7 +8,8 @@ extension IA3: TrainableAlgorithm {
   package static func parameterCount(for weight: Shape, rank: Int) -> Int { weight.rows }
 
   package static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings
   ) {
     settings.scalesInput = value(side)?.elements.first == 1
   }

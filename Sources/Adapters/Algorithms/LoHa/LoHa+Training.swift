@@ -12,7 +12,8 @@ extension LoHa: TrainableAlgorithm {
   package static func keptMatrices(for weight: Shape, rank: Int) -> Int { 3 }
 
   package static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings
   ) {
     settings.usesTucker = shapes[first.core] != nil
   }

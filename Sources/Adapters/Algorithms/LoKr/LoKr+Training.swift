@@ -19,15 +19,24 @@ extension LoKr: TrainableAlgorithm {
   }
 
   package static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings
   ) {
     settings.usesTucker = shapes[core] != nil
     settings.decomposesBoth = shapes[w1] == nil
     settings.usesFullMatrix = shapes[w1] != nil && shapes[w2] != nil
-    // Both extents of the outer factor are at most the factor, and the larger one is it as a rule.
-    let extents = [
-      (shapes[w1] ?? shapes[w1Left])?.rows, (shapes[w1] ?? shapes[w1Right])?.columns,
-    ]
-    settings.factor = extents.compactMap(\.self).max() ?? settings.factor
+    guard let rows = (shapes[w1] ?? shapes[w1Left])?.rows,
+      let columns = (shapes[w1] ?? shapes[w1Right])?.columns, rows > 0
+    else { return }
+    // The larger of the smaller parts is what was asked for as a rule; without a wish the division is the most even one.
+    let parts = max(min(rows, weight.rows / rows), columns)
+    let candidates = [settings.isUnbalanced, !settings.isUnbalanced].flatMap { isUnbalanced in
+      [settings.factor, parts, -1].map { (factor: $0, isUnbalanced: isUnbalanced) }
+    }
+    let found = candidates.first {
+      KroneckerLayout(for: weight, factor: $0.factor, isUnbalanced: $0.isUnbalanced).outer
+        == [rows, columns]
+    }
+    (settings.factor, settings.isUnbalanced) = found ?? (parts, settings.isUnbalanced)
   }
 }

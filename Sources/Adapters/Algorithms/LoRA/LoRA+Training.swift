@@ -6,7 +6,8 @@ extension LoRA: TrainableAlgorithm {
   package static let fasterFactor: String? = up
 
   package static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings
   ) {
     settings.usesTucker = shapes[mid] != nil
   }

@@ -25,7 +25,8 @@ extension TrainableRotation {
   }
 
   package static func adopt(
-    _ shapes: [String: Shape], _ value: (String) -> Tensor?, into settings: inout AdapterSettings
+    _ shapes: [String: Shape], _ value: (String) -> Tensor?, of weight: Shape,
+    into settings: inout AdapterSettings
   ) {
     if let extent = shapes[Rotation.blocks]?.dimensions.last { settings.rank = extent }
   }
