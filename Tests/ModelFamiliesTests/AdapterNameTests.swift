@@ -99,6 +99,18 @@ import Testing
     #expect(try shapes(one) == shapes(other))
   }
 
+  /// Smaller models of diffusers leave out the level without attention (BK-SDM-Tiny); this name is one of
+  /// Fixtures/real/fashion-ddpm/trained-lora-r4.safetensors.
+  @Test(arguments: ["sd1", "sd2"]) func innermostLevelMayHaveAttention(family: String) throws {
+    let key = "up_blocks.0.attentions.1.transformer_blocks.0.ff.net.2.weight"
+    let layout = try ModelLayout(
+      of: [(key, [64, 256]), ("up_blocks.0.resnets.0.conv1.weight", [64, 128, 3, 3])],
+      as: .named(family))
+    let module = try #require(layout.modules.first { $0.weight.key == key })
+    #expect(
+      module.adapterName == "lora_unet_up_blocks_0_attentions_1_transformer_blocks_0_ff_net_2")
+  }
+
   @Test func pathIsWhatFollowsThePrefix() throws {
     for (list, _, _) in KeyListTests.lists {
       for module in try KeyList(list).layout().modules {
