@@ -58,9 +58,12 @@ static void pack_transposed(const float *x, size_t stride, size_t columns, size_
 
 static size_t same(size_t count) { return count; }
 
-static const panel_kernel narrow = {same, multiply, pack_rows, pack_rows, 0, pack_depth, pack_transposed};
+#define PLAIN(product)                                                                       \
+  {.units = same, .multiply = product, .pack_rows = pack_rows, .pack_columns = pack_rows, \
+   .pack_depth = pack_depth, .pack_transposed = pack_transposed}
+static const panel_kernel narrow = PLAIN(multiply);
 #if defined(__x86_64__) && defined(__linux__)
-static const panel_kernel wide = {same, multiply_wide, pack_rows, pack_rows, 0, pack_depth, pack_transposed};
+static const panel_kernel wide = PLAIN(multiply_wide);
 #endif
 
 const panel_kernel *lyco_panel_kernel(lyco_compute compute) {

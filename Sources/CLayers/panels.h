@@ -11,7 +11,7 @@
 typedef uint32_t unit;
 
 typedef struct {
-  // How many units hold so many numbers along the depth.
+  // How many units hold so many numbers along the depth: no more than there are numbers, and no fewer than of less.
   size_t (*units)(size_t count);
   // C `[rows, columns]` (+)= A·B over `depth` units. A's unit (i, k) is a[i·row_stride + k·unit_stride]; B is
   // in panels `[columns / 16][depth][16]`, `panel` units apart; columns is a multiple of 16.
@@ -23,6 +23,7 @@ typedef struct {
   // x `[rows, width]` as an A of shape `[width, rows]`: units `[units(rows)][width]`, or `[width][units(rows)]`
   // where it turns them.
   void (*pack_columns)(const float *x, size_t stride, size_t rows, size_t width, unit *target);
+  // Whether pack_columns does: then multiply takes a unit_stride of 1 alone.
   int turns_columns;
   // x `[depth, width]` as a B of that shape: panels `[ceil(width / 16)][units(depth)][16]`.
   void (*pack_depth)(const float *x, size_t stride, size_t depth, size_t width, unit *target);

@@ -37,7 +37,8 @@ WITH_AMX static void configure(size_t step) {
 // What a tile of C holds is added last: what is there may be large beside it.
 WITH_AMX static void add(const float *sums, float *c, size_t c_stride) {
   for (size_t i = 0; i < SIDE; i++)
-    _mm512_storeu_ps(c + i * c_stride, _mm512_add_ps(_mm512_loadu_ps(c + i * c_stride), _mm512_load_ps(sums + i * SIDE)));
+    _mm512_storeu_ps(c + i * c_stride, _mm512_add_ps(_mm512_loadu_ps(c + i * c_stride),
+                                                     _mm512_load_ps(sums + i * SIDE)));
 }
 
 #define PUT(tile, target)                                        \
@@ -145,9 +146,12 @@ WITH_BF16 static void pack_columns(const float *x, size_t stride, size_t rows, s
       __m512i part[SIDE];
       for (size_t j = 0; j < SIDE; j++) {
         const size_t row = 2 * (k + j);
+        if (row >= rows) {
+          part[j] = _mm512_setzero_si512();
+          continue;
+        }
         const float *pair = x + row * stride + first;
-        part[j] = row < rows ? paired(pair, row + 1 < rows ? pair + stride : NULL, width - first)
-                             : _mm512_setzero_si512();
+        part[j] = paired(pair, row + 1 < rows ? pair + stride : NULL, width - first);
       }
       turn(part);
       for (size_t i = 0; i < SIDE && first + i < width; i++)
@@ -165,7 +169,9 @@ WITH_BF16 static void pack_transposed(const float *x, size_t stride, size_t colu
   pack_transposed_as(x, stride, columns, depth, units_of(depth), target);
 }
 
-static const panel_kernel kernel = {units_of, multiply, pack_rows, pack_columns, 1, pack_depth, pack_transposed};
+static const panel_kernel kernel = {.units = units_of, .multiply = multiply, .pack_rows = pack_rows,
+                                    .pack_columns = pack_columns, .turns_columns = 1,
+                                    .pack_depth = pack_depth, .pack_transposed = pack_transposed};
 
 static int is_permitted;
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -46,10 +46,12 @@ WITH_BF16 static void pack_transposed(const float *x, size_t stride, size_t colu
   pack_transposed_as(x, stride, columns, depth, pairs(depth), target);
 }
 
-static const panel_kernel kernel = {pairs, multiply, pack_rows, pack_columns, 0, pack_depth, pack_transposed};
+static const panel_kernel kernel = {.units = pairs, .multiply = multiply, .pack_rows = pack_rows,
+                                    .pack_columns = pack_columns, .pack_depth = pack_depth,
+                                    .pack_transposed = pack_transposed};
 
 const panel_kernel *lyco_panel_kernel_vectors(void) {
-  return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") ? &kernel : NULL;
+  return lyco_has_bf16() && __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") ? &kernel : NULL;
 }
 
 #else

@@ -54,9 +54,6 @@ static dnnl_status_t multiply_part(size_t m, size_t n, size_t k, dnnl_data_type_
                                    const void *a, int a_transposed, size_t a_width, const void *b,
                                    int b_transposed, size_t b_width, const float *bias, float *c,
                                    int accumulates) {
-  // How far apart rows lie of which there is one has oneDNN take another algorithm.
-  if (m == 1) a_transposed = 0, a_width = k;
-  if (n == 1) b_transposed = 0, b_width = 1;
   const dnnl_dim_t widths[] = {(dnnl_dim_t)a_width, (dnnl_dim_t)b_width};
   lyco_primitive_key key = {
       .kind = KIND_MATMUL,
@@ -74,17 +71,19 @@ static dnnl_status_t multiply_part(size_t m, size_t n, size_t k, dnnl_data_type_
   return lyco_run(prepared, values);
 }
 
-// With the tiles of AMX oneDNN cuts the depth where threads have much to hold in their caches, and so by how many there
-// are. Of this depth it makes one part with any number: then what is cut here, and in which order it is summed, depends on
-// the extents alone.
+// oneDNN (2.6.3) cuts a great depth by how many threads there are: with vectors from 2048 on, to share it out among threads that
+// would have nothing else to do; with the tiles of AMX where a thread's share is more than its cache holds, which up to 640
+// did not happen with 1 to 64 threads. What is cut here, and in which order it is summed, follows from the extents alone.
+#define VECTOR_DEPTH ((size_t)2016)
 #define TILE_DEPTH ((size_t)640)
-// To a whole number of tiles.
-#define TILE_STEP ((size_t)32)
+// To whole tiles.
+#define DEPTH_STEP ((size_t)32)
 
 static size_t depth_at_once(size_t k, dnnl_data_type_t type) {
-  if (type != dnnl_bf16 || k <= TILE_DEPTH || !lyco_has_tiles()) return k;
-  const size_t parts = (k + TILE_DEPTH - 1) / TILE_DEPTH;
-  return ((k + parts - 1) / parts + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
+  const size_t most = type == dnnl_bf16 && lyco_has_tiles() ? TILE_DEPTH : VECTOR_DEPTH;
+  if (k <= most) return k;
+  const size_t parts = (k + most - 1) / most;
+  return ((k + parts - 1) / parts + DEPTH_STEP - 1) / DEPTH_STEP * DEPTH_STEP;
 }
 
 // One product.
@@ -93,13 +92,18 @@ static dnnl_status_t multiply(size_t m, size_t n, size_t k, dnnl_data_type_t typ
                               const float *bias, float *c, int accumulates) {
   const size_t depth = depth_at_once(k, type), size = type == dnnl_bf16 ? 2 : 4;
   const size_t a_width = a_transposed ? m : k, b_width = b_transposed ? k : n;
+  // Of one row oneDNN does not need to know how far it is from the next, but chooses its algorithm by it.
+  const int is_row = depth < k && m == 1, is_column = depth < k && n == 1;
   dnnl_status_t status = dnnl_success;
-  for (size_t first = 0; status == dnnl_success && first < k; first += depth)
+  for (size_t first = 0; status == dnnl_success && first < k; first += depth) {
+    const size_t part = k - first < depth ? k - first : depth;
     status = multiply_part(
-        m, n, k - first < depth ? k - first : depth, type,
-        (const char *)a + size * first * (a_transposed ? a_width : 1), a_transposed, a_width,
-        (const char *)b + size * first * (b_transposed ? 1 : b_width), b_transposed, b_width,
-        first == 0 ? bias : NULL, c, accumulates || first > 0);
+        m, n, part, type, (const char *)a + size * first * (a_transposed ? a_width : 1),
+        is_row ? 0 : a_transposed, is_row ? part : a_width,
+        (const char *)b + size * first * (b_transposed ? 1 : b_width),
+        is_column ? 0 : b_transposed, is_column ? 1 : b_width, first == 0 ? bias : NULL, c,
+        accumulates || first > 0);
+  }
   return status;
 }
 

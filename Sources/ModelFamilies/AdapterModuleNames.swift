@@ -41,7 +41,8 @@ struct AdapterModuleNames {
     for name in ofAnySize ? [] : names {
       guard let (part, block) = name.block(in: parts), let most = part.counts.max(), block >= most
       else { continue }
-      return "'\(String(decoding: name, as: UTF8.self))' is beyond its \(most) blocks"
+      return
+        "'\(String(decoding: name, as: UTF8.self))' is beyond its \(most == 1 ? "one block" : "\(most) blocks")"
     }
     guard let needs = adapters.needs else { return nil }
     let needed = needs.map { Array($0.utf8) }
@@ -85,7 +86,8 @@ struct AdapterModuleNames {
     }.map { BlockPart(text: $0.key, bytes: Array($0.key.utf8), counts: $0.value) }
   }
 
-  /// Kinds of blocks that the adapter has from the first to the last of the family, and no more.
+  /// Kinds of blocks that the adapter has from the first to the last of the family, and no more. One block alone says
+  /// nothing.
   private func wholeBlocks(of definition: FamilyDefinition) -> [String] {
     let parts = blockParts(of: definition)
     var numbers: [String: Set<Int>] = [:]
@@ -95,7 +97,7 @@ struct AdapterModuleNames {
       }
     }
     return parts.filter { part in
-      guard let found = numbers[part.text], let last = found.max() else { return false }
+      guard let found = numbers[part.text], let last = found.max(), last > 0 else { return false }
       return found.count == last + 1 && part.counts.contains(found.count)
     }.map(\.text)
   }

@@ -100,6 +100,9 @@ struct LayerGradientTests {
   @Test(arguments: ComputeType.allCases) func attention(_ compute: ComputeType) {
     for (n, m, width, heads, isCausal) in [
       (3, 5, 8, 2, false), (70, 77, 24, 1, false), (70, 133, 6, 2, true), (5, 1100, 4, 1, false),
+      // Depths of tiles that are rounded up, and rows beside the last whole tile.
+      (33, 67, 40, 2, false), (49, 131, 34, 1, true), (17, 15, 72, 1, false),
+      (16, 16, 160, 1, false),
     ] {
       checkAttention(n: n, m: m, width: width, heads: heads, isCausal: isCausal, compute)
     }

@@ -135,6 +135,16 @@ import Testing
     ) { $0[0].linear($0[1]).linear($0[2]) }
   }
 
+  /// Sums over a depth that is cut where many threads would cut it otherwise.
+  @Test(arguments: ComputeType.allCases) func deepProducts(_ compute: ComputeType) {
+    for (rows, inputs, outputs) in [(64, 5120, 1280), (4096, 320, 320)] {
+      let (x, w) = (random([rows, inputs], seed: 1), random([outputs, inputs], seed: 2))
+      check("\(rows) rows, \(inputs) to \(outputs), \(compute)", [x, w], threads: [1, 4, 16, 64]) {
+        $0[0].linear($0[1], compute: compute)
+      }
+    }
+  }
+
   @Test(arguments: ComputeType.allCases) func convolutions(_ compute: ComputeType) {
     for (extent, inputs, outputs, stride) in [
       (32, 4, 320, 1), (32, 320, 320, 1), (32, 320, 320, 2), (16, 320, 640, 1),

@@ -188,6 +188,19 @@ import Testing
     #expect(result.family?.name == "hunyuan-video")
   }
 
+  /// SDXL's attention of one upper block has the names that smaller models give theirs, but more blocks in each.
+  @Test(arguments: [("lora_unet_output_blocks_", "_1_"), ("unet.up_blocks.0.attentions.", ".")])
+  func oneUpperBlockOfSDXL(before: String, after: String) {
+    let names = (0..<2).flatMap { place in
+      (0..<10).map {
+        "\(before)\(place)\(after)transformer_blocks\(after.suffix(1))\($0)\(after.suffix(1))attn1"
+      }
+    }
+    let end = "\(after.suffix(1))to_q"
+    let result = ModelFamily.recognize(names.map { ($0 + end, 1280) }, metadata: [:])
+    #expect(result.family?.name == "sdxl" && result.rivals.isEmpty, "\(result.evidence)")
+  }
+
   /// Double blocks of diffusers' names are Qwen-Image's too; the refiner of the text is not.
   @Test func refinersTellHunyuanVideo() {
     let modules =

@@ -61,6 +61,15 @@ struct FilePlacement {
         "\(path): has nothing for \(plan.modules.count - loaded) of \(plan.modules.count) modules, "
           + "which start anew")
     }
+    let biases = found.compactMap { index, module in
+      let algorithm = plan.modules[index].algorithm
+      return algorithm.trainsWeight || algorithm.trainedBias != nil ? nil : module.biasView?.name
+    }
+    if let first = biases.first {
+      notices.append(
+        "\(path): \(biases.count) of its tensors change biases and are left out, first '\(first)'; "
+          + "'algo=full' alone trains them")
+    }
     self.notices = notices
   }
 

@@ -113,7 +113,8 @@ struct AdapterNetworkFileTests {
   /// even layout is 2 × 2, which no other factor gives.
   @Test(
     arguments: [[320, 4, 3, 3], [16, 4, 3, 3], [640, 320], [320, 768], [2560, 1280]] as [Shape],
-    [(-1, false), (2, false), (8, false), (-1, true), (8, true)] as [(Int, Bool)])
+    [(-1, false), (2, false), (8, false), (16, false), (64, false), (-1, true), (8, true)]
+      as [(Int, Bool)])
   func layoutsAreThoseOfAFile(weight: Shape, made: (Int, Bool)) {
     var settings = AdapterSettings(rank: 4)
     (settings.factor, settings.isUnbalanced) = made
@@ -123,6 +124,25 @@ struct AdapterNetworkFileTests {
       LoKr.adopt(shapes, { _ in nil }, of: weight, into: &settings)
       #expect(LoKr.initialShapes(for: weight, settings) == shapes, "asked for \(asked)")
     }
+  }
+
+  /// Extracted files may hold changes of biases, which no factors of LoRA have a place for.
+  @Test func biasesThatStayAreTold() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("adapter.safetensors")
+    let network = try AdapterNetworkTests.network("algo=lora")
+    var views = network.tensors(as: .f32).map { TensorView($0.name, $0.tensor, from: path) }
+    let index = try #require(network.modules.firstIndex { $0.plan.module.bias != nil })
+    let name = network.modules[index].plan.name
+    let change = EncodedTensor(Tensor(zeros: [network.layers[index].weightShape.rows]), as: .f32)
+    views.append(TensorView("\(name).\(Full.biasDifference)", change, from: path))
+    try AdapterWriter.write(views, metadata: [:], to: path)
+    let notices = try network.load(AdapterFile(opening: path), layout: AdapterNetworkTests.layout)
+    #expect(
+      notices == [
+        "\(path): 1 of its tensors change biases and are left out, first '\(name).diff_b'; "
+          + "'algo=full' alone trains them"
+      ])
   }
 
   /// What did not change of a normalization layer is not in an extracted file.

@@ -26,17 +26,17 @@ extension LoKr: TrainableAlgorithm {
     settings.decomposesBoth = shapes[w1] == nil
     settings.usesFullMatrix = shapes[w1] != nil && shapes[w2] != nil
     guard let rows = (shapes[w1] ?? shapes[w1Left])?.rows,
-      let columns = (shapes[w1] ?? shapes[w1Right])?.columns, rows > 0
+      let columns = (shapes[w1] ?? shapes[w1Right])?.columns, rows > 0, columns > 0
     else { return }
-    // The larger of the smaller parts is what was asked for as a rule; without a wish the division is the most even one.
-    let parts = max(min(rows, weight.rows / rows), columns)
+    // As a rule one part of an extent is the factor that was asked for; without a wish the division is the most even one.
+    let parts = [rows, weight.rows / rows, columns, weight.inputs / columns].sorted(by: >)
     let candidates = [settings.isUnbalanced, !settings.isUnbalanced].flatMap { isUnbalanced in
-      [settings.factor, parts, -1].map { (factor: $0, isUnbalanced: isUnbalanced) }
+      ([settings.factor] + parts + [-1]).map { (factor: $0, isUnbalanced: isUnbalanced) }
     }
     let found = candidates.first {
       KroneckerLayout(for: weight, factor: $0.factor, isUnbalanced: $0.isUnbalanced).outer
         == [rows, columns]
     }
-    (settings.factor, settings.isUnbalanced) = found ?? (parts, settings.isUnbalanced)
+    if let found { (settings.factor, settings.isUnbalanced) = found }
   }
 }
