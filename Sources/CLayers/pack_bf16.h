@@ -1,5 +1,5 @@
-// Packs f32 as pairs of bf16, as both kernels of that format read them. `units`: how many each row or panel gets along the
-// depth; those behind the last number are zero.
+// Packs f32 as pairs of bf16, as both kernels of that format read them. `units`: how many each row or panel gets along
+// the depth; those behind the last number are zero.
 #ifndef LYCO_PACK_BF16_H
 #define LYCO_PACK_BF16_H
 

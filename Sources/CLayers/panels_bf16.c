@@ -51,7 +51,8 @@ static const panel_kernel kernel = {.units = pairs, .multiply = multiply, .pack_
                                     .pack_transposed = pack_transposed};
 
 const panel_kernel *lyco_panel_kernel_vectors(void) {
-  return lyco_has_bf16() && __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") ? &kernel : NULL;
+  const int runs = __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
+  return runs && lyco_has_bf16() ? &kernel : NULL;
 }
 
 #else

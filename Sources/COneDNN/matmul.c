@@ -71,9 +71,10 @@ static dnnl_status_t multiply_part(size_t m, size_t n, size_t k, dnnl_data_type_
   return lyco_run(prepared, values);
 }
 
-// oneDNN (2.6.3) cuts a great depth by how many threads there are: with vectors from 2048 on, to share it out among threads that
-// would have nothing else to do; with the tiles of AMX where a thread's share is more than its cache holds, which up to 640
-// did not happen with 1 to 64 threads. What is cut here, and in which order it is summed, follows from the extents alone.
+// oneDNN (2.6.3) cuts a great depth by how many threads there are: with vectors from 2048 on, to share it out among
+// threads that would have nothing else to do; with the tiles of AMX where a thread's share is more than its cache holds,
+// which up to 640 did not happen with 1 to 64 threads. What is cut here, and in which order it is summed, follows from
+// the extents alone.
 #define VECTOR_DEPTH ((size_t)2016)
 #define TILE_DEPTH ((size_t)640)
 // To whole tiles.

@@ -20,8 +20,8 @@ void lyco_parallel(size_t count, void (*body)(size_t index, void *context), void
 
 /// Whether the processor multiplies bf16 by itself; without, bf16 is only a way of storing.
 int lyco_has_bf16(void);
-/// Whether the processor multiplies bf16 by the tiles of AMX, which sum in another order. What DNNL_MAX_CPU_ISA rules out
-/// counts as missing in both.
+/// Whether the processor multiplies bf16 by the tiles of AMX, which sum in another order. What DNNL_MAX_CPU_ISA rules
+/// out counts as missing in both.
 int lyco_has_tiles(void);
 
 // MARK: Products
