@@ -1,5 +1,5 @@
-// Packs f32 as pairs of bf16, as both kernels of that format read them. `units`: how many each row or panel gets along
-// the depth; those behind the last number are zero.
+// Packs f32 as pairs of bf16, as both kernels of that format read them. The file that includes this says before by
+// `units_of` how many units a row or panel gets along the depth; those behind the last number are zero.
 #ifndef LYCO_PACK_BF16_H
 #define LYCO_PACK_BF16_H
 
@@ -26,8 +26,9 @@ PACKING __m512i paired(const float *x, const float *y, size_t left) {
   return y ? _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves(y, left)), 16)) : low;
 }
 
-PACKING void pack_rows_as(const float *x, size_t stride, size_t rows, size_t width, size_t units,
-                          unit *target) {
+WITH_BF16 static void pack_rows(const float *x, size_t stride, size_t rows, size_t width,
+                                unit *target) {
+  const size_t units = units_of(width);
   for (size_t i = 0; i < rows; i++, target += units) {
     const float *row = x + i * stride;
     size_t k = 0;
@@ -40,8 +41,9 @@ PACKING void pack_rows_as(const float *x, size_t stride, size_t rows, size_t wid
   }
 }
 
-PACKING void pack_depth_as(const float *x, size_t stride, size_t depth, size_t width, size_t units,
-                           unit *target) {
+WITH_BF16 static void pack_depth(const float *x, size_t stride, size_t depth, size_t width,
+                                 unit *target) {
+  const size_t units = units_of(depth);
   for (size_t first = 0; first < width; first += 16) {
     for (size_t k = 0; k < depth; k += 2, target += 16) {
       const float *row = x + k * stride + first;
@@ -52,8 +54,9 @@ PACKING void pack_depth_as(const float *x, size_t stride, size_t depth, size_t w
   }
 }
 
-PACKING void pack_transposed_as(const float *x, size_t stride, size_t columns, size_t depth, size_t units,
-                                unit *target) {
+WITH_BF16 static void pack_transposed(const float *x, size_t stride, size_t columns, size_t depth,
+                                      unit *target) {
+  const size_t units = units_of(depth);
   for (size_t first = 0; first < columns; first += 16, target += units * 16) {
     const size_t count = columns - first < 16 ? columns - first : 16, pairs = (depth + 1) / 2;
     if (count < 16) memset(target, 0, pairs * 16 * sizeof(unit));

@@ -6,11 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "pack_bf16.h"
-#include "vectors.h"
-
-#define WITH_AMX __attribute__((target("arch=x86-64-v4,avx512bf16,amx-tile,amx-bf16")))
-
 // A tile holds 16 rows of 16 units.
 enum { SIDE = 16 };
 
@@ -19,6 +14,11 @@ static size_t units_of(size_t count) {
   const size_t pairs = (count + 1) / 2, steps = (pairs + SIDE - 1) / SIDE;
   return steps > 0 ? (pairs + steps - 1) / steps * steps : 0;
 }
+
+#include "pack_bf16.h"
+#include "vectors.h"
+
+#define WITH_AMX __attribute__((target("arch=x86-64-v4,avx512bf16,amx-tile,amx-bf16")))
 
 // Tiles 0 to 3 are those of C, 4 and 5 of A, 6 and 7 of B.
 WITH_AMX static void configure(size_t step) {
@@ -103,16 +103,11 @@ WITH_AMX static void multiply_tall(const unit *a, size_t row_stride, const unit 
 static void multiply(const unit *a, size_t row_stride, size_t unit_stride, const unit *b,
                      size_t panel, size_t depth, float *c, size_t c_stride, size_t rows,
                      size_t columns, int accumulates) {
-  const size_t tall = depth > 0 && unit_stride == 1 ? rows / SIDE * SIDE : 0;
+  const size_t tall = depth > 0 ? rows / SIDE * SIDE : 0;
   if (tall > 0) multiply_tall(a, row_stride, b, panel, depth, c, c_stride, tall, columns, accumulates);
   if (tall < rows)
     lyco_panel_kernel_vectors()->multiply(a + tall * row_stride, row_stride, unit_stride, b, panel, depth,
                                           c + tall * c_stride, c_stride, rows - tall, columns, accumulates);
-}
-
-WITH_BF16 static void pack_rows(const float *x, size_t stride, size_t rows, size_t width,
-                                unit *target) {
-  pack_rows_as(x, stride, rows, width, units_of(width), target);
 }
 
 // Row i of 16 becomes column i.
@@ -157,16 +152,6 @@ WITH_BF16 static void pack_columns(const float *x, size_t stride, size_t rows, s
       for (size_t i = 0; i < SIDE && first + i < width; i++)
         _mm512_mask_storeu_epi32(target + (first + i) * units + k, lanes(units - k), part[i]);
     }
-}
-
-WITH_BF16 static void pack_depth(const float *x, size_t stride, size_t depth, size_t width,
-                                 unit *target) {
-  pack_depth_as(x, stride, depth, width, units_of(depth), target);
-}
-
-WITH_BF16 static void pack_transposed(const float *x, size_t stride, size_t columns, size_t depth,
-                                      unit *target) {
-  pack_transposed_as(x, stride, columns, depth, units_of(depth), target);
 }
 
 static const panel_kernel kernel = {.units = units_of, .multiply = multiply, .pack_rows = pack_rows,

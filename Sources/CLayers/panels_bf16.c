@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
+static size_t units_of(size_t count) { return (count + 1) / 2; }
+
 #include "pack_bf16.h"
 #include "vectors.h"
 
@@ -19,13 +21,6 @@ WITH_BF16 static void multiply(const unit *a, size_t row_stride, size_t unit_str
                   accumulates, 16, 12, 8);
 }
 
-static size_t pairs(size_t count) { return (count + 1) / 2; }
-
-WITH_BF16 static void pack_rows(const float *x, size_t stride, size_t rows, size_t width,
-                                unit *target) {
-  pack_rows_as(x, stride, rows, width, pairs(width), target);
-}
-
 WITH_BF16 static void pack_columns(const float *x, size_t stride, size_t rows, size_t width,
                                    unit *target) {
   for (size_t i = 0; i < rows; i += 2)
@@ -36,17 +31,7 @@ WITH_BF16 static void pack_columns(const float *x, size_t stride, size_t rows, s
     }
 }
 
-WITH_BF16 static void pack_depth(const float *x, size_t stride, size_t depth, size_t width,
-                                 unit *target) {
-  pack_depth_as(x, stride, depth, width, pairs(depth), target);
-}
-
-WITH_BF16 static void pack_transposed(const float *x, size_t stride, size_t columns, size_t depth,
-                                      unit *target) {
-  pack_transposed_as(x, stride, columns, depth, pairs(depth), target);
-}
-
-static const panel_kernel kernel = {.units = pairs, .multiply = multiply, .pack_rows = pack_rows,
+static const panel_kernel kernel = {.units = units_of, .multiply = multiply, .pack_rows = pack_rows,
                                     .pack_columns = pack_columns, .pack_depth = pack_depth,
                                     .pack_transposed = pack_transposed};
 
