@@ -67,6 +67,7 @@ let package = Package(
     // MARK: C and system libraries
     .target(name: "CKernels"),
     .target(name: "CPlatform", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CSketch", dependencies: ["CPlatform"]),
     // OpenBLAS, LAPACKE and oneDNN are not linked: they are loaded where the first product is taken.
     .target(name: "CBLAS", dependencies: ["CPlatform"]),
     .systemLibrary(
@@ -77,7 +78,7 @@ let package = Package(
     .target(
       name: "COneDNN", dependencies: ["CPlatform"], linkerSettings: [.linkedLibrary("dl")]),
     .target(
-      name: "CLayers", dependencies: ["COneDNN"],
+      name: "CLayers", dependencies: ["COneDNN", "CPlatform"],
       linkerSettings: [.linkedLibrary("m")]),
     .target(
       name: "CImages",
@@ -95,7 +96,7 @@ let package = Package(
     // MARK: Libraries, lowest first: a target depends only on those above it
     .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: lifetimes),
     .target(
-      name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "CBLAS"],
+      name: "LinearAlgebra", dependencies: ["Tensors", "CKernels", "CSketch", "CBLAS"],
       swiftSettings: house),
     .target(name: "Patterns", dependencies: ["CRE2"], swiftSettings: house),
     .target(
@@ -219,7 +220,7 @@ let package = Package(
     .testTarget(
       name: "LinearAlgebraTests",
       dependencies: [
-        "LinearAlgebra", "CBLAS", "CKernels", "Tensors", "TestSupport", systemPackage,
+        "LinearAlgebra", "CBLAS", "CKernels", "CSketch", "Tensors", "TestSupport", systemPackage,
       ],
       swiftSettings: tests),
     .testTarget(

@@ -2,9 +2,7 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "CPlatform.h"
 
 // A tile holds 16 rows of 16 units.
 enum { SIDE = 16 };
@@ -158,18 +156,8 @@ static const panel_kernel kernel = {.units = units_of, .multiply = multiply, .pa
                                     .pack_columns = pack_columns, .turns_columns = 1,
                                     .pack_depth = pack_depth, .pack_transposed = pack_transposed};
 
-static int is_permitted;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-// Linux gives tiles to processes that ask for them.
-static void ask(void) {
-  enum { REQUEST = 0x1023, TILE_DATA = 18 };
-  is_permitted = lyco_has_tiles() && lyco_panel_kernel_vectors() && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-}
-
 const panel_kernel *lyco_panel_kernel_tiles(void) {
-  pthread_once(&once, ask);
-  return is_permitted ? &kernel : NULL;
+  return lyco_has_tiles() && lyco_panel_kernel_vectors() && lyco_permits_tiles() ? &kernel : NULL;
 }
 
 #else

@@ -1,5 +1,4 @@
 private import CBLAS
-import CKernels
 import Tensors
 
 /// A growing orthonormal basis Q for the leading singular vectors of a matrix on its shorter side.
@@ -12,7 +11,7 @@ import Tensors
 /// Vectors are rows: `basis` is `[k, short]` and `images` = Q·A is `[k, long]`.
 struct BlockKrylov {
   /// A, or what `deflate()` left of it.
-  private var matrix: PanelMatrix
+  private var matrix: any Panels
   /// Whether the shorter side is that of the rows.
   private let wide: Bool
   /// Extents of the shorter and the longer side.
@@ -32,10 +31,12 @@ struct BlockKrylov {
   /// - Parameters:
   ///   - energy: ‖A‖²_F
   ///   - start: vectors on the shorter side that the first block begins with, instead of a sketch.
-  init(_ matrix: PanelMatrix, energy: Double, seed: UInt64, start: [Float] = []) {
+  init(
+    _ matrix: any Panels, isWide: Bool, energy: Double, seed: UInt64, start: [Float] = []
+  ) {
     self.matrix = matrix
     self.energy = energy
-    wide = matrix.isWide
+    wide = isWide
     short = matrix.short
     long = matrix.long
     generator = SeededGenerator(seed: seed)
@@ -58,14 +59,14 @@ struct BlockKrylov {
     rows.orthonormalizeRows(against: Tensor([count, short], basis))
     block = rows.elements
     basis += block
-    let gram = GramProduct(matrix, block)
-    images += gram.images
-    powers = gram.powers
-    let products = multiply(powers, size, basis, count)
+    let products = matrix.products(block)
+    images += products.images
+    powers = products.powers
+    let inBasis = multiply(powers, size, basis, count)
     for row in 0..<size {
       let start = row * count + deflated
       let end = row * count + count - size + row
-      projected.append(products[start...end].map(Double.init))
+      projected.append(inBasis[start...end].map(Double.init))
     }
   }
 
@@ -81,25 +82,13 @@ struct BlockKrylov {
 
   /// Goes on with A − Qᵀ·Q·A, so that what is far below the leading singular value is not drowned
   /// by its rounding error.
+  /// - Precondition: the panels are whole.
   mutating func deflate() {
-    let (width, panelCount) = (PanelMatrix.width, matrix.panelCount)
-    let (short, long, count) = (short, long, count)
-    unsafe matrix.elements.withUnsafeMutableBufferPointer { a in
-      unsafe images.withUnsafeBufferPointer { images in
-        guard let a = a.baseAddress, let images = images.baseAddress else { return }
-        for panel in 0..<(long + width - 1) / width {
-          let from = panel * width
-          unsafe blas.pointee.cblas_sgemm(
-            CblasRowMajor, CblasTrans, CblasNoTrans, blasint(short),
-            blasint(min(width, long - from)),
-            blasint(count), -1, basis, blasint(short), images + from, blasint(long), 1,
-            a + panel * panelCount, blasint(width))
-        }
-      }
+    guard var panels = matrix as? WholePanels else {
+      preconditionFailure("numbers in halves are not taken apart")
     }
-    energy = unsafe matrix.elements.withUnsafeBufferPointer { a in
-      unsafe a.baseAddress.map { unsafe lyco_sum_of_squares($0, a.count) } ?? 0
-    }
+    energy = panels.subtract(basis, images, count: count)
+    matrix = panels
     projected = []
     powers = []
     deflated = count
@@ -115,11 +104,8 @@ struct BlockKrylov {
 
   // MARK: Steps
 
-  /// A·Ω as `size` rows for a sparse Ω: index j of the longer side goes, with a random sign, to
-  /// vector j mod `size`. It costs one reading of the matrix where a dense Ω costs a product.
-  /// - Precondition: `size` is a multiple of 16.
+  /// A·Ω as `size` rows, see `Panels.folded`.
   private mutating func sketch(_ size: Int) -> [Float] {
-    let width = PanelMatrix.width
     var signs = [Float](repeating: 1, count: long)
     for start in stride(from: 0, to: long, by: 64) {
       let bits = generator.next()
@@ -127,33 +113,8 @@ struct BlockKrylov {
         signs[j] = -1
       }
     }
-    // Zeros stand behind the last column.
-    signs += [Float](repeating: 0, count: matrix.panels * width - long)
-    // Vectors side by side, 16 at a time, as they lie in a panel.
-    var sums = [Float](repeating: 0, count: size * short)
-    var result = sums
-    let (groups, panelCount) = (size / width, matrix.panelCount)
-    unsafe matrix.elements.withUnsafeBufferPointer { a in
-      unsafe signs.withUnsafeBufferPointer { signs in
-        unsafe sums.withUnsafeMutableBufferPointer { sums in
-          guard let a = a.baseAddress, let signs = signs.baseAddress, let sums = sums.baseAddress
-          else { return }
-          for panel in 0..<matrix.panels {
-            unsafe lyco_fold_panel(
-              a + panel * panelCount, short, signs + panel * width,
-              sums + panel % groups * panelCount)
-          }
-        }
-      }
-    }
-    for group in 0..<groups {
-      for i in 0..<short {
-        for c in 0..<width {
-          result[(group * width + c) * short + i] = sums[group * panelCount + i * width + c]
-        }
-      }
-    }
-    return result
+    signs += [Float](repeating: 0, count: matrix.paddedLong - long)
+    return matrix.folded(signs, into: size)
   }
 
   /// X·Yᵀ for rows of the shorter side.

@@ -21,6 +21,8 @@ extension PanelMatrix {
   /// Subspace iteration (Halko, Martinsson and Tropp 2011, arXiv:0909.4061) keeps the last block
   /// alone, so that it takes more of wider products to the same error.
   /// Stopping by extrapolation left at most 3.7e-4 over these and flat, steep and stepped spectra.
+  ///
+  /// Numbers in halves are multiplied as bf16, until the triplets leave so little that its noise would count.
   /// - Parameter near: that of a matrix near to this one, from which the search starts instead of a
   ///   sketch: two blocks may then do.
   /// - Parameter further: triplets behind those of an error that are wanted too, as the sketch has them.
@@ -31,18 +33,46 @@ extension PanelMatrix {
     _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD? = nil, further: Int = 0,
     tolerance: Double = SketchTolerance.usual
   ) -> SVD? {
+    func search(_ panels: some Panels) -> SketchOutcome {
+      self.search(
+        panels, goal, energy: energy, seed: seed, near: near, further: further,
+        tolerance: tolerance)
+    }
+    switch form {
+    case .whole(let panels): return search(panels).svd
+    case .split(let panels):
+      if goal.leavesMoreThan(SplitPanels.leastRest) {
+        let outcome = search(panels)
+        guard case .tooSteep = outcome else { return outcome.svd }
+      }
+      return search(WholePanels(panels)).svd
+    }
+  }
+
+  private func search(
+    _ panels: some Panels, _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD?,
+    further: Int, tolerance: Double
+  ) -> SketchOutcome {
     let start = near.map { shape.rows <= shape.columns ? $0.u.transposed() : $0.vt }
     let known = start?.shape.rows ?? 0
-    var krylov = BlockKrylov(self, energy: energy, seed: seed, start: start?.elements ?? [])
+    var krylov = BlockKrylov(
+      panels, isWide: shape.rows <= shape.columns, energy: energy, seed: seed,
+      start: start?.elements ?? [])
+    let isWhole = panels is WholePanels
     let largest = krylov.short / goal.shareOfShortSide
     var goalNow = goal
     var progress = SketchProgress(blocks: known > 0 ? 2 : 3, tolerance: tolerance)
     while true {
       let size = max(goal.blockSize(after: krylov.count), (known + 15) / 16 * 16)
-      guard krylov.count + size <= largest else { return nil }
+      guard krylov.count + size <= largest else { return .found(nil) }
       krylov.extend(by: size)
-      guard let squares = krylov.squares() else { return nil }
+      guard let squares = krylov.squares() else { return .found(nil) }
       progress.append(squares)
+      if !isWhole, case .rank(let wanted) = goal,
+        progress.rest(energy, wanted) <= SplitPanels.leastRest * energy
+      {
+        return .tooSteep
+      }
       if case .rank(let wanted) = goalNow,
         progress.rest(krylov.energy, wanted) <= 1e-5 * krylov.energy
       {
@@ -50,16 +80,32 @@ extension PanelMatrix {
         krylov.deflate()
         // Nothing is left but rounding error.
         if krylov.energy <= 1e-12 * energy {
-          return krylov.count >= wanted ? krylov.svd(rank: goal.limit) : nil
+          return .found(krylov.count >= wanted ? krylov.svd(rank: goal.limit) : nil)
         }
-        guard krylov.energy < 0.5 * before else { return nil }
+        guard krylov.energy < 0.5 * before else { return .found(nil) }
         let found = squares.count { $0 > 10 * krylov.energy }
         goalNow = .rank(max(1, wanted - found))
         progress = SketchProgress(blocks: 3, tolerance: tolerance)
       } else if let rank = progress.rank(for: goalNow, energy: krylov.energy) {
-        if case .rank = goal { return krylov.svd(rank: goal.limit) }
-        return krylov.svd(rank: min(rank + further, krylov.count))
+        if case .rank = goal { return .found(krylov.svd(rank: goal.limit)) }
+        guard isWhole || progress.rest(energy, rank) > SplitPanels.leastRest * energy else {
+          return .tooSteep
+        }
+        return .found(krylov.svd(rank: min(rank + further, krylov.count)))
       }
     }
+  }
+}
+
+/// What a search for triplets ends with.
+private enum SketchOutcome {
+  /// Nil where the sketch would have to span too much, or LAPACK did not converge.
+  case found(SVD?)
+  /// The triplets leave so little that panels in halves do not tell it.
+  case tooSteep
+
+  var svd: SVD? {
+    guard case .found(let svd) = self else { return nil }
+    return svd
   }
 }

@@ -13,6 +13,14 @@ enum TruncationGoal: Sendable {
     }
   }
 
+  /// Whether the answer may leave more than this part of the energy.
+  func leavesMoreThan(_ part: Double) -> Bool {
+    switch self {
+    case .rank: true
+    case .relativeError(let error, _): error * error > part
+    }
+  }
+
   /// The rank that meets the goal, given squared singular values in descending order and the sum of
   /// all there are; nil if those given do not tell.
   func rank(squares: [Double], energy: Double) -> Int? {

@@ -1,8 +1,10 @@
 import CKernels
-import LinearAlgebra
+import CSketch
 import Tensors
 import TestSupport
 import Testing
+
+@testable import LinearAlgebra
 
 /// Panels against the matrix that they were made of.
 @Suite struct PanelMatrixTests {
@@ -12,27 +14,30 @@ import Testing
     [33, 1030],
   ]
 
-  private func panels(_ matrix: Tensor) -> PanelMatrix {
+  private func panels(
+    _ matrix: Tensor, splits: Bool = lyco_fastest_sketch_kernel() != LYCO_SKETCH_NONE
+  ) -> PanelMatrix {
     let width = matrix.shape.columns
-    return PanelMatrix(matrix.shape) { row, columns, target in
+    return PanelMatrix(matrix.shape, splits: splits) { row, columns, target in
       for (i, j) in columns.enumerated() { target[i] = matrix.elements[row * width + j] }
     }
   }
 
-  @Test(arguments: shapes)
-  func holdsTheMatrix(_ shape: Shape) {
+  @Test(arguments: shapes, [false, true])
+  func holdsTheMatrix(_ shape: Shape, _ splits: Bool) {
     let matrix = Tensor(random: shape, seed: 1)
-    let panels = panels(matrix)
+    let panels = panels(matrix, splits: splits)
     #expect(panels.tensor == matrix)
     #expect(panels.shape == shape)
     // In another order of double precision.
     #expect(abs(panels.energy - matrix.sumOfSquares) <= 1e-13 * matrix.sumOfSquares)
   }
 
-  @Test func readsEveryNumberOnce() {
+  @Test(arguments: [false, true])
+  func readsEveryNumberOnce(_ splits: Bool) {
     for shape in Self.shapes {
       var counts = [Int](repeating: 0, count: shape.count)
-      _ = PanelMatrix(shape) { row, columns, target in
+      _ = PanelMatrix(shape, splits: splits) { row, columns, target in
         #expect(columns.count <= PanelMatrix.longestPart)
         for (i, j) in columns.enumerated() {
           counts[row * shape.columns + j] += 1

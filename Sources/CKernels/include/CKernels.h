@@ -151,6 +151,23 @@ void lyco_fold_panel(const float *restrict panel, size_t depth, const float *res
 void lyco_pack_columns(const float *restrict source, size_t count, float *restrict panels, size_t depth);
 /// `count` rows of a panel from 16 rows of `count` numbers that lie `stride` apart: their transpose.
 void lyco_pack_rows(const float *restrict source, size_t stride, size_t count, float *restrict panel);
+
+// MARK: Split panels: the same as pairs [depth, 32] of panels, every number in two halves of 16 bits
+
+/// The upper half is the number as bf16, the lower one its lower bits: both together are all of it, but for NaN.
+/// A row of `pairs` from a row of 32 · `pairs` columns: `upper` and `lower` are its places in the first of them.
+void lyco_split_columns(const float *restrict source, size_t pairs, uint16_t *restrict upper,
+                        uint16_t *restrict lower, size_t depth);
+/// `count` rows of a pair from 32 rows of `count` numbers that lie `stride` apart: their transpose.
+void lyco_split_rows(const float *restrict source, size_t stride, size_t count, uint16_t *restrict upper,
+                     uint16_t *restrict lower);
+/// The numbers of both halves.
+void lyco_join(const uint16_t *restrict upper, const uint16_t *restrict lower, size_t count, float *restrict target);
+/// sums += panel · diag(signs), both [depth, 16], for the upper halves of one of the panels of a pair.
+void lyco_fold_half(const uint16_t *restrict upper, size_t depth, const float *restrict signs, float *restrict sums);
+
+// MARK: Element by element
+
 /// x *= y
 void lyco_multiply_by(float *restrict x, const float *restrict y, size_t count);
 /// x -= y

@@ -59,6 +59,9 @@ int lyco_usable_processors(void);
 /* Bytes of address space that the process may have; -1 for any number. Below 1 GiB it does not even start. */
 int64_t lyco_memory_limit(void);
 
+/* Whether the process may use the tiles of AMX for bf16: a processor has them, and the system gives them. */
+int lyco_permits_tiles(void);
+
 /* The commit that the tools were built from; empty where nobody said it. scripts/package/link-tools.py links another
    definition in its place, so that a commit by itself has nothing compiled anew. */
 const char *lyco_commit(void);
