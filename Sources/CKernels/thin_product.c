@@ -5,12 +5,13 @@
 typedef float row __attribute__((vector_size(LYCO_THIN_COLUMNS * sizeof(float)), aligned(4)));
 
 // As many rows of C as the 16 vector registers of AVX2 hold, with room for a row of B: each
-// element of A loaded is then used for a whole row, and each row of B for six.
-#define TILE 6
+// element of A loaded is then used for a whole row, and each row of B for six. The 32 of AVX-512 hold 16 rows, which pays
+// where rows of A are contiguous: of a transpose more columns at once only leave the cache. No sum depends on the tile.
+enum { TILE = 6, WIDE_TILE = 16 };
 
 INLINE void add_rows(const float *restrict a, size_t row_stride, size_t column_stride,
                      const float *restrict b, float *restrict c, size_t depth, const int rows) {
-  row sums[TILE];
+  row sums[WIDE_TILE];
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) sums[i] = *(const row *)(c + i * LYCO_THIN_COLUMNS);
   for (size_t k = 0; k < depth; k++) {
@@ -22,17 +23,39 @@ INLINE void add_rows(const float *restrict a, size_t row_stride, size_t column_s
   for (int i = 0; i < rows; i++) *(row *)(c + i * LYCO_THIN_COLUMNS) = sums[i];
 }
 
-CLONED void lyco_add_thin_product(const float *restrict a, size_t row_stride, size_t column_stride,
-                                  const float *restrict b, float *restrict c, size_t count,
-                                  size_t depth) {
+INLINE size_t add_tiles(const float *restrict a, size_t row_stride, const float *restrict b, float *restrict c,
+                        size_t count, size_t depth, const int tile) {
+  size_t i = 0;
+  for (; i + (size_t)tile <= count; i += (size_t)tile)
+    add_rows(a + i * row_stride, row_stride, 1, b, c + i * LYCO_THIN_COLUMNS, depth, tile);
+  return i;
+}
+
+CLONED static void add_by_six(const float *restrict a, size_t row_stride, size_t column_stride, const float *restrict b,
+                              float *restrict c, size_t count, size_t depth) {
   size_t i = 0;
   // One of the strides is 1; known to the compiler it becomes an address offset.
   if (row_stride == 1)
     for (; i + TILE <= count; i += TILE)
       add_rows(a + i, 1, column_stride, b, c + i * LYCO_THIN_COLUMNS, depth, TILE);
   else if (column_stride == 1)
-    for (; i + TILE <= count; i += TILE)
-      add_rows(a + i * row_stride, row_stride, 1, b, c + i * LYCO_THIN_COLUMNS, depth, TILE);
+    i = add_tiles(a, row_stride, b, c, count, depth, TILE);
   for (; i < count; i++)
     add_rows(a + i * row_stride, row_stride, column_stride, b, c + i * LYCO_THIN_COLUMNS, depth, 1);
+}
+
+#if defined(__x86_64__) && defined(__linux__)
+CLONED static size_t add_by_sixteen(const float *restrict a, size_t row_stride, const float *restrict b,
+                                    float *restrict c, size_t count, size_t depth) {
+  return add_tiles(a, row_stride, b, c, count, depth, WIDE_TILE);
+}
+#endif
+
+void lyco_add_thin_product(const float *restrict a, size_t row_stride, size_t column_stride, const float *restrict b,
+                           float *restrict c, size_t count, size_t depth) {
+  size_t i = 0;
+#if defined(__x86_64__) && defined(__linux__)
+  if (column_stride == 1 && __builtin_cpu_supports("avx512f")) i = add_by_sixteen(a, row_stride, b, c, count, depth);
+#endif
+  add_by_six(a + i * row_stride, row_stride, column_stride, b, c + i * LYCO_THIN_COLUMNS, count - i, depth);
 }

@@ -8,10 +8,13 @@ import Tensors
 /// approximation is taken from all of them (Golub and Luk 1977; Musco and Musco 2015,
 /// arXiv:1504.05477).
 ///
-/// Vectors are rows: `basis` is `[k, short]` and `images` = Q·A is `[k, long]`.
+/// Vectors are rows: `basis` is `[k, short]` and `images` = Q·A is `[k, long]`. Where products take bf16 for them, they are
+/// rounded to it, and so orthonormal to 1e-3 alone: their span is what counts.
 struct BlockKrylov {
   /// A, or what `deflate()` left of it.
   private var matrix: any Panels
+  /// Whether products are those of f32.
+  let isWhole: Bool
   /// Whether the shorter side is that of the rows.
   private let wide: Bool
   /// Extents of the shorter and the longer side.
@@ -37,6 +40,7 @@ struct BlockKrylov {
     self.matrix = matrix
     self.energy = energy
     wide = isWide
+    isWhole = matrix is WholePanels
     short = matrix.short
     long = matrix.long
     generator = SeededGenerator(seed: seed)
@@ -57,7 +61,7 @@ struct BlockKrylov {
     if missing > 0 { block += sketch((missing + 15) / 16 * 16).prefix(missing * short) }
     var rows = Tensor([size, short], block)
     rows.orthonormalizeRows(against: Tensor([count, short], basis))
-    block = rows.elements
+    block = isWhole ? rows.elements : rows.elements.map(\.nearestBF16)
     basis += block
     let products = matrix.products(block)
     images += products.images
@@ -95,10 +99,12 @@ struct BlockKrylov {
   }
 
   /// The best approximation of the matrix within the basis, truncated to a positive `rank`; nil if LAPACK did
-  /// not converge.
+  /// not converge, and where vectors of bf16 lose what is asked for.
   func svd(rank: Int) -> SVD? {
-    let svd = SVD(
-      within: Tensor([count, short], basis), images: Tensor([count, long], images), rank: rank)
+    let (q, w) = (Tensor([count, short], basis), Tensor([count, long], images))
+    let svd =
+      isWhole
+      ? SVD(within: q, images: w, rank: rank) : SVD(withinSpanOf: q, images: w, rank: rank)
     return wide ? svd : svd?.transposed()
   }
 
@@ -124,5 +130,12 @@ struct BlockKrylov {
       CblasRowMajor, CblasNoTrans, CblasTrans, blasint(xCount), blasint(yCount), blasint(short), 1,
       x, blasint(short), y, blasint(short), 0, &result, blasint(yCount))
     return result
+  }
+}
+
+extension Float {
+  /// The nearest number of bf16, of two the even one.
+  fileprivate var nearestBF16: Float {
+    Float(bitPattern: (bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)) & 0xFFFF_0000)
   }
 }

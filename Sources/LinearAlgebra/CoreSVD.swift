@@ -10,23 +10,38 @@ extension SVD {
   /// - Complexity: O(q²·n)
   /// - Returns: nil if LAPACK did not converge.
   init?(within q: Tensor, images w: Tensor, rank: Int) {
-    let count = q.shape.rows
     guard let pairs = w.gram(.plain).leadingEigenpairs(rank) else { return nil }
     let squares = pairs.values
     var vectors = pairs.vectors
-    guard squares[rank - 1] > 1e-4 * squares[0] else {
+    guard squares[rank - 1] > Self.leastSquare * squares[0] else {
       self.init(basis: DoubleMatrix(q), product: DoubleMatrix(w), rank: rank)
       return
     }
     let near = vectors.tensor.matmul(q)
-    for i in 0..<rank {
-      for j in i * count..<(i + 1) * count { vectors.elements[j] /= squares[i].squareRoot() }
-    }
-    self.init(
-      ut: near, s: squares.map { Float($0.squareRoot()) }, vt: vectors.tensor.matmul(w))
+    let roots = squares.map { $0.squareRoot() }
+    vectors.divideRows(by: roots)
+    self.init(ut: near, s: roots.map { Float($0) }, vt: vectors.tensor.matmul(w))
   }
 
-  /// The same, however small the singular values are.
+  /// The same for rows Q that are of full rank, and orthonormal only nearly: with S = Q·Qᵀ and G = W·Wᵀ the leading pairs
+  /// of G·x = σ²·S·x give orthonormal left vectors x·Q.
+  /// - Complexity: O(q²·n)
+  /// - Returns: nil if LAPACK did not converge, and where the smallest singular value asked for is below 1e-2 · σ₀.
+  init?(withinSpanOf q: Tensor, images w: Tensor, rank: Int) {
+    guard let pairs = w.gram(.plain).eigenpairs(measuredBy: q.gram(.plain)),
+      pairs.values[rank - 1] > Self.leastSquare * pairs.values[0]
+    else { return nil }
+    let roots = pairs.values.prefix(rank).map { $0.squareRoot() }
+    var vectors = pairs.vectors.prefix(rank)
+    let left = vectors.tensor.matmul(q)
+    vectors.divideRows(by: roots)
+    self.init(ut: left, s: roots.map { Float($0) }, vt: vectors.tensor.matmul(w))
+  }
+
+  /// Below this part of the largest square, right vectors made by division are not orthogonal enough.
+  private static let leastSquare = 1e-4
+
+  /// The same as the first, however small the singular values are.
   ///
   /// Wᵀ = Z·R by Householder QR and the SVD of the small R, all in double precision, so that both
   /// sides come out orthonormal however small, or zero, a singular value is.

@@ -29,15 +29,19 @@ package struct DecomposedProduct: Sendable {
     /// Rows that are multiplied by it, each to a unit vector.
     let rows: DoubleMatrix
 
-    /// What rounding in single precision may grow by in a product whose rows are of length 1: an error below 2e-6 is
-    /// that of any SVD in single precision.
+    /// What rounding in single precision may grow by in a product whose rows are of length 1, but for their part in the
+    /// whole: an error below 2e-6 of the largest singular value is that of any SVD in single precision.
     private static let mostGrowth = 32.0
 
-    func vectors(_ count: Int, _ side: Orientation) -> Tensor {
-      let rows = rows.prefix(count)
+    /// - Parameter s: the singular values that the vectors belong to.
+    func vectors(_ s: [Float], _ side: Orientation) -> Tensor {
+      let rows = rows.prefix(s.count)
       let width = rows.columns
-      let longest = (0..<rows.rows).reduce(0.0) { most, i in
-        max(most, rows.elements[i * width..<(i + 1) * width].reduce(0) { $0 + $1 * $1 })
+      let largest = max(Double(s.first ?? 0), .leastNormalMagnitude)
+      let longest = s.indices.reduce(0.0) { most, i in
+        let part = Double(s[i]) / largest
+        return max(
+          most, part * part * rows.elements[i * width..<(i + 1) * width].reduce(0) { $0 + $1 * $1 })
       }
       guard (longest * energy).squareRoot() > Self.mostGrowth else {
         return side == .plain
@@ -65,10 +69,10 @@ package struct DecomposedProduct: Sendable {
     switch form {
     case .whole(let svd): return svd.prefix(rank)
     case .factors(let a, let b):
-      let rank = min(rank, s.count)
+      let kept = Array(s.prefix(rank))
       // Rows of the first are columns of R⁻¹·P: (A·x)ᵀ = xᵀ·Aᵀ.
       return SVD(
-        ut: a.vectors(rank, .transposed), s: Array(s.prefix(rank)), vt: b.vectors(rank, .plain))
+        ut: a.vectors(kept, .transposed), s: kept, vt: b.vectors(kept, .plain))
     }
   }
 
@@ -112,11 +116,9 @@ package struct DecomposedProduct: Sendable {
       least > leastSquare * largest
     else { return nil }
     var right = left.matmul(root)
-    for (i, value) in values.enumerated() {
-      let length = value.squareRoot()
-      for j in i * right.columns..<(i + 1) * right.columns { right.elements[j] /= length }
-    }
-    return (values.map { Float($0.squareRoot()) }, left, right)
+    let lengths = values.map { $0.squareRoot() }
+    right.divideRows(by: lengths)
+    return (lengths.map { Float($0) }, left, right)
   }
 
   /// By the singular values of R·Sᵀ.

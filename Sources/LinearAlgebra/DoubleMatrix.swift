@@ -35,6 +35,12 @@ struct DoubleMatrix: Sendable {
     return result
   }
 
+  mutating func divideRows(by divisors: [Double]) {
+    for (i, divisor) in divisors.enumerated() {
+      for j in i * columns..<(i + 1) * columns { elements[j] /= divisor }
+    }
+  }
+
   /// The first rows.
   func prefix(_ count: Int) -> DoubleMatrix {
     guard count < rows else { return self }

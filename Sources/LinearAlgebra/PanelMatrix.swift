@@ -31,28 +31,30 @@ package struct PanelMatrix: Sendable {
 
   /// - Parameters:
   ///   - shape: of the matrix.
+  ///   - energy: ‖A‖²_F, where the caller has it.
   ///   - read: every number is asked for once.
   /// - Complexity: O(m·n), one writing to memory.
-  package init(_ shape: Shape, read: Reading) {
-    unsafe self.init(shape, splits: lyco_fastest_sketch_kernel() != LYCO_SKETCH_NONE, read: read)
+  package init(_ shape: Shape, energy: Double? = nil, read: Reading) {
+    unsafe self.init(
+      shape, splits: lyco_fastest_sketch_kernel() != LYCO_SKETCH_NONE, energy: energy, read: read)
   }
 
-  init(_ shape: Shape, splits: Bool, read: Reading) {
+  init(_ shape: Shape, splits: Bool, energy known: Double? = nil, read: Reading) {
     self.shape = shape.asMatrix
     if splits {
-      let (panels, energy) = unsafe SplitPanels.reading(self.shape, read)
+      let (panels, energy) = unsafe SplitPanels.reading(self.shape, energy: known, read)
       (form, self.energy) = (.split(panels), energy)
     } else {
-      let (panels, energy) = unsafe WholePanels.reading(self.shape, read)
+      let (panels, energy) = unsafe WholePanels.reading(self.shape, energy: known, read)
       (form, self.energy) = (.whole(panels), energy)
     }
   }
 
   /// - Complexity: O(m·n)
-  init(_ tensor: Tensor) {
+  init(_ tensor: Tensor, energy: Double) {
     let width = tensor.shape.columns
     self = unsafe tensor.elements.withUnsafeBufferPointer { source in
-      unsafe PanelMatrix(tensor.shape) { row, columns, target in
+      unsafe PanelMatrix(tensor.shape, energy: energy) { row, columns, target in
         guard let source = source.baseAddress else { return }
         unsafe target.update(from: source + row * width + columns.lowerBound, count: columns.count)
       }

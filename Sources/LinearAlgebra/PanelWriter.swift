@@ -20,8 +20,11 @@ import Tensors
   }
 
   /// Reads all numbers of a matrix.
+  /// - Parameter known: ‖A‖²_F, where it is known.
   /// - Returns: ‖A‖²_F
-  func write(_ matrix: Shape, reading read: PanelMatrix.Reading) -> Double {
+  func write(
+    _ matrix: Shape, reading read: PanelMatrix.Reading, energy known: Double?
+  ) -> Double {
     let (short, long) = (min(matrix.rows, matrix.columns), max(matrix.rows, matrix.columns))
     var energy = 0.0
     let capacity = unsafe max(PanelMatrix.longestPart, width * step)
@@ -36,7 +39,7 @@ import Tensors
         unsafe (buffer + columns.count).update(repeating: 0, count: groups * width - columns.count)
         for i in 0..<short {
           unsafe read(i, columns, buffer)
-          unsafe energy += lyco_sum_of_squares(buffer, columns.count)
+          if known == nil { unsafe energy += lyco_sum_of_squares(buffer, columns.count) }
           unsafe packColumns(buffer, groups, i, from)
         }
       }
@@ -51,12 +54,12 @@ import Tensors
           for i in rows {
             let row = unsafe buffer + (i - first) * step
             unsafe read(i, columns, row)
-            unsafe energy += lyco_sum_of_squares(row, columns.count)
+            if known == nil { unsafe energy += lyco_sum_of_squares(row, columns.count) }
           }
           unsafe packRows(buffer, columns.count, first, from)
         }
       }
     }
-    return energy
+    return known ?? energy
   }
 }

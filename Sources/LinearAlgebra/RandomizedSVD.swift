@@ -58,7 +58,6 @@ extension PanelMatrix {
     var krylov = BlockKrylov(
       panels, isWide: shape.rows <= shape.columns, energy: energy, seed: seed,
       start: start?.elements ?? [])
-    let isWhole = panels is WholePanels
     let largest = krylov.short / goal.shareOfShortSide
     var goalNow = goal
     var progress = SketchProgress(blocks: known > 0 ? 2 : 3, tolerance: tolerance)
@@ -68,7 +67,7 @@ extension PanelMatrix {
       krylov.extend(by: size)
       guard let squares = krylov.squares() else { return .found(nil) }
       progress.append(squares)
-      if !isWhole, case .rank(let wanted) = goal,
+      if !krylov.isWhole, case .rank(let wanted) = goal,
         progress.rest(energy, wanted) <= SplitPanels.leastRest * energy
       {
         return .tooSteep
@@ -87,13 +86,18 @@ extension PanelMatrix {
         goalNow = .rank(max(1, wanted - found))
         progress = SketchProgress(blocks: 3, tolerance: tolerance)
       } else if let rank = progress.rank(for: goalNow, energy: krylov.energy) {
-        if case .rank = goal { return .found(krylov.svd(rank: goal.limit)) }
-        guard isWhole || progress.rest(energy, rank) > SplitPanels.leastRest * energy else {
+        if case .rank = goal { return outcome(krylov, goal.limit) }
+        guard krylov.isWhole || progress.rest(energy, rank) > SplitPanels.leastRest * energy else {
           return .tooSteep
         }
-        return .found(krylov.svd(rank: min(rank + further, krylov.count)))
+        return outcome(krylov, min(rank + further, krylov.count))
       }
     }
+  }
+
+  private func outcome(_ krylov: BlockKrylov, _ rank: Int) -> SketchOutcome {
+    let svd = krylov.svd(rank: rank)
+    return svd == nil && !krylov.isWhole ? .tooSteep : .found(svd)
   }
 }
 

@@ -15,6 +15,27 @@ extension Tensor {
     return Tensor(Shape([rows] + first.shape.dimensions.dropFirst()), elements)
   }
 
+  /// Matrices of as many rows side by side, each times a factor.
+  package static func joinedColumns(_ parts: [(matrix: Tensor, factor: Float)]) -> Tensor {
+    let rows = parts.first?.matrix.shape.rows ?? 0
+    let columns = parts.reduce(0) { $0 + $1.matrix.shape.columns }
+    return unsafe Tensor(uninitialized: [rows, columns]) { target in
+      guard let target = target.baseAddress else { return }
+      var from = 0
+      for (matrix, factor) in parts {
+        precondition(matrix.shape.rows == rows, "\(matrix.shape) beside \(rows) rows")
+        let width = matrix.shape.columns
+        unsafe matrix.elements.withUnsafeBufferPointer { source in
+          for i in 0..<rows {
+            let row = unsafe target + i * columns + from
+            for j in 0..<width { unsafe row[j] = source[i * width + j] * factor }
+          }
+        }
+        from += width
+      }
+    }
+  }
+
   package func swappedMiddleAxes() -> Tensor {
     let extents = shape.dimensions
     precondition(extents.count == 4, "four axes, not \(shape)")

@@ -1,3 +1,4 @@
+import CKernels
 package import Tensors
 
 /// Norms of a tensor and of its rows, and what is scaled by them.
@@ -18,6 +19,32 @@ extension Tensor {
         for i in row * width..<(row + 1) * width { sum += Double(source[i]) * Double(source[i]) }
         return Float(sum.squareRoot())
       })
+  }
+
+  /// ‖x‖² of every row, in double precision.
+  package func rowSquares() -> [Double] {
+    let width = shape.columns
+    return unsafe elements.withUnsafeBufferPointer { x in
+      guard let x = x.baseAddress else { return [Double](repeating: 0, count: shape.rows) }
+      return (0..<shape.rows).map { unsafe lyco_sum_of_squares(x + $0 * width, width) }
+    }
+  }
+
+  /// ‖x − y‖² of rows of equal place, in double precision.
+  /// - Precondition: equal counts.
+  package func rowSquaredDistances(to other: Tensor) -> [Double] {
+    precondition(count == other.count, "row distances of \(shape) and \(other.shape)")
+    let width = shape.columns
+    return unsafe elements.withUnsafeBufferPointer { x in
+      unsafe other.elements.withUnsafeBufferPointer { y in
+        guard let x = x.baseAddress, let y = y.baseAddress else {
+          return [Double](repeating: 0, count: shape.rows)
+        }
+        return (0..<shape.rows).map {
+          unsafe lyco_squared_distance(x + $0 * width, y + $0 * width, width)
+        }
+      }
+    }
   }
 
   /// The inner products of rows of equal place, in double precision.

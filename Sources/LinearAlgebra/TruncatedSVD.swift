@@ -86,7 +86,7 @@ extension Tensor {
         u: svd.u, s: svd.s.map { Float(Double($0) / Double(half) / Double(half)) }, vt: svd.vt)
     }
     if method.sketches(shape, goal), energy > 0,
-      let svd = PanelMatrix(self).randomizedSVD(
+      let svd = PanelMatrix(self, energy: energy).randomizedSVD(
         goal, energy: energy, seed: seed, near: near, further: further, tolerance: tolerance)
     {
       return svd

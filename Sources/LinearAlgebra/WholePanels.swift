@@ -16,7 +16,7 @@ struct WholePanels: Panels {
   private var panels: Int { (long + Self.width - 1) / Self.width }
 
   static func reading(
-    _ matrix: Shape, _ read: PanelMatrix.Reading
+    _ matrix: Shape, energy known: Double?, _ read: PanelMatrix.Reading
   ) -> (panels: WholePanels, energy: Double) {
     let count = unsafe PanelWriter.count(matrix, width: width)
     let short = min(matrix.rows, matrix.columns)
@@ -33,7 +33,7 @@ struct WholePanels: Panels {
         packRows: { numbers, count, first, from in
           unsafe lyco_pack_rows(numbers, 256, count, target + first * short + from * width)
         })
-      energy = unsafe writer.write(matrix, reading: read)
+      energy = unsafe writer.write(matrix, reading: read, energy: known)
     }
     return (WholePanels(matrix, elements), energy)
   }

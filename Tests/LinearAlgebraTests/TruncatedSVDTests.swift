@@ -48,17 +48,16 @@ struct TruncatedSVDTests {
     }
   }
 
-  /// What a singular value from a sketch may be off by: rounding of single precision, or that of vectors in bf16, 1.5e-3
-  /// over the root of their 160 numbers and more, thrice.
-  private let sketchedTolerance: Float =
-    lyco_fastest_sketch_kernel() == LYCO_SKETCH_NONE ? 1e-5 : 4e-4
-
   /// The sketch finds the best approximation within its span, so it never overestimates.
   @Test(arguments: [Spectrum.slow, .root, .flat])
   func sketchedSingularValuesAreNotAboveTheTrueOnes(_ spectrum: Spectrum) throws {
     let svd = try spectrum.matrix(400, 500).truncatedSVD(rank: 20, method: .randomized)
+    // Rounding to bf16 puts noise of 1.5e-3 of ‖A‖_F on the numbers, and its part in one direction on a singular value.
+    let noise =
+      lyco_fastest_sketch_kernel() == LYCO_SKETCH_NONE
+      ? 0 : Float(4 * 1.5e-3 * spectrum.rest(400, after: 0) / 200_000.0.squareRoot())
     for (actual, expected) in zip(svd.s, spectrum.values(400)) {
-      #expect(actual <= expected * (1 + sketchedTolerance) && actual > 0.97 * expected)
+      #expect(actual <= expected * (1 + 1e-5) + noise && actual > 0.97 * expected)
     }
   }
 
@@ -109,9 +108,7 @@ struct TruncatedSVDTests {
     for method in SVDMethod.allCases {
       let expected = try a.truncatedSVD(rank: 8, method: method)
       let scaled = try (a * factor).truncatedSVD(rank: 8, method: method)
-      for (x, y) in zip(scaled.s, expected.s) {
-        #expect(abs(x / factor / y - 1) < max(2e-4, 2 * sketchedTolerance))
-      }
+      for (x, y) in zip(scaled.s, expected.s) { #expect(abs(x / factor / y - 1) < 2e-4) }
     }
   }
 

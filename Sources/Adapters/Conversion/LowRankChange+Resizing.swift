@@ -58,8 +58,8 @@ extension LowRankChange {
     if settings.storage != .f32 {
       rounding = up.squaredDistance(to: storedUp.decoded())
       let rounded = storedDown.decoded()
-      for i in 0..<rank {
-        rounding += squares[i] * down.rows(i..<i + 1).squaredDistance(to: rounded.rows(i..<i + 1))
+      for (square, distance) in zip(squares, down.rowSquaredDistances(to: rounded)) {
+        rounding += square * distance
       }
       if rounding > 0.1 * rest {
         let part = LowRankChange(of: weight, up: up, down: down)
@@ -75,7 +75,7 @@ extension LowRankChange {
     to other: LowRankChange
   ) throws(LinearAlgebraError) -> Double {
     try Tensor.squaredNorm(
-      ofProduct: Tensor.stacked([up.transposed(), other.up.transposed()]).transposed(),
+      ofProduct: Tensor.joinedColumns([(up, 1), (other.up, 1)]),
       Tensor.stacked([down, other.down * -1]))
   }
 

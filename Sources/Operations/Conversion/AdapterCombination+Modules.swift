@@ -125,12 +125,12 @@ extension AdapterCombination {
   ) -> Bool {
     let rounded = stored.decoded()
     if movedUp == 0, rounded == down { return true }
-    let columns = up.reshaped(up.shape.asMatrix).transposed()
+    let squares = up.reshaped(up.shape.asMatrix).transposed().rowSquares()
+    let (rows, distances) = (down.rowSquares(), down.rowSquaredDistances(to: rounded))
     var (moved, energy) = (movedUp, 0.0)
-    for i in 0..<down.shape.rows {
-      let (row, square) = (down.rows(i..<i + 1), columns.rows(i..<i + 1).sumOfSquares)
-      energy += square * row.sumOfSquares
-      moved += square * row.squaredDistance(to: rounded.rows(i..<i + 1))
+    for i in squares.indices {
+      energy += squares[i] * rows[i]
+      moved += squares[i] * distances[i]
     }
     let added = (rest + moved).squareRoot() - rest.squareRoot()
     return added <= bound * (energy + rest).squareRoot()

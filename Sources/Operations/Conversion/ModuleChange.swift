@@ -78,7 +78,7 @@ struct JoinedChange: Sendable {
   static func stacked(_ products: [(LowRankChange, Float)], for shape: Shape) -> LowRankChange {
     LowRankChange(
       of: shape,
-      up: Tensor.stacked(products.map { ($0.0.up * $0.1).transposed() }).transposed(),
+      up: Tensor.joinedColumns(products.map { ($0.0.up, $0.1) }),
       down: Tensor.stacked(products.map(\.0.down)))
   }
 }
