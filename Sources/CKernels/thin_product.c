@@ -4,9 +4,9 @@
 // One row of B or C. Elements are only known to be aligned as floats.
 typedef float row __attribute__((vector_size(LYCO_THIN_COLUMNS * sizeof(float)), aligned(4)));
 
-// As many rows of C as the 16 vector registers of AVX2 hold, with room for a row of B: each
-// element of A loaded is then used for a whole row, and each row of B for six. The 32 of AVX-512 hold 16 rows, which pays
-// where rows of A are contiguous: of a transpose more columns at once only leave the cache. No sum depends on the tile.
+// As many rows of C as the 16 vector registers of AVX2 hold, with room for a row of B: each element of A loaded is then
+// used for a whole row, and each row of B for six. The 32 of AVX-512 hold 16 rows, which pays where rows of A are
+// contiguous: of a transpose more columns at once only leave the cache. No sum depends on the tile.
 enum { TILE = 6, WIDE_TILE = 16 };
 
 INLINE void add_rows(const float *restrict a, size_t row_stride, size_t column_stride,

@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
+#include <pthread.h>
+
 #include "CPlatform.h"
 
 // A tile holds 16 rows of 16 units.
@@ -156,8 +158,14 @@ static const panel_kernel kernel = {.units = units_of, .multiply = multiply, .pa
                                     .pack_columns = pack_columns, .turns_columns = 1,
                                     .pack_depth = pack_depth, .pack_transposed = pack_transposed};
 
+static int runs;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void ask(void) { runs = lyco_has_tiles() && lyco_panel_kernel_vectors() && lyco_permits_tiles(); }
+
 const panel_kernel *lyco_panel_kernel_tiles(void) {
-  return lyco_has_tiles() && lyco_panel_kernel_vectors() && lyco_permits_tiles() ? &kernel : NULL;
+  pthread_once(&once, ask);
+  return runs ? &kernel : NULL;
 }
 
 #else

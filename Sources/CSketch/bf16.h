@@ -24,12 +24,6 @@ STEPPED __m512i alternating(short first) {
 // 16 numbers of x and then 16 of y.
 STEPPED __m512i as_bf16(__m512 x, __m512 y) { return (__m512i)_mm512_cvtne2ps_pbh(y, x); }
 
-// Numbers from a place on, zeros from `count` on.
-STEPPED __m512 some(const float *x, size_t place, size_t count) {
-  const size_t left = place < count ? count - place : 0;
-  return _mm512_maskz_loadu_ps(left >= WIDTH ? 0xFFFF : (__mmask16)((1u << left) - 1), x + place);
-}
-
 // Column i of 16 rows of 16 becomes row i.
 STEPPED void turn(__m512i x[WIDTH]) {
   __m512i y[WIDTH];
@@ -50,26 +44,6 @@ STEPPED void turn(__m512i x[WIDTH]) {
   for (int i = 0; i < 8; i++) {
     x[i] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0x88);
     x[i + 8] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0xDD);
-  }
-}
-
-// 16 vectors [16, depth] as rows of bf16, padded with zeros.
-WITH_BF16 __attribute__((unused)) static void narrow_rows(const float *vectors, size_t depth, size_t padded,
-                                                          uint16_t *target) {
-  for (size_t i = 0; i < WIDTH; i++, vectors += depth)
-    for (size_t k = 0; k < padded; k += PAIR, target += PAIR)
-      _mm512_storeu_si512(target, as_bf16(some(vectors, k, depth), some(vectors, k + WIDTH, depth)));
-}
-
-// The same as pairs of numbers k and k + 1, vector by vector: [depth / 2, 16, 2].
-WITH_BF16 __attribute__((unused)) static void narrow_pairs(const float *vectors, size_t depth, size_t padded,
-                                                           uint16_t *target) {
-  for (size_t k = 0; k < padded; k += PAIR) {
-    __m512i part[WIDTH];
-    for (size_t i = 0; i < WIDTH; i++)
-      part[i] = as_bf16(some(vectors + i * depth, k, depth), some(vectors + i * depth, k + WIDTH, depth));
-    turn(part);
-    for (size_t i = 0; i < WIDTH; i++, target += PAIR) _mm512_storeu_si512(target, part[i]);
   }
 }
 

@@ -16,8 +16,8 @@ size_t lyco_sketch_memory(size_t pairs, size_t depth) { return pairs * PAIR * (l
 
 int lyco_runs_sketch_kernel(enum lyco_sketch_kernel kernel) {
   switch (kernel) {
-    case LYCO_SKETCH_VECTORS: return __builtin_cpu_supports("avx512bf16") != 0;
-    case LYCO_SKETCH_TILES: return __builtin_cpu_supports("avx512bf16") && lyco_permits_tiles();
+    case LYCO_SKETCH_VECTORS: return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
+    case LYCO_SKETCH_TILES: return lyco_runs_sketch_kernel(LYCO_SKETCH_VECTORS) && lyco_permits_tiles();
     default: return 0;
   }
 }
@@ -26,6 +26,30 @@ enum lyco_sketch_kernel lyco_fastest_sketch_kernel(void) {
   if (lyco_runs_sketch_kernel(LYCO_SKETCH_TILES)) return LYCO_SKETCH_TILES;
   return lyco_runs_sketch_kernel(LYCO_SKETCH_VECTORS) && !__builtin_cpu_is("intel") ? LYCO_SKETCH_VECTORS
                                                                                     : LYCO_SKETCH_NONE;
+}
+
+// Numbers from a place on, zeros from `count` on.
+STEPPED __m512 some(const float *x, size_t place, size_t count) {
+  const size_t left = place < count ? count - place : 0;
+  return _mm512_maskz_loadu_ps(left >= WIDTH ? 0xFFFF : (__mmask16)((1u << left) - 1), x + place);
+}
+
+// 16 vectors [16, depth] as rows of bf16, padded with zeros.
+WITH_BF16 static void narrow_rows(const float *vectors, size_t depth, size_t padded, uint16_t *target) {
+  for (size_t i = 0; i < WIDTH; i++, vectors += depth)
+    for (size_t k = 0; k < padded; k += PAIR, target += PAIR)
+      _mm512_storeu_si512(target, as_bf16(some(vectors, k, depth), some(vectors, k + WIDTH, depth)));
+}
+
+// The same as pairs of numbers k and k + 1, vector by vector: [depth / 2, 16, 2].
+WITH_BF16 static void narrow_pairs(const float *vectors, size_t depth, size_t padded, uint16_t *target) {
+  for (size_t k = 0; k < padded; k += PAIR) {
+    __m512i part[WIDTH];
+    for (size_t i = 0; i < WIDTH; i++)
+      part[i] = as_bf16(some(vectors + i * depth, k, depth), some(vectors + i * depth, k + WIDTH, depth));
+    turn(part);
+    for (size_t i = 0; i < WIDTH; i++, target += PAIR) _mm512_storeu_si512(target, part[i]);
+  }
 }
 
 void lyco_narrow_vectors(enum lyco_sketch_kernel kernel, const float *vectors, size_t depth, uint16_t *target) {

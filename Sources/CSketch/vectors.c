@@ -8,7 +8,7 @@
 STEPPED void add(__m512 sums[WIDTH], const int32_t *factors, size_t stride, __m512i other, const int count) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < count; i++)
-    sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)_mm512_set1_epi32(factors[(size_t)i * stride]), (__m512bh)other);
+    sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)other, (__m512bh)_mm512_set1_epi32(factors[(size_t)i * stride]));
 }
 
 STEPPED void add_rows(const int32_t *rows, size_t pairs, size_t stride, const uint16_t *narrowed, float *sums,

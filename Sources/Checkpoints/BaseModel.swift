@@ -156,9 +156,10 @@ public struct BaseModel: Sendable {
   }
 
   /// The same as panels of its matrix; nil where the numbers are not read as they are stored.
+  /// - Parameter relativeError: that triplets of it are to be found for, if one decides how many.
   package static func panels(
     of tuned: (model: BaseModel, slot: ParameterSlot),
-    minus base: (model: BaseModel, slot: ParameterSlot)
+    minus base: (model: BaseModel, slot: ParameterSlot), relativeError: Double? = nil
   ) -> PanelMatrix? {
     guard let a = tuned.model.plain(tuned.slot), let b = base.model.plain(base.slot) else {
       return nil
@@ -166,7 +167,7 @@ public struct BaseModel: Sendable {
     let width = a.shape.columns
     let widened = UnsafeMutablePointer<Float>.allocate(capacity: PanelMatrix.longestPart)
     defer { unsafe widened.deallocate() }
-    return unsafe PanelMatrix(a.shape) { row, columns, target in
+    return unsafe PanelMatrix(a.shape, relativeError: relativeError) { row, columns, target in
       unsafe decodeDifference(
         of: a.view.bytes.extracting(a.range), a.view.dtype,
         minus: b.view.bytes.extracting(b.range), b.view.dtype,

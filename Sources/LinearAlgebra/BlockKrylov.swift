@@ -10,11 +10,9 @@ import Tensors
 ///
 /// Vectors are rows: `basis` is `[k, short]` and `images` = Q·A is `[k, long]`. Where products take bf16 for them, they are
 /// rounded to it, and so orthonormal to 1e-3 alone: their span is what counts.
-struct BlockKrylov {
+struct BlockKrylov<Matrix: Panels> {
   /// A, or what `deflate()` left of it.
-  private var matrix: any Panels
-  /// Whether products are those of f32.
-  let isWhole: Bool
+  private var matrix: Matrix
   /// Whether the shorter side is that of the rows.
   private let wide: Bool
   /// Extents of the shorter and the longer side.
@@ -35,12 +33,11 @@ struct BlockKrylov {
   ///   - energy: ‖A‖²_F
   ///   - start: vectors on the shorter side that the first block begins with, instead of a sketch.
   init(
-    _ matrix: any Panels, isWide: Bool, energy: Double, seed: UInt64, start: [Float] = []
+    _ matrix: Matrix, isWide: Bool, energy: Double, seed: UInt64, start: [Float] = []
   ) {
     self.matrix = matrix
     self.energy = energy
     wide = isWide
-    isWhole = matrix is WholePanels
     short = matrix.short
     long = matrix.long
     generator = SeededGenerator(seed: seed)
@@ -61,7 +58,7 @@ struct BlockKrylov {
     if missing > 0 { block += sketch((missing + 15) / 16 * 16).prefix(missing * short) }
     var rows = Tensor([size, short], block)
     rows.orthonormalizeRows(against: Tensor([count, short], basis))
-    block = isWhole ? rows.elements : rows.elements.map(\.nearestBF16)
+    block = matrix.rounded(rows.elements)
     basis += block
     let products = matrix.products(block)
     images += products.images
@@ -86,24 +83,20 @@ struct BlockKrylov {
 
   /// Goes on with A − Qᵀ·Q·A, so that what is far below the leading singular value is not drowned
   /// by its rounding error.
-  /// - Precondition: the panels are whole.
+  /// - Precondition: products are exact.
   mutating func deflate() {
-    guard var panels = matrix as? WholePanels else {
-      preconditionFailure("numbers in halves are not taken apart")
-    }
-    energy = panels.subtract(basis, images, count: count)
-    matrix = panels
+    energy = matrix.subtract(basis, images, count: count)
     projected = []
     powers = []
     deflated = count
   }
 
   /// The best approximation of the matrix within the basis, truncated to a positive `rank`; nil if LAPACK did
-  /// not converge, and where vectors of bf16 lose what is asked for.
+  /// not converge.
   func svd(rank: Int) -> SVD? {
     let (q, w) = (Tensor([count, short], basis), Tensor([count, long], images))
     let svd =
-      isWhole
+      Matrix.isExact
       ? SVD(within: q, images: w, rank: rank) : SVD(withinSpanOf: q, images: w, rank: rank)
     return wide ? svd : svd?.transposed()
   }
@@ -130,12 +123,5 @@ struct BlockKrylov {
       CblasRowMajor, CblasNoTrans, CblasTrans, blasint(xCount), blasint(yCount), blasint(short), 1,
       x, blasint(short), y, blasint(short), 0, &result, blasint(yCount))
     return result
-  }
-}
-
-extension Float {
-  /// The nearest number of bf16, of two the even one.
-  fileprivate var nearestBF16: Float {
-    Float(bitPattern: (bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)) & 0xFFFF_0000)
   }
 }

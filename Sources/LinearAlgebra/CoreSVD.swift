@@ -26,11 +26,18 @@ extension SVD {
   /// The same for rows Q that are of full rank, and orthonormal only nearly: with S = Q·Qᵀ and G = W·Wᵀ the leading pairs
   /// of G·x = σ²·S·x give orthonormal left vectors x·Q.
   /// - Complexity: O(q²·n)
-  /// - Returns: nil if LAPACK did not converge, and where the smallest singular value asked for is below 1e-2 · σ₀.
+  /// - Returns: nil if LAPACK did not converge, or Q is not of full rank.
   init?(withinSpanOf q: Tensor, images w: Tensor, rank: Int) {
-    guard let pairs = w.gram(.plain).eigenpairs(measuredBy: q.gram(.plain)),
-      pairs.values[rank - 1] > Self.leastSquare * pairs.values[0]
-    else { return nil }
+    let measure = q.gram(.plain)
+    guard let pairs = w.gram(.plain).eigenpairs(measuredBy: measure) else { return nil }
+    guard pairs.values[rank - 1] > Self.leastSquare * pairs.values[0] else {
+      // With S = RᵀR the rows of R⁻ᵀ·Q are orthonormal.
+      guard let root = measure.choleskyRoot(adding: 0) else { return nil }
+      self.init(
+        basis: DoubleMatrix(q).dividedFromLeft(by: root),
+        product: DoubleMatrix(w).dividedFromLeft(by: root), rank: rank)
+      return
+    }
     let roots = pairs.values.prefix(rank).map { $0.squareRoot() }
     var vectors = pairs.vectors.prefix(rank)
     let left = vectors.tensor.matmul(q)

@@ -26,7 +26,7 @@ package struct DecomposedProduct: Sendable {
     let tensor: Tensor
     /// ‖A‖²_F
     let energy: Double
-    /// Rows that are multiplied by it, each to a unit vector.
+    /// Rows that are multiplied by it, each to a unit vector but for rounding.
     let rows: DoubleMatrix
 
     /// What rounding in single precision may grow by in a product whose rows are of length 1, but for their part in the
@@ -63,7 +63,8 @@ package struct DecomposedProduct: Sendable {
     }
   }
 
-  /// The leading triplets; those of singular values that are zero have vectors of zeros.
+  /// The leading triplets; those of singular values that are zero have vectors of zeros. Their product is right to 2e-6 of
+  /// the largest singular value; a vector of a small one may be off by as much beside its own.
   /// - Complexity: O((m + n)·r·rank)
   package func leading(_ rank: Int) throws(LinearAlgebraError) -> SVD {
     switch form {

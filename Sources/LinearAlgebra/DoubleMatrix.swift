@@ -35,6 +35,14 @@ struct DoubleMatrix: Sendable {
     return result
   }
 
+  /// R⁻ᵀ·self for an upper triangular R.
+  consuming func dividedFromLeft(by root: DoubleMatrix) -> DoubleMatrix {
+    unsafe blas.pointee.cblas_dtrsm(
+      CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, blasint(rows),
+      blasint(columns), 1, root.elements, blasint(root.columns), &elements, blasint(columns))
+    return self
+  }
+
   mutating func divideRows(by divisors: [Double]) {
     for (i, divisor) in divisors.enumerated() {
       for j in i * columns..<(i + 1) * columns { elements[j] /= divisor }

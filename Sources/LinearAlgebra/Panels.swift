@@ -9,11 +9,22 @@ protocol Panels: Sendable {
   /// The longer side filled up to whole panels.
   var paddedLong: Int { get }
 
+  /// Whether products are those of f32.
+  static var isExact: Bool { get }
+
   /// A·Ω as `size` rows for a sparse Ω: index j of the longer side goes, with a sign, to vector j mod `size`. It costs one
   /// reading of the matrix where a dense Ω costs a product.
   /// - Parameter signs: zeros from the last column to the end of the last panel.
   /// - Precondition: `size` is a multiple of 16.
   func folded(_ signs: [Float], into size: Int) -> [Float]
+
+  /// Vectors as products take them.
+  func rounded(_ vectors: [Float]) -> [Float]
+
+  /// A − Qᵀ·Q·A for `count` orthonormal rows Q and their images Q·A.
+  /// - Precondition: products are exact.
+  /// - Returns: the square of its norm.
+  mutating func subtract(_ basis: [Float], _ images: [Float], count: Int) -> Double
 
   /// U·A `[vectors, long]` and U·A·Aᵀ `[vectors, short]` for vectors U by rows.
   /// - Precondition: the number of vectors is a multiple of 16.

@@ -29,19 +29,21 @@ extension PanelMatrix {
   /// - Parameter tolerance: the part of what is left, squared, that another block may still take, twice the part of
   ///   the error that is said above.
   /// - Precondition: the matrix is finite and not zero; `energy` is the square of its norm.
-  func randomizedSVD(
+  consuming func randomizedSVD(
     _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD? = nil, further: Int = 0,
     tolerance: Double = SketchTolerance.usual
   ) -> SVD? {
+    let isWide = shape.rows <= shape.columns
     func search(_ panels: some Panels) -> SketchOutcome {
-      self.search(
-        panels, goal, energy: energy, seed: seed, near: near, further: further,
+      Self.search(
+        panels, isWide: isWide, goal, energy: energy, seed: seed, near: near, further: further,
         tolerance: tolerance)
     }
-    switch form {
+    // Consumed, so that halves are given back once they are whole again.
+    switch (consume self).form {
     case .whole(let panels): return search(panels).svd
     case .split(let panels):
-      if goal.leavesMoreThan(SplitPanels.leastRest) {
+      if goal.mayLeave(SplitPanels.leastRest) {
         let outcome = search(panels)
         guard case .tooSteep = outcome else { return outcome.svd }
       }
@@ -49,15 +51,14 @@ extension PanelMatrix {
     }
   }
 
-  private func search(
-    _ panels: some Panels, _ goal: TruncationGoal, energy: Double, seed: UInt64, near: SVD?,
-    further: Int, tolerance: Double
+  private static func search<Matrix: Panels>(
+    _ panels: Matrix, isWide: Bool, _ goal: TruncationGoal, energy: Double, seed: UInt64,
+    near: SVD?, further: Int, tolerance: Double
   ) -> SketchOutcome {
-    let start = near.map { shape.rows <= shape.columns ? $0.u.transposed() : $0.vt }
+    let start = near.map { isWide ? $0.u.transposed() : $0.vt }
     let known = start?.shape.rows ?? 0
     var krylov = BlockKrylov(
-      panels, isWide: shape.rows <= shape.columns, energy: energy, seed: seed,
-      start: start?.elements ?? [])
+      panels, isWide: isWide, energy: energy, seed: seed, start: start?.elements ?? [])
     let largest = krylov.short / goal.shareOfShortSide
     var goalNow = goal
     var progress = SketchProgress(blocks: known > 0 ? 2 : 3, tolerance: tolerance)
@@ -67,7 +68,7 @@ extension PanelMatrix {
       krylov.extend(by: size)
       guard let squares = krylov.squares() else { return .found(nil) }
       progress.append(squares)
-      if !krylov.isWhole, case .rank(let wanted) = goal,
+      if !Matrix.isExact, case .rank(let wanted) = goal,
         progress.rest(energy, wanted) <= SplitPanels.leastRest * energy
       {
         return .tooSteep
@@ -86,18 +87,18 @@ extension PanelMatrix {
         goalNow = .rank(max(1, wanted - found))
         progress = SketchProgress(blocks: 3, tolerance: tolerance)
       } else if let rank = progress.rank(for: goalNow, energy: krylov.energy) {
-        if case .rank = goal { return outcome(krylov, goal.limit) }
-        guard krylov.isWhole || progress.rest(energy, rank) > SplitPanels.leastRest * energy else {
-          return .tooSteep
-        }
-        return outcome(krylov, min(rank + further, krylov.count))
+        if case .rank = goal { return .found(krylov.svd(rank: goal.limit)) }
+        let kept = min(rank + further, krylov.count)
+        let svd = krylov.svd(rank: kept)
+        // The rank was told by squares that are noisy, and so may be one too few.
+        guard
+          Matrix.isExact
+            || progress.rest(energy, kept) > SplitPanels.leastRest * energy
+              && svd.map({ goal.isMet(by: $0.prefix(rank), energy: energy) }) ?? true
+        else { return .tooSteep }
+        return .found(svd)
       }
     }
-  }
-
-  private func outcome(_ krylov: BlockKrylov, _ rank: Int) -> SketchOutcome {
-    let svd = krylov.svd(rank: rank)
-    return svd == nil && !krylov.isWhole ? .tooSteep : .found(svd)
   }
 }
 

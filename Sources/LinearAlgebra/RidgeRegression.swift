@@ -90,7 +90,7 @@ extension Tensor {
 extension DoubleMatrix {
   /// The upper triangular R with RᵀR equal to the matrix, of which the upper triangle is read, plus
   /// λ·I; nil if that is not positive definite. Below the diagonal stays what was there.
-  fileprivate func choleskyRoot(adding lambda: Double) -> DoubleMatrix? {
+  func choleskyRoot(adding lambda: Double) -> DoubleMatrix? {
     var factor = self
     for i in 0..<rows { factor.elements[i * columns + i] += lambda }
     // Column-major LAPACK sees the transpose, whose lower triangle is our upper one.

@@ -5,9 +5,9 @@ import Tensors
 /// Panels of numbers in two halves: the upper one is the number as bf16, which products take for it, the lower one the rest.
 ///
 /// The matrix is then read as half of its bytes, and multiplied at twice the speed of f32 or more. For sketches that is
-/// exact enough: rounding puts noise of 1.5e-3 of ‖A‖_F on the matrix, of which the leading triplets of rank r keep the part
-/// r / n of its square, 2e-6 · r / n of ‖A‖². Measured
-/// with AMX on one core of Emerald Rapids: 240 to 300 GFLOP/s, and 70 to 75 in f32.
+/// exact enough: rounding puts noise of 1.5e-3 of ‖A‖_F on the matrix, and of its square the leading triplets of rank r
+/// keep the part of r in the shorter side n, 2e-6 · r / n of ‖A‖². Measured with AMX on one core of Emerald Rapids: 160 to
+/// 330 GFLOP/s, and 50 to 75 in f32.
 struct SplitPanels: Panels {
   let short, long: Int
   /// Element (i, j), i on the shorter side, is at `(j / 32 · short + i) · 32 + j % 32`; behind the last, zeros.
@@ -16,22 +16,30 @@ struct SplitPanels: Panels {
   /// Two panels side by side.
   static let width = 2 * Int(LYCO_PANEL_WIDTH)
 
+  static let isExact = false
+
   var paddedLong: Int { pairs * Self.width }
 
-  /// Least part of the energy that the triplets asked for may leave, so that noise adds no more than 2e-5 of that to it.
+  /// Least part of ‖A‖² that the triplets asked for may leave, so that noise adds no more than 4e-5 of that to it: they are a
+  /// third of the shorter side at most.
   static let leastRest = 0.02
+
+  /// Most that ⟨A, N⟩ may be of ‖A‖² for the noise N of rounding. Where all numbers are of one size, or few, it is no noise:
+  /// all of them may be rounded up, and what triplets leave would be misjudged by up to 0.8 % of ‖A‖².
+  private static let mostBias = 2e-5
 
   private var pairs: Int { (long + Self.width - 1) / Self.width }
   /// Numbers of a pair.
   private var pairCount: Int { short * Self.width }
 
+  /// - Returns: the panels, ‖A‖²_F, and whether what rounding does is noise.
   static func reading(
     _ matrix: Shape, energy known: Double?, _ read: PanelMatrix.Reading
-  ) -> (panels: SplitPanels, energy: Double) {
+  ) -> (panels: SplitPanels, energy: Double, isNoisy: Bool) {
     let count = unsafe PanelWriter.count(matrix, width: width)
     let short = min(matrix.rows, matrix.columns)
-    let margin = Int(LYCO_SKETCH_MARGIN)
-    var energy = 0.0
+    let (margin, step) = (Int(LYCO_SKETCH_MARGIN), 128)
+    var (energy, bias) = (0.0, 0.0)
     var lower: [UInt16] = []
     let upper = unsafe [UInt16](unsafeUninitializedCapacity: count + margin) { upper, initialized in
       initialized = count + margin
@@ -43,19 +51,23 @@ struct SplitPanels: Panels {
         guard let lower = lower.baseAddress, count > 0 else { return }
         unsafe adviseHugePages(lower, count)
         let writer = unsafe PanelWriter(
-          width: width, step: 128,
+          width: width, step: step,
           packColumns: { numbers, count, i, from in
             let place = from * short + i * width
+            unsafe bias += lyco_split_bias(numbers, count * width)
             unsafe lyco_split_columns(numbers, count, upper + place, lower + place, short)
           },
           packRows: { numbers, count, first, from in
             let place = first * short + from * width
-            unsafe lyco_split_rows(numbers, 128, count, upper + place, lower + place)
+            for row in 0..<width { unsafe bias += lyco_split_bias(numbers + row * step, count) }
+            unsafe lyco_split_rows(numbers, step, count, upper + place, lower + place)
           })
         energy = unsafe writer.write(matrix, reading: read, energy: known)
       }
     }
-    return (SplitPanels(matrix, upper, lower), energy)
+    return (
+      SplitPanels(matrix, upper, lower), energy, abs(bias) <= mostBias * energy
+    )
   }
 
   private init(_ matrix: Shape, _ upper: [UInt16], _ lower: [UInt16]) {
@@ -89,6 +101,18 @@ struct SplitPanels: Panels {
     }
   }
 
+  func rounded(_ vectors: [Float]) -> [Float] {
+    var halves = [UInt16](repeating: 0, count: vectors.count)
+    var rounded = vectors
+    unsafe lyco_narrow_bf16(vectors, &halves, vectors.count)
+    unsafe lyco_widen_bf16(halves, &rounded, vectors.count)
+    return rounded
+  }
+
+  mutating func subtract(_ basis: [Float], _ images: [Float], count: Int) -> Double {
+    preconditionFailure("of numbers in halves nothing is taken away")
+  }
+
   func folded(_ signs: [Float], into size: Int) -> [Float] {
     var sums = [Float](repeating: 0, count: size * short)
     let panelWidth = Int(LYCO_PANEL_WIDTH)
@@ -113,7 +137,10 @@ struct SplitPanels: Panels {
   private static let stripCount = 128 * 1024
 
   func products(_ vectors: [Float]) -> (images: [Float], powers: [Float]) {
-    products(vectors, by: lyco_fastest_sketch_kernel())
+    // Where f32 is as fast nobody splits but a test.
+    let fastest = lyco_fastest_sketch_kernel()
+    return products(
+      vectors, by: fastest == LYCO_SKETCH_NONE ? LYCO_SKETCH_VECTORS : fastest)
   }
 
   /// - Precondition: the kernel runs here.
@@ -123,6 +150,7 @@ struct SplitPanels: Panels {
     let size = vectors.count / short
     let (group, width, depth) = (vectorsAtOnce, Self.width, lyco_sketch_depth(short))
     precondition(size % group == 0 && size * short == vectors.count, "\(size) vectors")
+    precondition(lyco_runs_sketch_kernel(kernel) != 0, "a kernel of another processor")
     var images = [Float](repeating: 0, count: size * long)
     // Tiles take two pairs at once.
     let step = max(2, Self.stripCount / pairCount / 2 * 2)

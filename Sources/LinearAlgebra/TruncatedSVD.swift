@@ -16,7 +16,7 @@ extension Tensor {
   /// The leading `rank` triplets of the matrix `[m, n]`, or min(m, n) if that is less: the matrix of
   /// that rank nearest to it in the Frobenius norm.
   ///
-  /// The result depends on the matrix, the arguments and the BLAS library alone.
+  /// The result depends on the matrix, the arguments, the BLAS library and what the processor multiplies bf16 with alone.
   /// - Parameters:
   ///   - seed: chooses the random sketch; `.exact` does not use it.
   ///   - energy: ‖A‖²_F where the caller has it, which saves a reading of the matrix; if finite, so is
@@ -86,7 +86,7 @@ extension Tensor {
         u: svd.u, s: svd.s.map { Float(Double($0) / Double(half) / Double(half)) }, vt: svd.vt)
     }
     if method.sketches(shape, goal), energy > 0,
-      let svd = PanelMatrix(self, energy: energy).randomizedSVD(
+      let svd = PanelMatrix(self, energy: energy, for: goal).randomizedSVD(
         goal, energy: energy, seed: seed, near: near, further: further, tolerance: tolerance)
     {
       return svd

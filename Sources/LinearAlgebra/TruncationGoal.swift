@@ -13,12 +13,17 @@ enum TruncationGoal: Sendable {
     }
   }
 
-  /// Whether the answer may leave more than this part of the energy.
-  func leavesMoreThan(_ part: Double) -> Bool {
+  /// Whether an answer that meets the goal may leave so much of the energy.
+  func mayLeave(_ part: Double) -> Bool {
     switch self {
     case .rank: true
     case .relativeError(let error, _): error * error > part
     }
+  }
+
+  /// Whether triplets are as many as are wanted, or leave no more than the error.
+  func isMet(by svd: SVD, energy: Double) -> Bool {
+    rank(squares: svd.s.map { Double($0) * Double($0) }, energy: energy) != nil
   }
 
   /// The rank that meets the goal, given squared singular values in descending order and the sum of

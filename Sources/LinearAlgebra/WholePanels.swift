@@ -10,6 +10,8 @@ struct WholePanels: Panels {
 
   static let width = Int(LYCO_PANEL_WIDTH)
 
+  static let isExact = true
+
   var paddedLong: Int { panels * Self.width }
   /// Numbers of a panel.
   private var panelCount: Int { short * Self.width }
@@ -149,7 +151,8 @@ struct WholePanels: Panels {
     return unsafe (images, rows(ofGroups: sums, size, short, depth: short))
   }
 
-  /// A − Qᵀ·Q·A for orthonormal rows Q and Q·A, and the square of its norm.
+  func rounded(_ vectors: [Float]) -> [Float] { vectors }
+
   mutating func subtract(_ basis: [Float], _ images: [Float], count: Int) -> Double {
     let (width, panelCount) = (Self.width, panelCount)
     let (short, long) = (short, long)

@@ -1,3 +1,4 @@
+import Glibc
 import LinearAlgebra
 import Tensors
 import TestSupport
@@ -27,6 +28,31 @@ import Testing
       let distance = svd.product().squaredDistance(to: whole).squareRoot()
       let least = expected.s.dropFirst(rank).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
       #expect(abs(distance - least) <= 1e-6 * norm, "\(rank): \(distance), least \(least)")
+    }
+  }
+
+  /// Singular values of 1 to 1e-4 behind factors as badly conditioned: the product is right to 2e-6 of the largest, and
+  /// vectors stand on one another by as much beside their own.
+  @Test func smallSingularValuesOfSkewFactors() throws {
+    let core = SVD(
+      u: try Tensor(random: [24, 24], seed: 5).qr().q,
+      s: (0..<24).map { Float(exp(-Double($0) * 0.4)) },
+      vt: try Tensor(random: [24, 24], seed: 6).qr().q
+    ).product()
+    let a = try Tensor(random: [300, 24], seed: 3).qr().q.matmul(core)
+    let b = try Tensor(random: [200, 24], seed: 4).qr().q.transposed()
+    let svd = try DecomposedProduct(a, b).leading(20)
+    let whole = try a.matmul(b).svd()
+    let least = whole.s.dropFirst(20).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+    #expect(svd.product().squaredDistance(to: a.matmul(b)).squareRoot() <= least + 2e-6)
+    for vectors in [svd.u.transposed(), svd.vt] {
+      let products = vectors.matmulTransposed(vectors)
+      for i in 0..<20 {
+        for j in 0...i {
+          let error = abs(products.elements[i * 20 + j] - (i == j ? 1 : 0))
+          #expect(error <= 2e-6 * svd.s[0] / svd.s[i])
+        }
+      }
     }
   }
 

@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 struct ThinProductTests {
-  /// Counts around the tile of six rows; both ways to read A, and one with gaps in both directions.
-  @Test(arguments: [1, 5, 6, 7, 12, 31], [0, 1, 40])
+  /// Counts around the tiles of six and of 16 rows; both ways to read A, and one with gaps in both directions.
+  @Test(arguments: [1, 5, 6, 7, 12, 15, 16, 17, 31, 32], [0, 1, 40])
   func agreesWithTheGeneralProduct(_ count: Int, _ depth: Int) {
     let a = Tensor(random: [count, depth], seed: 1)
     let b = Tensor(random: [depth, 16], seed: 2)

@@ -161,6 +161,8 @@ void lyco_split_columns(const float *restrict source, size_t pairs, uint16_t *re
 /// `count` rows of a pair from 32 rows of `count` numbers that lie `stride` apart: their transpose.
 void lyco_split_rows(const float *restrict source, size_t stride, size_t count, uint16_t *restrict upper,
                      uint16_t *restrict lower);
+/// Sum of x · (x as bf16 − x).
+double lyco_split_bias(const float *restrict x, size_t count);
 /// The numbers of both halves.
 void lyco_join(const uint16_t *restrict upper, const uint16_t *restrict lower, size_t count, float *restrict target);
 /// sums += panel · diag(signs), both [depth, 16], for the upper halves of one of the panels of a pair.

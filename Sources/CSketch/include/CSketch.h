@@ -30,9 +30,9 @@ size_t lyco_sketch_memory(size_t pairs, size_t depth);
 
 /* 16 vectors [16, depth] as a kernel reads them: 16 · lyco_sketch_depth(depth) numbers. */
 void lyco_narrow_vectors(enum lyco_sketch_kernel kernel, const float *vectors, size_t depth, uint16_t *target);
-/* products = vectors·panels and sums += panels·productsᵀ for pairs [depth, 32] of panels of bf16, products [16, 32 · pairs]
-   and sums [lyco_sketch_depth(depth), 16]. Vectors and memory are to be aligned to 64 bytes. The pairs behind these are
-   prefetched. */
+/* products = vectors·panels and sums += panels·bf16(products)ᵀ for pairs [depth, 32] of panels of bf16, products
+   [16, 32 · pairs] and sums [lyco_sketch_depth(depth), 16]. Subnormal numbers count as zero. It is fastest with memory
+   that is aligned to 64 bytes. The pairs behind these are prefetched. */
 void lyco_add_sketch_products(enum lyco_sketch_kernel kernel, const uint16_t *panels, size_t pairs, size_t depth,
                               const uint16_t *vectors, float *products, float *sums, uint16_t *memory);
 

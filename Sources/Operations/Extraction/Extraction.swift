@@ -194,10 +194,10 @@ package struct Extraction: Sendable {
 
   /// tuned − base of an item as panels; nil where it is wanted, or to be had, as a tensor alone.
   private func panels(of item: ExtractionPlan.Item) -> PanelMatrix? {
-    let rank: Int?
+    let (rank, error): (Int?, Double?)
     switch item.policy {
-    case .fixed(let wanted): rank = wanted
-    case .error: rank = nil
+    case .fixed(let wanted): (rank, error) = (wanted, nil)
+    case .error(let bound): (rank, error) = (nil, bound)
     default: return nil
     }
     guard item.algorithms.count == 1, item.algorithms[0].readsPanels(item.factorization),
@@ -205,7 +205,8 @@ package struct Extraction: Sendable {
       item.base.parts.count == 1, item.tuned.parts.count == 1
     else { return nil }
     let panels = BaseModel.panels(
-      of: (plan.tuned, item.tuned.parts[0].slot), minus: (plan.base, item.base.parts[0].slot))
+      of: (plan.tuned, item.tuned.parts[0].slot), minus: (plan.base, item.base.parts[0].slot),
+      relativeError: error)
     if panels != nil { releasePages(of: item) }
     return panels
   }
