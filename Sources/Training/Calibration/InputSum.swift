@@ -58,6 +58,9 @@ final class InputSum {
   /// Where rows are begun to be taken.
   private var phase: Double
 
+  /// Whether nothing but zeros was added.
+  private var isZero = true
+
   /// - Parameters:
   ///   - samples: that there will be.
   ///   - seed: of the places that are taken.
@@ -86,6 +89,7 @@ final class InputSum {
   }
 
   private func append(_ taken: Tensor) {
+    isZero = isZero && taken.elements.allSatisfy { $0 == 0 }
     rows += taken.shape.rows
     waiting += taken.elements
   }
@@ -142,9 +146,9 @@ final class InputSum {
     return GatheredMoments.Moment(order: form.order) { sum.whole(times: factor) }
   }
 
-  /// Moments of what was read; nil where nothing was.
+  /// Moments of what was read; nil where nothing was, or nothing but zeros, of which no moment says what counts.
   func moments(gradients: GatheredMoments.Moment?) -> GatheredMoments? {
-    guard let inputs = moment() else { return nil }
+    guard !isZero, let inputs = moment() else { return nil }
     var kernelMoment: Tensor?
     if !form.isWhole, let size = form.patch?.size {
       // Relative to the middle place: patches at an edge hold less.

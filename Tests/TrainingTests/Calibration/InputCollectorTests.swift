@@ -81,6 +81,18 @@ import Testing
     #expect(abs(try LayerMetric(found).energy(of: weight) / (energy / 2) - 1) < 1e-3)
   }
 
+  /// Zeros alone are no moments: of such a layer the error of weights counts.
+  @Test func layersThatReadZerosHaveNone() {
+    let layer = Self.layer(.linear, Tensor(random: [5, 8], seed: 1))
+    let collector = InputCollector(samples: 2, seed: 0, in: Self.memory())
+    collector.attach(to: layer, as: "layer")
+    for _ in 0..<2 {
+      _ = layer(Variable(Tensor(zeros: [1, 6, 8])))
+      collector.endPass()
+    }
+    #expect(collector.moments().isEmpty)
+  }
+
   /// Layers that are given one tensor have one sum, others one of their own.
   @Test func layersOfOneInputShareASum() throws {
     let weights = (0..<4).map { Tensor(random: [5, 8], seed: UInt64(30 + $0)) }
