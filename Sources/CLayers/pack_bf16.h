@@ -3,13 +3,12 @@
 #ifndef LYCO_PACK_BF16_H
 #define LYCO_PACK_BF16_H
 
-#include <immintrin.h>
 #include <string.h>
 
+#include "../CPlatform/turn.h"
 #include "panels.h"
 
-#define WITH_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
-#define PACKING static inline __attribute__((always_inline, unused)) WITH_BF16
+#define PACKING WITH_BF16_INLINE
 
 PACKING __mmask16 lanes(size_t left) {
   return left >= 16 ? 0xFFFF : (__mmask16)((1u << left) - 1);

@@ -110,29 +110,6 @@ static void multiply(const unit *a, size_t row_stride, size_t unit_stride, const
                                           c + tall * c_stride, c_stride, rows - tall, columns, accumulates);
 }
 
-// Row i of 16 becomes column i.
-PACKING void turn(__m512i x[SIDE]) {
-  __m512i y[SIDE];
-  for (int i = 0; i < SIDE; i += 2) {
-    y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
-    y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
-  }
-  for (int i = 0; i < SIDE; i += 4)
-    for (int j = 0; j < 2; j++) {
-      x[i + 2 * j] = _mm512_unpacklo_epi64(y[i + j], y[i + j + 2]);
-      x[i + 2 * j + 1] = _mm512_unpackhi_epi64(y[i + j], y[i + j + 2]);
-    }
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 2; j++) {
-      y[8 * j + i] = _mm512_shuffle_i32x4(x[8 * j + i], x[8 * j + i + 4], 0x88);
-      y[8 * j + i + 4] = _mm512_shuffle_i32x4(x[8 * j + i], x[8 * j + i + 4], 0xDD);
-    }
-  for (int i = 0; i < 8; i++) {
-    x[i] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0x88);
-    x[i + 8] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0xDD);
-  }
-}
-
 WITH_BF16 static void pack_columns(const float *x, size_t stride, size_t rows, size_t width,
                                    unit *target) {
   const size_t units = units_of(rows);

@@ -29,7 +29,7 @@ enum lyco_sketch_kernel lyco_fastest_sketch_kernel(void) {
 }
 
 // Numbers from a place on, zeros from `count` on.
-STEPPED __m512 some(const float *x, size_t place, size_t count) {
+WITH_BF16_INLINE __m512 some(const float *x, size_t place, size_t count) {
   const size_t left = place < count ? count - place : 0;
   return _mm512_maskz_loadu_ps(left >= WIDTH ? 0xFFFF : (__mmask16)((1u << left) - 1), x + place);
 }

@@ -5,13 +5,13 @@
 #include "bf16.h"
 
 // A register of the other factor serves 16 sums, which lie in registers too: lanes are vectors.
-STEPPED void add(__m512 sums[WIDTH], const int32_t *factors, size_t stride, __m512i other, const int count) {
+WITH_BF16_INLINE void add(__m512 sums[WIDTH], const int32_t *factors, size_t stride, __m512i other, const int count) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < count; i++)
     sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)other, (__m512bh)_mm512_set1_epi32(factors[(size_t)i * stride]));
 }
 
-STEPPED void add_rows(const int32_t *rows, size_t pairs, size_t stride, const uint16_t *narrowed, float *sums,
+WITH_BF16_INLINE void add_rows(const int32_t *rows, size_t pairs, size_t stride, const uint16_t *narrowed, float *sums,
                       const int count) {
   __m512 held[WIDTH];
 #pragma clang loop unroll(full)
