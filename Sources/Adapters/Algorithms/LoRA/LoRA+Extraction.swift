@@ -165,10 +165,8 @@ extension LoRA: ExtractableAlgorithm {
     let kept = svd.s.reduce(0.0) { $0 + Double($1) * Double($1) }
     guard up.stored.dtype != .f32 else { return max(energy - kept, 0) }
     var rounding = up.exact.squaredDistance(to: up.stored.decoded())
-    let (exact, rounded) = (svd.vt, down.decoded())
-    for (i, sigma) in svd.s.enumerated() {
-      let row = exact.rows(i..<i + 1).squaredDistance(to: rounded.rows(i..<i + 1))
-      rounding += Double(sigma) * Double(sigma) * row
+    for (sigma, distance) in zip(svd.s, svd.vt.rowSquaredDistances(to: down.decoded())) {
+      rounding += Double(sigma) * Double(sigma) * distance
     }
     return max(energy - kept, 0) + rounding
   }
