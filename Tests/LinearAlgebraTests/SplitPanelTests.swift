@@ -167,22 +167,24 @@ import Testing
         <= bound * energy.squareRoot() * (1 + 1e-4))
   }
 
-  /// One direction with nearly all of the energy over a flat rest of many: singular values below 1e-2 of the largest.
+  /// One direction with nearly all of the energy over a flat rest: the singular values behind it are below 1e-2 of it, and
+  /// what they leave is 2.5 % of the energy.
   @Test func smallSingularValuesHaveOrthonormalVectors() throws {
     guard !Self.kernels.isEmpty else { return }
-    let noise = Tensor(random: [400, 600], seed: 4)
-    var matrix = noise * Float((0.05 / noise.sumOfSquares).squareRoot())
-    let u = try Tensor(random: [400, 1], seed: 5).qr().q
-    let v = try Tensor(random: [600, 1], seed: 6).qr().q
-    matrix.addProduct(u, v.transposed(), times: 8)
-    matrix = matrix * 0.125
-    matrix = matrix.adding(noise, times: Float((0.03 / noise.sumOfSquares).squareRoot()))
-    let (energy, split) = (matrix.sumOfSquares, panels(matrix, splits: true))
+    let noise = Tensor(random: [1000, 4000], seed: 4)
+    var matrix = noise * Float((0.026 / noise.sumOfSquares).squareRoot())
+    let u = try Tensor(random: [1000, 1], seed: 5).qr().q
+    let v = try Tensor(random: [4000, 1], seed: 6).qr().q
+    matrix.addProduct(u, v.transposed())
+    let split = panels(matrix, splits: true)
     let found = try split.truncatedSVD(rank: 8, method: .randomized)
-    let exact = try matrix.truncatedSVD(rank: 8, method: .exact)
+    let whole = try panels(matrix, splits: false).truncatedSVD(rank: 8, method: .randomized)
+    #expect(found.s[7] < 1e-2 * found.s[0] && found.s != whole.s)
     expectOrthonormal(found)
-    let least = energy - exact.s.reduce(0) { $0 + Double($1) * Double($1) }
-    #expect(matrix.squaredDistance(to: found.product()) <= 1.002 * least)
+    // As far from the optimum as from whole numbers, but for the noise of 4e-5.
+    #expect(
+      matrix.squaredDistance(to: found.product())
+        <= matrix.squaredDistance(to: whole.product()) * (1 + 1e-3))
   }
 
   /// Signs times one number that bf16 rounds up: all of it would seem larger than it is.
