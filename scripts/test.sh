@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift="$(scripts/bootstrap.sh)"
 export PATH="${swift:+$swift:}$PATH"
 # Completion scripts are tested in the shells that they are for, several processes with Open MPI.
-scripts/apt.sh zsh fish openmpi-bin
+scripts/apt.sh zsh fish openmpi-bin procps
 # Suites run side by side; with a pool of BLAS threads each, they wait for one another.
 export OPENBLAS_NUM_THREADS=1
 # Optimized, since the tests spend their time in numbers and in starting tools, in a folder of their own: these
@@ -32,8 +32,24 @@ bundle="$(swift build "${build[@]}" --show-bin-path)/lycoPackageTests.xctest"
 # the other tests of the tools, and the rest. Those of the tools are in the foreground, since a shell lets what is behind
 # it ignore Ctrl-C, and they press it.
 told="$(mktemp -d)"
+# Says what runs, and ends it, before whoever waits for the tests gives up and nobody learns which of them stood still.
+limit="${LYCO_TESTS_LIMIT:-2400}"
+below() {
+  local child
+  for child in $(pgrep -P "$1"); do below "$child"; done
+  echo "$1"
+}
+watch() {
+  trap 'kill $!; exit' TERM
+  sleep "$limit" &
+  wait $!
+  echo "scripts/test.sh: the tests stand still, or take more than $limit s (LYCO_TESTS_LIMIT); what runs:" >&2
+  ps -o pid,ppid,stat,etimes,wchan:20,args --forest -p "$(below $$ | paste -sd,)" >&2
+  for process in $(pgrep -P $$ -f "$bundle"); do kill -KILL $(below "$process") || true; done
+}
+watch &
 behind=()
-trap 'kill "${behind[@]}" 2>/dev/null || true; rm -rf "$told"' EXIT
+trap 'kill %1 "${behind[@]}" 2>/dev/null || true; rm -rf "$told"' EXIT
 run=("$bundle" --testing-library swift-testing --quiet)
 "${run[@]}" --skip '^ToolTests\.' >"$told/others" 2>&1 &
 behind+=($!)
