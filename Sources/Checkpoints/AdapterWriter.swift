@@ -1,3 +1,4 @@
+import Machine
 package import Safetensors
 package import SystemPackage
 
@@ -7,15 +8,16 @@ package enum AdapterWriter {
 
   /// Bytes of the file that `write` would write, before any compression.
   package static func byteCount(of tensors: [TensorView], metadata: [String: String]?) -> Int {
-    var metadata = metadata
-    if metadata != nil {
-      // Hexadecimal digits of a SHA-256, and the eight of the short hash.
-      metadata?[modelKey] = String(repeating: "0", count: 64)
-      metadata?[legacyKey] = String(repeating: "0", count: 8)
-    }
     let order = tensors.map(\.info).sorted(by: TensorInfo.precedes)
-    return HeaderEncoding(order, metadata: metadata ?? [:]).bytes.count
+    return HeaderEncoding(order, metadata: metadata.map(announced) ?? [:]).bytes.count
       + order.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// With hashes that are not known yet: hexadecimal digits of a SHA-256, and the eight of the short one.
+  private static func announced(_ metadata: [String: String]) -> [String: String] {
+    metadata.merging([
+      modelKey: String(repeating: "0", count: 64), legacyKey: String(repeating: "0", count: 8),
+    ]) { $1 }
   }
 
   /// - Parameters:
@@ -35,19 +37,23 @@ package enum AdapterWriter {
     _ tensors: [TensorView], metadata: [String: String]?, at path: FilePath,
     to set: inout OutputSet
   ) throws(SafetensorsError) {
-    var metadata = metadata
-    if metadata != nil {
-      let hash = ModelHash(of: tensors, metadata: metadata ?? [:])
-      metadata?[modelKey] = hash.model
-      metadata?[legacyKey] = hash.legacy
+    // Both take a pass over all bytes, the hash the longer one.
+    let hashed = metadata.map { metadata in
+      Later {
+        let hash = ModelHash(of: tensors, metadata: metadata)
+        return metadata.merging([modelKey: hash.model, legacyKey: hash.legacy]) { $1 }
+      }
     }
     let views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+    // The beginning of what is compressed cannot be changed.
+    let isFinal = path.isCompressed
     var writer = try SafetensorsWriter.create(
-      path, announcing: tensors.map(\.info), metadata: metadata ?? [:])
+      path, announcing: tensors.map(\.info),
+      metadata: (isFinal ? hashed?.value : metadata.map(announced)) ?? [:])
     for info in writer.order {
       guard let view = views[info.name] else { continue }
       try writer.append(info.name, view.bytes)
     }
-    try writer.seal(into: &set)
+    try writer.seal(into: &set, metadata: isFinal ? nil : hashed?.value)
   }
 }

@@ -17,7 +17,7 @@ package struct DecomposedProduct: Sendable {
   private let form: Form
 
   private enum Form: Sendable {
-    /// A, B and what the vectors are made of them with, row by row: (R⁺·P)ᵀ `[k, r]`, and Σ⁻¹·Pᵀ·R or (S⁺·Z)ᵀ `[k, r]`.
+    /// A, B and what the vectors are made of them with.
     case factors(Factor, Factor)
     case whole(SVD)
   }
@@ -26,8 +26,19 @@ package struct DecomposedProduct: Sendable {
     let tensor: Tensor
     /// ‖A‖²_F
     let energy: Double
-    /// Rows that are multiplied by it, each to a unit vector but for rounding.
-    let rows: DoubleMatrix
+    let root: GramRoot
+    /// Vectors x of the core, as rows, whose vectors of the product are A·R⁺·x.
+    let core: DoubleMatrix
+    /// Where there are some, the vectors are A·Rᵀ·x over these.
+    let lengths: [Double]?
+
+    init(
+      _ tensor: Tensor, _ energy: Double, root: GramRoot, core: DoubleMatrix,
+      lengths: [Double]? = nil
+    ) {
+      (self.tensor, self.energy) = (tensor, energy)
+      (self.root, self.core, self.lengths) = (root, core, lengths)
+    }
 
     /// What rounding in single precision may grow by in a product whose rows are of length 1, but for their part in the
     /// whole: an error below 2e-6 of the largest singular value is that of any SVD in single precision.
@@ -35,7 +46,7 @@ package struct DecomposedProduct: Sendable {
 
     /// - Parameter s: the singular values that the vectors belong to.
     func vectors(_ s: [Float], _ side: Orientation) -> Tensor {
-      let rows = rows.prefix(s.count)
+      let rows = rows(s.count)
       let width = rows.columns
       let largest = max(Double(s.first ?? 0), .leastNormalMagnitude)
       let longest = s.indices.reduce(0.0) { most, i in
@@ -48,6 +59,15 @@ package struct DecomposedProduct: Sendable {
           ? rows.tensor.matmul(tensor) : rows.tensor.matmulTransposed(tensor)
       }
       return tensor.multiplied(from: rows, side).tensor
+    }
+
+    /// What is multiplied by the factor to that many unit vectors, but for rounding, and to zeros beyond its rank.
+    private func rows(_ count: Int) -> DoubleMatrix {
+      let leading = core.prefix(count)
+      guard let lengths else { return root.solve(leading).extended(to: count) }
+      var rows = root.multiply(leading)
+      rows.divideRows(by: lengths.prefix(count))
+      return rows.extended(to: count)
     }
   }
 
@@ -84,25 +104,34 @@ package struct DecomposedProduct: Sendable {
   ) throws(LinearAlgebraError) -> ([Float], Form)? {
     let r = a.shape.columns
     guard r > 0, r <= min(a.shape.rows, b.shape.columns) else { return nil }
+    let (firstGram, gram) = (a.gram(.transposed), b.gram(.plain))
     let energies = (
-      try a.checkedEnergy(for: .svd), try b.checkedEnergy(for: .svd)
+      try a.checkedEnergy(for: .svd, known: firstGram.trace),
+      try b.checkedEnergy(for: .svd, known: gram.trace)
     )
-    let gram = b.gram(.plain)
-    guard let first = GramRoot(a.gram(.transposed)) else { return nil }
-    guard
-      let core = squares(of: first.root, gram, largest: energies.0 * energies.1 / Double(r))
-        ?? roots(of: first, gram)
+    guard let first = GramRoot(firstGram) else { return nil }
+    // Ranks that are missing have singular values of zero.
+    func all(_ s: [Float]) -> [Float] { s + [Float](repeating: 0, count: r - s.count) }
+    if let (lengths, left) = squares(
+      of: first, gram, largest: energies.0 * energies.1 / Double(r))
+    {
+      return (
+        all(lengths.map { Float($0) }),
+        .factors(
+          Factor(a, energies.0, root: first, core: left),
+          Factor(b, energies.1, root: first, core: left, lengths: lengths))
+      )
+    }
+    guard let second = GramRoot(gram),
+      let core = first.root.matmul(second.root.transposed()).svd()
     else { return nil }
     return (
-      // Ranks that are missing have singular values of zero.
-      core.s + [Float](repeating: 0, count: r - core.s.count),
+      all(core.s),
       .factors(
-        Factor(tensor: a, energy: energies.0, rows: first.solve(core.left).extended(to: r)),
-        Factor(tensor: b, energy: energies.1, rows: core.right.extended(to: r)))
+        Factor(a, energies.0, root: first, core: core.left),
+        Factor(b, energies.1, root: second, core: core.right))
     )
   }
-
-  private typealias Core = (s: [Float], left: DoubleMatrix, right: DoubleMatrix)
 
   /// The least eigenvalue beside the largest there may be from which its root and its vectors are right to 1e-6.
   private static let leastSquare = 1e-8
@@ -110,24 +139,13 @@ package struct DecomposedProduct: Sendable {
   /// By the eigenvalues of R·G·Rᵀ, of which the upper triangle of G is given; nil where the least is too small, or LAPACK
   /// does not converge.
   private static func squares(
-    of root: DoubleMatrix, _ gram: DoubleMatrix, largest: Double
-  ) -> Core? {
-    let product = root.matmul(gram.symmetric()).matmul(root.transposed())
-    guard let (values, left) = product.leadingEigenpairs(product.rows), let least = values.last,
+    of root: GramRoot, _ gram: DoubleMatrix, largest: Double
+  ) -> (lengths: [Double], left: DoubleMatrix)? {
+    guard let product = root.around(gram),
+      let (values, left) = product.leadingEigenpairs(product.rows), let least = values.last,
       least > leastSquare * largest
     else { return nil }
-    var right = left.matmul(root)
-    let lengths = values.map { $0.squareRoot() }
-    right.divideRows(by: lengths)
-    return (lengths.map { Float($0) }, left, right)
-  }
-
-  /// By the singular values of R·Sᵀ.
-  private static func roots(of first: GramRoot, _ gram: DoubleMatrix) -> Core? {
-    guard let second = GramRoot(gram),
-      let core = first.root.matmul(second.root.transposed()).svd()
-    else { return nil }
-    return (core.s, core.left, second.solve(core.right))
+    return (values.map { $0.squareRoot() }, left)
   }
 }
 
@@ -161,6 +179,30 @@ private struct GramRoot {
       }
     }
     (self.root, self.inverse) = (root, inverse)
+  }
+
+  /// R·G·Rᵀ for a symmetric G; of both the upper triangle alone counts.
+  func around(_ gram: DoubleMatrix) -> DoubleMatrix? {
+    guard inverse == nil else {
+      return root.matmul(gram.symmetric()).matmul(root.transposed())
+    }
+    var product = gram
+    let n = Int32(gram.rows)
+    // Column-major LAPACK sees Rᵀ, a lower triangle L, and makes Lᵀ·G·L.
+    let info = unsafe blas.pointee.LAPACKE_dsygst(
+      LAPACK_COL_MAJOR, 2, CChar(UInt8(ascii: "L")), n, &product.elements, n, root.elements, n)
+    return info == 0 ? product : nil
+  }
+
+  /// x·R for every row x.
+  func multiply(_ rows: DoubleMatrix) -> DoubleMatrix {
+    guard inverse == nil else { return rows.matmul(root) }
+    var product = rows
+    unsafe blas.pointee.cblas_dtrmm(
+      CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, blasint(rows.rows),
+      blasint(rows.columns), 1, root.elements, blasint(root.columns), &product.elements,
+      blasint(rows.columns))
+    return product
   }
 
   /// x·(R⁺)ᵀ for every row x.

@@ -43,7 +43,7 @@ struct DoubleMatrix: Sendable {
     return self
   }
 
-  mutating func divideRows(by divisors: [Double]) {
+  mutating func divideRows(by divisors: some Sequence<Double>) {
     for (i, divisor) in divisors.enumerated() {
       for j in i * columns..<(i + 1) * columns { elements[j] /= divisor }
     }
@@ -59,22 +59,25 @@ struct DoubleMatrix: Sendable {
 }
 
 extension Tensor {
-  /// Numbers converted to double precision at a time: 16 MB of them.
-  private static let blockCount = 1 << 21
+  /// Vectors on an axis that are converted to double precision at a time: 1 MB of numbers, which the second-level cache
+  /// holds, but as many as BLAS takes for its speed.
+  private static func step(_ length: Int) -> Int { max(256, (1 << 17) / max(length, 1)) }
 
   /// A·Aᵀ (`.plain`, `[m, m]`) or AᵀA (`.transposed`, `[n, n]`) of the matrix `[m, n]`, in double
   /// precision, by blocks. Only the upper triangle is filled.
-  /// - Complexity: O(m²·n) or O(m·n²); memory for the result and 16 MB.
+  /// - Complexity: O(m²·n) or O(m·n²); memory for the result and a block.
   func gram(_ side: Orientation) -> DoubleMatrix {
     let (m, n) = (shape.rows, shape.columns)
     let order = side == .plain ? m : n
     var result = DoubleMatrix(zeros: order, order)
     guard count > 0 else { return result }
-    let step = max(1, min(Tensor.blockCount / order, side == .plain ? n : m))
-    var block: [Double] = []
+    let step = min(Tensor.step(order), side == .plain ? n : m)
+    let block = unsafe alignedMemory(step * order, of: Double.self)
+    defer { unsafe block.deallocate() }
     for start in stride(from: 0, to: side == .plain ? n : m, by: step) {
       let end = min(start + step, side == .plain ? n : m)
-      copy(into: &block, side == .plain ? 0..<m : start..<end, side == .plain ? start..<end : 0..<n)
+      unsafe copy(
+        into: block, side == .plain ? 0..<m : start..<end, side == .plain ? start..<end : 0..<n)
       let width = end - start
       unsafe blas.pointee.cblas_dsyrk(
         CblasRowMajor, CblasUpper, side == .plain ? CblasNoTrans : CblasTrans, blasint(order),
@@ -93,12 +96,13 @@ extension Tensor {
     let k = rows.rows
     var result = DoubleMatrix(zeros: k, outer)
     guard count > 0, k > 0 else { return result }
-    let step = max(1, min(Tensor.blockCount / inner, outer))
-    var block: [Double] = []
+    let step = min(Tensor.step(inner), outer)
+    let block = unsafe alignedMemory(step * inner, of: Double.self)
+    defer { unsafe block.deallocate() }
     unsafe result.elements.withUnsafeMutableBufferPointer { target in
       for start in stride(from: 0, to: outer, by: step) {
         let part = start..<min(start + step, outer)
-        copy(into: &block, side == .plain ? 0..<m : part, side == .plain ? part : 0..<n)
+        unsafe copy(into: block, side == .plain ? 0..<m : part, side == .plain ? part : 0..<n)
         unsafe blas.pointee.cblas_dgemm(
           CblasRowMajor, CblasNoTrans, side == .plain ? CblasNoTrans : CblasTrans, blasint(k),
           blasint(part.count), blasint(inner), 1, rows.elements, blasint(inner), block,
@@ -110,19 +114,15 @@ extension Tensor {
   }
 
   /// The part of the matrix in `rows` and `columns`, widened.
-  private func copy(into block: inout [Double], _ rows: Range<Int>, _ columns: Range<Int>) {
-    let width = columns.count
-    let n = shape.columns
-    let count = rows.count * width
-    // A block is made once, and filled again for those that follow.
-    if block.count < count { block = [Double](repeating: 0, count: count) }
+  private func copy(
+    into block: UnsafeMutablePointer<Double>, _ rows: Range<Int>, _ columns: Range<Int>
+  ) {
+    let (width, n) = (columns.count, shape.columns)
     unsafe elements.withUnsafeBufferPointer { source in
-      unsafe block.withUnsafeMutableBufferPointer { target in
-        guard let source = source.baseAddress, let target = target.baseAddress else { return }
-        for i in rows {
-          unsafe lyco_widen_f32(
-            source + i * n + columns.lowerBound, target + (i - rows.lowerBound) * width, width)
-        }
+      guard let source = source.baseAddress else { return }
+      for i in rows {
+        unsafe lyco_widen_f32(
+          source + i * n + columns.lowerBound, block + (i - rows.lowerBound) * width, width)
       }
     }
   }

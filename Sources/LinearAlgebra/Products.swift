@@ -1,4 +1,5 @@
 import CBLAS
+import CKernels
 package import Tensors
 
 extension Tensor {
@@ -29,6 +30,41 @@ extension Tensor {
       unsafe call.run(a, b, into: target, times: factor, adding: true)
     }
   }
+
+  /// self − A·B and its squared norm, by blocks of rows that stay in the second-level cache: where the inner extent is
+  /// small, reading and writing a large matrix again for each would take longer than the product.
+  /// - Precondition: as that of `addProduct`.
+  package func subtracting(product a: Tensor, _ b: Tensor) -> (rest: Tensor, energy: Double) {
+    let (rows, width, inner) = (shape.rows, shape.columns, a.shape.columns)
+    precondition(
+      a.shape.rows == rows && b.shape.rows == inner && b.shape.columns == width,
+      "subtracting \(a.shape) · \(b.shape) from \(shape)")
+    let step = max(1, Self.cachedCount / max(width, 1))
+    var energy = 0.0
+    let rest = unsafe Tensor(uninitialized: shape) { target in
+      unsafe elements.withUnsafeBufferPointer { source in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        for first in stride(from: 0, to: rows, by: step) {
+          let count = min(step, rows - first)
+          let block = unsafe target + first * width
+          unsafe block.initialize(from: source + first * width, count: count * width)
+          if inner > 0 {
+            unsafe a.elements.withUnsafeBufferPointer { a in
+              unsafe blas.pointee.cblas_sgemm(
+                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(count), blasint(width),
+                blasint(inner), -1, a.baseAddress.map { unsafe $0 + first * inner },
+                blasint(inner), b.elements, blasint(width), 1, block, blasint(width))
+            }
+          }
+          unsafe energy += lyco_sum_of_squares(block, count * width)
+        }
+      }
+    }
+    return (rest, energy)
+  }
+
+  /// Numbers of half a megabyte.
+  private static let cachedCount = 1 << 17
 }
 
 /// Whether a product reads an operand by rows or by columns.

@@ -38,10 +38,7 @@ package struct SVD: Sendable {
   /// From left vectors as rows of `ut` `[k, m]`, with the signs fixed.
   init(ut: Tensor, s: [Float], vt: Tensor) {
     var (ut, vt) = (ut, vt)
-    let width = vt.shape.columns
-    for (i, negated) in ut.orientRows().enumerated() where negated {
-      for j in i * width..<(i + 1) * width { vt.elements[j].negate() }
-    }
+    vt.negateRows(where: ut.orientRows())
     self.init(u: ut.transposed(), s: s, vt: vt)
   }
 

@@ -106,14 +106,29 @@ extension Tensor {
   @discardableResult
   mutating func orientRows() -> [Bool] {
     let width = shape.columns
-    return (0..<shape.rows).map { row in
-      var largest: Float = 0
-      for j in row * width..<(row + 1) * width where abs(elements[j]) > abs(largest) {
-        largest = elements[j]
+    let isNegated = unsafe elements.withUnsafeBufferPointer { x in
+      (0..<shape.rows).map { row in
+        guard let x = unsafe x.baseAddress.map({ unsafe $0 + row * width }) else { return false }
+        // Magnitudes are in the order of their bits, of which the greatest is found by vectors.
+        var most: UInt32 = 0
+        for j in 0..<width { most = unsafe max(most, x[j].bitPattern & 0x7fff_ffff) }
+        for j in 0..<width where unsafe x[j].bitPattern & 0x7fff_ffff == most {
+          return unsafe x[j] < 0
+        }
+        return false
       }
-      guard largest < 0 else { return false }
-      for j in row * width..<(row + 1) * width { elements[j].negate() }
-      return true
+    }
+    negateRows(where: isNegated)
+    return isNegated
+  }
+
+  /// - Parameter isNegated: for every row.
+  mutating func negateRows(where isNegated: [Bool]) {
+    let width = shape.columns
+    unsafe elements.withUnsafeMutableBufferPointer { x in
+      for row in isNegated.indices where isNegated[row] {
+        for j in row &* width..<(row &+ 1) &* width { unsafe x[j].negate() }
+      }
     }
   }
 }

@@ -26,9 +26,10 @@ extension Tensor {
         precondition(matrix.shape.rows == rows, "\(matrix.shape) beside \(rows) rows")
         let width = matrix.shape.columns
         unsafe matrix.elements.withUnsafeBufferPointer { source in
+          guard let source = source.baseAddress else { return }
           for i in 0..<rows {
-            let row = unsafe target + i * columns + from
-            for j in 0..<width { unsafe row[j] = source[i * width + j] * factor }
+            let (row, part) = unsafe (target + i * columns + from, source + i * width)
+            for j in 0..<width { unsafe row[j] = part[j] * factor }
           }
         }
         from += width

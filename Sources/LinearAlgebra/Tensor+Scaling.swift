@@ -30,6 +30,25 @@ extension Tensor {
     }
   }
 
+  /// ‖x‖² of every column, in double precision.
+  package func columnSquares() -> [Double] {
+    let width = shape.columns
+    var sums = [Double](repeating: 0, count: width)
+    unsafe elements.withUnsafeBufferPointer { x in
+      unsafe sums.withUnsafeMutableBufferPointer { sums in
+        guard let x = x.baseAddress, let sums = sums.baseAddress else { return }
+        for row in 0..<shape.rows {
+          let row = unsafe x + row * width
+          for j in 0..<width {
+            let number = unsafe Double(row[j])
+            unsafe sums[j] += number * number
+          }
+        }
+      }
+    }
+    return sums
+  }
+
   /// ‖x − y‖² of rows of equal place, in double precision.
   /// - Precondition: equal counts.
   package func rowSquaredDistances(to other: Tensor) -> [Double] {

@@ -146,19 +146,26 @@ public struct SafetensorsWriter: ~Copyable, Sendable {
   }
 
   /// Leaves the files to a set, which makes them visible with others.
-  /// - Precondition: every announced tensor was appended
+  /// - Parameter metadata: in the place of what was announced, where that was known at the end alone.
+  /// - Precondition: every announced tensor was appended; other metadata are those of one file, not compressed, and
+  ///   take as many bytes
   /// - Throws: `io`, `zstdEncoder`
-  package consuming func seal(into set: inout OutputSet) throws(SafetensorsError) {
+  package consuming func seal(
+    into set: inout OutputSet, metadata: [String: String]? = nil
+  ) throws(SafetensorsError) {
     precondition(next == order.count, "finished after \(next) of \(order.count) tensors")
     try close()
     let id = digest?.text
     for (file, shard) in zip(finished, shards) {
+      if let metadata {
+        let header = HeaderEncoding(order, metadata: metadata).bytes
+        precondition(
+          shards.count == 1 && !path.isCompressed && header.count == shard.header.count,
+          "a header of \(header.count) bytes for one of \(shard.header.count)")
+        try patch(header, at: 0, to: file)
+      }
       if let id, let offset = ShardSet.offset(in: shard.header) {
-        do throws(Errno) {
-          try unsafe Posix.patch(Array(id.utf8).span.bytes, at: offset, to: file.file)
-        } catch {
-          throw .io(shard.path, .write, error)
-        }
+        try patch(Array(id.utf8), at: offset, to: file)
       }
       set.add(file)
     }
@@ -166,6 +173,16 @@ public struct SafetensorsWriter: ~Copyable, Sendable {
       try set.add(Self.indexBytes(order, shards, set: id), at: path.shardIndex)
     }
     for path in path.superseded(by: shards.map(\.path)) { set.remove(path) }
+  }
+
+  private func patch(
+    _ bytes: [UInt8], at offset: Int, to file: PendingFile
+  ) throws(SafetensorsError) {
+    do throws(Errno) {
+      try unsafe Posix.patch(bytes.span.bytes, at: offset, to: file.file)
+    } catch {
+      throw .io(file.target, .write, error)
+    }
   }
 
   /// Goes on to the next file where one is full.

@@ -1,5 +1,5 @@
 import CPlatform
-import SystemPackage
+package import SystemPackage
 
 /// One file being written: plain, or compressed if its name says so.
 struct ShardOutput: ~Copyable {
@@ -76,5 +76,5 @@ struct ShardOutput: ~Copyable {
 
 extension FilePath {
   /// Whether the name asks for compression.
-  var isCompressed: Bool { self.extension == "zst" }
+  package var isCompressed: Bool { self.extension == "zst" }
 }

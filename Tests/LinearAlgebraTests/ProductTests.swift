@@ -55,6 +55,28 @@ struct ProductTests {
     #expect(unchanged == weight)
   }
 
+  /// Several blocks of rows and a rest; nothing taken away leaves all.
+  @Test(arguments: [9, 0]) func subtractingTellsTheEnergyOfTheRest(inner: Int) {
+    let matrix = Tensor(random: [700, 500], seed: 1)
+    let (a, b) = (Tensor(random: [700, inner], seed: 2), Tensor(random: [inner, 500], seed: 3))
+    let (rest, energy) = matrix.subtracting(product: a, b)
+    let expected = matrix + product(a, b) * -1
+    // 9 roundings of 6e-8 each.
+    expectClose(rest, expected, tolerance: 1e-6)
+    let sum = rest.elements.reduce(0.0) { $0 + Double($1) * Double($1) }
+    // Sums of 350000 squares in double precision.
+    #expect(abs(energy - sum) <= 1e-12 * sum, "\(energy), expected \(sum)")
+  }
+
+  @Test func squaresOfColumnsAreThoseOfTheRowsOfTheTransposed() {
+    let matrix = Tensor(random: [300, 17], seed: 4)
+    for (found, expected) in zip(matrix.columnSquares(), matrix.transposed().rowSquares()) {
+      // Another order of 300 sums in double precision.
+      #expect(abs(found - expected) <= 1e-13 * expected)
+    }
+    #expect(Tensor(zeros: [0, 3]).columnSquares() == [0, 0, 0])
+  }
+
   @Test func kroneckerEqualsNumPy() {
     let (w1, w2) = (Reference.tensor("kronecker.w1"), Reference.tensor("kronecker.w2"))
     let expected = Reference.tensor("kronecker.convolution")

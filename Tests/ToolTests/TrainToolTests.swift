@@ -185,6 +185,7 @@ import Testing
     process.arguments = arguments("stopped")
     let errors = Pipe()
     process.standardError = errors
+    hearInterrupts()
     try process.run()
     // After the first line of the table a step has been taken.
     let table = folder.file("stopped.csv").string
@@ -280,6 +281,7 @@ import Testing
     ]
     let errors = Pipe()
     process.standardError = errors
+    hearInterrupts()
     try process.run()
     // The second picture is begun when the first is there.
     while process.isRunning,

@@ -13,6 +13,7 @@
   CALL(cblas_dgemm)              \
   CALL(cblas_dsdot)              \
   CALL(cblas_dsyrk)              \
+  CALL(cblas_dtrmm)              \
   CALL(cblas_dtrsm)              \
   CALL(cblas_sgemm)              \
   CALL(cblas_sgemv)              \
@@ -31,6 +32,7 @@
   CALL(LAPACKE_dpotrf)          \
   CALL(LAPACKE_dsyevd)          \
   CALL(LAPACKE_dsyevr)          \
+  CALL(LAPACKE_dsygst)          \
   CALL(LAPACKE_dsygvd)          \
   CALL(LAPACKE_sgeqrf)          \
   CALL(LAPACKE_sgesdd)          \

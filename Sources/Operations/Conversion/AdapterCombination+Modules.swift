@@ -125,7 +125,7 @@ extension AdapterCombination {
   ) -> Bool {
     let rounded = stored.decoded()
     if movedUp == 0, rounded == down { return true }
-    let squares = up.reshaped(up.shape.asMatrix).transposed().rowSquares()
+    let squares = up.reshaped(up.shape.asMatrix).columnSquares()
     let (rows, distances) = (down.rowSquares(), down.rowSquaredDistances(to: rounded))
     var (moved, energy) = (movedUp, 0.0)
     for i in squares.indices {

@@ -2,6 +2,7 @@ import Autograd
 import Checkpoints
 import FoundationEssentials
 import Images
+package import Machine
 package import ModelFamilies
 import Pipelines
 

@@ -41,6 +41,7 @@ final class RankedRun {
     }
     process.standardOutput = handles[0]
     process.standardError = handles[1]
+    hearInterrupts()
     // Threads of tests let no signal through, and mpirun would take that over and never hear of Ctrl-C.
     var all = sigset_t()
     var before = sigset_t()

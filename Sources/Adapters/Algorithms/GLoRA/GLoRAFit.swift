@@ -14,6 +14,7 @@ struct GLoRAFit: Sendable {
   struct Problem: Sendable {
     /// Δ with channels last, `[out · kernel, in]`.
     let target: Tensor
+    /// ‖Δ‖²
     let energy: Double
     let outputs: Int
     /// On W with channels last, `[out · kernel, in]`.
@@ -26,7 +27,7 @@ struct GLoRAFit: Sendable {
       _ change: WeightChange, settings: FactorizationSettings
     ) throws(LinearAlgebraError) {
       target = change.delta.channelsLast()
-      energy = change.energy
+      energy = change.weightEnergy
       outputs = change.shape.rows
       let weight = change.base.channelsLast()
       let roundoff = Self.roundoff(of: settings.storage)
@@ -46,11 +47,12 @@ struct GLoRAFit: Sendable {
       }
     }
 
+    /// - Parameter energy: the square of the norm of the matrix.
     func truncated(
-      _ matrix: Tensor, _ rank: Int, near: SVD? = nil
+      _ matrix: Tensor, energy: Double, _ rank: Int, near: SVD? = nil
     ) throws(LinearAlgebraError) -> SVD {
       try matrix.truncatedSVD(
-        rank: rank, method: settings.method, seed: settings.seed, near: near,
+        rank: rank, method: settings.method, seed: settings.seed, energy: energy, near: near,
         tolerance: tolerance(near != nil))
     }
 
@@ -68,12 +70,14 @@ struct GLoRAFit: Sendable {
 
     /// The leading right singular vectors of a matrix E of Δ's shape, as rows, by what `weighted` makes
     /// of the columns of E, which is symmetric: eigenvectors of Eᵀ·P·E.
+    /// - Parameter energy: ‖E‖²
     func rows(
-      of rest: Tensor, _ rank: Int, near: Tensor? = nil, _ weighted: (Tensor) -> Tensor
+      of rest: Tensor, energy: Double, _ rank: Int, near: Tensor? = nil,
+      _ weighted: (Tensor) -> Tensor
     ) throws(LinearAlgebraError) -> Tensor {
       try Tensor.leadingEigenvectors(
         min(rank, rest.shape.rows, rest.shape.columns), of: rest.shape.columns, near: near,
-        energy: rest.sumOfSquares, method: settings.method, seed: settings.seed,
+        energy: energy, method: settings.method, seed: settings.seed,
         tolerance: tolerance(near != nil)
       ) { rest.transposeApplied(toRows: weighted(rest.applied(toRows: $0))) }
     }
@@ -107,15 +111,15 @@ struct GLoRAFit: Sendable {
   /// be B's, and has the rows of it; A then gets what is not in the span of those. It finds a delta
   /// that is of the form sought at once.
   init(regressionFor problem: Problem, rank: Int) throws(LinearAlgebraError) {
-    var rest = problem.target
+    var (rest, energy) = (problem.target, problem.energy)
     let (outputs, inputs) = (problem.outputs, rest.shape.columns)
     if rest.shape.rows == outputs, outputs > inputs {
-      let rows = try problem.rows(of: rest, rank) {
+      let rows = try problem.rows(of: rest, energy: energy, rank) {
         $0.adding(problem.ridge.fitted(toRows: $0), times: -1)
       }
-      rest.addProduct(rest.applied(toRows: rows).transposed(), rows, times: -1)
+      (rest, energy) = rest.subtracting(product: rest.applied(toRows: rows).transposed(), rows)
     }
-    try self.init(problem, rank, try Self.regression(problem, rank, of: rest))
+    try self.init(problem, rank, try Self.regression(problem, rank, of: rest, energy: energy))
   }
 
   private init(
@@ -159,10 +163,11 @@ struct GLoRAFit: Sendable {
   /// - Complexity: O(out · kernel · in · rank)
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   mutating func sweep() throws(LinearAlgebraError) {
-    let rest = problem.byOutput(problem.target)
-      .adding(product: added.scaledLeft, added.vt, times: -1).reshaped(problem.target.shape)
+    let (rest, energy) = problem.byOutput(problem.target)
+      .subtracting(product: added.scaledLeft, added.vt)
     let through = try Self.regression(
-      problem, rank, of: rest, near: through.right.shape.rows > 0 ? through.right : nil)
+      problem, rank, of: rest.reshaped(problem.target.shape), energy: energy,
+      near: through.right.shape.rows > 0 ? through.right : nil)
     let (added, reached) = try Self.complement(problem, rank, through, near: added)
     // A sketch may miss what the last one found, and at the floor of single precision rounding may
     // lift the error.
@@ -173,8 +178,8 @@ struct GLoRAFit: Sendable {
   /// B for the A that is stored, `[in, rank]` and `[rank, in]`: it makes good what it can of rounding.
   /// - Throws: `LinearAlgebraError`, where a singular value decomposition does.
   func complement(of a1: Tensor, _ a2: Tensor) throws(LinearAlgebraError) -> SVD {
-    try problem.truncated(
-      Self.rest(problem, Regression(left: a1.transposed(), right: a2)), rank, near: added)
+    let (rest, energy) = Self.rest(problem, Regression(left: a1.transposed(), right: a2))
+    return try problem.truncated(rest, energy: energy, rank, near: added)
   }
 
   /// A₁ `[in, rank]` and A₂ `[rank, in]` of equal norms.
@@ -189,9 +194,11 @@ struct GLoRAFit: Sendable {
 
   /// The best A for what B leaves, channels last.
   private static func regression(
-    _ problem: Problem, _ rank: Int, of rest: Tensor, near: Tensor? = nil
+    _ problem: Problem, _ rank: Int, of rest: Tensor, energy: Double, near: Tensor? = nil
   ) throws(LinearAlgebraError) -> Regression {
-    let rows = try problem.rows(of: rest, rank, near: near) { problem.ridge.fitted(toRows: $0) }
+    let rows = try problem.rows(of: rest, energy: energy, rank, near: near) {
+      problem.ridge.fitted(toRows: $0)
+    }
     return Regression(
       left: problem.ridge.coefficients(ofRows: rest.applied(toRows: rows)), right: rows)
   }
@@ -200,18 +207,27 @@ struct GLoRAFit: Sendable {
   private static func complement(
     _ problem: Problem, _ rank: Int, _ through: Regression, near: SVD? = nil
   ) throws(LinearAlgebraError) -> (SVD, error: Double) {
-    var rest = rest(problem, through)
-    let added = try problem.truncated(rest, rank, near: near)
-    rest.addProduct(added.scaledLeft, added.vt, times: -1)
-    let squares = rest.sumOfSquares + problem.ridge.penalty * through.left.sumOfSquares
+    let (rest, energy) = rest(problem, through)
+    let added = try problem.truncated(rest, energy: energy, rank, near: near)
+    // B is a projection of the rest, so that its square is what is gone: but for rounding, which little is lost in.
+    var left = energy - added.s.reduce(0) { $0 + Double($1) * Double($1) }
+    if left < leastRest * energy {
+      left = rest.subtracting(product: added.scaledLeft, added.vt).energy
+    }
+    let squares = left + problem.ridge.penalty * through.left.sumOfSquares
     return (added, squares / problem.energy)
   }
 
-  /// What A leaves, by outputs.
-  private static func rest(_ problem: Problem, _ through: Regression) -> Tensor {
-    guard through.right.shape.rows > 0 else { return problem.byOutput(problem.target) }
+  /// The part of a rest that a difference of squares tells well enough.
+  private static let leastRest = 0.02
+
+  /// What A leaves, by outputs, and the square of its norm.
+  private static func rest(_ problem: Problem, _ through: Regression) -> (Tensor, energy: Double) {
+    guard through.right.shape.rows > 0 else {
+      return (problem.byOutput(problem.target), problem.energy)
+    }
     let images = problem.ridge.matrix.applied(toRows: through.left).transposed()
-    return problem.byOutput(
-      problem.target.adding(product: images, through.right, times: -1))
+    let (rest, energy) = problem.target.subtracting(product: images, through.right)
+    return (problem.byOutput(rest), energy)
   }
 }
