@@ -29,27 +29,32 @@ fi
 "$skips" || swift build "${build[@]}" --build-tests --quiet
 bundle="$(swift build "${build[@]}" --show-bin-path)/lycoPackageTests.xctest"
 # Three processes, since what starts the tools waits for them most of the time: the faults, where nothing else is done,
-# the other tests of the tools, and the rest. Those of the tools are in the foreground, since a shell lets what is behind
-# it ignore Ctrl-C, and they press it.
+# the other tests of the tools, and the rest.
 told="$(mktemp -d)"
 # Says what runs, and ends it, before whoever waits for the tests gives up and nobody learns which of them stood still.
 limit="${LYCO_TESTS_LIMIT:-2400}"
+[[ "$limit" =~ ^[0-9]+$ ]] || { echo "LYCO_TESTS_LIMIT: expected seconds, found '$limit'" >&2; exit 1; }
 below() {
   local child
   for child in $(pgrep -P "$1"); do below "$child"; done
   echo "$1"
 }
 watch() {
-  trap 'kill $!; exit' TERM
-  sleep "$limit" &
-  wait $!
-  echo "scripts/test.sh: the tests stand still, or take more than $limit s (LYCO_TESTS_LIMIT); what runs:" >&2
-  ps -o pid,ppid,stat,etimes,wchan:20,args --forest -p "$(below $$ | paste -sd,)" >&2
-  for process in $(pgrep -P $$ -f "$bundle"); do kill -KILL $(below "$process") || true; done
+  local own=$BASHPID end=$((SECONDS + limit)) tests
+  while ((SECONDS < end)); do
+    # What ends with this script, and keeps no pipe open behind it.
+    sleep 2 >/dev/null 2>&1
+    kill -0 $$ 2>/dev/null || exit 0
+  done
+  tests="$(pgrep -P $$ | grep -vx "$own")"
+  echo "scripts/test.sh: the tests stand still, or take more than $limit s (LYCO_TESTS_LIMIT); what runs:" >&2 || true
+  ps -o pid,ppid,stat,etimes,wchan:20,args --forest -p "$(below $$ | paste -sd,)" >&2 || true
+  for process in $tests; do kill -KILL $(below "$process") || true; done
 }
 watch &
+watcher=$!
 behind=()
-trap 'kill %1 "${behind[@]}" 2>/dev/null || true; rm -rf "$told"' EXIT
+trap 'kill "$watcher" "${behind[@]}" 2>/dev/null || true; rm -rf "$told"' EXIT
 run=("$bundle" --testing-library swift-testing --quiet)
 "${run[@]}" --skip '^ToolTests\.' >"$told/others" 2>&1 &
 behind+=($!)

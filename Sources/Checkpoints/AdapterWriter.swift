@@ -9,15 +9,20 @@ package enum AdapterWriter {
   /// Bytes of the file that `write` would write, before any compression.
   package static func byteCount(of tensors: [TensorView], metadata: [String: String]?) -> Int {
     let order = tensors.map(\.info).sorted(by: TensorInfo.precedes)
-    return HeaderEncoding(order, metadata: metadata.map(announced) ?? [:]).bytes.count
+    return HeaderEncoding(ofFile: order, metadata: metadata.map(announced) ?? [:]).bytes.count
       + order.reduce(0) { $0 + $1.byteCount }
+  }
+
+  private static func entries(
+    _ metadata: [String: String], model: String, legacy: String
+  ) -> [String: String] {
+    metadata.merging([modelKey: model, legacyKey: legacy]) { $1 }
   }
 
   /// With hashes that are not known yet: hexadecimal digits of a SHA-256, and the eight of the short one.
   private static func announced(_ metadata: [String: String]) -> [String: String] {
-    metadata.merging([
-      modelKey: String(repeating: "0", count: 64), legacyKey: String(repeating: "0", count: 8),
-    ]) { $1 }
+    entries(
+      metadata, model: String(repeating: "0", count: 64), legacy: String(repeating: "0", count: 8))
   }
 
   /// - Parameters:
@@ -37,23 +42,22 @@ package enum AdapterWriter {
     _ tensors: [TensorView], metadata: [String: String]?, at path: FilePath,
     to set: inout OutputSet
   ) throws(SafetensorsError) {
-    // Both take a pass over all bytes, the hash the longer one.
-    let hashed = metadata.map { metadata in
-      Later {
-        let hash = ModelHash(of: tensors, metadata: metadata)
-        return metadata.merging([modelKey: hash.model, legacyKey: hash.legacy]) { $1 }
-      }
+    let hash = { @Sendable (metadata: [String: String]) in
+      let hash = ModelHash(of: tensors, metadata: metadata)
+      return entries(metadata, model: hash.model, legacy: hash.legacy)
     }
-    let views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
     // The beginning of what is compressed cannot be changed.
     let isFinal = path.isCompressed
     var writer = try SafetensorsWriter.create(
       path, announcing: tensors.map(\.info),
-      metadata: (isFinal ? hashed?.value : metadata.map(announced)) ?? [:])
+      metadata: metadata.map(isFinal ? hash : announced) ?? [:])
+    // Both take a pass over all bytes, the hash the longer one. Where writing fails, it comes to its end alone.
+    let hashed = isFinal ? nil : metadata.map { metadata in Later { hash(metadata) } }
+    let views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
     for info in writer.order {
       guard let view = views[info.name] else { continue }
       try writer.append(info.name, view.bytes)
     }
-    try writer.seal(into: &set, metadata: isFinal ? nil : hashed?.value)
+    try writer.seal(into: &set, metadata: hashed?.value)
   }
 }

@@ -104,6 +104,7 @@ package struct DecomposedProduct: Sendable {
   ) throws(LinearAlgebraError) -> ([Float], Form)? {
     let r = a.shape.columns
     guard r > 0, r <= min(a.shape.rows, b.shape.columns) else { return nil }
+    for factor in [a, b] { try factor.checkExtents(for: .svd) }
     let (firstGram, gram) = (a.gram(.transposed), b.gram(.plain))
     let energies = (
       try a.checkedEnergy(for: .svd, known: firstGram.trace),
@@ -181,7 +182,7 @@ private struct GramRoot {
     (self.root, self.inverse) = (root, inverse)
   }
 
-  /// R·G·Rᵀ for a symmetric G; of both the upper triangle alone counts.
+  /// R·G·Rᵀ for a symmetric G, of which the upper triangle is read, and that of the result counts.
   func around(_ gram: DoubleMatrix) -> DoubleMatrix? {
     guard inverse == nil else {
       return root.matmul(gram.symmetric()).matmul(root.transposed())

@@ -59,8 +59,8 @@ struct DoubleMatrix: Sendable {
 }
 
 extension Tensor {
-  /// Vectors on an axis that are converted to double precision at a time: 1 MB of numbers, which the second-level cache
-  /// holds, but as many as BLAS takes for its speed.
+  /// Vectors of a length that are converted to double precision at a time: 1 MB of numbers, which the second-level cache
+  /// holds, and of long ones as many as BLAS needs for its speed, 2 KB for each of their numbers.
   private static func step(_ length: Int) -> Int { max(256, (1 << 17) / max(length, 1)) }
 
   /// A·Aᵀ (`.plain`, `[m, m]`) or AᵀA (`.transposed`, `[n, n]`) of the matrix `[m, n]`, in double

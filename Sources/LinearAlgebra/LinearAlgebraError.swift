@@ -60,11 +60,15 @@ extension Tensor {
   func checkedEnergy(
     for operation: LinearAlgebraError.Operation, known: Double? = nil
   ) throws(LinearAlgebraError) -> Double {
-    guard count <= Int32.max, shape.rows <= Int32.max, shape.columns <= Int32.max else {
-      throw .tooLarge(operation, shape)
-    }
+    try checkExtents(for: operation)
     let energy = known ?? sumOfSquares
     guard energy.isFinite else { throw .notFinite(operation, shape) }
     return energy
+  }
+  /// - Throws: `.tooLarge` if an index into the matrix does not fit 32 bits.
+  func checkExtents(for operation: LinearAlgebraError.Operation) throws(LinearAlgebraError) {
+    guard count <= Int32.max, shape.rows <= Int32.max, shape.columns <= Int32.max else {
+      throw .tooLarge(operation, shape)
+    }
   }
 }

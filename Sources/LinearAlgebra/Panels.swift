@@ -50,7 +50,7 @@ func rows(
   }
 }
 
-/// Memory for rows of 16 numbers that are read and written whole, and so are not to lie across two cache lines.
+/// Memory that begins with a cache line, for rows of 16 numbers and the like that are not to lie across two.
 func alignedMemory<Number>(_ count: Int, of type: Number.Type) -> UnsafeMutablePointer<Number> {
   unsafe UnsafeMutableRawPointer.allocate(
     byteCount: MemoryLayout<Number>.stride * count, alignment: 64

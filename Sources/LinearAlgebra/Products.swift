@@ -31,32 +31,45 @@ extension Tensor {
     }
   }
 
-  /// self − A·B and its squared norm, by blocks of rows that stay in the second-level cache: where the inner extent is
-  /// small, reading and writing a large matrix again for each would take longer than the product.
+  /// self − A·B and its squared norm, by blocks that stay in the second-level cache: where the inner extent is small,
+  /// reading and writing a large matrix again for each would take longer than the product.
   /// - Precondition: as that of `addProduct`.
   package func subtracting(product a: Tensor, _ b: Tensor) -> (rest: Tensor, energy: Double) {
     let (rows, width, inner) = (shape.rows, shape.columns, a.shape.columns)
     precondition(
       a.shape.rows == rows && b.shape.rows == inner && b.shape.columns == width,
       "subtracting \(a.shape) · \(b.shape) from \(shape)")
-    let step = max(1, Self.cachedCount / max(width, 1))
+    // BLAS packs its part of B for every block, which is to be high enough for that.
+    let most = min(max(width, 1), 2048)
+    let step = max(1, Self.cachedCount / most)
     var energy = 0.0
     let rest = unsafe Tensor(uninitialized: shape) { target in
       unsafe elements.withUnsafeBufferPointer { source in
         guard let source = source.baseAddress, let target = target.baseAddress else { return }
         for first in stride(from: 0, to: rows, by: step) {
-          let count = min(step, rows - first)
-          let block = unsafe target + first * width
-          unsafe block.initialize(from: source + first * width, count: count * width)
-          if inner > 0 {
-            unsafe a.elements.withUnsafeBufferPointer { a in
-              unsafe blas.pointee.cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(count), blasint(width),
-                blasint(inner), -1, a.baseAddress.map { unsafe $0 + first * inner },
-                blasint(inner), b.elements, blasint(width), 1, block, blasint(width))
+          let block = first..<min(first + step, rows)
+          for from in stride(from: 0, to: width, by: most) {
+            let columns = min(most, width - from)
+            for row in block {
+              unsafe (target + row * width + from).initialize(
+                from: source + row * width + from, count: columns)
+            }
+            if inner > 0 {
+              unsafe a.elements.withUnsafeBufferPointer { a in
+                unsafe b.elements.withUnsafeBufferPointer { b in
+                  unsafe blas.pointee.cblas_sgemm(
+                    CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(block.count),
+                    blasint(columns), blasint(inner), -1,
+                    a.baseAddress.map { unsafe $0 + first * inner }, blasint(inner),
+                    b.baseAddress.map { unsafe $0 + from }, blasint(width), 1,
+                    target + first * width + from, blasint(width))
+                }
+              }
+            }
+            for row in block {
+              unsafe energy += lyco_sum_of_squares(target + row * width + from, columns)
             }
           }
-          unsafe energy += lyco_sum_of_squares(block, count * width)
         }
       }
     }

@@ -125,6 +125,7 @@ extension Tensor {
   /// - Parameter isNegated: for every row.
   mutating func negateRows(where isNegated: [Bool]) {
     let width = shape.columns
+    precondition(isNegated.count == shape.rows, "\(isNegated.count) signs of \(shape)")
     unsafe elements.withUnsafeMutableBufferPointer { x in
       for row in isNegated.indices where isNegated[row] {
         for j in row &* width..<(row &+ 1) &* width { unsafe x[j].negate() }

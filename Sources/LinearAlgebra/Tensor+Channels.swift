@@ -4,15 +4,8 @@ package import Tensors
 /// Lengths of the channels of a weight `[m, channels, …]`, without turning it.
 extension Tensor {
   package func channelNorms(_ channels: Int) -> Tensor {
-    let (rows, width) = (shape.rows, shape.columns)
-    // In double precision: squares of f32 leave its range early.
-    var sums = [Double](repeating: 0, count: width)
-    unsafe elements.withUnsafeBufferPointer { source in
-      unsafe sums.withUnsafeMutableBufferPointer { sums in
-        guard let source = source.baseAddress, let sums = sums.baseAddress else { return }
-        for row in 0..<rows { unsafe lyco_add_squares(source + row * width, sums, width) }
-      }
-    }
+    let width = shape.columns
+    let sums = columnSquares()
     let size = width / max(channels, 1)
     return Tensor(
       [channels],

@@ -43,6 +43,11 @@ package struct HeaderEncoding {
     for i in 0..<Header.prefixLength { bytes[i] = UInt8(truncatingIfNeeded: length >> (8 * i)) }
   }
 
+  /// That of a file by itself, which is no shard of a set, as one may have been that its metadata come from.
+  package init(ofFile tensors: some Collection<TensorInfo>, metadata: [String: String]) {
+    self.init(tensors, metadata: metadata.filter { $0.key != ShardSet.key })
+  }
+
   private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
   private mutating func appendString(_ string: String) {

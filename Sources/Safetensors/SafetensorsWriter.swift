@@ -76,13 +76,13 @@ public struct SafetensorsWriter: ~Copyable, Sendable {
     let paths =
       ranges.count == 1
       ? [path] : ranges.indices.map { path.shard($0 + 1, of: ranges.count) }
-    var metadata = metadata
-    // It is that of a set which this one may have been read from.
-    metadata[ShardSet.key] = nil
     let isSet = ranges.count > 1 && !path.isCompressed
-    if isSet { metadata[ShardSet.key] = ShardSet.placeholder }
+    let ofSet = metadata.merging([ShardSet.key: ShardSet.placeholder]) { $1 }
     let shards = zip(paths, ranges).map { path, range in
-      let header = HeaderEncoding(order[range], metadata: metadata).bytes
+      let header =
+        isSet
+        ? HeaderEncoding(order[range], metadata: ofSet).bytes
+        : HeaderEncoding(ofFile: order[range], metadata: metadata).bytes
       return Shard(
         path: path, tensors: range, header: header,
         byteCount: header.count + order[range].reduce(0) { $0 + $1.byteCount })
@@ -158,14 +158,14 @@ public struct SafetensorsWriter: ~Copyable, Sendable {
     let id = digest?.text
     for (file, shard) in zip(finished, shards) {
       if let metadata {
-        let header = HeaderEncoding(order, metadata: metadata).bytes
+        let header = HeaderEncoding(ofFile: order, metadata: metadata).bytes
         precondition(
           shards.count == 1 && !path.isCompressed && header.count == shard.header.count,
           "a header of \(header.count) bytes for one of \(shard.header.count)")
-        try patch(header, at: 0, to: file)
+        try patch(header, at: 0, to: file, shard.path)
       }
       if let id, let offset = ShardSet.offset(in: shard.header) {
-        try patch(Array(id.utf8), at: offset, to: file)
+        try patch(Array(id.utf8), at: offset, to: file, shard.path)
       }
       set.add(file)
     }
@@ -176,12 +176,12 @@ public struct SafetensorsWriter: ~Copyable, Sendable {
   }
 
   private func patch(
-    _ bytes: [UInt8], at offset: Int, to file: PendingFile
+    _ bytes: [UInt8], at offset: Int, to file: PendingFile, _ path: FilePath
   ) throws(SafetensorsError) {
     do throws(Errno) {
       try unsafe Posix.patch(bytes.span.bytes, at: offset, to: file.file)
     } catch {
-      throw .io(file.target, .write, error)
+      throw .io(path, .write, error)
     }
   }
 

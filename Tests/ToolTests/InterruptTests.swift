@@ -80,8 +80,7 @@ import Testing
     process.currentDirectoryURL = URL(filePath: folder.string)
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
-    hearInterrupts()
-    try process.run()
+    try process.runHearingInterrupts()
     // Blocking waits: a suspended test resumes late where many run.
     while try !awaitsSignals(process.processIdentifier) {
       usleep(2000)

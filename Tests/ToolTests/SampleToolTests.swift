@@ -217,8 +217,7 @@ import Testing
     let errors = Pipe()
     process.standardError = errors
     process.standardOutput = FileHandle.nullDevice
-    hearInterrupts()
-    try process.run()
+    try process.runHearingInterrupts()
     let second = folder.file("out/sample-001.png").string
     while process.isRunning, !FileManager.default.fileExists(atPath: second) { usleep(5000) }
     process.interrupt()

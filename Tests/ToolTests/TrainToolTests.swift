@@ -185,8 +185,7 @@ import Testing
     process.arguments = arguments("stopped")
     let errors = Pipe()
     process.standardError = errors
-    hearInterrupts()
-    try process.run()
+    try process.runHearingInterrupts()
     // After the first line of the table a step has been taken.
     let table = folder.file("stopped.csv").string
     while process.isRunning,
@@ -281,8 +280,7 @@ import Testing
     ]
     let errors = Pipe()
     process.standardError = errors
-    hearInterrupts()
-    try process.run()
+    try process.runHearingInterrupts()
     // The second picture is begun when the first is there.
     while process.isRunning,
       directoryEntries(folder.file("out/sample")).allSatisfy({

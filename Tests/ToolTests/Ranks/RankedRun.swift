@@ -41,14 +41,13 @@ final class RankedRun {
     }
     process.standardOutput = handles[0]
     process.standardError = handles[1]
-    hearInterrupts()
     // Threads of tests let no signal through, and mpirun would take that over and never hear of Ctrl-C.
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
     pthread_sigmask(SIG_UNBLOCK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    try process.run()
+    try process.runHearingInterrupts()
   }
 
   deinit { removeTree(written) }
@@ -59,12 +58,11 @@ final class RankedRun {
   @discardableResult
   func end() -> Int32 {
     let started = ContinuousClock.now
-    var lastRank = started
     while process.isRunning {
       usleep(10_000)
       let now = ContinuousClock.now
-      if ranks.contains(where: Self.isAlive) { lastRank = now }
-      if now - lastRank > .seconds(30) {
+      if ranks.contains(where: Self.isAlive) { lastSeen = now }
+      if let lastSeen, now - lastSeen > .seconds(30) {
         print("mpirun stood still without its ranks and was killed")
       } else if now - started > .seconds(600) {
         Issue.record("ranks did not end: \(allErrors)")
@@ -78,6 +76,9 @@ final class RankedRun {
     process.waitUntilExit()
     return process.terminationStatus
   }
+
+  /// When `end()` has last seen a rank; nil of the tool alone, and where it saw none.
+  private(set) var lastSeen: ContinuousClock.Instant?
 
   /// Of mpirun.
   var identifier: pid_t { process.processIdentifier }
@@ -98,9 +99,14 @@ final class RankedRun {
 
   /// Processes that mpirun started, in no order.
   var ranks: [pid_t] {
-    let path = "/proc/\(identifier)/task/\(identifier)/children"
-    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-    return text.split(separator: " ").compactMap { pid_t($0) }
+    // Whichever of its threads has started them.
+    let threads = "/proc/\(identifier)/task"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: threads)) ?? []
+    return names.flatMap { name in
+      let path = "\(threads)/\(name)/children"
+      let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      return text.split(separator: " ").compactMap { pid_t($0) }
+    }
   }
 
   /// Not where it has ended and only waits to be asked how.

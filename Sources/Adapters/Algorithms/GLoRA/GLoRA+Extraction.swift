@@ -85,7 +85,7 @@ extension GLoRA: ExtractableAlgorithm {
         ExtractionOption(
           GLoRA.self, .fixed(rank), settings,
           storing: shapes(rank: rank, for: change.shape) + [(alphaSuffix.name, [] as Shape)],
-          squaredError: fit.error * change.energy))
+          squaredError: fit.error * problem.energy))
     }
     return options
   }
