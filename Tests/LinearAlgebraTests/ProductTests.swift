@@ -55,16 +55,18 @@ struct ProductTests {
     #expect(unchanged == weight)
   }
 
-  /// Several blocks of rows and a rest; nothing taken away leaves all.
-  @Test(arguments: [9, 0]) func subtractingTellsTheEnergyOfTheRest(inner: Int) {
-    let matrix = Tensor(random: [700, 500], seed: 1)
-    let (a, b) = (Tensor(random: [700, inner], seed: 2), Tensor(random: [inner, 500], seed: 3))
+  /// Several blocks of rows, and of columns, and a rest; nothing taken away leaves all.
+  @Test(arguments: [[700, 500], [130, 4100]] as [Shape], [9, 0])
+  func subtractingTellsTheEnergyOfTheRest(shape: Shape, inner: Int) {
+    let matrix = Tensor(random: shape, seed: 1)
+    let a = Tensor(random: [shape.rows, inner], seed: 2)
+    let b = Tensor(random: [inner, shape.columns], seed: 3)
     let (rest, energy) = matrix.subtracting(product: a, b)
     let expected = matrix + product(a, b) * -1
     // 9 roundings of 6e-8 each.
     expectClose(rest, expected, tolerance: 1e-6)
     let sum = rest.elements.reduce(0.0) { $0 + Double($1) * Double($1) }
-    // Sums of 350000 squares in double precision.
+    // Sums of half a million squares in double precision.
     #expect(abs(energy - sum) <= 1e-12 * sum, "\(energy), expected \(sum)")
   }
 
